@@ -1,0 +1,90 @@
+"""A client of any Boxis-compatible endpoint: sign, send, and once again if our clock is off."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from lxml import etree
+
+from boxis_gateway.errors import OperatorError
+from boxis_gateway.form_api.auth import authcode_of
+
+TIMEOUT_SECONDS = 60
+_XML_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: its bytes, and the fields of the envelope that a client acts on."""
+
+    body: bytes
+    result: str
+    timestamp: str
+    clock_mismatch: bool
+
+
+def call(
+    url: str, username: str, user_key: str, params: Mapping[str, str], now: Callable[[], int]
+) -> Answer:
+    """Send one request, signed with the time of `now()`, Unix seconds. If the answer has a true
+    `timestamperror`, sign with the server's timestamp and send once more (protocol page, 3).
+
+    Raises OperatorError if there is no answer or it is no envelope."""
+    answer = _send(url, username, user_key, params, str(now()))
+    if answer.clock_mismatch:
+        answer = _send(url, username, user_key, params, answer.timestamp)
+    return answer
+
+
+def _send(
+    url: str, username: str, user_key: str, params: Mapping[str, str], timestamp: str
+) -> Answer:
+    signature = {
+        "username": username,
+        "timestamp": timestamp,
+        "authcode": authcode_of(timestamp, user_key),
+    }
+    body = _post(url, urlencode({**params, **signature}).encode())
+    try:
+        fields = _json_fields(body) if params.get("returntype") == "json" else _xml_fields(body)
+        return Answer(
+            body=body,
+            result=str(fields["result"]),
+            timestamp=str(fields["timestamp"]),
+            clock_mismatch=fields.get("timestamperror") not in (None, "", "0", 0, False),
+        )
+    except (ValueError, KeyError, TypeError, etree.XMLSyntaxError):
+        raise OperatorError(
+            f"{url} did not answer with an envelope of the Boxis API. Check the address."
+        ) from None
+
+
+def _post(url: str, body: bytes) -> bytes:
+    try:
+        request = urllib.request.Request(url, data=body, method="POST")
+        if request.type not in ("http", "https"):
+            raise ValueError("only http:// and https://")
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+            return bytes(response.read())
+    except urllib.error.HTTPError as refusal:
+        return refusal.read()  # an envelope under another status is an answer too
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "reason", None) or problem
+        raise OperatorError(f"{url} does not answer: {reason}. Check the address.") from None
+
+
+def _json_fields(body: bytes) -> Mapping[str, Any]:
+    fields = json.loads(body)
+    if not isinstance(fields, dict):
+        raise ValueError("not an object")
+    return fields
+
+
+def _xml_fields(body: bytes) -> Mapping[str, Any]:
+    return {child.tag: child.text for child in etree.fromstring(body, _XML_PARSER)}

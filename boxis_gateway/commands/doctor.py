@@ -1,0 +1,31 @@
+"""`doctor`: check the installation and say what to do."""
+
+from __future__ import annotations
+
+import click
+
+from boxis_gateway.commands.options import with_settings
+from boxis_gateway.doctor import Level, examine
+from boxis_gateway.settings import OPTIONS, Settings, find_sources, shown
+
+
+@click.command()
+@with_settings("database_url")
+@click.pass_context
+def doctor(ctx: click.Context, settings: Settings) -> None:
+    """Check settings, store, permissions and clock. Ends with 1 if something must be mended.
+
+    \b
+    Example:
+      boxis-gateway doctor
+    """
+    sources = find_sources({"database_url": ctx.params["database_url"]})
+    for name in OPTIONS:
+        _, source = sources.get(name, ("", "default"))
+        click.echo(f"set   {name} = {shown(getattr(settings, name))} ({source})")
+    failed = False
+    for finding in examine(settings):
+        failed |= finding.level is Level.FAIL
+        click.echo(f"{finding.level.value:5} {finding.text} {finding.remedy}".rstrip())
+    if failed:
+        ctx.exit(1)

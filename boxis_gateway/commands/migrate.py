@@ -1,0 +1,24 @@
+"""`migrate`: bring an existing store to this version."""
+
+import click
+
+from boxis_gateway.commands.options import with_settings
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+
+
+@click.command()
+@with_settings("database_url")
+def migrate(settings: Settings) -> None:
+    """Bring the tables of an existing store to this version.
+
+    Run it after an upgrade, before serve. Several at once do no harm.
+
+    \b
+    Example:
+      boxis-gateway migrate --database-url sqlite:////var/lib/boxis-gateway/store.db
+    """
+    store = Store(settings.database_url)
+    applied = store.migrate()
+    store.close()
+    click.echo(f"Applied: {', '.join(applied)}." if applied else "The store is current.")

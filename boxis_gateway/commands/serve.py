@@ -1,0 +1,42 @@
+"""`serve`: answer clients."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from boxis_gateway.app import create_app
+from boxis_gateway.commands.options import with_settings
+from boxis_gateway.server import Server
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+@click.command()
+@with_settings(
+    "database_url",
+    "host",
+    "port",
+    "workers",
+    "threads",
+    "shutdown_seconds",
+    "max_body_bytes",
+    "timezone",
+    "timestamp_window_seconds",
+    "history_key",
+    "history_status_fields",
+    "log_level",
+)
+def serve(settings: Settings) -> None:
+    """Serve the form API until Ctrl-C or SIGTERM; answers under way are finished.
+
+    \b
+    Example:
+      boxis-gateway serve --host 0.0.0.0 --port 8080 --workers 4
+    """
+    logging.basicConfig(level=settings.log_level.upper(), format=LOG_FORMAT)
+    Store(settings.database_url).require_current().close()
+    Server(settings, lambda: create_app(Store(settings.database_url), settings)).run()

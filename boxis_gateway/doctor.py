@@ -1,0 +1,111 @@
+"""A list of small checks of an installation, each of which says what to do.
+
+To add one, write a function of the settings that yields findings, and put it into CHECKS.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from enum import Enum
+from typing import NamedTuple
+
+from boxis_gateway.errors import OperatorError
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+from boxis_gateway.zones import from_utc_text, utc_now
+
+RELEASED = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this is wrong
+CLOCK_REMEDY = "Set the clock (timedatectl set-ntp true): clients sign their requests with theirs."
+
+
+class Level(Enum):
+    """How bad a finding is; only FAIL makes `doctor` end with 1."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+class Finding(NamedTuple):
+    """What a check found, and the remedy if there is something to mend."""
+
+    level: Level
+    text: str
+    remedy: str = ""
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """All findings, in the order in which they should be mended."""
+    for check in CHECKS:
+        yield from check(settings)
+
+
+def check_server(settings: Settings) -> Iterator[Finding]:
+    """More processes than cores only wait for each other."""
+    cores = os.cpu_count() or 1
+    if settings.workers > 2 * cores:
+        text = f"{settings.workers} workers on {cores} cores."
+        yield Finding(Level.WARN, text, f"Set --workers {cores}.")
+    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+        text = f"The server listens on {settings.host}, without TLS."
+        yield Finding(Level.WARN, text, "Put nginx with TLS in front (examples/nginx.conf).")
+
+
+def check_store(settings: Settings) -> Iterator[Finding]:
+    """That the store is there, of this version, whole and writable."""
+    try:
+        store = Store(settings.database_url).require_current()
+        damage = store.find_damage()
+    except OperatorError as problem:
+        text, _, remedy = str(problem).partition(". ")
+        yield Finding(Level.FAIL, text + ".", remedy)
+        return
+    accounts = len(store.accounts.all())
+    store.close()
+    if damage:
+        text = f"The store is damaged: {damage}."
+        yield Finding(Level.FAIL, text, "Restore a backup, or dump it with 'sqlite3 … .recover'.")
+        return
+    yield Finding(Level.OK, f"The store {store.path} is whole and current.")
+    if not accounts:
+        remedy = "Add one with 'boxis-gateway account add'."
+        yield Finding(Level.WARN, "There are no accounts.", remedy)
+
+
+def check_permissions(settings: Settings) -> Iterator[Finding]:
+    """That others cannot read the keys, and that we can write."""
+    path = Store(settings.database_url).path
+    if not path.exists():
+        return
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+        text = f"{path} or its folder cannot be written by this user."
+        yield Finding(Level.FAIL, text, f"Run as its owner, or chown both ({path.parent}).")
+    elif stat.S_IMODE(path.stat().st_mode) & 0o077:
+        text = f"{path} can be read by other users; it holds keys and texts."
+        yield Finding(Level.WARN, text, f"chmod 600 {path}*")
+    else:
+        yield Finding(Level.OK, "The store's file is closed to other users.")
+
+
+def check_clock(settings: Settings) -> Iterator[Finding]:
+    """That the clock is not before this release, nor before what the store has seen."""
+    now = utc_now()
+    try:
+        seen = Store(settings.database_url).require_current().accounts.newest_creation()
+    except OperatorError:
+        seen = None
+    if now < RELEASED:
+        yield Finding(Level.FAIL, f"The clock says {now:%Y-%m-%d %H:%M} UTC.", CLOCK_REMEDY)
+    elif seen and from_utc_text(seen) > now:
+        yield Finding(Level.FAIL, f"The store has seen {seen} UTC, after now.", CLOCK_REMEDY)
+    else:
+        yield Finding(Level.OK, f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC.")
+
+
+CHECKS: tuple[Check, ...] = (check_server, check_store, check_permissions, check_clock)

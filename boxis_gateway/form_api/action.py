@@ -1,0 +1,85 @@
+"""What an action is, and the table in which it is found (protocol page, section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError
+
+from boxis_gateway.errors import InvalidRequest
+from boxis_gateway.form_api.form import Form
+from boxis_gateway.form_api.results import Success
+from boxis_gateway.model import Account
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+
+
+@dataclass(frozen=True)
+class Call:
+    """All that a handler may see: who asks, for what, when (aware, UTC), the settings in force for
+    this account, and the store."""
+
+    account: Account
+    params: Mapping[str, Any]
+    settings: Settings
+    store: Store
+    now: datetime
+
+
+Handler = Callable[[Call], Success]
+
+
+@dataclass(frozen=True)
+class Action:
+    """A handler, the names by which the wire knows it, and the schema of its own parameters."""
+
+    section: str
+    name: str
+    params: Schema
+    handler: Handler
+
+    def run(
+        self, account: Account, form: Form, settings: Settings, store: Store, now: datetime
+    ) -> Success:
+        """Check the parameters and handle the call. Raises GatewayError."""
+        return self.handler(Call(account, self._load(form), settings, store, now))
+
+    def _load(self, form: Form) -> Mapping[str, Any]:
+        try:
+            params: Mapping[str, Any] = self.params.load(form.filled())
+        except ValidationError as invalid:
+            # The first failure in the order of the schema's fields, worded by the field.
+            name, complaints = next(iter(invalid.messages_dict.items()))
+            raise InvalidRequest(f"'{name}' {complaints[0]}") from None
+        return params
+
+
+def action(section: str, name: str, params: type[Schema]) -> Callable[[Handler], Action]:
+    """Describe a handler by its wire names; `actions/__init__.py` puts it in the table."""
+    return lambda handler: Action(section, name, params(unknown=EXCLUDE), handler)
+
+
+Table = Mapping[tuple[str, str], Action]
+
+
+def table(actions: Iterable[Action]) -> Table:
+    """Actions by (section, name). Raises ValueError if two have the same names."""
+    found: dict[tuple[str, str], Action] = {}
+    for entry in actions:
+        key = (entry.section, entry.name)
+        if key in found:
+            raise ValueError(f"two actions are called {key}")
+        found[key] = entry
+    return found
+
+
+def find_action(actions: Table, section: str, name: str) -> Action:
+    """The action of these names, which are compared with case. Raises InvalidRequest."""
+    if section not in {known for known, _ in actions}:
+        raise InvalidRequest.field("section")
+    if (section, name) not in actions:
+        raise InvalidRequest.field("action")
+    return actions[section, name]

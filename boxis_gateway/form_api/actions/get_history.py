@@ -1,0 +1,77 @@
+"""`getHistory`: the account's messages, newest first (protocol page, section 8.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from marshmallow import Schema
+
+from boxis_gateway.form_api.action import Call, action
+from boxis_gateway.form_api.params import WireDate
+from boxis_gateway.form_api.results import Columns, Rows, Success
+from boxis_gateway.sms.numbers import on_form_wire
+from boxis_gateway.store import Row
+from boxis_gateway.zones import EARLIEST, LATEST, Zone, find_zone, next_second
+
+FIELDS = ("sender", "reciptient", "date", "parts", "credit", "type")  # sic: the wire's spelling
+FIELDS_WITH_STATUS = ("sms_id", *FIELDS[:3], "status_date", *FIELDS[3:])
+JSON_KEYS = {"senders": ("senders",), "history": ("history",), "both": ("senders", "history")}
+
+
+class HistoryParams(Schema):
+    """Both bounds are inclusive; with minutes only they mean the whole minute (section 11)."""
+
+    datefrom = WireDate(seconds_if_missing=0)
+    dateto = WireDate(seconds_if_missing=59)
+
+
+@action("sms", "getHistory", params=HistoryParams)
+def get_history(call: Call) -> Success:
+    """The account's messages, newest first; without dates, all of them."""
+    zone = find_zone(call.settings.timezone)
+    first, last = call.params.get("datefrom"), call.params.get("dateto")
+    start = zone.earliest_instant(first) if first else EARLIEST
+    end = next_second(zone.latest_instant(last)) if last else LATEST
+    with_status = call.settings.history_status_fields
+
+    def walk() -> Iterator[Columns]:
+        rows = call.store.messages.history(call.account.id, start, end, with_status=with_status)
+        return _columns(rows, zone)
+
+    return Success(
+        Rows(
+            item="sms",
+            fields=FIELDS_WITH_STATUS if with_status else FIELDS,
+            start=walk,
+            names=("history",),
+            names_in={"json": JSON_KEYS[call.settings.history_key]},
+        )
+    )
+
+
+def _columns(batches: Iterator[list[Row]], zone: Zone) -> Iterator[Columns]:
+    """Rows of the store -> columns of the wire, in the order of FIELDS or FIELDS_WITH_STATUS."""
+    for rows in batches:
+        senders, recipients, times, parts, credits, kinds, *status = zip(*rows, strict=True)
+        columns: list[Sequence[str | int]] = [
+            [on_form_wire(sender) for sender in senders],
+            [on_form_wire(recipient) for recipient in recipients],
+            zone.local_texts(times),
+            parts,
+            [credit_text(credit) for credit in credits],
+            kinds,
+        ]
+        if status:
+            ids, wire_ids, changes = status
+            columns.insert(0, [str(wire or own) for own, wire in zip(ids, wire_ids, strict=True)])
+            changed = [change or sent for change, sent in zip(changes, times, strict=True)]
+            columns.insert(4, zone.local_texts(changed))
+        yield columns
+
+
+@lru_cache(maxsize=1024)
+def credit_text(thousandths: int) -> str:
+    """Whole credits as an integer, others with their decimals: `1`, `1.5` (section 11)."""
+    whole, rest = divmod(thousandths, 1000)
+    return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)

@@ -1,0 +1,121 @@
+"""START HERE: bytes in, bytes out. The whole path of a request on one screen.
+
+Whatever happens, the answer is an envelope in the format asked for, and its HTTP status is 200:
+legacy clients read the body, and some of their libraries hide it from them under any other status.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from boxis_gateway.errors import ClockMismatch, GatewayError, InvalidRequest
+from boxis_gateway.form_api.action import find_action
+from boxis_gateway.form_api.actions import ACTIONS
+from boxis_gateway.form_api.auth import authenticate
+from boxis_gateway.form_api.form import Form, read_form
+from boxis_gateway.form_api.renderers import Renderer, find_renderer
+from boxis_gateway.form_api.request import ApiRequest
+from boxis_gateway.form_api.results import Failure, Result
+from boxis_gateway.settings import Settings, for_account
+from boxis_gateway.store import Store
+
+PATHS = ("/", "/xmlapi.php")  # every URL that was ever documented
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")  # HEAD comes with GET
+WHOLE_ANSWER_BYTES = 65_536
+"""Up to here an answer leaves in one piece with its Content-Length; above, it streams."""
+
+log = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
+
+
+def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
+    """The blueprint of the form door."""
+    blueprint = Blueprint("form_api", __name__)
+
+    def endpoint() -> Response:
+        now, request_id = clock(), secrets.token_hex(8)
+        form, problem = receive(request, settings.max_body_bytes)
+        try:
+            result = Failure(str(problem)) if problem else answer(form, store, settings, now)
+            response = respond(form, result, now, request_id)
+        except Exception:
+            log.exception("request=%s failed", request_id)
+            result = Failure("internal error")
+            response = respond(form, result, now, request_id)
+        log.info("request=%s result=%s", request_id, getattr(result, "description", "success"))
+        return response
+
+    def elsewhere(error: HTTPException) -> Response:
+        """An unknown path, or a method that not even the router knows."""
+        form, _ = receive(request, settings.max_body_bytes)
+        if isinstance(error, MethodNotAllowed):
+            return respond(form, Failure("request method is not valid"), clock())
+        response = respond(form, Failure("address is not valid"), clock())
+        response.status_code = error.code or 404
+        return response
+
+    for path in PATHS:
+        blueprint.add_url_rule(path, view_func=endpoint, methods=METHODS)
+    blueprint.app_errorhandler(HTTPException)(elsewhere)
+    return blueprint
+
+
+def receive(http: Request, max_body_bytes: int) -> tuple[Form, InvalidRequest | None]:
+    """The form of a request, as far as it can be read, and what is wrong with it."""
+    try:
+        body = http.stream.read(max_body_bytes + 1) if http.method == "POST" else b""
+    except Exception:  # each WSGI server has errors of its own for a body cut short or malformed
+        return read_form(http.query_string, "", b"")[0], InvalidRequest("request is not valid")
+    content_type = http.headers.get("Content-Type", "")
+    form, problem = read_form(http.query_string, content_type, body[:max_body_bytes])
+    if http.method not in ("GET", "HEAD", "POST"):
+        problem = InvalidRequest("request method is not valid")
+    elif len(body) > max_body_bytes:
+        problem = InvalidRequest("request is too large")
+    return form, problem
+
+
+def answer(form: Form, store: Store, settings: Settings, now: datetime) -> Result:
+    """Form fields in, result out; every anticipated failure comes back as Failure."""
+    try:
+        request = ApiRequest.from_form(form)
+        account = authenticate(request, store, settings, now)
+        request.check_version()
+        action = find_action(ACTIONS, request.section, request.action)
+        return action.run(account, form, for_account(settings, account.options), store, now)
+    except GatewayError as error:
+        return Failure(str(error), clock_mismatch=isinstance(error, ClockMismatch))
+
+
+def respond(form: Form, result: Result, now: datetime, request_id: str = "") -> Response:
+    """The result in the format that the form asks for: whole if it is short, else streamed."""
+    renderer = find_renderer(form.get("returntype"))
+    pieces = renderer.render(result, int(now.timestamp()))
+    beginning = b""
+    for piece in pieces:
+        beginning += piece
+        if len(beginning) > WHOLE_ANSWER_BYTES:
+            return _response(_stream(beginning, pieces, request_id), renderer)
+    return _response(beginning, renderer)
+
+
+def _response(body: bytes | Iterator[bytes], renderer: Renderer) -> Response:
+    headers = {"Cache-Control": "no-store"}  # a GET's answer is nobody else's
+    return Response(body, headers=headers, content_type=renderer.CONTENT_TYPE)
+
+
+def _stream(beginning: bytes, pieces: Iterator[bytes], request_id: str) -> Iterator[bytes]:
+    """The pieces. A fault is raised, for the server to break the connection off: a client must not
+    take half an answer for a whole one."""
+    try:
+        yield beginning
+        yield from pieces
+    except Exception:
+        log.exception("request=%s broken off", request_id)
+        raise

@@ -1,0 +1,70 @@
+"""`returntype=json` (protocol page, section 4).
+
+Payloads are inside `params`; `result` is a string and `timestamp` a number; failures say `Error: `;
+an empty list is `[]`. The text is ASCII: other characters go as `\\uXXXX`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from json.encoder import encode_basestring_ascii
+
+from boxis_gateway.form_api.renderers.columns import escaped
+from boxis_gateway.form_api.results import Columns, Failure, Result, Rows
+
+NAME = "json"
+CONTENT_TYPE = "application/json"
+
+
+def render(result: Result, timestamp: int) -> Iterator[bytes]:
+    """The envelope in pieces; see renderers/__init__.py."""
+    if isinstance(result, Failure):
+        yield _failure(result, timestamp).encode()
+        return
+    yield from _success(result.payload, timestamp)
+
+
+def _failure(failure: Failure, timestamp: int) -> str:
+    # `timestamperror` stands only where it is true: clients test the key for being there.
+    mismatch = '"timestamperror":"1",' if failure.clock_mismatch else ""
+    return (
+        f'{{"result":"0","resulttxt":"Error: {escape(failure.description)}",'
+        f'{mismatch}"timestamp":{timestamp}}}'
+    )
+
+
+def _success(rows: Rows, timestamp: int) -> Iterator[bytes]:
+    walks = [(name, rows.start()) for name in rows.names_for(NAME)]
+    template = _row_template(rows)
+    before = '{"result":"1","resulttxt":"success","params":{'
+    for name, batches in walks:
+        yield f'{before}"{name}":'.encode()
+        yield from _list(batches, template)
+        before = ","
+    yield f'}},"timestamp":{timestamp}}}'.encode()
+
+
+def _list(batches: Iterator[Columns], template: str) -> Iterator[bytes]:
+    number = 1
+    for columns in batches:
+        numbers = range(number, number + len(columns[0]))
+        values = zip(numbers, *escaped(columns, _is_plain, escape), strict=True)
+        text = ",".join(map(template.__mod__, values))
+        yield (f"{{{text}" if number == 1 else f",{text}").encode()
+        number = numbers.stop
+    yield b"[]" if number == 1 else b"}"
+
+
+def _row_template(rows: Rows) -> str:
+    # Numbers are strings too: "parts":"1".
+    fields = ",".join(f'"{field}":"%s"' for field in rows.fields)
+    return f'"{rows.item}%d":{{{fields}}}'
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and not ('"' in text or "\\" in text)
+
+
+def escape(text: str) -> str:
+    """The inside of a JSON string."""
+    return encode_basestring_ascii(text)[1:-1]

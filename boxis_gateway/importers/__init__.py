@@ -1,0 +1,50 @@
+"""Import formats, one file each: lines of a file -> messages or bad lines; no database.
+
+To add one, write `importers/acme_log.py` with `NAME`, `matches()` and `read()`, name it here, and
+put a sample beside its golden into `tests/imports/` (CONTRIBUTING.md has an example).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from boxis_gateway.errors import ImportFailed
+from boxis_gateway.importers import csv_table, json_lines, kannel_log
+from boxis_gateway.importers.lines import Line, ReadOptions
+
+
+class Importer(Protocol):
+    """What a format offers; a module with these names is enough."""
+
+    NAME: str
+
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins like this is of the format. `head` is whole lines, up to
+        64 KiB of them."""
+
+    def read(self, lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
+        """What the lines hold, in their order. Never raises for a bad line. Raises ImportFailed
+        if the file cannot be read at all (a CSV without the columns, say)."""
+
+
+IMPORTERS: dict[str, Importer] = {
+    module.NAME: module for module in (kannel_log, csv_table, json_lines)
+}
+
+
+def find_importer(name: str | None, head: bytes) -> Importer:
+    """The importer of that name, or the one that knows the file by its head.
+
+    Raises ImportFailed if none does, or more than one."""
+    if name is not None:
+        return IMPORTERS[name]
+    found = [importer for importer in IMPORTERS.values() if importer.matches(head)]
+    if not found:
+        raise ImportFailed(
+            f"The file is of no known format. Name one with --format: {', '.join(IMPORTERS)}."
+        )
+    if len(found) > 1:
+        names = " and ".join(importer.NAME for importer in found)
+        raise ImportFailed(f"The file could be {names}. Say which with --format.")
+    return found[0]

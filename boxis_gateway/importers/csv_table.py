@@ -1,0 +1,93 @@
+"""`csv`: a table with a header, in UTF-8; cells divided by comma, semicolon or tab.
+
+One unclosed quote does not swallow the rest of the file: where a record does not end within
+MOST_LINES lines, its first line alone is bad, and reading goes on with the next.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from boxis_gateway.errors import ImportFailed
+from boxis_gateway.importers.columns import OPTIONAL, REQUIRED, Unusable, to_message
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
+
+NAME = "csv"
+DELIMITERS = ",;\t"
+MOST_LINES = 50  # of one record: a text may have line feeds
+
+
+def matches(head: bytes) -> bool:
+    """A first line that names the required columns."""
+    first = head.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
+    return set(REQUIRED) <= set(_header(first)[1])
+
+
+def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
+    """See importers/__init__.py."""
+    source = iter(lines)
+    delimiter, names = _header(next(source, b"").decode("utf-8-sig", "replace"))
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise ImportFailed(f"The CSV has no column {', '.join(missing)} in its first line.")
+    doubled = [name for name in (*REQUIRED, *OPTIONAL) if names.count(name) > 1]
+    if doubled:
+        raise ImportFailed(f"The CSV has the column {', '.join(doubled)} twice.")
+    for number, cells in _records(source, delimiter):
+        if isinstance(cells, str):
+            yield BadLine(number, cells)
+        elif cells:
+            yield _line(number, names, cells, options)
+
+
+def _header(line: str) -> tuple[str, list[str]]:
+    """The delimiter, and the names of the columns."""
+    delimiter = max(DELIMITERS, key=line.count)
+    cells = next(csv.reader([line], delimiter=delimiter), [])
+    return delimiter, [cell.strip().lower() for cell in cells]
+
+
+def _line(number: int, names: list[str], cells: list[str], options: ReadOptions) -> Line:
+    if len(cells) != len(names):
+        return BadLine(number, f"{len(cells)} cells where the header has {len(names)}")
+    try:
+        return GoodLine(number, to_message(dict(zip(names, cells, strict=True)), options.zone))
+    except Unusable as problem:
+        return BadLine(number, str(problem))
+
+
+def _records(source: Iterator[bytes], delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+    """Line number and cells of each record, or what is wrong with it. The header was line 1."""
+    waiting: deque[bytes] = deque()  # lines read ahead for a record that did not end
+    number = 2
+    while raw := waiting.popleft() if waiting else next(source, b""):
+        record = [raw]
+        cells = _cells(record, delimiter)
+        while cells is None and len(record) < MOST_LINES:
+            ahead = waiting.popleft() if waiting else next(source, b"")
+            if not ahead:
+                break
+            record.append(ahead)
+            cells = _cells(record, delimiter)
+        if cells is None:
+            waiting.extendleft(reversed(record[1:]))
+            yield number, "a quote is not closed"
+            number += 1
+        else:
+            yield number, cells
+            number += len(record)
+
+
+def _cells(record: list[bytes], delimiter: str) -> list[str] | str | None:
+    """The cells of a record; None if it goes on in the next line; a text if it is bad."""
+    try:
+        text = b"".join(record).decode()
+    except UnicodeDecodeError:
+        return "not UTF-8"
+    try:
+        rows = list(csv.reader([text.rstrip("\r\n")], delimiter=delimiter, strict=True))
+    except csv.Error as problem:
+        return None if "unexpected end of data" in str(problem) else "not CSV"
+    return rows[0] if rows else []

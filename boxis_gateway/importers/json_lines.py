@@ -1,0 +1,44 @@
+"""`jsonl`: one JSON object a line, in UTF-8; its keys are the columns of the CSV format."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from boxis_gateway.importers.columns import Unusable, to_message
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
+
+NAME = "jsonl"
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def matches(head: bytes) -> bool:
+    """A first line that begins like an object."""
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+
+
+def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
+    """See importers/__init__.py."""
+    for number, raw in enumerate(lines, 1):
+        if raw.strip():
+            yield _line(number, raw, options)
+
+
+def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
+    try:
+        columns = json.loads(raw.decode("utf-8-sig"), parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return BadLine(number, "not JSON in UTF-8")
+    if not isinstance(columns, dict):
+        return BadLine(number, "not a JSON object")
+    filled = {name: value for name, value in columns.items() if value is not None}
+    wrong = [name for name, value in filled.items() if not isinstance(value, str)]
+    try:
+        if wrong:
+            raise Unusable("a value is neither a text nor a number")
+        if any(_LONE_SURROGATE.search(value) for value in filled.values()):
+            raise Unusable("a text has half of a surrogate pair")
+        return GoodLine(number, to_message(filled, options.zone))
+    except Unusable as problem:
+        return BadLine(number, str(problem))

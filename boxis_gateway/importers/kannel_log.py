@@ -1,0 +1,138 @@
+"""`kannel`: the access log of Kannel's bearerbox (1.4.x) in its default format.
+
+    %t %l [SMSC:%i] [SVC:%n] [ACT:%A] [BINF:%B] [FID:%F] [META:%D] [from:%p] [to:%P]
+    [flags:%m:%c:%M:%C:%d] [msg:%L:%b] [udh:%U:%u]
+
+on one line. `%L` counts the octets of the message. With 8-bit and UCS-2 data (`%c` 1 and 2) the
+text is their hexadecimal digits; else it stands as it is, with line ends as full stops, and may
+hold brackets of its own: so it is cut out by its length. A long message is one line; its parts are
+counted here. Times have no zone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from boxis_gateway.importers.columns import Unusable, to_instant
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
+from boxis_gateway.model import NewMessage, Status
+from boxis_gateway.sms.numbers import to_e164
+from boxis_gateway.sms.segments import Alphabet, count_octet_parts, count_parts
+from boxis_gateway.zones import from_utc_text
+
+NAME = "kannel"
+ACCOUNT_FIELDS = ("ACT", "BINF")
+
+_TIME = rb"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) "
+_HEAD = re.compile(
+    _TIME + rb"(?P<event>[A-Za-z ]+?) \[SMSC:(?P<smsc>.*?)\] \[SVC:.*?\] \[ACT:(?P<ACT>.*?)\] "
+    rb"\[BINF:(?P<BINF>.*?)\] \[FID:(?P<fid>.*?)\] \[META:.*?\] \[from:(?P<sender>.*?)\] "
+    rb"\[to:(?P<recipient>.*?)\] \[flags:-?\d+:(?P<coding>-?\d+):-?\d+:-?\d+:-?\d+\] "
+    rb"\[msg:(?P<octets>\d+):"
+)
+_TAIL = re.compile(rb"\] \[udh:(?P<header_octets>\d+):[0-9A-Fa-f]*\]")
+_MARK = re.compile(_TIME + rb"Log (?:begins|ends)")
+_SAMPLE = re.compile(rb"^" + _TIME + rb"[A-Za-z ]+ \[SMSC:", re.MULTILINE)
+
+_SENT = {
+    "Sent SMS": Status.SENT,
+    "FAILED Send SMS": Status.REFUSED,
+    "REJECTED Send SMS": Status.REFUSED,
+    "DISCARDED SMS": Status.REFUSED,
+    "EXPIRED SMS": Status.REFUSED,
+    "MALFORMED SMS": Status.REFUSED,
+}
+"""Events of messages on their way out -> what became of them."""
+
+_CODING_8BIT, _CODING_UCS2 = 1, 2
+
+
+def matches(head: bytes) -> bool:
+    """A line of the log among the first."""
+    return bool(_SAMPLE.search(head))
+
+
+def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
+    """See importers/__init__.py. The account fields are ACT and BINF."""
+    latest: datetime | None = None  # tells the two passes of a repeated hour apart
+    for number, raw in enumerate(lines, 1):
+        line = _line(number, raw.rstrip(b"\r\n"), options, latest)
+        if isinstance(line, GoodLine):
+            latest = from_utc_text(line.message.sent_at)
+        yield line
+
+
+def _line(number: int, raw: bytes, options: ReadOptions, latest: datetime | None) -> Line:
+    head = _HEAD.match(raw)
+    if not head:
+        known = not raw or _MARK.match(raw)
+        return OtherLine(number, "log mark") if known else BadLine(number, "not a line of the log")
+    event = head["event"].decode()
+    if event not in _SENT:
+        return OtherLine(number, event)
+    try:
+        sent_at = to_instant("time", head["time"].decode(), options.zone, latest)
+        message = _message(head, raw, sent_at, _SENT[event])
+    except Unusable as problem:
+        return BadLine(number, str(problem))
+    key = head[options.account_field].decode("utf-8", "replace") if options.account_field else ""
+    return GoodLine(number, message, key)
+
+
+def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) -> NewMessage:
+    data, header_octets = _user_data(head, raw)
+    coding = int(head["coding"])
+    text, parts = _text_and_parts(data, coding, header_octets)
+    recipient = _plain(head["recipient"])
+    if not recipient:
+        raise Unusable("the recipient is missing")
+    return NewMessage(
+        recipient=to_e164(recipient) or recipient,
+        sender=_plain(head["sender"]),
+        sent_at=sent_at,
+        text=text,
+        parts=parts,
+        credit_thousandths=0 if status is Status.REFUSED else parts * 1000,
+        status=status,
+        reference=f"{_plain(head['smsc'])} {_plain(head['fid'])}",
+    )
+
+
+def _user_data(head: re.Match[bytes], raw: bytes) -> tuple[bytes, int]:
+    """The octets of the message, and how many its user data header has."""
+    start, octets = head.end(), int(head["octets"])
+    if int(head["coding"]) in (_CODING_8BIT, _CODING_UCS2):
+        tail = _TAIL.fullmatch(raw, start + 2 * octets)
+        if tail:
+            try:
+                return bytes.fromhex(raw[start : start + 2 * octets].decode()), _header(tail)
+            except ValueError:
+                raise Unusable("the message is not in hexadecimal digits") from None
+    tail = _TAIL.fullmatch(raw, start + octets)
+    if not tail:
+        raise Unusable("the message is not of the length that the line says")
+    return raw[start : start + octets], _header(tail)
+
+
+def _header(tail: re.Match[bytes]) -> int:
+    return int(tail["header_octets"])
+
+
+def _text_and_parts(data: bytes, coding: int, header_octets: int) -> tuple[str, int]:
+    if coding == _CODING_UCS2:
+        text = data.decode("utf-16-be", "replace")
+        return text, count_parts(text, Alphabet.UCS2, header_octets) if text else 1
+    if coding == _CODING_8BIT:
+        return data.hex().upper(), count_octet_parts(len(data), header_octets)
+    text = _plain(data)
+    return text, count_parts(text, Alphabet.GSM, header_octets)
+
+
+def _plain(octets: bytes) -> str:
+    """Kannel writes UTF-8; what is not is taken for Windows-1252, so that nothing is lost."""
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets.decode("cp1252", "replace")

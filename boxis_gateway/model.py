@@ -1,0 +1,63 @@
+"""The nouns, without I/O: what the doors, the importers and the store tell each other.
+
+A submission is one request: a text, a sender, maybe many recipients. A message is one recipient of
+a submission. An account asks at the form door and belongs to a customer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Kind(StrEnum):
+    """How a message was submitted: the wire's `type` (protocol page, section 11). It does not
+    change when a scheduled message goes out."""
+
+    SENT = "sent"
+    SCHEDULED = "scheduled"
+
+
+class Status(StrEnum):
+    """What has become of a message."""
+
+    PENDING = "pending"  # waits for its time or for the carrier
+    SENT = "sent"  # the SMSC took it
+    DELIVERED = "delivered"  # the phone has it
+    FAILED = "failed"  # taken by the SMSC, never delivered
+    REFUSED = "refused"  # never taken: no row in the form door's history, no credits
+    UNKNOWN = "unknown"  # taken, and nobody will say more
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who asks at the form door. `options` holds only what differs from the server's settings."""
+
+    id: int
+    username: str
+    user_key: str = field(repr=False)
+    enabled: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+class NewMessage(NamedTuple):
+    """A message on its way into the store, one recipient and its text.
+
+    `sent_at` and `status_changed_at` are texts of the store (see zones.py); `sent_at` of a message
+    that waits is when it is to be sent. Credits are whole thousandths, so that sums are exact.
+    `wire_id` is the id under which the message is known to clients, if it has one already.
+    `reference` is whatever else tells this message from its like in the source (an SMSC's id)."""
+
+    recipient: str
+    sender: str
+    sent_at: str
+    text: str | None = None
+    parts: int = 1
+    credit_thousandths: int = 1000
+    kind: Kind = Kind.SENT
+    status: Status = Status.SENT
+    status_changed_at: str | None = None
+    wire_id: str | None = None
+    reference: str = ""

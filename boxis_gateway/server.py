@@ -1,0 +1,125 @@
+"""The application under gunicorn: processes of threads, and a shutdown that finishes answers.
+
+Why this server: an answer that breaks off in its middle is visible to the client (the chunked body
+lacks its end), and a slow reader holds up one thread, not a process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.gthread import ThreadWorker
+
+from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.form_api.renderers import xml_envelope
+from boxis_gateway.form_api.results import Failure
+from boxis_gateway.settings import Settings
+from boxis_gateway.zones import utc_now
+
+LONGEST_REQUEST_LINE = 8190  # bytes, the most that gunicorn can be told; a GET carries the form
+KEEP_ALIVE_SECONDS = 5
+log = logging.getLogger(__name__)
+
+
+class GatewayWorker(ThreadWorker):  # type: ignore[misc]
+    """Leaves Ctrl-C to the arbiter, and answers what is not HTTP with an envelope too."""
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """gunicorn would answer HTML, and log the request line with the query in it."""
+        log.warning("no valid HTTP request: %s", type(exc).__name__)
+        failure = xml_envelope.render(Failure("request is not valid"), int(utc_now().timestamp()))
+        body = b"".join(failure)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
+            f"Content-Type: {xml_envelope.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        try:
+            client.sendall(head.encode() + body)
+        except OSError:
+            log.debug("the client is gone")
+
+
+class GatewayArbiter(Arbiter):  # type: ignore[misc]
+    """Ends on Ctrl-C as it does on SIGTERM: answers under way are finished."""
+
+    def handle_int(self) -> None:
+        raise StopIteration
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """`make_app` is called in each worker, so that no connection crosses a fork."""
+
+    def __init__(self, settings: Settings, make_app: Callable[[], Flask]) -> None:
+        self._settings = settings
+        self._make_app = make_app
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in _configuration(self._settings).items():
+            if name in self.cfg.settings:  # some are newer than the oldest gunicorn we take
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self._make_app()
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT. Raises ConfigurationError if the address is not free."""
+        _require_free(self._settings)
+        GatewayArbiter(self).run()
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    return {
+        "bind": _address(settings),
+        "worker_class": GatewayWorker,
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "graceful_timeout": settings.shutdown_seconds,
+        "timeout": 60,
+        "keepalive": KEEP_ALIVE_SECONDS,
+        "limit_request_line": LONGEST_REQUEST_LINE,
+        "loglevel": "warning",
+        "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,
+        "control_socket_disable": True,
+        "proc_name": "boxis-gateway",
+        "when_ready": _say_where,
+    }
+
+
+def _address(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{settings.port}"
+
+
+def _say_where(arbiter: Any) -> None:
+    for listener in arbiter.LISTENERS:
+        host, port = listener.sock.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        print(f"boxis-gateway listens on http://{shown}:{port}/", flush=True)
+
+
+def _require_free(settings: Settings) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as problem:
+        raise ConfigurationError(
+            f"Cannot listen on {_address(settings)}: {problem.strerror}. "
+            "Choose another --port or --host."
+        ) from None

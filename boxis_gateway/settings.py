@@ -1,0 +1,190 @@
+"""One table of options. The class below is the table: name, type, default, unit, help.
+
+From it come the environment variables, the options of the command line, what `doctor` shows, the
+table of the README (`settings_table`) and, for those marked `per_account`, the options that
+`account set` takes. A value is looked for on the command line, then in the environment, then here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any
+
+from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.zones import find_zone
+
+ENVIRONMENT_PREFIX = "BOXIS_GATEWAY_"
+Parse = Callable[[str], Any]
+
+
+def whole_number(least: int, most: int) -> Parse:
+    """Decimal digits with a value from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not least <= int(text[:12]) <= most:
+            raise ValueError(f"a whole number from {least} to {most} is needed")
+        return int(text)
+
+    return parse
+
+
+def one_of(*words: str) -> Parse:
+    """One of the words, as written."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"one of {', '.join(words)} is needed")
+        return text
+
+    return parse
+
+
+def yes_or_no(text: str) -> bool:
+    """`1 true yes on` or `0 false no off`, in any case."""
+    word = text.lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("yes or no is needed")
+
+
+def zone_name(text: str) -> str:
+    """A name of the IANA time zone database."""
+    find_zone(text)
+    return text
+
+
+def some_text(text: str) -> str:
+    """Any text that is not empty."""
+    if not text:
+        raise ValueError("a value is needed")
+    return text
+
+
+def option(
+    default: Any, parse: Parse, help: str, *, unit: str = "", per_account: bool = False
+) -> Any:
+    """A row of the table."""
+    facts = {"parse": parse, "help": help, "unit": unit, "per_account": per_account}
+    return field(default=default, metadata=facts)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that can be set. The order is that of the README's table."""
+
+    database_url: str = option(
+        "sqlite:///boxis_gateway.db", some_text, "Where the store is: `sqlite:///PATH`."
+    )
+    host: str = option("127.0.0.1", some_text, "Address that `serve` listens on.")
+    port: int = option(8080, whole_number(0, 65535), "Port that `serve` listens on; 0 picks one.")
+    workers: int = option(2, whole_number(1, 256), "Server processes.", unit="processes")
+    threads: int = option(
+        4, whole_number(1, 256), "Answers that one process gives at a time.", unit="threads"
+    )
+    shutdown_seconds: int = option(
+        30, whole_number(1, 3600), "How long a stopping server finishes answers.", unit="seconds"
+    )
+    max_body_bytes: int = option(
+        1_048_576, whole_number(1024, 1 << 30), "Largest request body.", unit="bytes"
+    )
+    timezone: str = option(
+        "UTC", zone_name, "Zone of the dates on the wire and in imported files.", per_account=True
+    )
+    timestamp_window_seconds: int = option(
+        300,
+        whole_number(5, 86_400),
+        "How far a request's `timestamp` may be off, either way.",
+        unit="seconds",
+        per_account=True,
+    )
+    history_key: str = option(
+        "senders",
+        one_of("senders", "history", "both"),
+        "Key of the list in the JSON answer of `getHistory`: `senders`, `history` or `both`.",
+        per_account=True,
+    )
+    history_status_fields: bool = option(
+        False,
+        yes_or_no,
+        "Add `sms_id` and `status_date` to the rows of `getHistory`.",
+        per_account=True,
+    )
+    log_level: str = option(
+        "info", one_of("debug", "info", "warning", "error"), "Least level that is logged."
+    )
+
+
+OPTIONS: dict[str, Field[Any]] = {row.name: row for row in fields(Settings)}
+ACCOUNT_OPTIONS = {name: row for name, row in OPTIONS.items() if row.metadata["per_account"]}
+
+
+def variable(name: str) -> str:
+    """The environment variable of an option."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def parse_option(name: str, text: str, source: str) -> Any:
+    """The value of an option from its text.
+
+    Raises ConfigurationError that names `source` (a variable, a command line option)."""
+    try:
+        return OPTIONS[name].metadata["parse"](text)
+    except ValueError as problem:
+        raise ConfigurationError(f"{source} cannot be {text!r}: {problem}.") from None
+
+
+def parse_account_option(name: str, text: str) -> Any:
+    """The value of an account's own option. Raises ConfigurationError, also for an unknown name."""
+    if name not in ACCOUNT_OPTIONS:
+        raise ConfigurationError(
+            f"There is no account option {name!r}; there are: {', '.join(ACCOUNT_OPTIONS)}."
+        )
+    return parse_option(name, text, name)
+
+
+def find_sources(
+    given: Mapping[str, str | None], environ: Mapping[str, str] = os.environ
+) -> dict[str, tuple[str, str]]:
+    """Option name -> (text, where it comes from), for every option that is not left to default."""
+    found = {}
+    for name in OPTIONS:
+        if (text := given.get(name)) is not None:
+            found[name] = (text, "--" + name.replace("_", "-"))
+        elif (text := environ.get(variable(name))) is not None:
+            found[name] = (text, variable(name))
+    return found
+
+
+def load_settings(
+    given: Mapping[str, str | None] | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """The settings in force. `given` is what the command line has. Raises ConfigurationError."""
+    sources = find_sources(given or {}, environ)
+    return Settings(**{name: parse_option(name, *found) for name, found in sources.items()})
+
+
+def for_account(settings: Settings, options: Mapping[str, Any]) -> Settings:
+    """The settings in force for an account that has these options of its own."""
+    return replace(settings, **options) if options else settings
+
+
+def shown(value: Any) -> str:
+    """A value as it would be typed."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def settings_table() -> str:
+    """The README's table of settings, in Markdown."""
+    lines = ["| Variable | Default | Unit | What it does | Per account |", "|---|---|---|---|---|"]
+    for name, row in OPTIONS.items():
+        account = f"`{name}=`" if name in ACCOUNT_OPTIONS else ""
+        facts = row.metadata
+        lines.append(
+            f"| `{variable(name)}` | `{shown(row.default)}` | {facts['unit']} "
+            f"| {facts['help']} | {account} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Facts about SMS: pure functions without I/O. Alphabets, segments, numbers."""

@@ -1,0 +1,77 @@
+"""How many segments ("parts" on the wire) a text takes (3GPP TS 23.040, 9.2.3.24.1).
+
+An SMS carries 140 octets: 160 septets, 140 octets or 70 UCS-2 code units. In a concatenated
+message each segment gives 6 octets to a header, which leaves 153, 134 and 67. Neither an escape
+pair nor a surrogate pair is split over two segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from boxis_gateway.sms import gsm0338
+
+OCTETS = 140
+CONCATENATION_HEADER_OCTETS = 6
+
+
+class Alphabet(Enum):
+    """The data coding of a message, with the bits that one unit takes."""
+
+    GSM = 7
+    OCTET = 8
+    UCS2 = 16
+
+
+def capacity(alphabet: Alphabet, header_octets: int = 0) -> int:
+    """Units that fit into one segment beside a user data header of that size."""
+    return (OCTETS - header_octets) * 8 // alphabet.value
+
+
+def count_parts(text: str, alphabet: Alphabet | None = None, header_octets: int = 0) -> int:
+    """Segments of a text, at least 1. Without an alphabet the smaller one that fits is taken.
+
+    `header_octets` is the user data header that the text brings along, length octet included;
+    such a message is one segment of somebody's concatenation, if it fits."""
+    if alphabet is None:
+        alphabet = Alphabet.GSM if gsm0338.is_gsm(text) else Alphabet.UCS2
+    units = _units(text, alphabet)
+    if units is None:
+        return _count(len(text), alphabet, header_octets)
+    total = sum(units)
+    if total <= capacity(alphabet, header_octets):
+        return 1
+    return _fill(units, capacity(alphabet, header_octets + CONCATENATION_HEADER_OCTETS))
+
+
+def count_octet_parts(octets: int, header_octets: int = 0) -> int:
+    """Segments of an 8-bit message."""
+    return _count(octets, Alphabet.OCTET, header_octets)
+
+
+def _count(units: int, alphabet: Alphabet, header_octets: int) -> int:
+    if units <= capacity(alphabet, header_octets):
+        return 1
+    return -(-units // capacity(alphabet, header_octets + CONCATENATION_HEADER_OCTETS))
+
+
+def _units(text: str, alphabet: Alphabet) -> Sequence[int] | None:
+    """Units of each character, or None where every character takes one."""
+    if alphabet is Alphabet.GSM:
+        if gsm0338.EXTENSION.isdisjoint(text):
+            return None
+        return [gsm0338.septets(character) for character in text]
+    if text.isascii() or max(text) <= "\uffff":
+        return None
+    return [2 if character > "\uffff" else 1 for character in text]
+
+
+def _fill(units: Sequence[int], room: int) -> int:
+    """Segments when each takes as many whole characters as fit."""
+    parts, used = 1, 0
+    for size in units:
+        if used + size > room:
+            parts, used = parts + 1, 0
+        used += size
+    return parts

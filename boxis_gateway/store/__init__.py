@@ -1,0 +1,6 @@
+"""The store: the only code that knows peewee. Read database.py, tables.py, then one file a noun."""
+
+from boxis_gateway.store.database import Store
+from boxis_gateway.store.queries import Row
+
+__all__ = ["Row", "Store"]

@@ -1,0 +1,159 @@
+"""Accounts: looked up by every request, changed by the command line."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from peewee import Database, IntegrityError, fn
+
+from boxis_gateway import model
+from boxis_gateway.errors import StoreError
+from boxis_gateway.settings import parse_account_option
+from boxis_gateway.store.queries import rows_of, sql_of
+from boxis_gateway.store.tables import Account, Customer, SenderName
+from boxis_gateway.zones import utc_text
+
+NO_OPTIONS = "{}"
+
+
+class Accounts:
+    """The accounts of a store. User names are compared without case."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._find_sql = sql_of(database, _SELECT_BY_NAME)
+
+    def find(self, username: str) -> model.Account | None:
+        """The account of that user name, enabled or not. One query."""
+        row = self._database.execute_sql(self._find_sql, (username.casefold(),)).fetchone()
+        return _account(row) if row else None
+
+    def get(self, username: str) -> model.Account:
+        """The account of that user name. Raises StoreError."""
+        account = self.find(username)
+        if account is None:
+            raise StoreError(
+                f"There is no account {username!r}. 'boxis-gateway account list' shows them."
+            )
+        return account
+
+    def all(self) -> list[model.Account]:
+        """Every account, by user name."""
+        query = Account.select(*_COLUMNS).order_by(Account.username_folded)
+        return [_account(row) for row in rows_of(self._database, query)]
+
+    def add(
+        self,
+        username: str,
+        user_key: str,
+        now: datetime,
+        *,
+        options: Mapping[str, str] | None = None,
+        sender_names: Sequence[str] = (),
+        customer: str | None = None,
+    ) -> model.Account:
+        """Add an account to the customer of that name (by default: of its own user name).
+
+        `options` are texts, checked by the caller. Raises StoreError if the name is taken."""
+        values = {
+            Account.username: username,
+            Account.username_folded: username.casefold(),
+            Account.user_key: user_key,
+            Account.enabled: True,
+            Account.options: json.dumps(dict(options or {})),
+            Account.created_at: utc_text(now),
+        }
+        try:
+            with self._database.atomic():
+                values[Account.customer] = self._customer_id(customer or username, now)
+                account_id = Account.insert(values).execute(self._database)
+                self._replace_sender_names(account_id, sender_names)
+        except IntegrityError:
+            raise StoreError(
+                f"There is an account {username!r} already. 'boxis-gateway account set' changes it."
+            ) from None
+        return self.get(username)
+
+    def set_enabled(self, account: model.Account, enabled: bool) -> None:
+        """Let the account in, or keep it out. Its messages stay."""
+        self._update(account, {Account.enabled: enabled})
+
+    def set_user_key(self, account: model.Account, user_key: str) -> None:
+        """From now on only this key is right."""
+        self._update(account, {Account.user_key: user_key})
+
+    def set_options(self, account: model.Account, changes: Mapping[str, str]) -> None:
+        """Change options, given as texts and checked by the caller; "" goes back to the server's
+        setting."""
+        with self._database.atomic():
+            options = {**self.option_texts(account), **changes}
+            kept = {name: text for name, text in options.items() if text != ""}
+            self._update(account, {Account.options: json.dumps(kept)})
+
+    def option_texts(self, account: model.Account) -> dict[str, str]:
+        """The account's own options as they were given."""
+        query = Account.select(Account.options).where(Account.id == account.id)
+        texts: dict[str, str] = json.loads(rows_of(self._database, query)[0][0])
+        return texts
+
+    def sender_names(self, account: model.Account) -> list[str]:
+        """The senders that the account may use."""
+        query = (
+            SenderName.select(SenderName.name)
+            .where(SenderName.account == account.id)
+            .order_by(SenderName.position)
+        )
+        return [name for (name,) in rows_of(self._database, query)]
+
+    def set_sender_names(self, account: model.Account, names: Sequence[str]) -> None:
+        """Replace the senders that the account may use."""
+        with self._database.atomic():
+            self._replace_sender_names(account.id, names)
+
+    def customer_name(self, account: model.Account) -> str:
+        """The name of the customer that the account belongs to."""
+        query = Customer.select(Customer.name).join(Account).where(Account.id == account.id)
+        return str(rows_of(self._database, query)[0][0])
+
+    def newest_creation(self) -> str | None:
+        """When the newest account was made; None if there is none."""
+        query = Account.select(fn.MAX(Account.created_at))
+        newest: str | None = rows_of(self._database, query)[0][0]
+        return newest
+
+    def _customer_id(self, name: str, now: datetime) -> str:
+        query = Customer.select(Customer.id).where(Customer.name == name)
+        for (known,) in rows_of(self._database, query):
+            return str(known)
+        customer_id = secrets.token_hex(12)
+        Customer.insert(id=customer_id, name=name, created_at=utc_text(now)).execute(self._database)
+        return customer_id
+
+    def _replace_sender_names(self, account_id: int, names: Sequence[str]) -> None:
+        SenderName.delete().where(SenderName.account == account_id).execute(self._database)
+        rows = [(account_id, name, place) for place, name in enumerate(dict.fromkeys(names))]
+        if rows:
+            fields = (SenderName.account, SenderName.name, SenderName.position)
+            SenderName.insert_many(rows, fields).execute(self._database)
+
+    def _update(self, account: model.Account, values: Mapping[Any, Any]) -> None:
+        Account.update(values).where(Account.id == account.id).execute(self._database)
+
+
+_COLUMNS = (Account.id, Account.username, Account.user_key, Account.enabled, Account.options)
+_SELECT_BY_NAME = Account.select(*_COLUMNS).where(Account.username_folded == "")
+
+
+def _account(row: tuple[Any, ...]) -> model.Account:
+    account_id, username, user_key, enabled, options = row
+    return model.Account(account_id, username, user_key, bool(enabled), _parsed(options))
+
+
+def _parsed(options: str) -> Mapping[str, Any]:
+    if options == NO_OPTIONS:
+        return {}
+    return {name: parse_account_option(name, text) for name, text in json.loads(options).items()}

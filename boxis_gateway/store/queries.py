@@ -1,0 +1,39 @@
+"""Small hands of the store: queries as text or as rows, a database's words explained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from peewee import Database, DatabaseError, IntegrityError, InterfaceError
+
+from boxis_gateway.errors import StoreError
+
+Row = tuple[Any, ...]
+
+
+def sql_of(database: Database, query: Any) -> str:
+    """The query's SQL for that database, to be run again and again: building a query costs more
+    than running it."""
+    return str(database.get_sql_context().sql(query).query()[0])
+
+
+def rows_of(database: Database, query: Any) -> list[Row]:
+    """What the query finds, as tuples."""
+    return list(query.tuples().bind(database))
+
+
+@contextmanager
+def errors_explained(database: Database) -> Iterator[None]:
+    """Turn what the database cannot do (open, lock, write) into a StoreError with the remedy."""
+    try:
+        yield
+    except IntegrityError:
+        raise  # never the machine's fault
+    except (DatabaseError, InterfaceError) as problem:
+        raise StoreError(
+            f"The store {database.database} cannot be used: {problem}. Check that it is a SQLite "
+            "file that this user may read and write, on a disk with room; 'boxis-gateway doctor' "
+            "looks closer."
+        ) from None

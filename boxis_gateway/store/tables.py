@@ -1,0 +1,112 @@
+"""The tables, as they are now. How they came to be is in migrations/; a test holds the two equal.
+
+Every key of what belongs to an account begins with the account, ids are made here and not by the
+database, and nothing refers across accounts: a store laid out so can be spread over machines later.
+Times are texts in UTC (see zones.py), credits whole thousandths (see model.py).
+"""
+
+from __future__ import annotations
+
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    SmallIntegerField,
+    TextField,
+)
+
+INSTANT_LENGTH = 23  # yyyy-mm-dd hh:mm:ss.mmm
+
+
+class Customer(Model):
+    """Who owns messages and accounts. The id is 24 lower-case hexadecimal digits."""
+
+    id = CharField(24, primary_key=True)
+    name = TextField()
+    created_at = CharField(INSTANT_LENGTH)
+
+    class Meta:
+        table_name = "customer"
+
+
+class Account(Model):
+    """Who asks at the form door. `user_key` must be readable: md5(timestamp + user_key) is checked
+    with it. `options` is a JSON object of what differs from the server's settings."""
+
+    id = AutoField()
+    customer = ForeignKeyField(Customer)
+    username = TextField()
+    username_folded = TextField(unique=True)  # user names are compared without case
+    user_key = TextField()
+    enabled = BooleanField()
+    options = TextField()
+    created_at = CharField(INSTANT_LENGTH)
+
+    class Meta:
+        table_name = "account"
+
+
+class SenderName(Model):
+    """A sender that the account may use, in the order given."""
+
+    account = ForeignKeyField(Account, index=False)
+    name = CharField(20)
+    position = SmallIntegerField()
+
+    class Meta:
+        table_name = "sender_name"
+        primary_key = CompositeKey("account", "name")
+
+
+class Submission(Model):
+    """One request to send: its text (None if the source did not tell), sender, times and flags."""
+
+    account = ForeignKeyField(Account, index=False)
+    id = BigIntegerField()
+    sender = TextField()
+    text = TextField(null=True)
+    created_at = CharField(INSTANT_LENGTH)
+    scheduled_at = CharField(INSTANT_LENGTH, null=True)
+    flash = BooleanField()
+    fast = BooleanField()
+
+    class Meta:
+        table_name = "submission"
+        primary_key = CompositeKey("account", "id")
+        without_rowid = True
+
+
+class Message(Model):
+    """One recipient of a submission.
+
+    The table lies in the order of its key, so that a history is one walk backwards over it: newest
+    first, and among equal times the highest id first. That is also why `sender` stands here again.
+    `sent_at` is when the message was, or is to be, sent. `wire_id` is the id that clients know, if
+    it is not `id`. `fingerprint` tells whether an imported message is here already."""
+
+    account = ForeignKeyField(Account, index=False)
+    sent_at = CharField(INSTANT_LENGTH)
+    id = BigIntegerField()
+    submission_id = BigIntegerField()
+    sender = TextField()
+    recipient = TextField()
+    parts = SmallIntegerField()
+    credit_thousandths = IntegerField()
+    kind = CharField(10)
+    status = CharField(10)
+    status_changed_at = CharField(INSTANT_LENGTH, null=True)
+    wire_id = TextField(null=True)
+    fingerprint = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "message"
+        primary_key = CompositeKey("account", "sent_at", "id")
+        without_rowid = True
+
+
+TABLES = (Customer, Account, SenderName, Submission, Message)
