@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import click
@@ -43,6 +44,6 @@ def call(
     """
     common = {"version": "1.0", "section": section, "action": action, "returntype": returntype}
     answer = client.call(url, username, user_key, {**params, **common}, lambda: int(time.time()))
-    click.echo(answer.body)
+    click.echo(answer.body, nl=sys.stdout.isatty())
     if answer.result != "1":
         ctx.exit(1)

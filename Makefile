@@ -1,0 +1,33 @@
+# make run    an example store, the server, and a signed curl to paste (PORT=8080)
+# make test   the whole test suite
+# make lint   style and types
+# Each makes what it needs by itself; nothing is installed outside of this folder, but for the
+# Debian packages that the tests drive (PHP, curl), and those only when run as root.
+
+SHELL := /bin/sh
+PORT ?= 8080
+PYTEST_ARGS ?=
+BIN := .venv/bin
+
+.PHONY: run test lint venv venv-test packages clean
+
+run: venv
+	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)" sh examples/demo.sh
+
+test: packages venv-test
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: venv-test
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+venv:
+	@sh tools/venv.sh
+
+venv-test:
+	@sh tools/venv.sh test
+
+packages:
+	@sh tools/packages.sh
+
+clean:
+	rm -rf .venv .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

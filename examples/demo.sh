@@ -1,0 +1,29 @@
+#!/bin/sh
+# What `make run` does, and what an operator does on the first day: make a store, add accounts, load
+# messages, serve. Everything is harmless to repeat.
+set -eu
+cd "$(dirname "$0")/.."
+PORT=${PORT:-8080}
+folder=".demo-$(id -u)"
+key=0123456789abcdefABCDEF01
+export BOXIS_GATEWAY_DATABASE_URL="sqlite:///$(pwd)/$folder/gateway.db"
+
+boxis-gateway init
+add() { boxis-gateway account show "$1" >/dev/null 2>&1 || boxis-gateway account add "$@"; }
+add anna@example.com --user-key "$key" --timezone Europe/Warsaw --sender-name boxis.net
+add bob@example.com --user-key "$key" --set history_key=history --set history_status_fields=yes
+
+load() { boxis-gateway import --rejects "$folder/rejects.csv" "$@"; }
+load examples/messages.csv --account anna@example.com --timezone Europe/Warsaw
+load examples/messages.jsonl --account bob@example.com
+load examples/kannel-access.log --account bob@example.com
+
+cat <<END
+
+When it listens, paste this into another terminal (Ctrl-C here ends the server):
+
+  ts=\$(date +%s); curl -s http://127.0.0.1:$PORT/ -d username=anna@example.com -d timestamp=\$ts \\
+    -d authcode=\$(printf %s "\${ts}$key" | md5sum | cut -c-32) -d section=sms -d action=getHistory
+
+END
+exec boxis-gateway serve --port "$PORT"

@@ -1,0 +1,23 @@
+#!/bin/sh
+# The Debian packages that the tests drive as clients: PHP with curl and XML, and curl.
+# Root gets them installed; others are told the line that does it.
+set -eu
+missing=""
+command -v curl >/dev/null 2>&1 || missing="$missing curl"
+if command -v php >/dev/null 2>&1; then
+    php -r 'exit(extension_loaded("curl") ? 0 : 1);' || missing="$missing php-curl"
+    php -r 'exit(extension_loaded("simplexml") ? 0 : 1);' || missing="$missing php-xml"
+else
+    missing="$missing php-cli php-curl php-xml"
+fi
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "Installing$missing ..." >&2
+    export DEBIAN_FRONTEND=noninteractive
+    # shellcheck disable=SC2086 # a list of words
+    { apt-get update -qq && apt-get install -qq -y --no-install-recommends $missing; } >/dev/null
+else
+    echo "The tests need what is missing here. Install it with: apt-get install$missing" >&2
+    exit 1
+fi
