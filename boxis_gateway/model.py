@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 
@@ -61,3 +62,10 @@ class NewMessage(NamedTuple):
     status_changed_at: str | None = None
     wire_id: str | None = None
     reference: str = ""
+
+
+@lru_cache(maxsize=1024)
+def credit_text(thousandths: int) -> str:
+    """Credits as they are shown: whole ones as an integer, others as `1.5` (protocol page, 11)."""
+    whole, rest = divmod(thousandths, 1000)
+    return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)

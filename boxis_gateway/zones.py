@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 SECOND = timedelta(seconds=1)
 EARLIEST = "0001-01-01 00:00:00"
 LATEST = "9999-12-31 23:59:59"
+LOG_DISORDER = timedelta(minutes=1)  # how far a line of a log may lie before the one above it
 MINUTE_TEXTS_KEPT = 50_000
 
 
@@ -107,7 +108,7 @@ class Zone:
         first, last = (self._instant(local, fold) for fold in (0, 1))
         if first > last:
             raise SkippedTime
-        if first < last and not_before is not None and first + (last - first) / 2 < not_before:
+        if first < last and not_before is not None and first + LOG_DISORDER < not_before:
             return last
         return first
 

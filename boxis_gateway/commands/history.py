@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from boxis_gateway.commands.options import with_settings
-from boxis_gateway.form_api.actions.get_history import credit_text
+from boxis_gateway.model import credit_text
 from boxis_gateway.settings import Settings, for_account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import EARLIEST, LATEST, find_zone, next_second

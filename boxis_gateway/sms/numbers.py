@@ -25,6 +25,9 @@ def to_recipient(number: str) -> str | None:
     return to_e164(number) or (number if _SHORT_CODE.fullmatch(number) else None)
 
 
-def on_form_wire(number: str) -> str:
-    """As the form door shows it: digits with country code, no `+` (protocol page, section 5)."""
-    return number.removeprefix("+")
+def on_form_wire(address: str) -> str:
+    """A sender or recipient as the form door shows it: numbers as digits with country code, no `+`
+    (protocol page, section 5), names as they are."""
+    if address[:1] == "+" and address[1:].isdecimal():
+        return address[1:]
+    return address

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from marshmallow import Schema
 
 from boxis_gateway.form_api.action import Call, action
 from boxis_gateway.form_api.params import WireDate
 from boxis_gateway.form_api.results import Columns, Rows, Success
+from boxis_gateway.model import credit_text
 from boxis_gateway.sms.numbers import on_form_wire
 from boxis_gateway.store import Row
 from boxis_gateway.zones import EARLIEST, LATEST, Zone, find_zone, next_second
@@ -68,10 +68,3 @@ def _columns(batches: Iterator[list[Row]], zone: Zone) -> Iterator[Columns]:
             changed = [change or sent for change, sent in zip(changes, times, strict=True)]
             columns.insert(4, zone.local_texts(changed))
         yield columns
-
-
-@lru_cache(maxsize=1024)
-def credit_text(thousandths: int) -> str:
-    """Whole credits as an integer, others with their decimals: `1`, `1.5` (section 11)."""
-    whole, rest = divmod(thousandths, 1000)
-    return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)

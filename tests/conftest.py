@@ -1,0 +1,161 @@
+"""What the tests share: a real store in a file, accounts, signed requests, a real server."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from boxis_gateway.app import create_app
+from boxis_gateway.form_api.auth import authcode_of
+from boxis_gateway.importers.columns import to_message
+from boxis_gateway.importing import fingerprint
+from boxis_gateway.model import Account
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+from boxis_gateway.zones import find_zone
+
+NOW = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
+USERNAME = "anna@example.com"
+USER_KEY = "0123456789abcdefABCDEF01"
+PROJECT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-missing-answers",
+        action="store_true",
+        help="write the answers that tests/wire and tests/imports lack; none is overwritten",
+    )
+
+
+def make_store(path: Path) -> Store:
+    store = Store(f"sqlite:///{path}")
+    store.create()
+    store.migrate()
+    return store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = make_store(tmp_path / "store.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def account(store: Store) -> Account:
+    return store.accounts.add(USERNAME, USER_KEY, NOW)
+
+
+def add_messages(store: Store, account: Account, *rows: Mapping[str, str]) -> None:
+    """Store messages given by the columns of the CSV format; the dates are in UTC."""
+    utc = find_zone("UTC")
+    messages = [({"sender": "boxis.net", "recipient": "48514151563"} | dict(row)) for row in rows]
+    store.messages.add(
+        account.id,
+        [(fingerprint(str(n)), to_message(row, utc)) for n, row in enumerate(messages)],
+    )
+
+
+def signed(
+    now: int, form: Mapping[str, str], username: str = USERNAME, user_key: str = USER_KEY
+) -> dict[str, str]:
+    """The form with what every request has, unless it says otherwise itself."""
+    timestamp = form.get("timestamp", str(now))
+    return {
+        "version": "1.0",
+        "timestamp": timestamp,
+        "username": username,
+        "authcode": authcode_of(timestamp, user_key),
+        "section": "sms",
+        "action": "getHistory",
+        **form,
+    }
+
+
+@pytest.fixture
+def client(store: Store) -> FlaskClient:
+    return create_app(store, Settings(), clock=lambda: NOW).test_client()
+
+
+@pytest.fixture
+def post_action(client: FlaskClient) -> Callable[..., TestResponse]:
+    """POST a signed form in process."""
+
+    def post(**form: str) -> TestResponse:
+        return client.post("/", data=signed(int(NOW.timestamp()), form))
+
+    return post
+
+
+class RunningServer:
+    """`boxis-gateway serve` as a process, on a port of its own."""
+
+    def __init__(self, store: Store, *options: str) -> None:
+        self.process = subprocess.Popen(
+            [*GATEWAY, "serve", "--port", "0", *options],
+            env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert self.process.stdout is not None
+        said = self.process.stdout.readline()
+        found = re.search(r"http://\S+", said)
+        assert found, f"the server said {said!r}"
+        self.url = found[0]
+        self.port = int(self.url.rstrip("/").rsplit(":", 1)[1])
+
+    def stop(self, with_signal: int = signal.SIGTERM) -> tuple[int, str]:
+        """The exit code, and all that it wrote to stderr."""
+        if self.process.poll() is None:
+            self.process.send_signal(with_signal)
+        _, errors = self.process.communicate(timeout=40)
+        return self.process.returncode, errors
+
+
+GATEWAY = (sys.executable, "-m", "boxis_gateway")
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., RunningServer]]:
+    """Start servers; they are stopped with the test."""
+    running: list[RunningServer] = []
+
+    def start(store: Store, *options: str) -> RunningServer:
+        running.append(RunningServer(store, *options))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line over the store in tmp_path/store.db."""
+
+    def run(*words: Any, **environ: str) -> subprocess.CompletedProcess[str]:
+        url = f"sqlite:///{tmp_path / 'store.db'}"
+        return subprocess.run(
+            [*GATEWAY, *map(str, words)],
+            env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": url, **environ},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,185 @@
+"""The store: its file, its versions, its accounts."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from peewee import SqliteDatabase
+
+from boxis_gateway.errors import ConfigurationError, StoreError
+from boxis_gateway.importers.columns import to_message
+from boxis_gateway.model import NewMessage
+from boxis_gateway.store import Store
+from boxis_gateway.store.tables import TABLES
+from boxis_gateway.zones import find_zone
+from tests.conftest import NOW, USER_KEY, make_store
+
+
+def schema(path: Path) -> list[str]:
+    rows = sqlite3.connect(path).execute(
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != 'schema_migration'"
+    )
+    return sorted(sql for (sql,) in rows)
+
+
+def test_the_migrations_make_the_tables_of_today(tmp_path: Path) -> None:
+    make_store(tmp_path / "migrated.db").close()
+    database = SqliteDatabase(str(tmp_path / "modelled.db"))
+    with database.bind_ctx(TABLES):
+        database.create_tables(TABLES)
+    database.close()
+    assert schema(tmp_path / "migrated.db") == schema(tmp_path / "modelled.db")
+
+
+def test_a_new_store_is_closed_to_other_users(store: Store) -> None:
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+    for beside in store.path.parent.iterdir():
+        assert stat.S_IMODE(beside.stat().st_mode) & 0o077 == 0, beside
+
+
+def test_making_and_migrating_again_changes_nothing(store: Store) -> None:
+    account = store.accounts.add("anna@example.com", USER_KEY, NOW)
+    store.create()
+    assert store.migrate() == []
+    assert store.accounts.find("ANNA@example.com") == account
+
+
+def test_a_missing_store_names_init(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="boxis-gateway init"):
+        Store(f"sqlite:///{tmp_path}/none.db").require_current()
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_store_that_is_not_migrated_names_migrate(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/empty.db")
+    store.create()
+    with pytest.raises(StoreError, match="boxis-gateway migrate"):
+        store.require_current()
+    assert store.migrate()
+    assert store.require_current() is store
+    store.close()
+
+
+def test_a_newer_store_is_left_alone(store: Store) -> None:
+    store.database.execute_sql(
+        "INSERT INTO schema_migration (name, applied) VALUES ('9999_future', '2030-01-01')"
+    )
+    for use in (store.require_current, store.migrate):
+        with pytest.raises(StoreError, match=r"newer version.*9999_future"):
+            use()
+
+
+def test_what_is_no_store_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "text.db"
+    path.write_text("This is not a database. " * 100)
+    with pytest.raises(StoreError, match="cannot be used"):
+        Store(f"sqlite:///{path}").require_current()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match="cannot be made"):
+        Store(f"sqlite:///{tmp_path}/store.db").create()
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "store.db", "sqlite://", "sqlite:///:memory:", ""])
+def test_only_files_are_stores(url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        Store(url)
+
+
+def test_several_migrate_at_once(tmp_path: Path) -> None:
+    stores = [Store(f"sqlite:///{tmp_path}/store.db") for _ in range(8)]
+    stores[0].create()
+    applied: list[list[str]] = []
+
+    def migrate(store: Store) -> None:
+        applied.append(store.migrate())
+        store.close()
+
+    threads = [threading.Thread(target=migrate, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(len, applied)) == [0] * 7 + [1]
+
+
+def test_accounts_keep_what_they_are_given(store: Store) -> None:
+    account = store.accounts.add(
+        "Anna@Example.com",
+        "key",
+        NOW,
+        options={"timezone": "Europe/Warsaw", "history_status_fields": "yes"},
+        sender_names=["boxis.net", "HQSMS", "boxis.net"],
+        customer="ACME",
+    )
+    assert account.options == {"timezone": "Europe/Warsaw", "history_status_fields": True}
+    assert store.accounts.sender_names(account) == ["boxis.net", "HQSMS"]
+    assert store.accounts.customer_name(account) == "ACME"
+    assert store.accounts.find("anna@EXAMPLE.com") == account
+    assert "key" not in repr(account)
+
+
+def test_accounts_of_one_customer_share_it(store: Store) -> None:
+    for name in ("a@example.com", "b@example.com"):
+        store.accounts.add(name, "k", NOW, customer="ACME")
+    assert store.database.execute_sql("SELECT count(*) FROM customer").fetchone() == (1,)
+
+
+def test_a_user_name_is_taken_in_any_case(store: Store) -> None:
+    store.accounts.add("anna@example.com", "k", NOW)
+    with pytest.raises(StoreError, match="already"):
+        store.accounts.add("ANNA@example.com", "k", NOW)
+
+
+def test_an_option_can_go_back_to_the_server_s_setting(store: Store) -> None:
+    account = store.accounts.add("anna@example.com", "k", NOW, options={"history_key": "both"})
+    store.accounts.set_options(account, {"history_key": "", "timezone": "UTC"})
+    assert store.accounts.get("anna@example.com").options == {"timezone": "UTC"}
+
+
+def add(store: Store, account_id: int, *messages: NewMessage) -> int:
+    return store.messages.add(account_id, list(enumerate(messages)))
+
+
+def test_ids_have_the_documented_shape_and_depend_on_what_is_stored_alone(tmp_path: Path) -> None:
+    found = []
+    for name in ("one.db", "two.db"):
+        store = make_store(tmp_path / name)
+        account = store.accounts.add("anna@example.com", "k", NOW)
+        message = NewMessage("+48514151563", "boxis.net", "2013-12-01 07:00:06.195")
+        add(store, account.id, message, message)
+        rows = [
+            row for batch in store.messages.history(account.id, with_status=True) for row in batch
+        ]
+        found.append([row[6] for row in rows])
+        store.close()
+    assert found[0] == found[1] == [1385881206195000001, 1385881206195000000]
+
+
+def test_one_wire_id_at_two_times_does_no_harm(store: Store) -> None:
+    account = store.accounts.add("anna@example.com", "k", NOW)
+    messages = [
+        NewMessage(
+            "+48514151563", "x", f"2013-12-01 07:00:0{second}", wire_id="1385881206195280690"
+        )
+        for second in (1, 2, 2)
+    ]
+    assert add(store, account.id, *messages) == 3
+    (rows,) = store.messages.history(account.id, with_status=True)
+    assert [row[7] or str(row[6]) for row in rows] == ["1385881206195280690"] * 3
+
+
+def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:
+    account = store.accounts.add("anna@example.com", "k", NOW)
+    columns = {"recipient": "48514151563", "sender": "s", "date": "2013-01-01 00:00:00"}
+    add(store, account.id, to_message({**columns, "type": "scheduled"}, find_zone("UTC")))
+    rows = store.database.execute_sql("SELECT scheduled_at, created_at FROM submission").fetchall()
+    assert rows == [("2013-01-01 00:00:00", "2013-01-01 00:00:00")]

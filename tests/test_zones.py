@@ -1,0 +1,113 @@
+"""UTC in the store, the account's zone on the wire."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxis_gateway.zones import (
+    SkippedTime,
+    Zone,
+    find_zone,
+    from_utc_text,
+    next_second,
+    utc_text,
+)
+
+ZONES = [
+    "UTC",
+    "Europe/Warsaw",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "America/St_Johns",
+    "Africa/Monrovia",  # an offset with seconds until 1972
+    "Pacific/Apia",  # a skipped day in 2011
+]
+instants = st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)).map(
+    lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
+)
+
+
+def test_texts_keep_milliseconds_only_where_there_are_some() -> None:
+    moment = datetime(2012, 5, 9, 10, 28, tzinfo=UTC)
+    assert utc_text(moment) == "2012-05-09 10:28:00"
+    assert utc_text(moment + timedelta(milliseconds=7)) == "2012-05-09 10:28:00.007"
+    assert from_utc_text("2012-05-09 10:28:00.007") == moment + timedelta(milliseconds=7)
+
+
+def test_the_next_second_ends_with_the_calendar() -> None:
+    assert next_second("2012-12-31 23:59:59") == "2013-01-01 00:00:00"
+    assert next_second("9999-12-31 23:59:59") == "9999-12-31 23:59:59"
+
+
+@given(st.sampled_from(ZONES), st.lists(instants, max_size=20))
+def test_shown_dates_are_those_of_the_zone(name: str, moments: list[datetime]) -> None:
+    zone = Zone(name)
+    texts = [utc_text(moment) for moment in moments]
+    shown = [f"{m.astimezone(zone._info):%Y-%m-%d %H:%M:%S}" for m in moments]
+    assert zone.local_texts(texts) == shown
+    assert zone.local_texts(texts) == shown  # from memory now
+
+
+@given(st.sampled_from(ZONES), instants)
+def test_the_bounds_of_a_shown_date_hold_its_instant(name: str, moment: datetime) -> None:
+    zone = find_zone(name)
+    local = datetime.fromisoformat(zone.local_texts([utc_text(moment)])[0])
+    assert zone.earliest_instant(local) <= utc_text(moment) <= zone.latest_instant(local)
+
+
+@given(st.sampled_from(ZONES), st.datetimes(datetime(1970, 1, 3), datetime(2200, 1, 1)))
+def test_bounds_are_exact_whether_a_time_is_repeated_or_skipped(name: str, local: datetime) -> None:
+    """Seen from the clock on the wall: just before the first instant it showed less, just after
+    the last one it shows more."""
+    zone = find_zone(name)
+    local = local.replace(microsecond=0)
+    wanted = f"{local:%Y-%m-%d %H:%M:%S}"
+    first, last = zone.earliest_instant(local), zone.latest_instant(local)
+    before = utc_text(from_utc_text(first) - timedelta(seconds=1))
+    shown_before, shown_first, shown_last, shown_after = zone.local_texts(
+        [before, first, last, next_second(last)]
+    )
+    assert shown_before < wanted <= shown_first
+    assert shown_last <= wanted < shown_after or first < last  # a repeated hour starts over
+
+
+def test_bounds_inside_a_repeated_hour_take_in_both_passes() -> None:
+    zone, local = find_zone("Europe/Warsaw"), datetime(2026, 10, 25, 2, 30)
+    assert zone.earliest_instant(local) == "2026-10-25 00:30:00"
+    assert zone.latest_instant(local) == "2026-10-25 01:30:00"
+
+
+def test_bounds_inside_a_skipped_hour_mean_the_change() -> None:
+    zone, local = find_zone("Europe/Warsaw"), datetime(2026, 3, 29, 2, 30)
+    assert zone.earliest_instant(local) == "2026-03-29 01:00:00"
+    assert zone.latest_instant(local) == "2026-03-29 00:59:59"
+
+
+def test_a_skipped_time_is_no_instant() -> None:
+    with pytest.raises(SkippedTime):
+        find_zone("Europe/Warsaw").instant(datetime(2026, 3, 29, 2, 30))
+
+
+def test_a_log_that_runs_in_order_tells_the_passes_of_a_repeated_hour_apart() -> None:
+    zone, latest, found = find_zone("Europe/Warsaw"), None, []
+    for clock in ("01:59:58", "02:00:01", "02:59:59", "02:00:00", "02:57:59", "03:00:00"):
+        latest = zone.instant(datetime.fromisoformat(f"2026-10-25 {clock}"), latest)
+        found.append(f"{latest:%H:%M:%S}")
+    assert found == ["23:59:58", "00:00:01", "00:59:59", "01:00:00", "01:57:59", "02:00:00"]
+
+
+@pytest.mark.parametrize("name", ["", "Nowhere/None", "../etc/passwd", "/etc", "x\0y"])
+def test_what_is_no_zone_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="a time zone name"):
+        find_zone(name)
+
+
+def test_the_memory_of_minutes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boxis_gateway.zones.MINUTE_TEXTS_KEPT", 10)
+    zone = Zone("Europe/Warsaw")
+    zone.local_texts(f"2026-01-01 00:{minute:02}:00" for minute in range(60))
+    assert len(zone._minutes) <= 10
