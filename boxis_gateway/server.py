@@ -26,6 +26,7 @@ from boxis_gateway.zones import utc_now
 
 LONGEST_REQUEST_LINE = 8190  # bytes, the most that gunicorn can be told; a GET carries the form
 KEEP_ALIVE_SECONDS = 5
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
 log = logging.getLogger(__name__)
 
 
@@ -35,6 +36,7 @@ class GatewayWorker(ThreadWorker):  # type: ignore[misc]
     def init_signals(self) -> None:
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """gunicorn would answer HTML, and log the request line with the query in it."""
@@ -56,6 +58,15 @@ class GatewayArbiter(Arbiter):  # type: ignore[misc]
 
     def handle_int(self) -> None:
         raise StopIteration
+
+    def spawn_worker(self) -> int:
+        # A worker that is told to end before it has its handlers would not hear it, and the stop
+        # would last until the grace period is over: so it hears it late instead.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+        try:
+            return int(super().spawn_worker())
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Server(BaseApplication):  # type: ignore[misc]

@@ -1,6 +1,6 @@
 """`csv`: a table with a header, in UTF-8; cells divided by comma, semicolon or tab.
 
-One unclosed quote does not swallow the rest of the file: where a record does not end within
+One unclosed quote does not swallow the rest of the file: where a record does not end well within
 MOST_LINES lines, its first line alone is bad, and reading goes on with the next.
 """
 
@@ -35,7 +35,7 @@ def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
     doubled = [name for name in (*REQUIRED, *OPTIONAL) if names.count(name) > 1]
     if doubled:
         raise ImportFailed(f"The CSV has the column {', '.join(doubled)} twice.")
-    for number, cells in _records(source, delimiter):
+    for number, cells in _records(source, delimiter, len(names)):
         if isinstance(cells, str):
             yield BadLine(number, cells)
         elif cells:
@@ -58,26 +58,28 @@ def _line(number: int, names: list[str], cells: list[str], options: ReadOptions)
         return BadLine(number, str(problem))
 
 
-def _records(source: Iterator[bytes], delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
+def _records(
+    source: Iterator[bytes], delimiter: str, width: int
+) -> Iterator[tuple[int, list[str] | str]]:
     """Line number and cells of each record, or what is wrong with it. The header was line 1."""
-    waiting: deque[bytes] = deque()  # lines read ahead for a record that did not end
+    waiting: deque[bytes] = deque()  # lines that were read for a record that did not end
+
+    def following() -> bytes:
+        return waiting.popleft() if waiting else next(source, b"")
+
     number = 2
-    while raw := waiting.popleft() if waiting else next(source, b""):
+    while raw := following():
         record = [raw]
         cells = _cells(record, delimiter)
-        while cells is None and len(record) < MOST_LINES:
-            ahead = waiting.popleft() if waiting else next(source, b"")
-            if not ahead:
-                break
+        while cells is None and len(record) < MOST_LINES and (ahead := following()):
             record.append(ahead)
             cells = _cells(record, delimiter)
-        if cells is None:
+        if cells is None or (len(record) > 1 and len(cells) != width):
+            cells = "a quote is not closed"
             waiting.extendleft(reversed(record[1:]))
-            yield number, "a quote is not closed"
-            number += 1
-        else:
-            yield number, cells
-            number += len(record)
+            del record[1:]
+        yield number, cells
+        number += len(record)
 
 
 def _cells(record: list[bytes], delimiter: str) -> list[str] | str | None:

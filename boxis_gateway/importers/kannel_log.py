@@ -26,12 +26,18 @@ NAME = "kannel"
 ACCOUNT_FIELDS = ("ACT", "BINF")
 
 _TIME = rb"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) "
-_HEAD = re.compile(
-    _TIME + rb"(?P<event>[A-Za-z ]+?) \[SMSC:(?P<smsc>.*?)\] \[SVC:.*?\] \[ACT:(?P<ACT>.*?)\] "
-    rb"\[BINF:(?P<BINF>.*?)\] \[FID:(?P<fid>.*?)\] \[META:.*?\] \[from:(?P<sender>.*?)\] "
-    rb"\[to:(?P<recipient>.*?)\] \[flags:-?\d+:(?P<coding>-?\d+):-?\d+:-?\d+:-?\d+\] "
-    rb"\[msg:(?P<octets>\d+):"
-)
+_FIELDS = ("SMSC", "SVC", "ACT", "BINF", "FID", "META", "from", "to")
+
+
+def _head_pattern() -> bytes:
+    """Each field ends where the next one first begins; atomic groups keep that to one look."""
+    pattern = _TIME + rb"(?P<event>[A-Za-z ]+) \[SMSC:"
+    for name, following in zip(_FIELDS, (*_FIELDS[1:], "flags"), strict=True):
+        pattern += rf"(?>(?P<{name}>.*?)\] \[{following}:)".encode()
+    return pattern + rb"-?\d+:(?P<coding>-?\d+):-?\d+:-?\d+:-?\d+\] \[msg:(?P<octets>\d{1,7}):"
+
+
+_HEAD = re.compile(_head_pattern())
 _TAIL = re.compile(rb"\] \[udh:(?P<header_octets>\d+):[0-9A-Fa-f]*\]")
 _MARK = re.compile(_TIME + rb"Log (?:begins|ends)")
 _SAMPLE = re.compile(rb"^" + _TIME + rb"[A-Za-z ]+ \[SMSC:", re.MULTILINE)
@@ -85,18 +91,18 @@ def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) ->
     data, header_octets = _user_data(head, raw)
     coding = int(head["coding"])
     text, parts = _text_and_parts(data, coding, header_octets)
-    recipient = _plain(head["recipient"])
+    recipient = _plain(head["to"])
     if not recipient:
         raise Unusable("the recipient is missing")
     return NewMessage(
         recipient=to_e164(recipient) or recipient,
-        sender=_plain(head["sender"]),
+        sender=_plain(head["from"]),
         sent_at=sent_at,
         text=text,
         parts=parts,
         credit_thousandths=0 if status is Status.REFUSED else parts * 1000,
         status=status,
-        reference=f"{_plain(head['smsc'])} {_plain(head['fid'])}",
+        reference=f"{_plain(head['SMSC'])} {_plain(head['FID'])}",
     )
 
 

@@ -1,0 +1,97 @@
+"""`call`: the client side of the protocol, against a real server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from boxis_gateway import client
+from boxis_gateway.errors import OperatorError
+from boxis_gateway.model import Account
+from boxis_gateway.store import Store
+from tests.conftest import USER_KEY, USERNAME, RunningServer, add_messages
+
+PARAMS = {"version": "1.0", "section": "sms", "action": "getHistory"}
+Serve = Callable[..., RunningServer]
+
+
+@pytest.fixture
+def url(serve: Serve, store: Store, account: Account) -> str:
+    add_messages(store, account, {"date": "2012-05-09 10:28:00"})
+    return serve(store, "--workers", "1").url
+
+
+@pytest.mark.parametrize("returntype", ["xml", "json"])
+def test_a_clock_that_is_off_is_mended_with_the_server_s_time(url: str, returntype: str) -> None:
+    params = {**PARAMS, "returntype": returntype}
+    answer = client.call(url, USERNAME, USER_KEY, params, lambda: 1_000_000_000)
+    assert answer.result == "1"
+    assert b"2012-05-09 10:28:00" in answer.body
+
+
+def test_the_command_shows_the_bytes_and_ends_by_the_result(url: str) -> None:
+    words = ["boxis-gateway", "call", url, "--username", USERNAME, "sms", "getHistory"]
+    environ = {"BOXIS_GATEWAY_USER_KEY": USER_KEY, "PATH": ""}
+
+    def call(*more: str) -> subprocess.CompletedProcess[bytes]:
+        import sys
+
+        module = [sys.executable, "-m", "boxis_gateway", *words[1:]]
+        return subprocess.run([*module, *more], env=environ, capture_output=True, check=False)
+
+    done = call("datefrom=2012-05-09 10:00", "--returntype", "json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["params"]["senders"]["sms1"]["date"] == "2012-05-09 10:28:00"
+    failed = call("datefrom=x")
+    assert failed.returncode == 1
+    assert b"error: 'datefrom' is not valid" in failed.stdout
+    assert failed.stdout.endswith(b"</return>")
+
+
+@pytest.fixture
+def stubborn() -> Iterator[tuple[str, list[str]]]:
+    """A server whose clock nobody can follow, and what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            body = asked and (
+                b"<return><result>0</result><timestamperror>1</timestamperror>"
+                b"<timestamp>1335767184</timestamp></return>"
+            )
+            self.send_response(500 if len(asked) > 1 else 200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", asked
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_request_is_repeated_once_and_no_more(stubborn: tuple[str, list[str]]) -> None:
+    url, asked = stubborn
+    answer = client.call(url, USERNAME, USER_KEY, PARAMS, lambda: 5)
+    assert answer.result == "0"
+    assert len(asked) == 2
+    assert "timestamp=5&" in asked[0]
+    assert "timestamp=1335767184&" in asked[1]
+
+
+@pytest.mark.parametrize("path", ["openapi.json", ""])
+def test_what_is_no_envelope_is_said(path: str, stubborn: tuple[str, list[str]]) -> None:
+    params = {**PARAMS, "returntype": "json"}  # and XML comes back
+    with pytest.raises(OperatorError, match="did not answer with an envelope"):
+        client.call(stubborn[0] + path, USERNAME, USER_KEY, params, lambda: 5)

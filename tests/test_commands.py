@@ -1,0 +1,237 @@
+"""The command line, as a person meets it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from boxis_gateway.commands import COMMANDS, cli
+from boxis_gateway.store import Store
+from tests.conftest import GATEWAY, NOW, USERNAME, make_store
+
+Gateway = Callable[..., subprocess.CompletedProcess[str]]
+SIGNED = ("--username", "a", "--user-key", "k")
+SAMPLE = Path(__file__).parent / "imports/kannel-sample.log"
+
+
+def all_commands() -> Iterator[tuple[str, click.Command]]:
+    for command in COMMANDS:
+        if isinstance(command, click.Group):
+            for part in command.commands.values():
+                yield f"{command.name} {part.name}", part
+        yield str(command.name), command
+
+
+@pytest.mark.parametrize(("name", "command"), list(all_commands()), ids=str)
+def test_every_command_has_help_with_an_example(name: str, command: click.Command) -> None:
+    shown = command.get_help(click.Context(command, info_name=name))
+    assert "Example" in shown
+    assert "boxis-gateway" in shown
+    assert all(option.help for option in command.params if isinstance(option, click.Option)) or (
+        name in ("call", "history")
+    )
+
+
+def test_the_first_day(gateway: Gateway) -> None:
+    """Init, account, import, history: what the help of the program promises."""
+    assert "is ready" in gateway("init").stdout
+    added = gateway("account", "add", USERNAME, "--timezone", "Europe/Warsaw")
+    assert re.fullmatch(rf"Account {USERNAME} added\.\nuser_key: [A-Za-z0-9]{{24}}\n", added.stdout)
+    said = gateway("import", SAMPLE, "--account", USERNAME, "--timezone", "Europe/Warsaw")
+    assert said.stdout == (
+        "kannel, dates in Europe/Warsaw: 13 added, 0 already there, 0 bad lines, 1 refused by the "
+        "SMSC and not in the history, 1 × log mark passed over, 2 × Receive SMS passed over, "
+        "15 × Receive DLR passed over.\n"
+    )
+    assert said.stderr == ""
+    table = gateway("history", USERNAME, "--limit", "2").stdout
+    assert table.splitlines() == [
+        "date                 sender     recipient     parts  credit  type  status",
+        "2026-11-21 23:30:10  13013      +48600700800  1      1       sent  sent",
+        "2026-11-21 23:30:08  boxis.net  +48514151563  1      1       sent  sent",
+    ]
+    table = gateway(
+        "history", USERNAME, "--from", "2026-11-21 23:30:05", "--to", "2026-11-21 23:30:06"
+    )
+    assert len(table.stdout.splitlines()) == 2
+
+
+def test_accounts_are_shown_without_their_key(gateway: Gateway) -> None:
+    gateway("init")
+    options = ("--timezone", "Asia/Tokyo", "--sender-name", "A", "--sender-name", "B")
+    gateway(
+        "account", "add", USERNAME, "--user-key", "SECRET", *options, "--set", "history_key=both"
+    )
+    shown = gateway("account", "show", USERNAME).stdout
+    assert shown.splitlines() == [
+        f"username: {USERNAME}",
+        "enabled: yes",
+        f"customer: {USERNAME}",
+        "sender_names: A, B",
+        "timezone: Asia/Tokyo",
+        "timestamp_window_seconds: (as the server)",
+        "history_key: both",
+        "history_status_fields: (as the server)",
+    ]
+    gateway("account", "set", USERNAME, "history_key=", "--sender-name", "C", "--timezone", "UTC")
+    gateway("account", "disable", USERNAME)
+    shown = gateway("account", "show", USERNAME).stdout
+    for line in ("enabled: no", "sender_names: C", "timezone: UTC", "history_key: (as the server)"):
+        assert line in shown
+    assert gateway("account", "list").stdout == f"{USERNAME}\tdisabled\n"
+    gateway("account", "enable", USERNAME)
+    assert gateway("account", "list").stdout == f"{USERNAME}\tenabled\n"
+    assert "SECRET" not in shown
+
+
+def test_a_rotated_key_is_shown_once(gateway: Gateway, tmp_path: Path) -> None:
+    gateway("init")
+    first = gateway("account", "add", USERNAME).stdout
+    second = gateway("account", "rotate-key", USERNAME).stdout
+    assert first.split("user_key: ")[1] != second.split("user_key: ")[1]
+    store = Store(f"sqlite:///{tmp_path / 'store.db'}")
+    assert store.accounts.get(USERNAME).user_key == second.split("user_key: ")[1].strip()
+    store.close()
+    assert "user_key" not in gateway("account", "rotate-key", USERNAME, "--user-key", "x").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("account", "list"), 1, "Run 'boxis-gateway init'"),
+        (("serve",), 1, "Run 'boxis-gateway init'"),
+        (("migrate",), 1, "Run 'boxis-gateway init'"),
+        (("serve", "--port", "eighty"), 1, "--port cannot be 'eighty': a whole number"),
+        (("serve", "--workers", "0"), 1, "--workers cannot be '0'"),
+        (("serve", "--timezone", "Mars"), 1, "a time zone name such as"),
+        (("init", "--database-url", "mysql://x"), 1, "'mysql' is not supported"),
+        (("init", "--database-url", "sqlite:////proc/none/x.db"), 1, "cannot be made"),
+        (("nothing",), 2, "No such command 'nothing'"),
+        (("account", "add"), 2, "Missing argument 'USERNAME'. See 'boxis-gateway account add"),
+        (("history", USERNAME, "--limit", "0"), 2, "See 'boxis-gateway history --help'"),
+        (("import", "x.csv"), 2, "Give --account or --account-field"),
+        (("call", "http://127.0.0.1:9/", *SIGNED, "sms", "x"), 1, "Check the address"),
+        (("call", "file:///etc/passwd", *SIGNED, "sms", "x"), 1, "only http"),
+        (("call", "u", *SIGNED, "sms", "x", "y"), 2, "NAME=VALUE"),
+    ],
+)
+def test_an_error_is_one_line_with_its_remedy(
+    words: tuple[str, ...], code: int, said: str, gateway: Gateway
+) -> None:
+    result = gateway(*words)
+    assert (result.returncode, result.stdout) == (code, "")
+    assert result.stderr.startswith("boxis-gateway: ")
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("account", "show", "nobody"), "There is no account 'nobody'"),
+        (("account", "add", USERNAME), "There is an account"),
+        (("account", "add", "a b"), "A user name has"),
+        (("account", "add", "x", "--timezone", "Mars"), "timezone cannot be 'Mars'"),
+        (("account", "add", "x", "--set", "colour=red"), "no account option 'colour'"),
+        (("account", "add", "x", "--set", "history_key=none"), "one of senders, history, both"),
+        (("account", "add", "x", "--user-key", ""), "A user key has"),
+        (("account", "add", "x", "--sender-name", "n" * 21), "A sender name has"),
+        (("account", "set", USERNAME), "Nothing to set"),
+        (("history", "nobody"), "There is no account"),
+        (("import", "none.csv", "--account", USERNAME), "none.csv: No such file"),
+        (("import", SAMPLE, "--account", "nobody"), "There is no account"),
+        (("import", SAMPLE, "--account-field", "ACT", "--map", "a=nobody"), "There is no account"),
+        (("import", __file__, "--account", USERNAME), "no known format"),
+    ],
+)
+def test_an_error_over_a_store_is_one_line_too(
+    words: tuple[str, ...], said: str, gateway: Gateway, tmp_path: Path
+) -> None:
+    store = make_store(tmp_path / "store.db")
+    store.accounts.add(USERNAME, "k", NOW)
+    store.close()
+    result = gateway(*words)
+    assert result.returncode in (1, 2)
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+
+
+def test_bad_lines_are_listed_beside_the_file(gateway: Gateway, tmp_path: Path) -> None:
+    gateway("init")
+    gateway("account", "add", USERNAME)
+    path = tmp_path / "m.csv"
+    path.write_text("recipient,sender,date\nnobody,s,2012-05-09 10:00\n")
+    result = gateway("import", path, "--account", USERNAME)
+    assert result.returncode == 0
+    assert "0 added, 0 already there, 1 bad lines" in result.stdout
+    assert f"listed in {path}.rejects.csv" in result.stderr
+    assert "2,recipient is not" in Path(f"{path}.rejects.csv").read_text()
+    dry = gateway("import", path, "--account", USERNAME, "--dry-run")
+    assert "0 would be added" in dry.stdout
+
+
+def test_an_import_on_a_terminal_shows_its_progress(gateway: Gateway, tmp_path: Path) -> None:
+    gateway("init")
+    gateway("account", "add", USERNAME)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*GATEWAY, "import", str(SAMPLE), "--account", USERNAME],
+        env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path / 'store.db'}"},
+        stderr=theirs,
+        stdout=subprocess.DEVNULL,
+    )
+    os.close(theirs)
+    process.wait(30)
+    shown = b""
+    while select.select([ours], [], [], 0.5)[0]:
+        try:
+            shown += os.read(ours, 4096)
+        except OSError:
+            break
+    os.close(ours)
+    assert b"Importing" in shown
+    assert b"100%" in shown
+
+
+def test_the_version_is_told(gateway: Gateway) -> None:
+    assert re.fullmatch(r"boxis-gateway \d+\.\d+\.\d+\n", gateway("--version").stdout)
+
+
+def test_doctor_is_content_with_a_good_installation(gateway: Gateway) -> None:
+    gateway("init")
+    gateway("account", "add", USERNAME)
+    result = gateway("doctor")
+    assert result.returncode == 0, result.stdout
+    assert "set   timezone = UTC (default)" in result.stdout
+    assert "(BOXIS_GATEWAY_DATABASE_URL)" in result.stdout
+    assert "FAIL" not in result.stdout
+
+
+def test_doctor_says_what_to_mend(gateway: Gateway, tmp_path: Path) -> None:
+    result = gateway("doctor")
+    assert result.returncode == 1
+    assert "FAIL  There is no store" in result.stdout
+    gateway("init")
+    (tmp_path / "store.db").chmod(0o644)
+    result = gateway("doctor", BOXIS_GATEWAY_HOST="0.0.0.0", BOXIS_GATEWAY_WORKERS="200")
+    assert result.returncode == 0
+    for remedy in ("chmod 600", "account add", "nginx", "--workers"):
+        assert remedy in result.stdout
+    with open(tmp_path / "store.db", "r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 8192)
+    result = gateway("doctor")
+    assert result.returncode == 1
+    assert "FAIL" in result.stdout
+
+
+def test_the_group_lists_every_command() -> None:
+    assert set(cli.commands) == {command.name for command in COMMANDS}

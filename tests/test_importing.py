@@ -1,0 +1,260 @@
+"""Importing: nothing lost, nothing doubled, bad lines told."""
+
+from __future__ import annotations
+
+import csv
+import random
+import signal
+import sqlite3
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boxis_gateway.errors import ImportFailed
+from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importing import Accounts, Repeats, Summary, run_import
+from boxis_gateway.model import Account
+from boxis_gateway.store import Store
+from boxis_gateway.zones import find_zone
+from tests.conftest import GATEWAY, NOW, USERNAME, make_store
+
+HEADER = "recipient,sender,date,text\n"
+LINE = "48514151563,boxis.net,2012-05-09 10:28:{:02},hello\n"
+SAMPLE = Path(__file__).parent / "imports/kannel-sample.log"
+Gateway = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def load(store: Store, account: Account, path: Path, **options: Any) -> Summary:
+    zone = options.pop("zone", find_zone("UTC"))
+    return run_import(path, Accounts(store, account, {}), ReadOptions(zone), **options)
+
+
+def rows(store: Store) -> list[Any]:
+    """All that an import makes, as it lies in the store."""
+    return [
+        store.database.execute_sql(f"SELECT * FROM {table}").fetchall()
+        for table in ("message", "submission")
+    ]
+
+
+def counts(summary: Summary) -> tuple[int, int, int]:
+    return summary.added, summary.known, summary.bad
+
+
+def test_importing_again_adds_nothing(store: Store, account: Account) -> None:
+    assert counts(load(store, account, SAMPLE)) == (13, 0, 0)
+    before = rows(store)
+    assert counts(load(store, account, SAMPLE)) == (0, 13, 0)
+    assert rows(store) == before
+
+
+def test_a_copy_and_a_grown_file_add_only_what_is_new(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    lines = SAMPLE.read_text().splitlines(keepends=True)
+    part = tmp_path / "rotated.log"
+    part.write_text("".join(lines[:20]))
+    first = load(store, account, part).added
+    assert counts(load(store, account, SAMPLE)) == (13 - first, first, 0)
+
+
+def test_equal_lines_are_as_many_messages(store: Store, account: Account, tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + LINE.format(0) * 3)
+    assert counts(load(store, account, path)) == (3, 0, 0)
+    assert counts(load(store, account, path)) == (0, 3, 0)
+    path.write_text(HEADER + LINE.format(0) * 4)
+    assert counts(load(store, account, path)) == (1, 3, 0)
+
+
+def test_an_id_is_enough_to_know_a_message_again(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.csv"
+    columns = "recipient,sender,date,sms_id,status\n48514151563,s,2012-05-09 10:28,77,{}\n"
+    path.write_text(columns.format("sent"))
+    assert counts(load(store, account, path)) == (1, 0, 0)
+    path.write_text(columns.format("delivered"))
+    assert counts(load(store, account, path)) == (0, 1, 0)
+
+
+def test_a_dry_run_changes_nothing_and_says_the_same(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + LINE.format(0) * 2 + "bad\n")
+    expected = (2, 0, 1)
+    rejects = tmp_path / "rejects.csv"
+    dry = load(store, account, path, dry_run=True, rejects_path=rejects)
+    assert counts(dry) == expected
+    assert rows(store) == [[], []]
+    assert not rejects.exists()
+    assert counts(load(store, account, path)) == expected
+    assert counts(load(store, account, path, dry_run=True)) == (0, 2, 1)
+
+
+def test_bad_lines_are_listed_and_the_good_ones_kept(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    path, rejects = tmp_path / "m.csv", tmp_path / "rejects.csv"
+    path.write_text(HEADER + LINE.format(0) + "nobody,s,2012-05-09 10:00,x\n" + LINE.format(1))
+    assert counts(load(store, account, path, rejects_path=rejects)) == (2, 0, 1)
+    with open(rejects, newline="") as file:
+        listed = list(csv.reader(file))
+    assert listed == [["number", "reason"], ["3", "recipient is not a phone number"]]
+    assert stat.S_IMODE(rejects.stat().st_mode) == 0o600
+    path.write_text(HEADER + LINE.format(0))
+    load(store, account, path, rejects_path=rejects)
+    assert not rejects.exists()
+
+
+def test_refused_messages_are_kept_but_not_shown(store: Store, account: Account) -> None:
+    assert load(store, account, SAMPLE).refused == 1
+    shown = [
+        row for batch in store.messages.history(account.id, with_status=False) for row in batch
+    ]
+    assert len(shown) == 12
+    assert len(rows(store)[0]) == 13
+
+
+def test_the_kannel_log_becomes_the_history_it_tells(store: Store, account: Account) -> None:
+    """Read here by other means: by its columns, with no regular expression."""
+    load(store, account, SAMPLE, zone=find_zone("Europe/Warsaw"))
+    expected = []
+    for line in SAMPLE.read_text().splitlines():
+        if " Sent SMS " in line:
+            to = line.split("[to:")[1].split("]")[0]
+            sender = line.split("[from:")[1].split("]")[0]
+            length = int(line.split("[msg:")[1].split(":")[0])
+            expected.append((line[:19], sender, to, 2 if length == 300 else 1))
+    zone = find_zone("Europe/Warsaw")
+    found = [
+        (zone.local_texts([sent_at])[0], sender, recipient, parts)
+        for batch in store.messages.history(account.id, with_status=False)
+        for sender, recipient, sent_at, parts, _, _ in batch
+    ]
+    assert found == expected[::-1]
+
+
+def test_accounts_are_found_by_a_field_of_the_log(store: Store, account: Account) -> None:
+    bob = store.accounts.add("bob@example.com", "k", NOW)
+    accounts = Accounts(store, account, {"cust42": "bob@example.com"})
+    run_import(SAMPLE, accounts, ReadOptions(find_zone("UTC"), "BINF"))
+    found = [len(store.messages.recent(one.id, "0", "9999", 100)) for one in (account, bob)]
+    assert found == [10, 3]
+
+
+def test_messages_of_no_account_are_bad_lines(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    rejects = tmp_path / "rejects.csv"
+    summary = run_import(
+        SAMPLE,
+        Accounts(store, None, {"acct1": USERNAME}),
+        ReadOptions(find_zone("UTC"), "ACT"),
+        rejects_path=rejects,
+    )
+    assert counts(summary) == (3, 0, 10)
+    assert "there is no account ''" in rejects.read_text()
+
+
+def test_equal_lines_far_apart_cost_no_memory() -> None:
+    repeats = Repeats(kept=10)
+    assert [repeats.count(b"a") for _ in range(3)] == [0, 1, 2]
+    for n in range(9):
+        repeats.count(b"%d" % n)
+    assert repeats.count(b"a") == 3
+    for n in range(100):
+        repeats.count(b"%d" % n)
+    assert len(repeats._now) + len(repeats._before) <= 20
+
+
+@pytest.mark.parametrize("what", ["missing.csv", "."])
+def test_a_file_that_cannot_be_read_is_said(
+    what: str, store: Store, account: Account, tmp_path: Path
+) -> None:
+    with pytest.raises(ImportFailed, match=str(tmp_path)):
+        load(store, account, tmp_path / what)
+
+
+def test_lines_without_end_do_not_fill_the_memory(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + LINE.format(0) + "x" * 3_000_000 + "\n" + LINE.format(1))
+    summary = load(store, account, path)
+    assert summary.added == 2
+    assert summary.bad >= 1
+
+
+def big_csv(path: Path, count: int) -> None:
+    with open(path, "w") as file:
+        file.write(HEADER)
+        for n in range(count):
+            moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(1_336_000_000 + n // 3))
+            file.write(f"4851{n % 10_000_000:07},boxis.net,{moment},text {n % 7}\n")
+
+
+def test_an_import_that_is_killed_ten_times_ends_like_one_that_was_not(
+    tmp_path: Path, gateway: Gateway
+) -> None:
+    """200,000 rows; SIGKILL at random moments, then once more to the end."""
+    big_csv(tmp_path / "big.csv", 200_000)
+    make_store(tmp_path / "store.db").close()
+    assert gateway("account", "add", USERNAME).returncode == 0
+    (tmp_path / "straight.db").write_bytes((tmp_path / "store.db").read_bytes())
+    words = ("import", tmp_path / "big.csv", "--account", USERNAME)
+    straight = f"sqlite:///{tmp_path / 'straight.db'}"
+    started = time.monotonic()
+    assert gateway(*words, BOXIS_GATEWAY_DATABASE_URL=straight).returncode == 0
+    took = time.monotonic() - started
+
+    moments, killed = random.Random(4711), 0
+    sizes = []
+    for _ in range(10):
+        process = subprocess.Popen(
+            [*GATEWAY, *map(str, words), "--database-url", f"sqlite:///{tmp_path / 'store.db'}"],
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(moments.uniform(0.05, 0.9) * took)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+        with sqlite3.connect(tmp_path / "store.db") as database:
+            sizes.append(database.execute("SELECT count(*) FROM message").fetchone()[0])
+    assert killed >= 5
+    assert sizes == sorted(sizes)
+    assert gateway(*words).returncode == 0
+
+    contents = []
+    for name in ("store.db", "straight.db"):
+        with sqlite3.connect(tmp_path / name) as database:
+            contents.append(
+                [
+                    database.execute(f"SELECT * FROM {table}").fetchall()
+                    for table in ("message", "submission")
+                ]
+            )
+    assert contents[0] == contents[1]
+    assert len(contents[0][0]) == len(contents[0][1]) == 200_000
+
+
+def test_two_imports_of_one_file_at_once_double_nothing(tmp_path: Path, gateway: Gateway) -> None:
+    big_csv(tmp_path / "big.csv", 20_000)
+    make_store(tmp_path / "store.db").close()
+    gateway("account", "add", USERNAME)
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    words = ["import", tmp_path / "big.csv", "--account", USERNAME, "--database-url", url]
+    processes = [
+        subprocess.Popen([*GATEWAY, *words], stdout=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    said = [process.communicate(timeout=60)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    added = [int(line.split(": ", 1)[1].split(" added")[0]) for line in said]
+    assert sum(added) == 20_000

@@ -1,0 +1,120 @@
+"""The shape of the package: imports go one way, tables are complete."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import boxis_gateway
+from boxis_gateway.commands import COMMANDS
+from boxis_gateway.form_api.actions import ACTIONS
+from boxis_gateway.form_api.renderers import RENDERERS
+from boxis_gateway.importers import IMPORTERS
+
+PACKAGE = Path(boxis_gateway.__file__).parent
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts[-2:])
+
+STEPS = [
+    ("__main__",),
+    ("commands",),
+    ("app", "server", "client"),
+    ("form_api", "importing", "doctor"),
+    ("store", "importers"),
+    ("sms", "model", "settings"),
+    ("zones", "errors"),
+]
+"""From the top down: a module imports its own kind and the steps below it. Two neighbours are told
+apart in ALLOWED."""
+
+ALLOWED = {("settings", "zones"), ("server", "form_api"), ("client", "form_api")}
+
+THIRD_PARTY = {
+    "peewee": ("store",),
+    "playhouse": ("store",),
+    "flask": ("app.py", "server.py", "form_api/endpoint.py"),
+    "werkzeug": ("form_api/endpoint.py", "form_api/form.py"),
+    "marshmallow": ("form_api/action.py", "form_api/params.py", "form_api/actions"),
+    "lxml": ("client.py",),
+    "gunicorn": ("server.py",),
+    "click": ("commands",),
+}
+
+
+def kind(name: str) -> str:
+    return name.split(".")[1] if "." in name else "__init__"
+
+
+def step(kind_of_module: str) -> int:
+    return next((n for n, kinds in enumerate(STEPS) if kind_of_module in kinds), len(STEPS))
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module == "boxis_gateway":
+                yield from (f"boxis_gateway.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path) -> None:
+    own = of(path)
+    for name in imported(path):
+        if name.startswith("boxis_gateway."):
+            other = kind(name)
+            fine = other == own or step(other) > step(own) or (own, other) in ALLOWED
+            assert fine, f"{own} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_library_is_used_where_it_belongs(path: Path) -> None:
+    place = str(path.relative_to(PACKAGE))
+    for name in imported(path):
+        homes = THIRD_PARTY.get(name.split(".")[0])
+        assert homes is None or place.startswith(homes), f"{place} imports {name}"
+
+
+@pytest.mark.parametrize(
+    ("folder", "count"),
+    [
+        ("form_api/actions", len(ACTIONS)),
+        ("form_api/renderers", len(RENDERERS)),
+        ("importers", len(IMPORTERS)),
+        ("commands", len(COMMANDS)),
+    ],
+)
+def test_no_file_is_missing_from_its_table(folder: str, count: int) -> None:
+    shared = {"__init__.py", "columns.py", "lines.py", "options.py"}
+    files = [path for path in (PACKAGE / folder).glob("*.py") if path.name not in shared]
+    assert len(files) == count
+
+
+def public(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """Functions and classes without underscore, and the methods of such classes."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef) and node.name not in OVERRIDING:
+                yield from public(node.body)
+
+
+OVERRIDING = ("GatewayWorker", "GatewayArbiter", "Server")
+"""Their methods are described by gunicorn."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_what_is_public_is_described(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree)
+    for node in public(tree.body):
+        assert ast.get_docstring(node) or node.name == "Meta", f"{path.name}: {node.name}"

@@ -1,0 +1,268 @@
+"""`serve` as a process: real clients, long answers, faults, the end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from lxml import etree
+
+from boxis_gateway.model import Account
+from boxis_gateway.store import Store
+from tests.conftest import PROJECT, USER_KEY, USERNAME, RunningServer, add_messages, signed
+
+Serve = Callable[..., RunningServer]
+MANY = 300_000
+
+
+@pytest.fixture
+def server(serve: Serve, store: Store, account: Account) -> RunningServer:
+    add_messages(
+        store,
+        account,
+        {"date": "2012-05-09 10:28:00", "type": "scheduled", "sender": "Zażółć <&>"},
+        {"date": "2012-05-09 10:20:00", "recipient": "48717609573"},
+    )
+    return serve(store)
+
+
+def form(**more: str) -> dict[str, str]:
+    return signed(int(time.time()), more)
+
+
+ROWS = [
+    ("2012-05-09 10:28:00", "Zażółć <&>", "48514151563", "1", "scheduled"),
+    ("2012-05-09 10:20:00", "boxis.net", "48717609573", "1", "sent"),
+]
+
+
+def test_curl_posts_a_form(server: RunningServer) -> None:
+    fields = [word for item in form().items() for word in ("--data-urlencode", "=".join(item))]
+    done = subprocess.run(["curl", "-sS", *fields, server.url], capture_output=True, check=True)
+    tree = etree.fromstring(done.stdout)
+    assert tree.findtext("history/sms2/reciptient") == "48717609573"
+
+
+def test_curl_posts_multipart(server: RunningServer) -> None:
+    fields = [word for item in form(returntype="json").items() for word in ("-F", "=".join(item))]
+    done = subprocess.run(["curl", "-sS", *fields, server.url], capture_output=True, check=True)
+    assert list(json.loads(done.stdout)["params"]["senders"]) == ["sms1", "sms2"]
+
+
+def test_requests_posts_a_form_on_a_connection_that_stays(server: RunningServer) -> None:
+    with requests.Session() as session:
+        for _ in range(3):
+            answer = session.post(server.url, data=form(returntype="json"), timeout=5)
+            assert answer.json()["params"]["senders"]["sms1"]["sender"] == "Zażółć <&>"
+
+
+@pytest.mark.parametrize("returntype", ["xml", "json"])
+def test_php_reads_both_formats(server: RunningServer, returntype: str) -> None:
+    """PHP's curl, SimpleXML and json_decode, as in examples/client.php."""
+    words = ["php", PROJECT / "examples/client.php", server.url, USERNAME, USER_KEY, returntype]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for row in ROWS:
+        assert all(cell in done.stdout for cell in row)
+    assert done.stdout.index(ROWS[0][0]) < done.stdout.index(ROWS[1][0])
+
+
+def test_the_python_example_reads_a_history(server: RunningServer) -> None:
+    words = ["python3", PROJECT / "examples/client.py", server.url, USERNAME, USER_KEY]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for row in ROWS:
+        assert all(cell in done.stdout for cell in row)
+
+
+def test_a_client_of_http_1_0_reads_to_the_end(server: RunningServer) -> None:
+    body = urlencode(form()).encode()
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n"
+        head += "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.endswith(b"</return>")
+
+
+def test_what_is_not_http_gets_an_envelope(server: RunningServer) -> None:
+    secret = "authcode=0123456789abcdef"
+    for request in (f"NOT HTTP {secret}\r\n\r\n", f"GET /?{secret}{'x' * 9000} HTTP/1.1\r\n\r\n"):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(request.encode())
+            answer = b"".join(iter(lambda c=connection: c.recv(4096), b""))
+        assert b"error: request is not valid" in answer
+        assert answer.startswith(b"HTTP/1.1 400")
+    assert secret not in server.stop()[1]
+
+
+def test_a_body_cut_short_gets_an_envelope_or_nothing(server: RunningServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"POST /?returntype=json HTTP/1.1\r\nHost: x\r\n")
+        connection.sendall(b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nbad")
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert b"request is not valid" in answer
+    assert "Traceback" not in server.stop()[1]
+
+
+def test_it_says_in_one_line_where_it_listens(serve: Serve, store: Store) -> None:
+    server = serve(store, "--host", "127.0.0.1")
+    assert server.url == f"http://127.0.0.1:{server.port}/"
+    code, errors = server.stop()
+    assert (code, errors) == (0, "")
+
+
+def test_a_port_that_is_taken_is_said_at_once(
+    server: RunningServer, gateway: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    done = gateway("serve", "--port", server.port)
+    assert done.returncode == 1
+    assert "Address already in use. Choose another --port" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def fill(store: Store, account: Account, count: int = MANY) -> None:
+    """Many messages, quickly: one a second, with a recipient that numbers them."""
+    with store.database.atomic():
+        store.database.execute_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?) "
+            "INSERT INTO message SELECT ?, datetime(1300000000 + i, 'unixepoch'), i, i, "
+            "'boxis.net', printf('+485%08d', i), 1, 1000, 'sent', 'sent', NULL, NULL, NULL FROM n",
+            (count, account.id),
+        )
+
+
+def private_bytes(process: int) -> int:
+    """The memory of a process and its children that no file stands behind."""
+    total = 0
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    for pid in (process, *map(int, children)):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Anonymous:"):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+def numbers(returntype: str, answer: requests.Response) -> Iterator[int]:
+    """The messages of an answer by number, through a real parser that reads as it comes."""
+    if returntype == "xml":
+        answer.raw.decode_content = True
+        for _, element in etree.iterparse(answer.raw):
+            if element.tag.startswith("sms"):
+                yield int(element.findtext("reciptient")[3:])
+                element.getparent().remove(element)
+    else:
+        rows = answer.json()["params"]["senders"]
+        assert list(rows) == [f"sms{n}" for n in range(1, len(rows) + 1)]
+        yield from (int(row["reciptient"][3:]) for row in rows.values())
+
+
+@pytest.mark.parametrize("returntype", ["xml", "json"])
+def test_a_long_history_is_whole_in_order_and_costs_no_memory(
+    returntype: str, serve: Serve, store: Store, account: Account
+) -> None:
+    fill(store, account)
+    server = serve(store, "--workers", "1")
+    requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=5)  # warm
+    idle, peak, done = private_bytes(server.process.pid), 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not done.wait(0.01):
+            peak = max(peak, private_bytes(server.process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    answer = requests.post(server.url, data=form(returntype=returntype), stream=True, timeout=60)
+    found = list(numbers(returntype, answer))
+    done.set()
+    watcher.join()
+    assert found == list(range(MANY - 1, -1, -1))
+    assert peak - idle < 20_000_000
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopping_server_finishes_the_answer_under_way(
+    end: int, serve: Serve, store: Store, account: Account
+) -> None:
+    fill(store, account)
+    server = serve(store)
+    answer = requests.post(server.url, data=form(), stream=True, timeout=60)
+    pieces = answer.iter_content(65_536)
+    start = next(pieces)
+    if end == signal.SIGINT:
+        os.killpg(server.process.pid, end)  # as a terminal does
+    else:
+        server.process.send_signal(end)
+    time.sleep(1)
+    rest = b"".join(pieces)
+    assert (start + rest).endswith(b"</return>")
+    assert (start + rest).count(b"<reciptient>") == MANY
+    code, errors = server.stop()
+    assert code == 0
+    assert "Traceback" not in errors
+
+
+def test_a_server_that_is_stopped_while_it_starts_stops_at_once(serve: Serve, store: Store) -> None:
+    for pause in (0, 0.02, 0.05, 0.1, 0.2):
+        server = serve(store, "--workers", "3")
+        time.sleep(pause)
+        started = time.monotonic()
+        assert server.stop() == (0, "")
+        assert time.monotonic() - started < 15  # not the 30 seconds of grace
+
+
+def test_a_slow_reader_does_not_hold_up_others(
+    serve: Serve, store: Store, account: Account
+) -> None:
+    fill(store, account)
+    server = serve(store, "--workers", "1")
+    slow = requests.post(server.url, data=form(), stream=True, timeout=60)
+    next(slow.iter_content(1000))
+    quick = requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=5)
+    assert b"<history/>" in quick.content
+    slow.close()
+
+
+def test_an_answer_that_breaks_off_cannot_be_taken_for_a_whole_one(
+    serve: Serve, store: Store, account: Account
+) -> None:
+    """The worker is killed in mid-answer: the chunked body lacks its end, and the client errs."""
+    fill(store, account)
+    server = serve(store, "--workers", "1")
+    answer = requests.post(server.url, data=form(), stream=True, timeout=60)
+    pieces = answer.iter_content(65_536)
+    next(pieces)
+    children = f"/proc/{server.process.pid}/task/{server.process.pid}/children"
+    for worker in Path(children).read_text().split():
+        os.kill(int(worker), signal.SIGKILL)
+    with pytest.raises((requests.exceptions.ChunkedEncodingError, http.client.IncompleteRead)):
+        list(pieces)
+
+
+def test_a_change_of_an_account_counts_at_once(
+    server: RunningServer, gateway: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    def result() -> str:
+        answer = requests.post(server.url, data=form(returntype="json"), timeout=5)
+        return str(answer.json()["result"])
+
+    assert result() == "1"
+    gateway("account", "disable", USERNAME)
+    assert result() == "0"
+    gateway("account", "enable", USERNAME)
+    assert result() == "1"
+    gateway("account", "rotate-key", USERNAME)
+    assert result() == "0"
