@@ -12,7 +12,7 @@ from lxml import etree
 
 from boxis_gateway.form_api.renderers import RENDERERS, find_renderer
 from boxis_gateway.form_api.renderers.xml_envelope import NO_XML_CHARACTER
-from boxis_gateway.form_api.results import Columns, Failure, Rows, Success
+from boxis_gateway.form_api.results import Columns, Failure, Params, Rows, Success
 
 storable = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 rows_of_texts = st.lists(st.tuples(storable, storable, st.integers(1, 255)), max_size=30)
@@ -64,6 +64,41 @@ def test_any_description_makes_a_well_formed_failure(description: str) -> None:
     tree = etree.fromstring(rendered("xml", failure))
     assert tree.findtext("resulttxt") == "error: " + NO_XML_CHARACTER.sub("", description)
     assert [child.tag for child in tree] == list(found)
+
+
+ENVELOPE = '<?xml version="1.0" encoding="UTF-8"?>\n<return><result>1</result>'
+
+
+@pytest.mark.parametrize(
+    ("params", "xml", "json_text"),
+    [
+        (Params(), "<params/>", "[]"),
+        (Params({"credit": "186"}), "<params><credit>186</credit></params>", '{"credit":"186"}'),
+        (Params({"credit": 4}), "<params><credit>4</credit></params>", '{"credit":4}'),
+        (
+            Params({"a": "<ż>", "b": '"'}),
+            '<params><a>&lt;ż&gt;</a><b>"</b></params>',
+            '{"a":"<\\u017c>","b":"\\""}',
+        ),
+    ],
+)
+def test_single_values_stand_inside_params(params: Params, xml: str, json_text: str) -> None:
+    """The payloads that the documentation has for other actions (protocol page, section 4)."""
+    tail = "<timestamp>1336558351</timestamp></return>"
+    expected = f"{ENVELOPE}<resulttxt>success</resulttxt>{xml}{tail}"
+    assert rendered("xml", Success(params)).decode() == expected
+    expected = f'{{"result":"1","resulttxt":"success","params":{json_text},"timestamp":1336558351}}'
+    assert rendered("json", Success(params)).decode() == expected
+
+
+def test_a_list_can_be_of_plain_values() -> None:
+    names = Rows("sender", (), lambda: iter([[["HQSMS", "boxis.net"]]]), ("senders",))
+    assert b"<senders><sender1>HQSMS</sender1><sender2>boxis.net</sender2></senders>" in rendered(
+        "xml", Success(names)
+    )
+    assert b'"params":{"senders":{"sender1":"HQSMS","sender2":"boxis.net"}}' in rendered(
+        "json", Success(names)
+    )
 
 
 @pytest.mark.parametrize("name", RENDERERS)

@@ -12,7 +12,8 @@ renderer look at a thousand values at once (renderers/columns.py)."""
 
 @dataclass(frozen=True)
 class Rows:
-    """A list whose members are numbered from 1: `sms1`, `sms2`, …
+    """A list whose members are numbered from 1: `sms1`, `sms2`, … A member has the fields that are
+    named, or, if none are, it is the value of the one column: `sender1`, `sender2`, …
 
     `start()` begins one walk over the rows; a renderer that shows the list under two names begins
     both walks before it reads either, so that they see the same rows. `names` are the containers
@@ -30,10 +31,18 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Params:
+    """Single values inside `params`. In JSON texts are strings and integers are numbers; the
+    documentation has both (protocol page, section 5)."""
+
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Success:
     """`result` 1, `resulttxt` success, and the payload."""
 
-    payload: Rows
+    payload: Rows | Params
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from json.encoder import encode_basestring_ascii
 
 from boxis_gateway.form_api.renderers.columns import escaped
-from boxis_gateway.form_api.results import Columns, Failure, Result, Rows
+from boxis_gateway.form_api.results import Columns, Failure, Params, Result, Rows
 
 NAME = "json"
 CONTENT_TYPE = "application/json"
@@ -18,30 +18,42 @@ CONTENT_TYPE = "application/json"
 
 def render(result: Result, timestamp: int) -> Iterator[bytes]:
     """The envelope in pieces; see renderers/__init__.py."""
+    tail = f',"timestamp":{timestamp}}}'
     if isinstance(result, Failure):
-        yield _failure(result, timestamp).encode()
+        yield f"{{{_failure(result)}{tail}".encode()
         return
-    yield from _success(result.payload, timestamp)
+    payload = result.payload
+    pieces = _lists(payload) if isinstance(payload, Rows) else _params(payload)
+    # The walks begin before the first piece leaves.
+    first = next(pieces)
+    yield b'{"result":"1","resulttxt":"success","params":' + first
+    yield from pieces
+    yield tail.encode()
 
 
-def _failure(failure: Failure, timestamp: int) -> str:
+def _failure(failure: Failure) -> str:
     # `timestamperror` stands only where it is true: clients test the key for being there.
-    mismatch = '"timestamperror":"1",' if failure.clock_mismatch else ""
-    return (
-        f'{{"result":"0","resulttxt":"Error: {escape(failure.description)}",'
-        f'{mismatch}"timestamp":{timestamp}}}'
+    mismatch = ',"timestamperror":"1"' if failure.clock_mismatch else ""
+    return f'"result":"0","resulttxt":"Error: {escape(failure.description)}"{mismatch}'
+
+
+def _params(params: Params) -> Iterator[bytes]:
+    values = ",".join(
+        f'"{name}":{value}' if isinstance(value, int) else f'"{name}":"{escape(value)}"'
+        for name, value in params.values.items()
     )
+    yield (f"{{{values}}}" if values else "[]").encode()
 
 
-def _success(rows: Rows, timestamp: int) -> Iterator[bytes]:
+def _lists(rows: Rows) -> Iterator[bytes]:
     walks = [(name, rows.start()) for name in rows.names_for(NAME)]
     template = _row_template(rows)
-    before = '{"result":"1","resulttxt":"success","params":{'
+    before = "{"
     for name, batches in walks:
         yield f'{before}"{name}":'.encode()
         yield from _list(batches, template)
         before = ","
-    yield f'}},"timestamp":{timestamp}}}'.encode()
+    yield b"}"
 
 
 def _list(batches: Iterator[Columns], template: str) -> Iterator[bytes]:
@@ -57,6 +69,8 @@ def _list(batches: Iterator[Columns], template: str) -> Iterator[bytes]:
 
 def _row_template(rows: Rows) -> str:
     # Numbers are strings too: "parts":"1".
+    if not rows.fields:
+        return f'"{rows.item}%d":"%s"'
     fields = ",".join(f'"{field}":"%s"' for field in rows.fields)
     return f'"{rows.item}%d":{{{fields}}}'
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from boxis_gateway.form_api.renderers.columns import escaped
-from boxis_gateway.form_api.results import Columns, Failure, Result, Rows
+from boxis_gateway.form_api.results import Columns, Failure, Params, Result, Rows
 
 NAME = "xml"
 CONTENT_TYPE = "text/xml; charset=UTF-8"
@@ -22,28 +22,38 @@ NO_XML_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010
 
 def render(result: Result, timestamp: int) -> Iterator[bytes]:
     """The envelope in pieces; see renderers/__init__.py."""
+    tail = f"<timestamp>{timestamp}</timestamp></return>"
     if isinstance(result, Failure):
-        yield _failure(result, timestamp).encode()
+        yield f"{HEAD}{_failure(result)}{tail}".encode()
         return
-    yield from _success(result.payload, timestamp)
+    payload = result.payload
+    pieces = _lists(payload) if isinstance(payload, Rows) else _params(payload)
+    # The walks begin before the first piece leaves.
+    first = next(pieces)
+    yield f"{HEAD}<result>1</result><resulttxt>success</resulttxt>".encode() + first
+    yield from pieces
+    yield tail.encode()
 
 
-def _failure(failure: Failure, timestamp: int) -> str:
+def _failure(failure: Failure) -> str:
     # `timestamperror` stands only where it is true: clients test the element for being there.
     mismatch = "<timestamperror>1</timestamperror>" if failure.clock_mismatch else ""
-    return (
-        f"{HEAD}<result>0</result><resulttxt>error: {escape(failure.description)}</resulttxt>"
-        f"{mismatch}{_tail(timestamp)}"
+    description = escape(failure.description)
+    return f"<result>0</result><resulttxt>error: {description}</resulttxt>{mismatch}"
+
+
+def _params(params: Params) -> Iterator[bytes]:
+    values = "".join(
+        f"<{name}>{escape(str(value))}</{name}>" for name, value in params.values.items()
     )
+    yield (f"<params>{values}</params>" if values else "<params/>").encode()
 
 
-def _success(rows: Rows, timestamp: int) -> Iterator[bytes]:
+def _lists(rows: Rows) -> Iterator[bytes]:
     walks = [(name, rows.start()) for name in rows.names_for(NAME)]
     template = _row_template(rows)
-    yield f"{HEAD}<result>1</result><resulttxt>success</resulttxt>".encode()
     for name, batches in walks:
         yield from _list(name, batches, template)
-    yield _tail(timestamp).encode()
 
 
 def _list(name: str, batches: Iterator[Columns], template: str) -> Iterator[bytes]:
@@ -58,12 +68,8 @@ def _list(name: str, batches: Iterator[Columns], template: str) -> Iterator[byte
 
 
 def _row_template(rows: Rows) -> str:
-    fields = "".join(f"<{field}>%s</{field}>" for field in rows.fields)
+    fields = "".join(f"<{field}>%s</{field}>" for field in rows.fields) or "%s"
     return f"<{rows.item}%d>{fields}</{rows.item}%d>"
-
-
-def _tail(timestamp: int) -> str:
-    return f"<timestamp>{timestamp}</timestamp></return>"
 
 
 def _is_plain(text: str) -> bool:
