@@ -54,10 +54,11 @@ def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
     def elsewhere(error: HTTPException) -> Response:
         """An unknown path, or a method that not even the router knows."""
         form, _ = receive(request, settings.max_body_bytes)
-        if isinstance(error, MethodNotAllowed):
-            return respond(form, Failure("request method is not valid"), clock())
-        response = respond(form, Failure("address is not valid"), clock())
-        response.status_code = error.code or 404
+        known = isinstance(error, MethodNotAllowed)
+        failure = Failure("request method is not valid" if known else "address is not valid")
+        response = respond(form, failure, clock())
+        response.status_code = 200 if known else error.code or 404
+        log.info("request=- result=%s", failure.description)
         return response
 
     for path in PATHS:
