@@ -20,7 +20,6 @@ PRAGMAS = {
     "synchronous": "full",  # what was acknowledged survives a power cut
     "foreign_keys": 1,
     "busy_timeout": 15_000,  # milliseconds; imports write in short transactions
-    "cache_size": -8_000,  # KiB, per connection
 }
 
 
