@@ -12,7 +12,7 @@ BIN := .venv/bin
 .PHONY: run test lint venv venv-test packages clean
 
 run: venv
-	@PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)" sh examples/demo.sh
+	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh
 
 test: packages venv-test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -4,9 +4,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 PORT=${PORT:-8080}
-folder=".demo-$(id -u)"
+folder="$(pwd)/.demo-$(id -u)"
+mkdir -p "$folder" 2>/dev/null || folder=$(mktemp -d) # somebody else's checkout
 key=0123456789abcdefABCDEF01
-export BOXIS_GATEWAY_DATABASE_URL="sqlite:///$(pwd)/$folder/gateway.db"
+export BOXIS_GATEWAY_DATABASE_URL="sqlite:///$folder/gateway.db"
 
 boxis-gateway init
 add() { boxis-gateway account show "$1" >/dev/null 2>&1 || boxis-gateway account add "$@"; }
