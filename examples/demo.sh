@@ -27,4 +27,5 @@ When it listens, paste this into another terminal (Ctrl-C here ends the server):
     -d authcode=\$(printf %s "\${ts}$key" | md5sum | cut -c-32) -d section=sms -d action=getHistory
 
 END
+command -v curl >/dev/null 2>&1 || echo "curl is missing here. Install it with: apt-get install curl" >&2
 exec boxis-gateway serve --port "$PORT"
