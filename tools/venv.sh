@@ -30,8 +30,14 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 
 echo "Making .venv (once; some seconds) ..." >&2
-rm -rf .venv
-"$python" -m venv .venv
+if ! ready run; then # if it is, the extra goes into it: should that fail, make run still works
+    rm -rf .venv 2>/dev/null || true
+    if [ -e .venv ]; then
+        echo ".venv belongs to another user and is not whole. Remove it, or use a checkout of your own." >&2
+        exit 1
+    fi
+    "$python" -m venv .venv
+fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
     --editable ".${extra:+[$extra]}" || {
     echo "pip could not install the packages that setup.cfg names; see its words above." >&2
