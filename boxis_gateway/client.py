@@ -7,7 +7,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from http.client import HTTPException
+from typing import IO, Any
 from urllib.parse import urlencode
 
 from lxml import etree
@@ -59,7 +60,7 @@ def _send(
             timestamp=str(fields["timestamp"]),
             clock_mismatch=fields.get("timestamperror") not in (None, "", "0", 0, False),
         )
-    except (ValueError, KeyError, TypeError, etree.XMLSyntaxError):
+    except (ValueError, KeyError, TypeError, RecursionError, etree.XMLSyntaxError):
         raise OperatorError(
             f"{url} did not answer with an envelope of the Boxis API. Check the address."
         ) from None
@@ -71,12 +72,23 @@ def _post(url: str, body: bytes) -> bytes:
         if request.type not in ("http", "https"):
             raise ValueError("only http:// and https://")
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-            return bytes(response.read())
+            return _read(response)
     except urllib.error.HTTPError as refusal:
-        return refusal.read()  # an envelope under another status is an answer too
+        return _read(refusal)  # an envelope under another status is an answer too
+    except HTTPException as fault:
+        kind = type(fault).__name__
+        raise OperatorError(f"{url} does not answer in HTTP ({kind}). Check the address.") from None
     except (OSError, ValueError) as problem:
         reason = getattr(problem, "reason", None) or problem
         raise OperatorError(f"{url} does not answer: {reason}. Check the address.") from None
+
+
+def _read(response: IO[bytes]) -> bytes:
+    """The whole body. Raises OperatorError if it breaks off: half an answer is none."""
+    try:
+        return response.read()
+    except (HTTPException, OSError):
+        raise OperatorError("The answer broke off before its end. Try again.") from None
 
 
 def _json_fields(body: bytes) -> Mapping[str, Any]:

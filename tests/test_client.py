@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -39,8 +42,6 @@ def test_the_command_shows_the_bytes_and_ends_by_the_result(url: str) -> None:
     environ = {"BOXIS_GATEWAY_USER_KEY": USER_KEY, "PATH": ""}
 
     def call(*more: str) -> subprocess.CompletedProcess[bytes]:
-        import sys
-
         module = [sys.executable, "-m", "boxis_gateway", *words[1:]]
         return subprocess.run([*module, *more], env=environ, capture_output=True, check=False)
 
@@ -95,3 +96,38 @@ def test_what_is_no_envelope_is_said(path: str, stubborn: tuple[str, list[str]])
     params = {**PARAMS, "returntype": "json"}  # and XML comes back
     with pytest.raises(OperatorError, match="did not answer with an envelope"):
         client.call(stubborn[0] + path, USERNAME, USER_KEY, params, lambda: 5)
+
+
+ODD_ANSWERS = {
+    b"SSH-2.0-OpenSSH_9\r\n": "does not answer in HTTP",
+    b"": "does not answer",
+    b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n": "does not answer in HTTP",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n<return>": "broke off",
+    b"HTTP/1.1 500 X\r\nContent-Length: 99\r\n\r\n<return>": "broke off",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nabc": "broke off",
+    b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 200_000: "did not answer with an envelope",
+    b"HTTP/1.1 302 F\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n": "envelope",
+    b"HTTP/1.1 200 OK\r\n\r\n\xff\xfe\x00": "did not answer with an envelope",
+}
+
+
+@pytest.mark.parametrize("returntype", ["xml", "json"])
+@pytest.mark.parametrize("answer", ODD_ANSWERS, ids=range(len(ODD_ANSWERS)))
+def test_no_answer_makes_the_client_fail_in_another_way(answer: bytes, returntype: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve_once() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65_536)
+                connection.sendall(answer)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65_536):
+                    pass
+
+        thread = threading.Thread(target=serve_once)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with pytest.raises(OperatorError, match=ODD_ANSWERS[answer]):
+            client.call(url, USERNAME, USER_KEY, {**PARAMS, "returntype": returntype}, lambda: 5)
+        thread.join()
