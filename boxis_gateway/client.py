@@ -51,7 +51,7 @@ def _send(
         "timestamp": timestamp,
         "authcode": authcode_of(timestamp, user_key),
     }
-    body = _post(url, urlencode({**params, **signature}).encode())
+    body = _post(url, urlencode({**params, **signature}, errors="surrogateescape").encode())
     try:
         fields = _json_fields(body) if params.get("returntype") == "json" else _xml_fields(body)
         return Answer(

@@ -13,8 +13,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from boxis_gateway.errors import OperatorError
-from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
+from boxis_gateway.settings import Settings, for_account
+from boxis_gateway.store import DATABASE_ERRORS, Store, explained
 from boxis_gateway.zones import from_utc_text, utc_now
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this is wrong
@@ -62,17 +62,26 @@ def check_store(settings: Settings) -> Iterator[Finding]:
     try:
         store = Store(settings.database_url).require_current()
         damage = store.find_damage()
+        accounts = [] if damage else store.accounts.all()
+        store.close()
     except OperatorError as problem:
         text, _, remedy = str(problem).partition(". ")
         yield Finding(Level.FAIL, text + ".", remedy)
         return
-    accounts = len(store.accounts.all())
-    store.close()
+    except DATABASE_ERRORS as problem:
+        yield Finding(Level.FAIL, explained(problem), "")
+        return
     if damage:
         text = f"The store is damaged: {damage}."
         yield Finding(Level.FAIL, text, "Restore a backup, or dump it with 'sqlite3 … .recover'.")
         return
     yield Finding(Level.OK, f"The store {store.path} is whole and current.")
+    for account in accounts:
+        try:
+            for_account(settings, account.options)
+        except OperatorError as problem:
+            remedy = f"boxis-gateway account set {account.username} OPTION=VALUE"
+            yield Finding(Level.FAIL, f"Account {account.username}: {problem}", remedy)
     if not accounts:
         remedy = "Add one with 'boxis-gateway account add'."
         yield Finding(Level.WARN, "There are no accounts.", remedy)
@@ -81,8 +90,10 @@ def check_store(settings: Settings) -> Iterator[Finding]:
 def check_permissions(settings: Settings) -> Iterator[Finding]:
     """That others cannot read the keys, and that we can write."""
     path = Store(settings.database_url).path
-    if not path.exists():
-        return
+    try:
+        path.stat()
+    except OSError:
+        return  # check_store has said it
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         text = f"{path} or its folder cannot be written by this user."
         yield Finding(Level.FAIL, text, f"Run as its owner, or chown both ({path.parent}).")
@@ -98,7 +109,7 @@ def check_clock(settings: Settings) -> Iterator[Finding]:
     now = utc_now()
     try:
         seen = Store(settings.database_url).require_current().accounts.newest_creation()
-    except OperatorError:
+    except (OperatorError, *DATABASE_ERRORS):
         seen = None
     if now < RELEASED:
         yield Finding(Level.FAIL, f"The clock says {now:%Y-%m-%d %H:%M} UTC.", CLOCK_REMEDY)

@@ -13,6 +13,7 @@ import csv
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -26,7 +27,8 @@ from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.store import Store
 
 HEAD_BYTES = 65_536
-LONGEST_LINE = 1_048_576  # bytes; a longer one is cut, and its pieces are bad lines
+LONGEST_LINE = 1_048_576  # bytes
+TOO_LONG = b"\xff\n"  # handed on in place of a longer one: a bad line in every format
 BATCH = 5_000  # messages in one transaction
 REPEATS_KEPT = 100_000
 
@@ -45,8 +47,9 @@ class Summary:
 
 @dataclass(frozen=True)
 class Accounts:
-    """Whose a message is: the account of its key, through `names` if it stands there, else the
-    default account."""
+    """Whose a message is: the account of its key, through `names` if it stands there; the default
+    account's if it has no key. A key that nobody knows is nobody's: a slip in `names` must not show
+    one customer's messages to another."""
 
     store: Store
     default: Account | None
@@ -57,7 +60,7 @@ class Accounts:
         """The account, or None if there is none for the key."""
         if key not in self._found:
             username = self.names.get(key, key)
-            self._found[key] = (username and self.store.accounts.find(username)) or self.default
+            self._found[key] = self.store.accounts.find(username) if username else self.default
         return self._found[key]
 
 
@@ -80,8 +83,8 @@ class Repeats:
 
 
 class Rejects:
-    """The file of bad lines: number and reason, never what the line says. It is made with the
-    first bad line; one of an earlier run is removed."""
+    """The file of bad lines: number and reason, never what the line says. It is there only if there
+    is a bad line; that of an earlier run goes. Raises ImportFailed if it cannot be written."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -90,25 +93,38 @@ class Rejects:
 
     def __enter__(self) -> Rejects:
         if self.path:
-            self.path.unlink(missing_ok=True)
+            with self._explained():
+                self.path.unlink(missing_ok=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, t: TracebackType | None
     ) -> None:
         if self._file:
-            self._file.close()
+            with self._explained():
+                self._file.close()
 
     def add(self, line: BadLine) -> None:
         """Write the line down."""
         if self.path is None:
             return
-        if self._file is None:
-            descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-            self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
-            self._rows = csv.writer(self._file)
-            self._rows.writerow(BadLine._fields)
-        self._rows.writerow(line)
+        with self._explained():
+            if self._file is None:
+                descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+                self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+                self._rows = csv.writer(self._file)
+                self._rows.writerow(BadLine._fields)
+            self._rows.writerow(line)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            raise ImportFailed(
+                f"The list of bad lines {self.path} cannot be written: {problem.strerror}. "
+                "Choose another place with --rejects."
+            ) from None
 
 
 def run_import(
@@ -125,15 +141,19 @@ def run_import(
 
     Raises OperatorError if the file or the store cannot be used; the batches before stay."""
     try:
-        with open(path, "rb") as file, Rejects(None if dry_run else rejects_path) as rejects:
+        with open(path, "rb") as file:
             importer = find_importer(format_name, _head(file))
+            if options.account_field not in (None, *importer.ACCOUNT_FIELDS):
+                raise ImportFailed(f"{importer.NAME} files have no {options.account_field} field.")
             batches = _Batches(accounts, dry_run, Summary(importer.NAME))
-            for line in importer.read(_lines(file, progress), options):
-                _sort_out(line, batches, rejects)
-            batches.flush()
+            with Rejects(None if dry_run else rejects_path) as rejects:
+                for line in importer.read(_lines(file, progress), options):
+                    _sort_out(line, batches, rejects)
+                batches.flush()
             return batches.summary
     except OSError as problem:
-        raise ImportFailed(f"{problem.filename or path}: {problem.strerror}.") from None
+        reason = problem.strerror or "not a regular file"
+        raise ImportFailed(f"{path} cannot be read: {reason}. Check the path.") from None
 
 
 def _sort_out(line: Line, batches: _Batches, rejects: Rejects) -> None:
@@ -142,7 +162,8 @@ def _sort_out(line: Line, batches: _Batches, rejects: Rejects) -> None:
         if account:
             batches.add(account, line.message)
             return
-        line = BadLine(line.number, f"there is no account {line.account_key!r}")
+        names = "names an account that does not exist" if line.account_key else "names no account"
+        line = BadLine(line.number, f"the line {names}")
     if isinstance(line, BadLine):
         batches.summary.bad += 1
         rejects.add(line)
@@ -209,8 +230,13 @@ def _head(file: IO[bytes]) -> bytes:
 def _lines(file: IO[bytes], progress: Callable[[int], object]) -> Iterator[bytes]:
     octets, told = 0, 0
     while line := file.readline(LONGEST_LINE):
-        yield line
         octets += len(line)
+        if len(line) == LONGEST_LINE:
+            while len(rest := file.readline(LONGEST_LINE)) == LONGEST_LINE:
+                octets += len(rest)
+            octets += len(rest)
+            line = TOO_LONG
+        yield line
         if octets - told >= HEAD_BYTES:
             progress(octets - told)
             told = octets

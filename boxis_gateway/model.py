@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Kind(StrEnum):
@@ -34,13 +34,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Account:
-    """Who asks at the form door. `options` holds only what differs from the server's settings."""
+    """Who asks at the form door. `options` are the texts of what differs from the server's settings
+    (settings.for_account reads them)."""
 
     id: int
     username: str
     user_key: str = field(repr=False)
     enabled: bool = True
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class NewMessage(NamedTuple):

@@ -1,7 +1,7 @@
 """The application under gunicorn: processes of threads, and a shutdown that finishes answers.
 
 Why this server: an answer that breaks off in its middle is visible to the client (the chunked body
-lacks its end), and a slow reader holds up one thread, not a process.
+lacks its end), and a slow reader holds up one thread, not a process, for CLIENT_SECONDS at most.
 """
 
 from __future__ import annotations
@@ -16,16 +16,19 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 from boxis_gateway.errors import ConfigurationError
-from boxis_gateway.form_api.renderers import xml_envelope
+from boxis_gateway.form_api.form import read_form
+from boxis_gateway.form_api.renderers import find_renderer
 from boxis_gateway.form_api.results import Failure
 from boxis_gateway.settings import Settings
 from boxis_gateway.zones import utc_now
 
 LONGEST_REQUEST_LINE = 8190  # bytes, the most that gunicorn can be told; a GET carries the form
 KEEP_ALIVE_SECONDS = 5
+CLIENT_SECONDS = 60  # to send what it announced, or to take a piece of an answer (some 150 KB)
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
 log = logging.getLogger(__name__)
 
@@ -38,19 +41,48 @@ class GatewayWorker(ThreadWorker):  # type: ignore[misc]
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
+    def enqueue_req(self, conn: Any) -> None:
+        if not isinstance(conn.sock, PatientSocket):
+            conn.sock = PatientSocket(fileno=conn.sock.detach())
+        super().enqueue_req(conn)
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """gunicorn would answer HTML, and log the request line with the query in it."""
-        log.warning("no valid HTTP request: %s", type(exc).__name__)
-        failure = xml_envelope.render(Failure("request is not valid"), int(utc_now().timestamp()))
-        body = b"".join(failure)
+        if isinstance(exc, ParseException):
+            log.warning("no valid HTTP request: %s", type(exc).__name__)
+            status, failure = "400 Bad Request", Failure("request is not valid")
+        else:
+            log.error("a request failed", exc_info=exc)
+            status, failure = "500 Internal Server Error", Failure("internal error")
+        query = (getattr(req, "query", "") or "").encode("latin-1", "replace")
+        renderer = find_renderer(read_form(query, "", b"")[0].get("returntype"))
+        body = b"".join(renderer.render(failure, int(utc_now().timestamp())))
         head = (
-            "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
-            f"Content-Type: {xml_envelope.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"HTTP/1.1 {status}\r\nConnection: close\r\n"
+            f"Content-Type: {renderer.CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         try:
             client.sendall(head.encode() + body)
         except OSError:
             log.debug("the client is gone")
+
+
+class PatientSocket(socket.socket):
+    """A socket whose blocking calls end after CLIENT_SECONDS: a client that neither sends nor reads
+    gives its thread back."""
+
+    def setblocking(self, flag: bool) -> None:
+        """As gunicorn asks for it, with an end to the waiting."""
+        self.settimeout(CLIENT_SECONDS if flag else 0)
+
+
+class _WithoutTraceback(logging.Filter):
+    """A client that was too slow is worth a line, not a traceback."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], TimeoutError):
+            record.msg, record.args, record.exc_info = "a client was too slow", (), None
+        return True
 
 
 class GatewayArbiter(Arbiter):  # type: ignore[misc]
@@ -88,6 +120,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises ConfigurationError if the address is not free."""
         _require_free(self._settings)
+        logging.getLogger("gunicorn.error").addFilter(_WithoutTraceback())
         GatewayArbiter(self).run()
 
 

@@ -23,11 +23,21 @@ def whole_number(least: int, most: int) -> Parse:
     """Decimal digits with a value from `least` to `most`."""
 
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not least <= int(text[:12]) <= most:
+        number = bounded(text, least, most)
+        if number is None:
             raise ValueError(f"a whole number from {least} to {most} is needed")
-        return int(text)
+        return number
 
     return parse
+
+
+def bounded(digits: str, least: int, most: int) -> int | None:
+    """The number that ASCII digits stand for, however many, if it is from `least` to `most`."""
+    significant = digits.lstrip("0")
+    if not (digits.isascii() and digits.isdigit()) or len(significant) > len(str(most)):
+        return None
+    number = int(significant or "0")
+    return number if least <= number <= most else None
 
 
 def one_of(*words: str) -> Parse:
@@ -167,9 +177,14 @@ def load_settings(
     return Settings(**{name: parse_option(name, *found) for name, found in sources.items()})
 
 
-def for_account(settings: Settings, options: Mapping[str, Any]) -> Settings:
-    """The settings in force for an account that has these options of its own."""
-    return replace(settings, **options) if options else settings
+def for_account(settings: Settings, options: Mapping[str, str]) -> Settings:
+    """The settings in force for an account that has these options of its own, given as texts.
+
+    Raises ConfigurationError if one cannot be used (a zone that is no longer known, say)."""
+    if not options:
+        return settings
+    parsed = {name: parse_account_option(name, text) for name, text in options.items()}
+    return replace(settings, **parsed)
 
 
 def shown(value: Any) -> str:

@@ -81,6 +81,12 @@ class Zone:
             self._minutes[instant[:16]] = text[:16]
         return text
 
+    def instants(self, first: datetime | None, last: datetime | None) -> tuple[str, str]:
+        """(start, end) of the store's texts, the end outside, for local times from `first` to
+        `last`, inclusive to the second; None leaves a side open."""
+        start = self.earliest_instant(first) if first else EARLIEST
+        return start, next_second(self.latest_instant(last)) if last else LATEST
+
     def earliest_instant(self, local: datetime) -> str:
         """The text of the first instant whose local time is `local` (naive, whole seconds) or,
         if the clocks skipped it, of the change."""

@@ -146,7 +146,7 @@ def test_an_error_is_one_line_with_its_remedy(
         (("account", "add", "x", "--sender-name", "n" * 21), "A sender name has"),
         (("account", "set", USERNAME), "Nothing to set"),
         (("history", "nobody"), "There is no account"),
-        (("import", "none.csv", "--account", USERNAME), "none.csv: No such file"),
+        (("import", "none.csv", "--account", USERNAME), "none.csv cannot be read: No such file"),
         (("import", SAMPLE, "--account", "nobody"), "There is no account"),
         (("import", SAMPLE, "--account-field", "ACT", "--map", "a=nobody"), "There is no account"),
         (("import", __file__, "--account", USERNAME), "no known format"),

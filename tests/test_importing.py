@@ -76,11 +76,13 @@ def test_an_id_is_enough_to_know_a_message_again(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
     path = tmp_path / "m.csv"
-    columns = "recipient,sender,date,sms_id,status\n48514151563,s,2012-05-09 10:28,77,{}\n"
-    path.write_text(columns.format("sent"))
-    assert counts(load(store, account, path)) == (1, 0, 0)
-    path.write_text(columns.format("delivered"))
-    assert counts(load(store, account, path)) == (0, 1, 0)
+    columns = "recipient,sender,date,sms_id,status\n48514151563,s,2012-05-09 10:28,{},{}\n"
+    for wire_id in ("77", "133655645431563000007320", "SM-x"):
+        path.write_text(columns.format(wire_id, "sent"))
+        assert counts(load(store, account, path)) == (1, 0, 0)
+        path.write_text(columns.format(wire_id, "delivered"))
+        assert counts(load(store, account, path)) == (0, 1, 0)
+        assert counts(load(store, account, path, zone=find_zone("Asia/Tokyo"))) == (0, 1, 0)
 
 
 def test_a_dry_run_changes_nothing_and_says_the_same(
@@ -160,7 +162,17 @@ def test_messages_of_no_account_are_bad_lines(
         rejects_path=rejects,
     )
     assert counts(summary) == (3, 0, 10)
-    assert "there is no account ''" in rejects.read_text()
+    assert "the line names no account" in rejects.read_text()
+    assert "acct1" not in rejects.read_text()
+
+
+def test_an_account_that_nobody_knows_gets_nobody_s_messages(
+    store: Store, account: Account
+) -> None:
+    """A slip in --map must not show one customer's messages to another."""
+    accounts = Accounts(store, account, {"cust24": USERNAME})
+    summary = run_import(SAMPLE, accounts, ReadOptions(find_zone("UTC"), "BINF"))
+    assert counts(summary) == (10, 0, 3)
 
 
 def test_equal_lines_far_apart_cost_no_memory() -> None:

@@ -20,6 +20,7 @@ from boxis_gateway.commands.init import init
 from boxis_gateway.commands.migrate import migrate
 from boxis_gateway.commands.serve import serve
 from boxis_gateway.errors import OperatorError
+from boxis_gateway.store import DATABASE_ERRORS, explained
 
 COMMANDS = (init, migrate, account, import_messages, history, call, serve, doctor)
 
@@ -46,6 +47,9 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     try:
         sys.exit(cli.main(prog_name="boxis-gateway", standalone_mode=False))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(2)
     except click.UsageError as error:
         path = error.ctx.command_path if error.ctx else "boxis-gateway"
         _stop(f"{error.format_message()} See '{path} --help'.", 2)
@@ -55,9 +59,13 @@ def main() -> None:
         _stop(str(error), 1)
     except (click.Abort, KeyboardInterrupt):
         _stop("Stopped.", 130)
+    except DATABASE_ERRORS as error:
+        _stop(explained(error), 1)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        _stop(f"{error}. Check the disk and the permissions.", 1)
 
 
 def _stop(text: str, code: int) -> None:

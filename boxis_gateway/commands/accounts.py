@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+import sys
 
 import click
 
@@ -36,7 +37,11 @@ def account() -> None:
 
 @account.command()
 @click.argument("username")
-@click.option("--user-key", metavar="KEY", help="The secret; made and shown once if not given.")
+@click.option(
+    "--user-key",
+    metavar="KEY",
+    help="The secret, or - to read it from stdin; made and shown once if not given.",
+)
 @click.option("--timezone", metavar="ZONE", help="Zone of the account's dates.")
 @click.option("--sender-name", "sender_names", metavar="NAME", multiple=True, help="Repeatable.")
 @click.option("--customer", metavar="NAME", help="Whose account it is; default: its own.")
@@ -69,6 +74,8 @@ def add(
     options = _with_timezone(options, timezone)
     check_account_options(options)
     _check_sender_names(sender_names)
+    if customer is not None and not customer.isprintable():
+        raise ConfigurationError("A customer's name has printable characters.")
     key = _checked_key(user_key) if user_key is not None else new_key()
     store.accounts.add(
         username,
@@ -111,9 +118,8 @@ def show(store: Store, username: str) -> None:
     click.echo(f"enabled: {'yes' if found.enabled else 'no'}")
     click.echo(f"customer: {store.accounts.customer_name(found)}")
     click.echo(f"sender_names: {', '.join(store.accounts.sender_names(found))}")
-    options = store.accounts.option_texts(found)
     for name in ACCOUNT_OPTIONS:
-        click.echo(f"{name}: {options.get(name, '(as the server)')}")
+        click.echo(f"{name}: {found.options.get(name, '(as the server)')}")
 
 
 @account.command()
@@ -183,7 +189,11 @@ def set_(
 
 @account.command("rotate-key")
 @click.argument("username")
-@click.option("--user-key", metavar="KEY", help="The new secret; made and shown if not given.")
+@click.option(
+    "--user-key",
+    metavar="KEY",
+    help="The new secret, or - to read it from stdin; made and shown once if not given.",
+)
 @with_store
 def rotate_key(store: Store, username: str, user_key: str | None) -> None:
     """Replace the user key; the old one stops working at once.
@@ -205,6 +215,8 @@ def new_key() -> str:
 
 
 def _checked_key(key: str) -> str:
+    if key == "-":
+        key = sys.stdin.readline().rstrip("\r\n")
     if not key or not key.isprintable():
         raise ConfigurationError(
             "A user key has printable characters; leave it out to have one made."
@@ -213,8 +225,10 @@ def _checked_key(key: str) -> str:
 
 
 def _check_sender_names(names: tuple[str, ...]) -> None:
-    if any(not name or len(name) > LONGEST_SENDER_NAME for name in names):
-        raise ConfigurationError(f"A sender name has 1 to {LONGEST_SENDER_NAME} characters.")
+    if not all(name.isprintable() and 1 <= len(name) <= LONGEST_SENDER_NAME for name in names):
+        raise ConfigurationError(
+            f"A sender name has 1 to {LONGEST_SENDER_NAME} printable characters."
+        )
 
 
 def _with_timezone(options: dict[str, str], timezone: str | None) -> dict[str, str]:

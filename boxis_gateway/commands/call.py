@@ -43,7 +43,7 @@ def call(
           sms getHistory datefrom='2026-11-01 00:00' --returntype json
     """
     common = {"version": "1.0", "section": section, "action": action, "returntype": returntype}
-    answer = client.call(url, username, user_key, {**params, **common}, lambda: int(time.time()))
+    answer = client.call(url, username, user_key, {**common, **params}, lambda: int(time.time()))
     click.echo(answer.body, nl=sys.stdout.isatty())
     if answer.result != "1":
         ctx.exit(1)

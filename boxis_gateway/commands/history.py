@@ -10,21 +10,20 @@ from boxis_gateway.commands.options import with_settings
 from boxis_gateway.model import credit_text
 from boxis_gateway.settings import Settings, for_account
 from boxis_gateway.store import Store
-from boxis_gateway.zones import EARLIEST, LATEST, find_zone, next_second
+from boxis_gateway.zones import find_zone
 
 HEADINGS = ("date", "sender", "recipient", "parts", "credit", "type", "status")
-DATE = click.DateTime(["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"])
+FORMATS = {10: "%Y-%m-%d", 16: "%Y-%m-%d %H:%M", 19: "%Y-%m-%d %H:%M:%S"}  # by length
+LAST_OF = {10: " 23:59:59", 16: ":59", 19: ""}  # by what a date of that length leaves out
 
 
 @click.command()
 @click.argument("name")
-@click.option("--from", "first", type=DATE, metavar="DATE", help="First date, in its zone.")
-@click.option("--to", "last", type=DATE, metavar="DATE", help="Last date, inclusive to the second.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
-@with_settings("database_url", "timezone")
-def history(
-    settings: Settings, name: str, first: datetime | None, last: datetime | None, limit: int
-) -> None:
+@click.option("--from", "first", metavar="DATE", help="First yyyy-mm-dd [hh:mm[:ss]].")
+@click.option("--to", "last", metavar="DATE", help="Last; a day or minute is meant to its end.")
+@click.option("--limit", type=click.IntRange(1), default=50, help="At most. [default: 50]")
+@with_settings("database_url")
+def history(settings: Settings, name: str, first: str | None, last: str | None, limit: int) -> None:
     """Show the newest messages of the account NAME, refused ones too, in the account's zone.
 
     \b
@@ -34,16 +33,17 @@ def history(
     store = Store(settings.database_url).require_current()
     account = store.accounts.get(name)
     zone = find_zone(for_account(settings, account.options).timezone)
-    start = zone.earliest_instant(first) if first else EARLIEST
-    end = next_second(zone.latest_instant(last)) if last else LATEST
+    start, end = zone.instants(
+        _date(first) if first else None, _date(last + LAST_OF.get(len(last), "")) if last else None
+    )
     found = store.messages.recent(account.id, start, end, limit)
     store.close()
     dates = zone.local_texts(message.sent_at for message in found)
     rows = [
         (
             date,
-            message.sender,
-            message.recipient,
+            _printable(message.sender),
+            _printable(message.recipient),
             str(message.parts),
             credit_text(message.credit_thousandths),
             message.kind,
@@ -54,3 +54,15 @@ def history(
     widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
     for row in (HEADINGS, *rows):
         click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def _date(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, FORMATS[len(text)])
+    except (KeyError, ValueError):
+        raise click.UsageError(f"{text!r} is not a date like yyyy-mm-dd [hh:mm[:ss]].") from None
+
+
+def _printable(text: str) -> str:
+    """The text with what would move a terminal's cursor made visible."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.kannel_log import ACCOUNT_FIELDS
 from boxis_gateway.importers.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Summary, run_import
+from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
@@ -36,7 +38,7 @@ from boxis_gateway.zones import find_zone
 @click.option(
     "--account-field",
     type=click.Choice(ACCOUNT_FIELDS),
-    help="kannel: this field names the account; --account takes the rest.",
+    help="kannel: this field names the account; --account takes lines without.",
 )
 @click.option(
     "--map",
@@ -75,7 +77,10 @@ def import_messages(
     default = store.accounts.get(username) if username else None
     for name in account_names.values():
         store.accounts.get(name)
-    rejects_path = rejects_path or file.with_name(file.name + ".rejects.csv")
+    rejects_path = rejects_path or _beside(file)
+    if rejects_path.exists() and file.exists() and rejects_path.samefile(file):
+        raise click.UsageError("--rejects would overwrite the file that is imported.")
+    _warn_of_zone(settings, default)
     with _progress(file) as progress:
         summary = run_import(
             file,
@@ -90,6 +95,23 @@ def import_messages(
     click.echo(_told(summary, settings.timezone, dry_run))
     if summary.bad and not dry_run:
         click.echo(f"The bad lines are listed in {rejects_path}.", err=True)
+
+
+def _beside(file: Path) -> Path:
+    """Where the bad lines go: beside the file, or here if that folder may not be written."""
+    folder = file.parent if os.access(file.parent, os.W_OK) else Path()
+    return folder / f"{file.name or 'import'}.rejects.csv"
+
+
+def _warn_of_zone(settings: Settings, account: Account | None) -> None:
+    zone = account.options.get("timezone", settings.timezone) if account else settings.timezone
+    given = click.get_current_context().params.get("timezone")
+    if given is None and zone != settings.timezone:
+        click.echo(
+            f"Dates without an offset are read in {settings.timezone}, while the account's zone is "
+            f"{zone}. If that is not what the file has, stop (Ctrl-C) and give --timezone.",
+            err=True,
+        )
 
 
 @contextmanager

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from flask import Blueprint, Request, Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException
 
 from boxis_gateway.errors import ClockMismatch, GatewayError, InvalidRequest
 from boxis_gateway.form_api.action import find_action
 from boxis_gateway.form_api.actions import ACTIONS
-from boxis_gateway.form_api.auth import authenticate
+from boxis_gateway.form_api.auth import authenticate, check_clock
 from boxis_gateway.form_api.form import Form, read_form
 from boxis_gateway.form_api.renderers import Renderer, find_renderer
 from boxis_gateway.form_api.request import ApiRequest
@@ -27,6 +27,13 @@ from boxis_gateway.store import Store
 
 PATHS = ("/", "/xmlapi.php")  # every URL that was ever documented
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")  # HEAD comes with GET
+ELSEWHERE = {
+    400: "request is not valid",
+    404: "address is not valid",
+    405: "request method is not valid",
+}
+"""What Flask says before a request has come to the endpoint."""
+
 WHOLE_ANSWER_BYTES = 65_536
 """Up to here an answer leaves in one piece with its Content-Length; above, it streams."""
 
@@ -40,8 +47,9 @@ def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
 
     def endpoint() -> Response:
         now, request_id = clock(), secrets.token_hex(8)
-        form, problem = receive(request, settings.max_body_bytes)
+        form = Form({})
         try:
+            form, problem = receive(request, settings.max_body_bytes)
             result = Failure(str(problem)) if problem else answer(form, store, settings, now)
             response = respond(form, result, now, request_id)
         except Exception:
@@ -52,12 +60,12 @@ def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
         return response
 
     def elsewhere(error: HTTPException) -> Response:
-        """An unknown path, or a method that not even the router knows."""
-        form, _ = receive(request, settings.max_body_bytes)
-        known = isinstance(error, MethodNotAllowed)
-        failure = Failure("request method is not valid" if known else "address is not valid")
+        """An unknown path, a method that not even the router knows, or worse."""
+        form, _ = read_form(request.query_string, "", b"")
+        code = error.code or 500
+        failure = Failure(ELSEWHERE.get(code, "internal error"))
         response = respond(form, failure, clock())
-        response.status_code = 200 if known else error.code or 404
+        response.status_code = 404 if code == 404 else 200
         log.info("request=- result=%s", failure.description)
         return response
 
@@ -86,10 +94,12 @@ def answer(form: Form, store: Store, settings: Settings, now: datetime) -> Resul
     """Form fields in, result out; every anticipated failure comes back as Failure."""
     try:
         request = ApiRequest.from_form(form)
-        account = authenticate(request, store, settings, now)
+        account = authenticate(request, store)
+        settings = for_account(settings, account.options)
+        check_clock(request, settings, now)
         request.check_version()
         action = find_action(ACTIONS, request.section, request.action)
-        return action.run(account, form, for_account(settings, account.options), store, now)
+        return action.run(account, form, settings, store, now)
     except GatewayError as error:
         return Failure(str(error), clock_mismatch=isinstance(error, ClockMismatch))
 

@@ -70,6 +70,7 @@ def body_pairs(content_type: str, body: bytes) -> Iterable[tuple[str, str]]:
     """The raw fields of a body. A missing content type is taken for a form: old clients that write
     their own HTTP forget it. Raises InvalidRequest."""
     kind, parameters = parse_options_header(content_type)
+    kind = kind.lower()
     if not body or kind in (URLENCODED, ""):
         return urlencoded_pairs(body)
     if kind == MULTIPART:

@@ -18,7 +18,6 @@ class ApiRequest:
     version: str
     section: str
     action: str
-    form: Form = field(repr=False)
 
     @classmethod
     def from_form(cls, form: Form) -> ApiRequest:
@@ -30,7 +29,6 @@ class ApiRequest:
             version=form.get("version", "1.0"),
             section=form.get("section", "sms"),
             action=form.get("action"),
-            form=form,
         )
 
     def check_version(self) -> None:

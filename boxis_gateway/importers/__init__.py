@@ -18,6 +18,7 @@ class Importer(Protocol):
     """What a format offers; a module with these names is enough."""
 
     NAME: str
+    ACCOUNT_FIELDS: tuple[str, ...]  # fields that can tell whose message it is
 
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins like this is of the format. `head` is whole lines, up to

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from boxis_gateway.model import Kind, NewMessage, Status
+from boxis_gateway.settings import bounded
 from boxis_gateway.sms.numbers import to_recipient
 from boxis_gateway.sms.segments import count_parts
 from boxis_gateway.zones import Zone, utc_text
 
 REQUIRED = ("recipient", "sender", "date")
 OPTIONAL = ("text", "parts", "credit", "type", "sms_id", "status", "status_date")
+MOST_PARTS = 255  # of a concatenated message (3GPP TS 23.040, 9.2.3.24.1)
 YEARS = range(1970, 2262)  # what a 64-bit id made of the time can hold
 
 T = TypeVar("T")
@@ -55,7 +57,7 @@ def to_instant(name: str, date: str, zone: Zone, not_before: datetime | None = N
         time = datetime.fromisoformat(date)
         if len(date) < len("yyyymmddThhmm"):
             raise ValueError("the time of day is missing")
-        instant = zone.instant(time, not_before) if time.tzinfo is None else time
+        instant = zone.instant(time, not_before) if time.tzinfo is None else time.astimezone(UTC)
         if instant.year not in YEARS:
             raise ValueError(f"the year is not from {YEARS[0]} to {YEARS[-1]}")
         return utc_text(instant)
@@ -88,9 +90,10 @@ def _short_text(columns: Mapping[str, str], name: str) -> str:
 def _parts(digits: str | None, text: str | None) -> int:
     if not digits:
         return count_parts(text) if text else 1
-    if not (digits.isascii() and digits.isdigit()) or not 1 <= int(digits[:6]) <= 255:
-        raise Unusable("parts is not a number from 1 to 255")
-    return int(digits)
+    parts = bounded(digits, 1, MOST_PARTS)
+    if parts is None:
+        raise Unusable(f"parts is not a number from 1 to {MOST_PARTS}")
+    return parts
 
 
 def _credit(credit: str | None, parts: int) -> int:

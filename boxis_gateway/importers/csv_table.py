@@ -15,6 +15,7 @@ from boxis_gateway.importers.columns import OPTIONAL, REQUIRED, Unusable, to_mes
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
 
 NAME = "csv"
+ACCOUNT_FIELDS = ()
 DELIMITERS = ",;\t"
 MOST_LINES = 50  # of one record: a text may have line feeds
 
@@ -45,7 +46,10 @@ def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
 def _header(line: str) -> tuple[str, list[str]]:
     """The delimiter, and the names of the columns."""
     delimiter = max(DELIMITERS, key=line.count)
-    cells = next(csv.reader([line], delimiter=delimiter), [])
+    try:
+        cells = next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
+    except csv.Error:
+        cells = []
     return delimiter, [cell.strip().lower() for cell in cells]
 
 
@@ -74,7 +78,8 @@ def _records(
         while cells is None and len(record) < MOST_LINES and (ahead := following()):
             record.append(ahead)
             cells = _cells(record, delimiter)
-        if cells is None or (len(record) > 1 and len(cells) != width):
+        bad = isinstance(cells, str) or (cells is not None and len(cells) != width)
+        if cells is None or (bad and len(record) > 1):
             cells = "a quote is not closed"
             waiting.extendleft(reversed(record[1:]))
             del record[1:]

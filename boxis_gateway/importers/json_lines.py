@@ -10,6 +10,7 @@ from boxis_gateway.importers.columns import Unusable, to_message
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
 
 NAME = "jsonl"
+ACCOUNT_FIELDS = ()
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -23,6 +23,7 @@ from boxis_gateway.sms.segments import Alphabet, count_octet_parts, count_parts
 from boxis_gateway.zones import from_utc_text
 
 NAME = "kannel"
+MOST_HEADER_OCTETS = 120  # of 140; what leaves no room for a character is no message
 ACCOUNT_FIELDS = ("ACT", "BINF")
 
 _TIME = rb"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) "
@@ -31,16 +32,16 @@ _FIELDS = ("SMSC", "SVC", "ACT", "BINF", "FID", "META", "from", "to")
 
 def _head_pattern() -> bytes:
     """Each field ends where the next one first begins; atomic groups keep that to one look."""
-    pattern = _TIME + rb"(?P<event>[A-Za-z ]+) \[SMSC:"
+    pattern = _TIME + rb"(?P<event>[^\[]+) \[SMSC:"
     for name, following in zip(_FIELDS, (*_FIELDS[1:], "flags"), strict=True):
         pattern += rf"(?>(?P<{name}>.*?)\] \[{following}:)".encode()
-    return pattern + rb"-?\d+:(?P<coding>-?\d+):-?\d+:-?\d+:-?\d+\] \[msg:(?P<octets>\d{1,7}):"
+    return pattern + rb"-?\d+:(?P<coding>-?\d{1,3}):-?\d+:-?\d+:-?\d+\] \[msg:(?P<octets>\d{1,7}):"
 
 
 _HEAD = re.compile(_head_pattern())
-_TAIL = re.compile(rb"\] \[udh:(?P<header_octets>\d+):[0-9A-Fa-f]*\]")
+_TAIL = re.compile(rb"\] \[udh:(?P<header_octets>\d{1,3}):[0-9A-Fa-f]*\]")
 _MARK = re.compile(_TIME + rb"Log (?:begins|ends)")
-_SAMPLE = re.compile(rb"^" + _TIME + rb"[A-Za-z ]+ \[SMSC:", re.MULTILINE)
+_SAMPLE = re.compile(rb"^" + _TIME + rb"[^\[\n]+ \[SMSC:", re.MULTILINE)
 
 _SENT = {
     "Sent SMS": Status.SENT,
@@ -51,6 +52,8 @@ _SENT = {
     "MALFORMED SMS": Status.REFUSED,
 }
 """Events of messages on their way out -> what became of them."""
+
+_PASSED_OVER = ("Receive SMS", "Receive DLR", "Sent DLR")
 
 _CODING_8BIT, _CODING_UCS2 = 1, 2
 
@@ -64,25 +67,30 @@ def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
     """See importers/__init__.py. The account fields are ACT and BINF."""
     latest: datetime | None = None  # tells the two passes of a repeated hour apart
     for number, raw in enumerate(lines, 1):
-        line = _line(number, raw.rstrip(b"\r\n"), options, latest)
-        if isinstance(line, GoodLine):
-            latest = from_utc_text(line.message.sent_at)
-        yield line
+        raw = raw.rstrip(b"\r\n")
+        head = _HEAD.match(raw)
+        if not head:
+            yield _no_event(number, raw)
+            continue
+        try:
+            at = to_instant("time", head["time"].decode(), options.zone, latest)
+            latest = from_utc_text(at)
+            yield _event(number, raw, head, at, options)
+        except Unusable as problem:
+            yield BadLine(number, str(problem))
 
 
-def _line(number: int, raw: bytes, options: ReadOptions, latest: datetime | None) -> Line:
-    head = _HEAD.match(raw)
-    if not head:
-        known = not raw or _MARK.match(raw)
-        return OtherLine(number, "log mark") if known else BadLine(number, "not a line of the log")
-    event = head["event"].decode()
+def _no_event(number: int, raw: bytes) -> Line:
+    if not raw or _MARK.match(raw):
+        return OtherLine(number, "log mark")
+    return BadLine(number, "not a line of the log")
+
+
+def _event(number: int, raw: bytes, head: re.Match[bytes], at: str, options: ReadOptions) -> Line:
+    event = _plain(head["event"])
     if event not in _SENT:
-        return OtherLine(number, event)
-    try:
-        sent_at = to_instant("time", head["time"].decode(), options.zone, latest)
-        message = _message(head, raw, sent_at, _SENT[event])
-    except Unusable as problem:
-        return BadLine(number, str(problem))
+        return OtherLine(number, event if event in _PASSED_OVER else "other event")
+    message = _message(head, raw, at, _SENT[event])
     key = head[options.account_field].decode("utf-8", "replace") if options.account_field else ""
     return GoodLine(number, message, key)
 
@@ -123,7 +131,10 @@ def _user_data(head: re.Match[bytes], raw: bytes) -> tuple[bytes, int]:
 
 
 def _header(tail: re.Match[bytes]) -> int:
-    return int(tail["header_octets"])
+    octets = int(tail["header_octets"])
+    if octets > MOST_HEADER_OCTETS:
+        raise Unusable("the user data header leaves no room for a message")
+    return octets
 
 
 def _text_and_parts(data: bytes, coding: int, header_octets: int) -> tuple[str, int]:

@@ -12,12 +12,9 @@ from peewee import Database, IntegrityError, fn
 
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
-from boxis_gateway.settings import parse_account_option
 from boxis_gateway.store.queries import rows_of, sql_of
 from boxis_gateway.store.tables import Account, Customer, SenderName
 from boxis_gateway.zones import utc_text
-
-NO_OPTIONS = "{}"
 
 
 class Accounts:
@@ -29,7 +26,7 @@ class Accounts:
 
     def find(self, username: str) -> model.Account | None:
         """The account of that user name, enabled or not. One query."""
-        row = self._database.execute_sql(self._find_sql, (username.casefold(),)).fetchone()
+        row = self._database.execute_sql(self._find_sql, (_folded(username),)).fetchone()
         return _account(row) if row else None
 
     def get(self, username: str) -> model.Account:
@@ -90,15 +87,9 @@ class Accounts:
         """Change options, given as texts and checked by the caller; "" goes back to the server's
         setting."""
         with self._database.atomic():
-            options = {**self.option_texts(account), **changes}
+            options = {**account.options, **changes}
             kept = {name: text for name, text in options.items() if text != ""}
             self._update(account, {Account.options: json.dumps(kept)})
-
-    def option_texts(self, account: model.Account) -> dict[str, str]:
-        """The account's own options as they were given."""
-        query = Account.select(Account.options).where(Account.id == account.id)
-        texts: dict[str, str] = json.loads(rows_of(self._database, query)[0][0])
-        return texts
 
     def sender_names(self, account: model.Account) -> list[str]:
         """The senders that the account may use."""
@@ -150,10 +141,12 @@ _SELECT_BY_NAME = Account.select(*_COLUMNS).where(Account.username_folded == "")
 
 def _account(row: tuple[Any, ...]) -> model.Account:
     account_id, username, user_key, enabled, options = row
-    return model.Account(account_id, username, user_key, bool(enabled), _parsed(options))
+    return model.Account(account_id, username, user_key, bool(enabled), json.loads(options))
 
 
-def _parsed(options: str) -> Mapping[str, Any]:
-    if options == NO_OPTIONS:
-        return {}
-    return {name: parse_account_option(name, text) for name, text in json.loads(options).items()}
+def _folded(username: str) -> str:
+    """For comparing without case; "", which nobody is called, for what no text can be."""
+    try:
+        return username.casefold().encode().decode()
+    except UnicodeEncodeError:
+        return ""

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from peewee import SqliteDatabase
-from playhouse import db_url
 from playhouse.migrations import Runner
 
 from boxis_gateway.errors import ConfigurationError, StoreError
@@ -15,11 +14,11 @@ from boxis_gateway.store.messages import Messages
 from boxis_gateway.store.queries import errors_explained
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK_SECONDS = 15  # how long a writer waits for another; imports write in short transactions
 PRAGMAS = {
     "journal_mode": "wal",  # readers and the one writer don't wait for each other
     "synchronous": "full",  # what was acknowledged survives a power cut
     "foreign_keys": 1,
-    "busy_timeout": 15_000,  # milliseconds; imports write in short transactions
 }
 
 
@@ -33,7 +32,11 @@ class Store:
         self.url = url
         self.path = sqlite_path(url)
         self.database = SqliteDatabase(
-            str(self.path), pragmas=PRAGMAS, lock_type="IMMEDIATE", check_same_thread=False
+            str(self.path),
+            pragmas=PRAGMAS,
+            lock_type="IMMEDIATE",
+            check_same_thread=False,
+            timeout=LOCK_SECONDS,
         )
         self.accounts = Accounts(self.database)
         self.messages = Messages(self.database)
@@ -91,8 +94,26 @@ class Store:
         return Runner(self.database, str(MIGRATIONS))
 
     def _require_file(self) -> None:
-        if not self.path.exists():
-            raise StoreError(f"There is no store at {self.path}. Run 'boxis-gateway init'.")
+        try:
+            self.path.stat()
+        except FileNotFoundError:
+            raise StoreError(
+                f"There is no store at {self.path}. Run 'boxis-gateway init'."
+            ) from None
+        except OSError as problem:
+            raise StoreError(
+                f"The store {self.path} cannot be reached: {problem.strerror}. "
+                "Run this as its owner."
+            ) from None
+        self._require_ours()
+
+    def _require_ours(self) -> None:
+        """Somebody else's database is not even opened in our way, which would change it."""
+        plain = SqliteDatabase(str(self.path), timeout=LOCK_SECONDS)
+        with errors_explained(plain), plain.connection_context():
+            tables = plain.get_tables()
+        if tables and "schema_migration" not in tables:
+            raise StoreError(f"{self.path} is not a store of boxis-gateway. Choose another file.")
 
     def _require_not_newer(self) -> None:
         unknown = [row.name for row in self._runner().status() if row.path is None]
@@ -108,7 +129,7 @@ def sqlite_path(url: str) -> Path:
     if not url.startswith("sqlite:///"):
         scheme = url.split("://", 1)[0]
         raise ConfigurationError(f"A store is sqlite:///PATH; {scheme!r} is not supported.")
-    path = str(db_url.parse(url)["database"])
+    path = url.removeprefix("sqlite:///")
     if path in ("", ":memory:"):
         raise ConfigurationError("A store needs a file: sqlite:///PATH.")
     return Path(path)

@@ -3,16 +3,16 @@
 Ids are made here: the message's time in milliseconds since 1970, times a million, plus a count
 within that millisecond. That is 19 decimal digits, the shape of the provider's later ids (protocol
 page, section 5). It depends on what is stored and on nothing else, so that the same imports make
-the same store. An id that a message already has on the wire is taken instead, if it is such a
-number; else it stands beside it, in `wire_id`.
+the same store. An id that a message already has on the wire is kept in `wire_id`, and decides its
+place among equal times (protocol page, section 11: highest id first).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from peewee import Database, Model
+from peewee import Database, Model, fn
 
 from boxis_gateway.model import Kind, NewMessage, Status
 from boxis_gateway.store.queries import Row, errors_explained, rows_of, sql_of
@@ -21,8 +21,14 @@ from boxis_gateway.zones import EARLIEST, LATEST, from_utc_text
 
 FIRST_BATCH, BATCH = 100, 1000  # rows; the first is small so that an answer starts at once
 IDS_PER_MILLISECOND = 1_000_000
-LARGEST_OWN_ID = 9_000_000_000_000_000_000  # leaves room to count on from, below 2**63
-VARIABLES = 500  # SQLite's oldest limit on parameters is 999
+OWN_DIGITS, LARGEST_OWN_ID = 19, 9_000_000_000_000_000_000
+LAST_DIGITS = 17  # of a longer id; their numbers fit between LARGEST_OWN_ID and 2**63
+CHUNK = 5_000  # items of a query; SQLite takes 32,766 parameters
+
+
+T = TypeVar("T")
+Fingerprinted = tuple[int, NewMessage]
+"""A message on its way in, and 64 bits that tell it from others of its time."""
 
 
 class RecentMessage(NamedTuple):
@@ -71,103 +77,115 @@ class Messages:
         )
         return [RecentMessage(*row) for row in rows_of(self._database, query)]
 
-    def add(self, account_id: int, messages: Sequence[tuple[int, NewMessage]]) -> int:
+    def add(self, account_id: int, messages: Sequence[Fingerprinted]) -> int:
         """Add the messages that are not here yet, in one transaction; how many that were.
 
-        Each comes with its fingerprint: a message of the account with equal time and fingerprint
-        is the same message. Among messages of equal time a later one counts as newer."""
+        A message with a wire id is the account's message of that id; another is known by its
+        fingerprint among those of its time. Among equal times a later one counts as newer."""
         with errors_explained(self._database), self._database.atomic():
-            moments = self._moments(account_id, {message.sent_at for _, message in messages})
-            new = [
-                (*moment.take_ids(message), fingerprint, message)
-                for fingerprint, message in _in_order_of_own_ids(messages)
-                if (moment := moments[message.sent_at]).admits(fingerprint)
+            new = self._new(account_id, messages)
+            moments = self._moments(account_id, new)
+            rows = [
+                (*moments[message.sent_at].take_ids(message), fingerprint, message)
+                for fingerprint, message in new
             ]
             cursor = self._database.cursor()
             cursor.executemany(
-                self._insert_submission_sql, [_submission(account_id, *row) for row in new]
+                self._insert_submission_sql, [_submission(account_id, *row) for row in rows]
             )
             cursor.executemany(
-                self._insert_message_sql, [_message(account_id, *row) for row in new]
+                self._insert_message_sql, [_message(account_id, *row) for row in rows]
             )
-        return len(new)
+        return len(rows)
 
-    def missing(self, account_id: int, messages: Sequence[tuple[int, NewMessage]]) -> int:
+    def missing(self, account_id: int, messages: Sequence[Fingerprinted]) -> int:
         """How many of the messages `add` would add."""
-        moments = self._moments(account_id, {message.sent_at for _, message in messages})
-        return sum(moments[message.sent_at].admits(mark) for mark, message in messages)
+        with errors_explained(self._database):
+            return len(self._new(account_id, messages))
 
-    def _moments(self, account_id: int, times: set[str]) -> dict[str, _Moment]:
-        """What the account has at each of the times."""
-        moments = {sent_at: _Moment(sent_at) for sent_at in times}
-        ordered = sorted(times)
-        for first in range(0, len(ordered), VARIABLES):
-            some = ordered[first : first + VARIABLES]
-            query = Message.select(*_MOMENT_COLUMNS).where(
-                Message.account == account_id, Message.sent_at.in_(some)
+    def _new(self, account_id: int, messages: Sequence[Fingerprinted]) -> list[Fingerprinted]:
+        """The messages that the account does not have, each once."""
+        known = self._known(account_id, messages)
+        new = []
+        for fingerprint, message in messages:
+            identity = message.wire_id or (message.sent_at, fingerprint)
+            if identity not in known:
+                known.add(identity)
+                new.append((fingerprint, message))
+        return new
+
+    def _known(self, account_id: int, messages: Sequence[Fingerprinted]) -> set[Any]:
+        """Wire ids, and pairs of time and fingerprint, of those that the account has."""
+        known: set[Any] = set()
+        for some in _chunks(messages):
+            times = list({message.sent_at for _, message in some if message.wire_id is None})
+            marks = [fingerprint for fingerprint, message in some if message.wire_id is None]
+            query = Message.select(Message.sent_at, Message.fingerprint).where(
+                Message.account == account_id,
+                Message.sent_at.in_(times),
+                Message.fingerprint.in_(marks),
             )
-            for sent_at, *ids_and_fingerprint in rows_of(self._database, query):
-                moments[sent_at].occupy(*ids_and_fingerprint)
+            known.update(rows_of(self._database, query) if times else ())
+            ids = [message.wire_id for _, message in some if message.wire_id is not None]
+            query = Message.select(Message.wire_id).where(
+                Message.account == account_id, Message.wire_id.in_(ids)
+            )
+            known.update(wire_id for (wire_id,) in rows_of(self._database, query) if ids)
+        return known
+
+    def _moments(self, account_id: int, messages: Sequence[Fingerprinted]) -> dict[str, _Moment]:
+        """Where to count on from at each of the messages' times."""
+        moments = {message.sent_at: _Moment(message.sent_at) for _, message in messages}
+        for times in _chunks(list(moments)):
+            query = (
+                Message.select(Message.sent_at, fn.MAX(Message.submission_id))
+                .where(Message.account == account_id, Message.sent_at.in_(times))
+                .group_by(Message.sent_at)
+            )
+            for sent_at, newest in rows_of(self._database, query):
+                moments[sent_at].next_id = newest + 1
         return moments
 
 
 class _Moment:
-    """The ids and fingerprints that an account has at one time."""
+    """The next free id at one time of an account."""
 
     def __init__(self, sent_at: str) -> None:
         milliseconds = round(from_utc_text(sent_at).timestamp() * 1000)
-        self._first_id = milliseconds * IDS_PER_MILLISECOND
-        self._next_id = self._next_submission_id = self._first_id
-        self._ids: set[int] = set()
-        self._fingerprints: set[int | None] = set()
-
-    def occupy(self, message_id: int, submission_id: int, fingerprint: int | None = None) -> None:
-        self._ids.add(message_id)
-        self._next_id = max(self._next_id, message_id + 1)
-        if 0 <= submission_id - self._first_id < IDS_PER_MILLISECOND:
-            self._next_submission_id = max(self._next_submission_id, submission_id + 1)
-        self._fingerprints.add(fingerprint)
-
-    def admits(self, fingerprint: int) -> bool:
-        """Whether there is no message of that fingerprint yet; from now on there is."""
-        if fingerprint in self._fingerprints:
-            return False
-        self._fingerprints.add(fingerprint)
-        return True
+        first_id = milliseconds * IDS_PER_MILLISECOND
+        self._ours = range(first_id, first_id + IDS_PER_MILLISECOND)
+        self.next_id = first_id
 
     def take_ids(self, message: NewMessage) -> tuple[int, int]:
-        """Ids for the message and its submission: the message's own if it is a free number, else
-        the next free ones."""
+        """Ids for the message and its submission: for the message its own, if that is a number
+        which none of ours can be, else the same as for the submission."""
+        submission_id = self.next_id
+        self.next_id += 1
         own = own_id(message)
-        message_id = own if own is not None and own not in self._ids else self._next_id
-        submission_id = self._next_submission_id
-        self.occupy(message_id, submission_id)
-        return message_id, submission_id
+        return (submission_id if own is None or own in self._ours else own), submission_id
+
+
+def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many at a time as one query takes parameters for."""
+    for first in range(0, len(items), CHUNK):
+        yield items[first : first + CHUNK]
 
 
 def own_id(message: NewMessage) -> int | None:
-    """The message's wire id as a number, if the store can use it as its id."""
-    digits = message.wire_id
-    if digits is None or not (digits.isascii() and digits.isdigit()) or len(digits) > 19:
+    """A number that puts the message where its wire id belongs among equal times: the id itself, if
+    the store can hold it, else (24 digits in 2012) its last digits, above all others."""
+    digits = message.wire_id or ""
+    if not (digits.isascii() and digits.isdigit()) or digits[0] == "0":
         return None
-    number = int(digits)
-    return number if number <= LARGEST_OWN_ID and str(number) == digits else None
-
-
-def _in_order_of_own_ids(
-    messages: Sequence[tuple[int, NewMessage]],
-) -> Sequence[tuple[int, NewMessage]]:
-    """Ids that are too long to be ours still decide the order of equal times (protocol page,
-    section 11: highest id first), so those messages get theirs in that order."""
-    if not any(message.wire_id and len(message.wire_id) > 19 for _, message in messages):
-        return messages
-    return sorted(messages, key=lambda pair: (len(pair[1].wire_id or ""), pair[1].wire_id or ""))
+    if len(digits) <= OWN_DIGITS:
+        number = int(digits)
+        return number if number <= LARGEST_OWN_ID else None
+    return LARGEST_OWN_ID + 1 + int(digits[-LAST_DIGITS:])
 
 
 def _message(
     account_id: int, message_id: int, submission_id: int, fingerprint: int, new: NewMessage
 ) -> Row:
-    wire_id = None if new.wire_id == str(message_id) else new.wire_id
     return (
         account_id,
         new.sent_at,
@@ -180,7 +198,7 @@ def _message(
         new.kind,
         new.status,
         new.status_changed_at,
-        wire_id,
+        new.wire_id,
         fingerprint,
     )
 
@@ -201,7 +219,6 @@ HISTORY_COLUMNS = (
     Message.credit_thousandths,
     Message.kind,
 )
-_MOMENT_COLUMNS = (Message.sent_at, Message.id, Message.submission_id, Message.fingerprint)
 HISTORY_STATUS_COLUMNS = (Message.id, Message.wire_id, Message.status_changed_at)
 
 

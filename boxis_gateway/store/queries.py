@@ -11,6 +11,7 @@ from peewee import Database, DatabaseError, IntegrityError, InterfaceError
 from boxis_gateway.errors import StoreError
 
 Row = tuple[Any, ...]
+DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
 
 def sql_of(database: Database, query: Any) -> str:
@@ -31,9 +32,18 @@ def errors_explained(database: Database) -> Iterator[None]:
         yield
     except IntegrityError:
         raise  # never the machine's fault
-    except (DatabaseError, InterfaceError) as problem:
-        raise StoreError(
-            f"The store {database.database} cannot be used: {problem}. Check that it is a SQLite "
-            "file that this user may read and write, on a disk with room; 'boxis-gateway doctor' "
-            "looks closer."
-        ) from None
+    except DATABASE_ERRORS as problem:
+        raise StoreError(explained(problem)) from None
+
+
+def explained(problem: BaseException) -> str:
+    """What the database cannot do, in one line with the remedy."""
+    # A failed rollback hides what went before it: a full disk, say.
+    while isinstance(problem.__context__, DATABASE_ERRORS):
+        problem = problem.__context__
+    if "locked" in str(problem):
+        return f"The store is in use by another process ({problem}). Try again when it is done."
+    return (
+        f"The store cannot be used: {problem}. Check that it is a SQLite file that this user may "
+        "read and write, on a disk with room; 'boxis-gateway doctor' looks closer."
+    )

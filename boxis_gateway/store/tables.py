@@ -78,7 +78,6 @@ class Submission(Model):
     class Meta:
         table_name = "submission"
         primary_key = CompositeKey("account", "id")
-        without_rowid = True
 
 
 class Message(Model):
@@ -87,7 +86,8 @@ class Message(Model):
     The table lies in the order of its key, so that a history is one walk backwards over it: newest
     first, and among equal times the highest id first. That is also why `sender` stands here again.
     `sent_at` is when the message was, or is to be, sent. `wire_id` is the id that clients know, if
-    it is not `id`. `fingerprint` tells whether an imported message is here already."""
+    they know another than `id`; `fingerprint` tells whether an imported message without one is
+    here already."""
 
     account = ForeignKeyField(Account, index=False)
     sent_at = CharField(INSTANT_LENGTH)
@@ -106,7 +106,12 @@ class Message(Model):
     class Meta:
         table_name = "message"
         primary_key = CompositeKey("account", "sent_at", "id")
-        without_rowid = True
+
+
+# An id that clients know is a message's alone, and it is looked up by it.
+Message.add_index(
+    Message.account, Message.wire_id, unique=True, where=Message.wire_id.is_null(False)
+)
 
 
 TABLES = (Customer, Account, SenderName, Submission, Message)

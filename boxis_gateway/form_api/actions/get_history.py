@@ -12,7 +12,7 @@ from boxis_gateway.form_api.results import Columns, Rows, Success
 from boxis_gateway.model import credit_text
 from boxis_gateway.sms.numbers import on_form_wire
 from boxis_gateway.store import Row
-from boxis_gateway.zones import EARLIEST, LATEST, Zone, find_zone, next_second
+from boxis_gateway.zones import Zone, find_zone
 
 FIELDS = ("sender", "reciptient", "date", "parts", "credit", "type")  # sic: the wire's spelling
 FIELDS_WITH_STATUS = ("sms_id", *FIELDS[:3], "status_date", *FIELDS[3:])
@@ -30,9 +30,7 @@ class HistoryParams(Schema):
 def get_history(call: Call) -> Success:
     """The account's messages, newest first; without dates, all of them."""
     zone = find_zone(call.settings.timezone)
-    first, last = call.params.get("datefrom"), call.params.get("dateto")
-    start = zone.earliest_instant(first) if first else EARLIEST
-    end = next_second(zone.latest_instant(last)) if last else LATEST
+    start, end = zone.instants(call.params.get("datefrom"), call.params.get("dateto"))
     with_status = call.settings.history_status_fields
 
     def walk() -> Iterator[Columns]:

@@ -10,11 +10,15 @@ from peewee import (
     IntegerField,
     Model,
     SmallIntegerField,
+    SqliteDatabase,
     TextField,
 )
 
 
 def up(migrator, db):
+    # How SQLite is told to keep a table in the order of its key; others have ways of their own.
+    clustered = isinstance(db, SqliteDatabase)
+
     class Customer(Model):
         id = CharField(24, primary_key=True)
         name = TextField()
@@ -62,7 +66,7 @@ def up(migrator, db):
             database = db
             table_name = "submission"
             primary_key = CompositeKey("account", "id")
-            without_rowid = True
+            without_rowid = clustered
 
     class Message(Model):
         account = ForeignKeyField(Account, index=False)
@@ -83,6 +87,10 @@ def up(migrator, db):
             database = db
             table_name = "message"
             primary_key = CompositeKey("account", "sent_at", "id")
-            without_rowid = True
+            without_rowid = clustered
+
+    Message.add_index(
+        Message.account, Message.wire_id, unique=True, where=Message.wire_id.is_null(False)
+    )
 
     db.create_tables([Customer, Account, SenderName, Submission, Message])
