@@ -54,7 +54,9 @@ class GatewayWorker(ThreadWorker):  # type: ignore[misc]
         else:
             log.error("a request failed", exc_info=exc)
             status, failure = "500 Internal Server Error", Failure("internal error")
-        query = (getattr(req, "query", "") or "").encode("latin-1", "replace")
+        query = (getattr(req or getattr(exc, "req", None), "query", "") or "").encode(
+            "latin-1", "replace"
+        )
         renderer = find_renderer(read_form(query, "", b"")[0].get("returntype"))
         body = b"".join(renderer.render(failure, int(utc_now().timestamp())))
         head = (

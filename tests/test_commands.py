@@ -6,15 +6,18 @@ import os
 import pty
 import re
 import select
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
 from boxis_gateway.commands import COMMANDS, cli
-from boxis_gateway.store import Store
+from boxis_gateway.errors import StoreError
+from boxis_gateway.store import DATABASE_ERRORS, Store, explained
 from tests.conftest import GATEWAY, NOW, USERNAME, make_store
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
@@ -235,3 +238,115 @@ def test_doctor_says_what_to_mend(gateway: Gateway, tmp_path: Path) -> None:
 
 def test_the_group_lists_every_command() -> None:
     assert set(cli.commands) == {command.name for command in COMMANDS}
+
+
+def test_without_words_the_help_is_shown(gateway: Gateway) -> None:
+    for words in ((), ("account",)):
+        result = gateway(*words)
+        assert result.returncode == 2
+        assert "Usage:" in result.stderr
+        assert result.stderr.count("\n") > 10
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("history", "\udcff"),
+        ("account", "show", "\udcff"),
+        ("account", "add", "b", "--sender-name", "\udcff"),
+        ("account", "add", "b", "--customer", "\udcff"),
+        ("import", str(SAMPLE), "--account", "\udcff"),
+        ("import", ".", "--account", USERNAME),
+        ("import", "/dev/stdin", "--account", USERNAME),
+        ("import", str(SAMPLE), "--account", USERNAME, "--rejects", str(SAMPLE)),
+        ("history", USERNAME, "--to", "yesterday"),
+        ("call", "http://127.0.0.1:abc/", *SIGNED, "sms", "x"),
+        ("call", "http://127.0.0.1:9/", "--username", "\udcff", "--user-key", "k", "sms", "x"),
+    ],
+)
+def test_odd_words_get_one_line(words: tuple[str, ...], gateway: Gateway) -> None:
+    gateway("init")
+    gateway("account", "add", USERNAME)
+    result = gateway(*words)
+    assert result.returncode in (1, 2)
+    assert result.stderr.startswith("boxis-gateway: ")
+    assert result.stderr.count("\n") == 1, result.stderr
+
+
+def test_a_store_in_use_is_said(gateway: Gateway, tmp_path: Path, monkeypatch: Any) -> None:
+    store = make_store(tmp_path / "store.db")
+    store.database.begin("EXCLUSIVE")
+    monkeypatch.setattr("boxis_gateway.store.database.LOCK_SECONDS", 0.1)
+    other = Store(store.url)
+    with pytest.raises((StoreError, *DATABASE_ERRORS)) as failure:
+        other.accounts.add(USERNAME, "k", NOW)
+    assert "in use by another process" in explained(failure.value)
+    other.close()
+    store.database.rollback()
+    store.close()
+
+
+def test_somebody_else_s_database_is_left_alone(gateway: Gateway, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "store.db") as theirs:
+        theirs.execute("CREATE TABLE outbox (x)")
+    theirs.close()
+    before = (tmp_path / "store.db").read_bytes()
+    for words in (("doctor",), ("migrate",), ("init",), ("serve",), ("account", "list")):
+        result = gateway(*words)
+        assert result.returncode == 1
+        assert "is not a store of boxis-gateway" in result.stdout + result.stderr
+    assert (tmp_path / "store.db").read_bytes() == before
+
+
+def test_a_path_may_have_any_characters(gateway: Gateway, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a b#c?d%20.db"
+    assert gateway("init", "--database-url", url).returncode == 0
+    assert (tmp_path / "a b#c?d%20.db").exists()
+
+
+def test_a_key_can_be_read_from_stdin(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "store.db")
+    words = ["account", "add", USERNAME, "--user-key", "-", "--database-url", store.url]
+    subprocess.run([*GATEWAY, *words], input="SECRET\n", text=True, check=True)
+    assert store.accounts.get(USERNAME).user_key == "SECRET"
+    store.close()
+
+
+def test_a_zone_that_differs_is_warned_of(gateway: Gateway) -> None:
+    gateway("init")
+    gateway("account", "add", USERNAME, "--timezone", "Europe/Warsaw")
+    words = ("import", SAMPLE, "--account", USERNAME, "--dry-run")
+    assert "the account's zone is Europe/Warsaw" in gateway(*words).stderr
+    assert gateway(*words, "--timezone", "UTC").stderr == ""
+
+
+def test_history_takes_days_and_minutes_to_their_end(gateway: Gateway) -> None:
+    gateway("init")
+    gateway("account", "add", USERNAME)
+    gateway("import", SAMPLE, "--account", USERNAME)
+    for last, count in (("2026-11-21", 13), ("2026-11-21 23:30", 13), ("2026-11-21 23:30:02", 1)):
+        assert len(gateway("history", USERNAME, "--to", last).stdout.splitlines()) == count + 1
+
+
+def test_history_moves_no_cursor(gateway: Gateway, tmp_path: Path) -> None:
+    gateway("init")
+    gateway("account", "add", USERNAME)
+    path = tmp_path / "m.jsonl"
+    path.write_text(
+        '{"recipient": "48514151563", "sender": "a\\u001b[2J\\nż", "date": "2012-05-09 10:00"}\n'
+    )
+    gateway("import", path, "--account", USERNAME)
+    assert "a\\x1b[2J\\x0aż" in gateway("history", USERNAME).stdout
+
+
+def test_doctor_names_an_account_whose_options_are_no_longer_right(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    store = make_store(tmp_path / "store.db")
+    store.accounts.add(USERNAME, "k", NOW, options={"timezone": "Gone/Zone"})
+    store.close()
+    result = gateway("doctor")
+    assert result.returncode == 1
+    assert f"FAIL  Account {USERNAME}: timezone cannot be" in result.stdout
+    assert gateway("account", "set", USERNAME, "timezone=").returncode == 0
+    assert gateway("doctor").returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
@@ -183,3 +184,45 @@ def test_an_answer_is_nobody_elses(client: FlaskClient) -> None:
 
 def test_the_table_of_actions_has_get_history() -> None:
     assert ACTIONS["sms", "getHistory"] is get_history
+
+
+@pytest.mark.parametrize(
+    "kind", ["Application/X-WWW-Form-Urlencoded", "Multipart/Form-Data; boundary=B"]
+)
+def test_content_types_are_compared_without_case(
+    kind: str, client: FlaskClient, account: Account
+) -> None:
+    form = signed(TIMESTAMP, {"returntype": "json"})
+    body = urlencode(form)
+    if kind.startswith("M"):
+        part = '--B\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+        body = "".join(part.format(*item) for item in form.items()) + "--B--\r\n"
+    answer = client.post("/", data=body.encode(), content_type=kind)
+    assert envelope(answer.data)["result"] == "1"
+
+
+def test_a_bug_before_the_handler_is_an_internal_error_too(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*args: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("boxis_gateway.form_api.endpoint.receive", broken)
+    answer = client.post("/")
+    assert (answer.status_code, envelope(answer.data)["resulttxt"]) == (
+        200,
+        "error: internal error",
+    )
+    assert "a bug" in caplog.text
+
+
+def test_a_target_without_a_path_is_the_root(client: FlaskClient) -> None:
+    answer = client.post("http://localhost", environ_overrides={"PATH_INFO": ""})
+    assert (answer.status_code, envelope(answer.data)["result"]) == (200, "0")
+
+
+def test_an_account_whose_zone_is_gone_is_the_server_s_fault(
+    store: Store, account: Account, post_action: Callable[..., TestResponse]
+) -> None:
+    store.accounts.set_options(account, {"timezone": "Gone/Zone"})
+    assert envelope(post_action().data)["resulttxt"] == "error: internal error"

@@ -134,3 +134,72 @@ def test_the_account_fields_of_kannel_are_handed_on() -> None:
         keys = [line.account_key for line in read("kannel", content, options) if len(line) == 3]
         assert keys.count(key) == 3
         assert keys.count("") == 10
+
+
+@pytest.mark.parametrize("width", range(3, 13))
+def test_an_open_quote_costs_its_own_line_whatever_the_columns(width: int) -> None:
+    names = ["recipient", "sender", "date", "text", *(f"x{n}" for n in range(20))][:width]
+    if width == 3:
+        names = ["text", "recipient", "date", "sender"]
+    values = {"recipient": "48514151563", "sender": "s", "date": "2012-05-09 10:00", "text": "t"}
+    good = ",".join(values.get(name, "") for name in names)
+    bad, quoted = good.replace(",t", ',"t', 1), good.replace(",t", ',"y"', 1)
+    if width == 3:
+        bad, quoted = '"' + good, '"y"' + good[1:]
+    lines = [",".join(names), bad, *[good] * 44, quoted, good]
+    first, *others = read("csv", "\n".join(lines).encode())
+    assert first == BadLine(2, "a quote is not closed")
+    assert [line.number for line in others] == list(range(3, 49))
+    assert all(isinstance(line, GoodLine) for line in others)
+
+
+@pytest.mark.parametrize(
+    "parts", ["0" * 5 + "1" * 30, "1" + "0" * 5000, "00000170000", "256", "-1"]
+)
+def test_parts_are_bounded_however_they_are_written(parts: str) -> None:
+    content = f"recipient,sender,date,parts\n48514151563,s,2012-05-09 10:00,{parts}\n"
+    assert read("csv", content.encode()) == [BadLine(2, "parts is not a number from 1 to 255")]
+
+
+HEAD = (
+    "2026-11-21 23:30:04 {} [SMSC:f] [SVC:t] [ACT:] [BINF:] [FID:] [META:] [from:b] "
+    "[to:+48514151563] [flags:-1:{}:-1:-1:31] [msg:2:hi] [udh:{}:]"
+)
+
+
+@pytest.mark.parametrize(
+    ("coding", "header"),
+    [("0", "134"), ("0", "140"), ("0", "9" * 5000), ("9" * 5000, "0"), ("0", "121"), ("1", "133")],
+)
+def test_a_kannel_line_of_absurd_numbers_is_a_bad_line(coding: str, header: str) -> None:
+    (line,) = read("kannel", HEAD.format("Sent SMS", coding, header).encode())
+    assert isinstance(line, BadLine)
+
+
+def test_an_event_that_kannel_words_otherwise_is_passed_over() -> None:
+    content = HEAD.format("REJECTED - not white-listed SMS", "0", "0").encode()
+    assert read("kannel", content) == [OtherLine(1, "other event")]
+
+
+def test_every_line_of_a_log_tells_how_late_it_is() -> None:
+    """Around the repeated hour in Warsaw the sent messages are few; the other lines help."""
+    line = HEAD.replace("2026-11-21 23:30:04", "2026-10-25 {}")
+    events = [
+        ("02:10:00", "Sent SMS"),
+        ("02:59:00", "Receive SMS"),
+        ("02:05:00", "Receive DLR"),
+        ("02:40:00", "Sent SMS"),
+    ]
+    content = "\n".join(line.format(clock, event, "0", "0") for clock, event in events)
+    sent = [found for found in read("kannel", content.encode()) if isinstance(found, GoodLine)]
+    assert [found.message.sent_at[11:] for found in sent] == ["00:10:00", "01:40:00"]
+
+
+def test_a_bare_carriage_return_in_the_first_line_is_no_fault() -> None:
+    with pytest.raises(ImportFailed, match="no known format"):
+        find_importer(None, b"recipient\rsender,date\r1,2,3\r")
+
+
+def test_years_are_bounded_in_utc() -> None:
+    content = b"recipient,sender,date\n48514151563,s,1970-01-01T00:00:00+05:00\n"
+    assert read("csv", content) == [BadLine(2, "date: the year is not from 1970 to 2261")]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from boxis_gateway.errors import ImportFailed
+from boxis_gateway.errors import ImportFailed, StoreError
 from boxis_gateway.importers.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Repeats, Summary, run_import
 from boxis_gateway.model import Account
@@ -270,3 +270,59 @@ def test_two_imports_of_one_file_at_once_double_nothing(tmp_path: Path, gateway:
     assert [process.returncode for process in processes] == [0, 0, 0]
     added = [int(line.split(": ", 1)[1].split(" added")[0]) for line in said]
     assert sum(added) == 20_000
+
+
+def test_a_line_too_long_is_one_bad_line(store: Store, account: Account, tmp_path: Path) -> None:
+    path, rejects = tmp_path / "m.csv", tmp_path / "r.csv"
+    path.write_text(HEADER + "x" * 3_000_000 + "\n" + LINE.format(1) + "bad\n")
+    assert counts(load(store, account, path, rejects_path=rejects)) == (1, 0, 2)
+    assert [row.split(",")[0] for row in rejects.read_text().splitlines()] == ["number", "2", "4"]
+
+
+def test_a_place_where_bad_lines_cannot_be_listed_is_said(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + "bad\n")
+    with pytest.raises(ImportFailed, match="--rejects"):
+        load(store, account, path, rejects_path=tmp_path / "none" / "r.csv")
+
+
+def test_a_field_that_the_format_lacks_is_said(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER)
+    with pytest.raises(ImportFailed, match="csv files have no ACT field"):
+        run_import(path, Accounts(store, account, {}), ReadOptions(find_zone("UTC"), "ACT"))
+
+
+def test_many_messages_of_one_time_are_no_burden(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    """A bulk with minutes only; what is read from the store does not grow with what is there."""
+    path = tmp_path / "m.csv"
+    lines = (f"4851{n:07},s,2012-05-09 10:00,x\n" for n in range(30_000))
+    path.write_text(HEADER + "".join(lines))
+    asked: list[str] = []
+    store.database.connection().set_trace_callback(asked.append)
+    assert counts(load(store, account, path)) == (30_000, 0, 0)
+    store.database.connection().set_trace_callback(None)
+    assert len([sql for sql in asked if sql.startswith("SELECT")]) <= 3 * 6
+    assert counts(load(store, account, path)) == (0, 30_000, 0)
+
+
+def test_a_full_disk_is_named_and_leaves_whole_batches(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    big_csv(tmp_path / "big.csv", 40_000)
+    pages = store.database.execute_sql("PRAGMA page_count").fetchone()[0]
+    store.database.execute_sql(f"PRAGMA max_page_count = {pages + 800}")
+    with pytest.raises(StoreError, match="full"):
+        load(store, account, tmp_path / "big.csv")
+    kept = len(rows(store)[0])
+    assert kept
+    assert kept % 5000 == 0
+    assert len(rows(store)[1]) == kept
+    store.database.execute_sql("PRAGMA max_page_count = 1000000")
+    assert counts(load(store, account, tmp_path / "big.csv")) == (40_000 - kept, kept, 0)

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -266,3 +267,46 @@ def test_a_change_of_an_account_counts_at_once(
     assert result() == "1"
     gateway("account", "rotate-key", USERNAME)
     assert result() == "0"
+
+
+def test_clients_that_only_hold_on_lose_their_place(
+    store: Store, account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As many silent clients as there are threads; one more is answered when their time is up."""
+    code = (
+        "import boxis_gateway.server as server, boxis_gateway.commands as commands\n"
+        "server.CLIENT_SECONDS = 1\n"
+        "commands.main()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "serve", "--port", "0", "--workers", "1", "--threads", "2"],
+        env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = process.stdout.readline().split()[-1]
+    port = int(url.rstrip("/").rsplit(":", 1)[1])
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+    for connection, request in zip(silent, [head, head[:9], head, head[:40]], strict=True):
+        connection.sendall(request)
+    time.sleep(0.5)
+    answer = requests.post(url, data=form(datefrom="2030-01-01 00:00"), timeout=20)
+    assert b"<history/>" in answer.content
+    for connection in silent:
+        connection.close()
+    process.terminate()
+    _, errors = process.communicate(timeout=20)
+    assert "Traceback" not in errors
+    assert "too slow" in errors
+
+
+def test_a_fault_of_http_is_told_in_the_format_asked_for(server: RunningServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(
+            b"GET /?returntype=json HTTP/1.1\r\nHost: x\r\nContent-Length: z\r\n\r\n"
+        )
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert b'"resulttxt":"Error: request is not valid"' in answer

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from peewee import Database, Model, fn
 
 from boxis_gateway.model import Kind, NewMessage, Status
-from boxis_gateway.store.queries import Row, errors_explained, rows_of, sql_of
+from boxis_gateway.store.queries import Row, errors_explained, insert_many, rows_of, sql_of
 from boxis_gateway.store.tables import Message, Submission
 from boxis_gateway.zones import EARLIEST, LATEST, from_utc_text
 
@@ -89,12 +89,12 @@ class Messages:
                 (*moments[message.sent_at].take_ids(message), fingerprint, message)
                 for fingerprint, message in new
             ]
-            cursor = self._database.cursor()
-            cursor.executemany(
-                self._insert_submission_sql, [_submission(account_id, *row) for row in rows]
-            )
-            cursor.executemany(
-                self._insert_message_sql, [_message(account_id, *row) for row in rows]
+            insert_many(
+                self._database,
+                {
+                    self._insert_submission_sql: [_submission(account_id, *row) for row in rows],
+                    self._insert_message_sql: [_message(account_id, *row) for row in rows],
+                },
             )
         return len(rows)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from peewee import Database, DatabaseError, IntegrityError, InterfaceError
+from peewee import (  # type: ignore[attr-defined, unused-ignore]
+    Database,
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    __exception_wrapper__,
+)
 
 from boxis_gateway.errors import StoreError
 
@@ -25,6 +31,14 @@ def rows_of(database: Database, query: Any) -> list[Row]:
     return list(query.tuples().bind(database))
 
 
+def insert_many(database: Database, statements: Mapping[str, Sequence[Row]]) -> None:
+    """Run each statement once for each of its rows. Raises DatabaseError as peewee's queries do."""
+    cursor = database.cursor()
+    with __exception_wrapper__:
+        for sql, rows in statements.items():
+            cursor.executemany(sql, rows)
+
+
 @contextmanager
 def errors_explained(database: Database) -> Iterator[None]:
     """Turn what the database cannot do (open, lock, write) into a StoreError with the remedy."""
@@ -39,8 +53,10 @@ def errors_explained(database: Database) -> Iterator[None]:
 def explained(problem: BaseException) -> str:
     """What the database cannot do, in one line with the remedy."""
     # A failed rollback hides what went before it: a full disk, say.
-    while isinstance(problem.__context__, DATABASE_ERRORS):
-        problem = problem.__context__
+    cause = problem.__context__
+    while cause:
+        problem = cause if isinstance(cause, DATABASE_ERRORS) else problem
+        cause = cause.__context__
     if "locked" in str(problem):
         return f"The store is in use by another process ({problem}). Try again when it is done."
     return (
