@@ -96,6 +96,7 @@ def test_the_example_of_an_importer_works() -> None:
     assert isinstance(good, GoodLine)
     assert good.message.text == "two words"
     assert len(bad) == 2
+    assert {"NAME", "ACCOUNT_FIELDS", "matches", "read"} <= set(vars(module))
 
 
 @pytest.fixture

@@ -188,6 +188,16 @@ def test_equal_times_are_in_the_order_of_their_ids_whenever_they_came(store: Sto
     assert shown_ids(store, account.id) == sorted(ids, key=int, reverse=True)
 
 
+def test_long_ids_that_end_alike_are_still_two_messages(store: Store) -> None:
+    account = store.accounts.add("anna@example.com", "k", NOW)
+    for wire_id in ("1" + "0" * 23, "2" + "0" * 23):
+        moment = "2012-05-09 09:40:54"
+        add(store, account.id, NewMessage("+48514151563", "x", moment, wire_id=wire_id))
+    both = [NewMessage("+48514151563", "x", moment, wire_id=d + "0" * 23) for d in "34"]
+    assert add(store, account.id, *both) == 2
+    assert sorted(shown_ids(store, account.id)) == [d + "0" * 23 for d in "1234"]
+
+
 def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:
     account = store.accounts.add("anna@example.com", "k", NOW)
     columns = {"recipient": "48514151563", "sender": "s", "date": "2013-01-01 00:00:00"}

@@ -1,7 +1,8 @@
 """Import formats, one file each: lines of a file -> messages or bad lines; no database.
 
-To add one, write `importers/acme_log.py` with `NAME`, `matches()` and `read()`, name it here, and
-put a sample beside its golden into `tests/imports/` (CONTRIBUTING.md has an example).
+To add one, write `importers/acme_log.py` with `NAME`, `ACCOUNT_FIELDS`, `matches()` and
+`read()`, name it here, and put a sample beside its golden into `tests/imports/` (CONTRIBUTING.md
+has an example).
 """
 
 from __future__ import annotations

@@ -120,8 +120,9 @@ def _user_data(head: re.Match[bytes], raw: bytes) -> tuple[bytes, int]:
     if int(head["coding"]) in (_CODING_8BIT, _CODING_UCS2):
         tail = _TAIL.fullmatch(raw, start + 2 * octets)
         if tail:
+            header_octets = _header(tail)
             try:
-                return bytes.fromhex(raw[start : start + 2 * octets].decode()), _header(tail)
+                return bytes.fromhex(raw[start : start + 2 * octets].decode()), header_octets
             except ValueError:
                 raise Unusable("the message is not in hexadecimal digits") from None
     tail = _TAIL.fullmatch(raw, start + octets)

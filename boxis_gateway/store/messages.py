@@ -144,6 +144,14 @@ class Messages:
             )
             for sent_at, newest in rows_of(self._database, query):
                 moments[sent_at].next_id = newest + 1
+        for some in _chunks([message for _, message in messages if own_id(message) is not None]):
+            query = Message.select(Message.sent_at, Message.id).where(
+                Message.account == account_id,
+                Message.sent_at.in_([message.sent_at for message in some]),
+                (Message.id + 0).in_([own_id(message) for message in some]),  # walk by time alone
+            )
+            for sent_at, message_id in rows_of(self._database, query):
+                moments[sent_at].taken.add(message_id)
         return moments
 
 
@@ -155,14 +163,18 @@ class _Moment:
         first_id = milliseconds * IDS_PER_MILLISECOND
         self._ours = range(first_id, first_id + IDS_PER_MILLISECOND)
         self.next_id = first_id
+        self.taken: set[int] = set()
 
     def take_ids(self, message: NewMessage) -> tuple[int, int]:
-        """Ids for the message and its submission: for the message its own, if that is a number
+        """Ids for the message and its submission: for the message its own, if that is a free number
         which none of ours can be, else the same as for the submission."""
         submission_id = self.next_id
         self.next_id += 1
         own = own_id(message)
-        return (submission_id if own is None or own in self._ours else own), submission_id
+        if own is None or own in self._ours or own in self.taken:
+            return submission_id, submission_id
+        self.taken.add(own)
+        return own, submission_id
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
