@@ -1,46 +1,56 @@
 #!/bin/sh
 # Make .venv with this project in it; with the argument "test", also what its tests need.
 # A .venv that is whole and of the same setup.cfg, folder and extra is left as it is, without a look
-# at the network; anything else (cut short, moved, of an older setup.cfg) is made anew.
+# at the network; one that lacks only the extra gets it; anything else (cut short, moved, of an older
+# setup.cfg) is made anew.
 set -eu
 cd "$(dirname "$0")/.."
 extra=${1:-}
 wanted="$(cat setup.cfg pyproject.toml | cksum) $(pwd)"
 
 ready() {
-    [ "$(cat ".venv/ready-$1" 2>/dev/null)" = "$wanted" ] &&
+    [ "$(cat ".venv/ready-$1" 2>/dev/null)" = "$wanted" ] && [ -x .venv/bin/boxis-gateway ] &&
         .venv/bin/python -c 'import boxis_gateway, flask, gunicorn, lxml, marshmallow, peewee' 2>/dev/null
 }
+enough() { ready test || { [ -z "$extra" ] && ready run; }; }
+stop() {
+    echo "$1" >&2
+    exit 1
+}
 
-if ready test || { [ -z "$extra" ] && ready run; }; then
-    exit 0
-fi
+enough && exit 0
 
 for python in python3 python3.14 python3.13 python3.12 python3.11 none; do
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break
 done
-if [ "$python" = none ]; then
-    echo "Python 3.11 or later is missing. Install it with: apt-get install python3 python3-venv" >&2
-    exit 1
-fi
+[ "$python" != none ] ||
+    stop "Python 3.11 or later is missing. Install it with: apt-get install python3 python3-venv"
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    echo "Python's venv module is missing. Install it with: apt-get install python$version-venv" >&2
-    exit 1
+    stop "Python's venv module is missing. Install it with: apt-get install python$version-venv"
+fi
+[ -w . ] || stop "You cannot write in $(pwd), where .venv is to be made: copy the project to a folder of yours."
+for made in .venv .venv/lib boxis_gateway.egg-info; do # pip writes in all of them
+    [ ! -e "$made" ] || [ -w "$made" ] ||
+        stop "$(pwd)/$made is another user's. Make it yours with: sudo chown -R $(id -un) '$(pwd)'"
+done
+
+# one set-up at a time: the other one finds the work done (the lock is on the folder, there is no file)
+if command -v flock >/dev/null 2>&1; then
+    exec 9<.
+    flock 9
+    enough && exit 0
 fi
 
-echo "Making .venv (once; some seconds) ..." >&2
-if ! ready run; then # if it is, the extra goes into it: should that fail, make run still works
-    rm -rf .venv 2>/dev/null || true
-    if [ -e .venv ]; then
-        echo ".venv belongs to another user and is not whole. Remove it, or use a checkout of your own." >&2
-        exit 1
-    fi
-    "$python" -m venv .venv
+trap 'echo "Stopped. The next make goes on from here." >&2; exit 130' INT
+if ready run; then
+    echo "Adding to .venv what the tests need (once; some seconds) ..." >&2
+else
+    echo "Making .venv (once; some seconds) ..." >&2
+    rm -rf .venv
+    words=$("$python" -m venv .venv 2>&1) || stop "$(printf '%s\n' "$words" | tail -n 1)"
 fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
-    --editable ".${extra:+[$extra]}" || {
-    echo "pip could not install the packages that setup.cfg names; see its words above." >&2
-    exit 1
-}
+    --editable ".${extra:+[$extra]}" 9<&- ||
+    stop "pip could not install the packages that setup.cfg names; see its words above."
 echo "$wanted" > ".venv/ready-${extra:-run}"
