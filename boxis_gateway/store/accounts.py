@@ -25,9 +25,15 @@ class Accounts:
         self._find_sql = sql_of(database, _SELECT_BY_NAME)
 
     def find(self, username: str) -> model.Account | None:
-        """The account of that user name, enabled or not. One query."""
+        """The account of that user name, enabled or not."""
+        account = self.find_or_nobody(username)
+        return account if account.id else None
+
+    def find_or_nobody(self, username: str) -> model.Account:
+        """The account of that user name or, for the same work, a disabled one with the id 0 and a
+        key that nobody knows. One query."""
         row = self._database.execute_sql(self._find_sql, (_folded(username),)).fetchone()
-        return _account(row) if row else None
+        return _account(row or _NOBODY)
 
     def get(self, username: str) -> model.Account:
         """The account of that user name. Raises StoreError."""
@@ -136,6 +142,7 @@ class Accounts:
 
 
 _COLUMNS = (Account.id, Account.username, Account.user_key, Account.enabled, Account.options)
+_NOBODY = (0, "", secrets.token_hex(12), False, "{}")
 _SELECT_BY_NAME = Account.select(*_COLUMNS).where(Account.username_folded == "")
 
 
