@@ -92,9 +92,6 @@ class Settings:
     host: str = option("127.0.0.1", some_text, "Address that `serve` listens on.")
     port: int = option(8080, whole_number(0, 65535), "Port that `serve` listens on; 0 picks one.")
     workers: int = option(2, whole_number(1, 256), "Server processes.", unit="processes")
-    threads: int = option(
-        4, whole_number(1, 256), "Answers that one process gives at a time.", unit="threads"
-    )
     shutdown_seconds: int = option(
         30, whole_number(1, 3600), "How long a stopping server finishes answers.", unit="seconds"
     )

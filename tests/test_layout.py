@@ -34,11 +34,12 @@ ALLOWED = {("settings", "zones"), ("server", "form_api"), ("client", "form_api")
 THIRD_PARTY = {
     "peewee": ("store",),
     "playhouse": ("store",),
-    "flask": ("app.py", "server.py", "form_api/endpoint.py"),
+    "flask": ("app.py", "server/processes.py", "form_api/endpoint.py"),
     "werkzeug": ("form_api/endpoint.py", "form_api/form.py"),
     "marshmallow": ("form_api/action.py", "form_api/params.py", "form_api/actions"),
     "lxml": ("client.py",),
-    "gunicorn": ("server.py",),
+    "gunicorn": ("server/processes.py", "server/worker.py"),
+    "httptools": ("server/requests.py", "server/wsgi.py"),
     "click": ("commands",),
 }
 

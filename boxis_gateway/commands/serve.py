@@ -21,7 +21,6 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
     "host",
     "port",
     "workers",
-    "threads",
     "shutdown_seconds",
     "max_body_bytes",
     "timezone",

@@ -51,11 +51,11 @@ def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
         try:
             form, problem = receive(request, settings.max_body_bytes)
             result = Failure(str(problem)) if problem else answer(form, store, settings, now)
-            response = respond(form, result, now, request_id)
+            response = respond(form, result, now, store, request_id)
         except Exception:
             log.exception("request=%s failed", request_id)
             result = Failure("internal error")
-            response = respond(form, result, now, request_id)
+            response = respond(form, result, now, store, request_id)
         log.info("request=%s result=%s", request_id, getattr(result, "description", "success"))
         return response
 
@@ -64,7 +64,7 @@ def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
         form, _ = read_form(request.query_string, "", b"")
         code = error.code or 500
         failure = Failure(ELSEWHERE.get(code, "internal error"))
-        response = respond(form, failure, clock())
+        response = respond(form, failure, clock(), store)
         response.status_code = 404 if code == 404 else 200
         log.info("request=- result=%s", failure.description)
         return response
@@ -104,7 +104,9 @@ def answer(form: Form, store: Store, settings: Settings, now: datetime) -> Resul
         return Failure(str(error), clock_mismatch=isinstance(error, ClockMismatch))
 
 
-def respond(form: Form, result: Result, now: datetime, request_id: str = "") -> Response:
+def respond(
+    form: Form, result: Result, now: datetime, store: Store, request_id: str = ""
+) -> Response:
     """The result in the format that the form asks for: whole if it is short, else streamed."""
     renderer = find_renderer(form.get("returntype"))
     pieces = renderer.render(result, int(now.timestamp()))
@@ -112,13 +114,21 @@ def respond(form: Form, result: Result, now: datetime, request_id: str = "") -> 
     for piece in pieces:
         beginning += piece
         if len(beginning) > WHOLE_ANSWER_BYTES:
-            return _response(_stream(beginning, pieces, request_id), renderer)
+            response = _response(_stream(beginning, pieces, request_id), renderer)
+            response.call_on_close(_lend_connection(store))
+            return response
     return _response(beginning, renderer)
 
 
 def _response(body: bytes | Iterator[bytes], renderer: Renderer) -> Response:
     headers = {"Cache-Control": "no-store"}  # a GET's answer is nobody else's
     return Response(body, headers=headers, content_type=renderer.CONTENT_TYPE)
+
+
+def _lend_connection(store: Store) -> Callable[[], None]:
+    """While an answer is streamed others are given: they need a connection of their own."""
+    connection = store.set_connection_aside()
+    return lambda: store.take_connection_back(connection)
 
 
 def _stream(beginning: bytes, pieces: Iterator[bytes], request_id: str) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from peewee import SqliteDatabase
 from playhouse.migrations import Runner
@@ -89,6 +90,25 @@ class Store:
     def close(self) -> None:
         """Close this thread's connection."""
         self.database.close()
+
+    def set_connection_aside(self) -> Any:
+        """Take this thread's connection out of use: what is being read from it is read on from the
+        state that it sees, while whoever asks next has a connection of their own and sees the
+        newest. Give it back with `take_connection_back`."""
+        connection = self.database.connection()
+        self._current().reset()
+        return connection
+
+    def take_connection_back(self, connection: Any) -> None:
+        """Use a connection again that was set aside, or close it if this thread has another."""
+        if self.database.is_closed():
+            self._current().set_connection(connection)
+        else:
+            connection.close()
+
+    def _current(self) -> Any:
+        """What peewee keeps of this thread's connection."""
+        return self.database._state  # type: ignore[attr-defined]
 
     def _runner(self) -> Runner:
         return Runner(self.database, str(MIGRATIONS))

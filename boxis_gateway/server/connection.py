@@ -1,0 +1,229 @@
+"""One client: its requests in, answers out, in their order and one at a time.
+
+An answer whose length the application knows leaves at once. A longer one is a stream: its pieces
+are made as the client takes them, in turns with other streams (turns.py). Chunked encoding frames
+it, so that one that breaks off is not taken for whole; a client of HTTP/1.0 sees a reset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any, cast
+
+from boxis_gateway.server.requests import Request, RequestReader
+from boxis_gateway.server.turns import Turns
+from boxis_gateway.server.wsgi import StartResponse, base_environ, environ_of, split_target
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+KEEP_ALIVE_SECONDS = 5  # between an answer and the next request
+CLIENT_SECONDS = 60  # to send a request, or to take a piece of an answer (some 150 KB)
+LINGER_SECONDS = 5  # for the answer to a broken request to arrive before its connection is cut
+LAST_CHUNK = b"0\r\n\r\n"
+
+log = logging.getLogger(__name__)
+Refusal = Callable[[str, str], tuple[str, bytes]]
+"""(what is wrong, query string) -> content type and body of the answer."""
+
+
+@dataclass
+class Shared:
+    """What the connections of a process have in common."""
+
+    app: WSGIApplication
+    refusal: Refusal
+    max_body_bytes: int
+    turns: Turns
+    stopping: bool = False
+    connections: set[Connection] = field(default_factory=set)
+
+
+@dataclass
+class _Stream:
+    """An answer under way."""
+
+    pieces: Iterator[bytes]
+    close: Callable[[], object]
+    chunked: bool
+    keep_alive: bool
+
+
+class Connection(asyncio.Protocol):
+    """Methods without underscore are called by asyncio, but for `sweep` and `stop`."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._reader = RequestReader(shared.max_body_bytes)
+        self._requests: deque[Request] = deque()
+        self._stream: _Stream | None = None
+        self._writable = True
+        self._closing = False
+        self._unsent = 0
+        self._deadline = time.monotonic() + CLIENT_SECONDS
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The client is there."""
+        self._transport = cast(asyncio.Transport, transport)
+        server, client = (transport.get_extra_info(name) for name in ("sockname", "peername"))
+        self._environ = base_environ(server, client[0])
+        self._shared.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone: what was being made for it is dropped."""
+        self._shared.connections.discard(self)
+        self._closing = True
+        self._requests.clear()
+        self._drop_stream()
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes of the client; any number of requests may end with them."""
+        if self._closing or self._reader.ended:
+            return
+        if not self._reader.in_request:
+            self._deadline = time.monotonic() + CLIENT_SECONDS
+        self._requests.extend(self._reader.feed(data))
+        if self._reader.expects_continue and not self._requests:
+            self._reader.expects_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._go_on()
+
+    def eof_received(self) -> bool:
+        """The client sends no more; it may still read. True keeps the connection."""
+        self._requests.extend(self._reader.end_of_input())
+        if self._requests:
+            self._requests[-1].keep_alive = False
+        self._go_on()
+        return self._stream is not None
+
+    def pause_writing(self) -> None:
+        """The client takes its answer more slowly than we make it."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """The client has taken most of it."""
+        self._writable = True
+        if self._stream:
+            self._shared.turns.add(self._take_turn)
+
+    def sweep(self, now: float) -> None:
+        """Part with a client whose time is up; called now and then, by a monotonic clock."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent and unsent != self._unsent:
+            self._deadline = now + CLIENT_SECONDS
+        self._unsent = unsent
+        if now < self._deadline:
+            return
+        if unsent or self._reader.in_request:
+            log.warning("a client was too slow")
+            self._transport.abort()
+        elif not self._stream:
+            self._transport.close()
+
+    def stop(self) -> None:
+        """Take no more requests; the answer under way is finished."""
+        if not (self._stream or self._requests or self._reader.in_request):
+            self._transport.close()
+
+    def _go_on(self) -> None:
+        """Answer what has been asked, until an answer turns out long."""
+        while self._requests and not self._stream and not self._closing:
+            request = self._requests.popleft()
+            if request.fault:
+                log.warning("no valid HTTP request: %s", request.fault)
+                self._refuse("400 Bad Request", "request is not valid", request)
+            else:
+                self._answer(request)
+
+    def _answer(self, request: Request) -> None:
+        start = StartResponse()
+        try:
+            body = self._shared.app(environ_of(request, self._environ), start)
+        except Exception:
+            log.exception("a request failed")
+            self._refuse("500 Internal Server Error", "internal error", request)
+            return
+        keep_alive = request.keep_alive and not self._shared.stopping
+        close = getattr(body, "close", lambda: None)
+        if start.length_is_known or request.method == "HEAD":
+            content = b"" if request.method == "HEAD" else b"".join((*start.written, *body))
+            close()
+            self._transport.write(_head(start, keep_alive) + content)
+            self._answered(keep_alive)
+        else:
+            self._begin_stream(request, start, chain(start.written, body), close)
+
+    def _begin_stream(
+        self, request: Request, start: StartResponse, pieces: Iterator[bytes], close: Any
+    ) -> None:
+        chunked = request.version == "1.1"
+        keep_alive = chunked and request.keep_alive
+        framing = ("Transfer-Encoding: chunked",) if chunked else ()
+        self._transport.write(_head(start, keep_alive, *framing))
+        self._transport.pause_reading()
+        self._stream = _Stream(pieces, close, chunked, keep_alive)
+        if self._writable:
+            self._shared.turns.add(self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Send one piece of the stream; the next when the client has taken it."""
+        stream = self._stream
+        if stream is None:
+            return
+        self._deadline = time.monotonic() + CLIENT_SECONDS
+        try:
+            piece = next(stream.pieces, None)
+        except Exception:  # the application has said why in the log
+            self._closing = True
+            self._transport.abort()
+            return
+        if piece is None:
+            self._end_stream(stream)
+            return
+        self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if stream.chunked else piece)
+        if self._writable:
+            self._shared.turns.add(self._take_turn)
+
+    def _end_stream(self, stream: _Stream) -> None:
+        self._drop_stream()
+        if stream.chunked:
+            self._transport.write(LAST_CHUNK)
+        self._answered(stream.keep_alive and not self._shared.stopping)
+        if not self._closing:
+            self._transport.resume_reading()
+            self._go_on()
+
+    def _drop_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream:
+            stream.close()
+
+    def _answered(self, keep_alive: bool) -> None:
+        if keep_alive:
+            self._deadline = time.monotonic() + KEEP_ALIVE_SECONDS
+        else:
+            self._closing = True
+            self._transport.close()
+
+    def _refuse(self, status: str, description: str, request: Request) -> None:
+        """Say what is wrong and let go. More of the request may be on its way: closing at once
+        would have the system throw our answer away."""
+        content_type, body = self._shared.refusal(description, split_target(request.target)[1])
+        start = StartResponse()
+        start(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+        self._transport.write(_head(start, False) + body)
+        self._closing = True
+        self._deadline = time.monotonic() + LINGER_SECONDS
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+
+def _head(start: StartResponse, keep_alive: bool, *framing: str) -> bytes:
+    connection = "Connection: keep-alive" if keep_alive else "Connection: close"
+    return start.head(int(time.time()), connection, *framing)

@@ -1,0 +1,104 @@
+"""One process: an event loop that takes connections, and the end of it.
+
+The application is called in the loop itself. Its work for one request, or for one piece of a long
+answer, is a millisecond of Python and SQLite: threads would only take turns, and pay for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+import time
+from contextlib import suppress
+from typing import Any
+
+from gunicorn.workers.base import Worker
+
+from boxis_gateway.server.connection import Connection, Shared
+from boxis_gateway.server.turns import Turns
+
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
+SWEEP_SECONDS = 1.0  # also the heartbeat that gunicorn's arbiter wants
+PAUSE_SECONDS = 1.0  # in taking connections, when there are more than the system allows
+
+log = logging.getLogger(__name__)
+
+
+class GatewayWorker(Worker):  # type: ignore[misc]
+    """Started by gunicorn's arbiter, which it tells every second that it lives."""
+
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+
+    def run(self) -> None:
+        gc.collect()
+        gc.freeze()  # what is loaded stays: later collections need not look at it
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._told_to_stop = asyncio.Event()
+        self._coming: set[asyncio.Task[Any]] = set()
+        server = self.app
+        most = server.settings.max_body_bytes
+        self._shared = Shared(self.wsgi, server.refusal, most, Turns(self._loop))
+        for ending in ENDING_SIGNALS:
+            self._loop.add_signal_handler(ending, self._stop)
+        self._listen()
+        while self.alive and os.getppid() == self.ppid:
+            self._sweep()
+            await self._pause(self._told_to_stop.wait(), SWEEP_SECONDS)
+        await self._finish()
+
+    def _stop(self) -> None:
+        self.alive = False
+        self._told_to_stop.set()
+
+    def _listen(self) -> None:
+        for listener in self.sockets if self.alive else ():
+            self._loop.add_reader(listener.sock, self._accept, listener.sock)
+
+    def _accept(self, listener: socket.socket) -> None:
+        """One connection at a time, so that processes that listen to the same socket share."""
+        try:
+            client, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another process was faster, or the client is gone already
+        except OSError as problem:
+            log.error("no more connections can be taken for now: %s", problem.strerror)
+            self._loop.remove_reader(listener)
+            self._loop.call_later(PAUSE_SECONDS, self._listen)
+            return
+        client.setblocking(False)
+        made = self._loop.connect_accepted_socket(lambda: Connection(self._shared), client)
+        task = self._loop.create_task(made)
+        self._coming.add(task)
+        task.add_done_callback(self._coming.discard)
+
+    def _sweep(self) -> None:
+        self.notify()
+        now = time.monotonic()
+        for connection in tuple(self._shared.connections):
+            connection.sweep(now)
+
+    async def _finish(self) -> None:
+        """Answers under way are finished, for as long as the arbiter gives."""
+        for listener in self.sockets:
+            self._loop.remove_reader(listener.sock)
+        self._shared.stopping = True
+        for connection in tuple(self._shared.connections):
+            connection.stop()
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while (self._shared.connections or self._coming) and time.monotonic() < end:
+            self._sweep()
+            await asyncio.sleep(0.05)
+
+    async def _pause(self, event: Any, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(event, seconds)
