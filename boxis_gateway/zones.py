@@ -11,7 +11,7 @@ skipped hour means the moment of the change. (The provider's documentation says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,7 +20,8 @@ SECOND = timedelta(seconds=1)
 EARLIEST = "0001-01-01 00:00:00"
 LATEST = "9999-12-31 23:59:59"
 LOG_DISORDER = timedelta(minutes=1)  # how far a line of a log may lie before the one above it
-MINUTE_TEXTS_KEPT = 50_000
+HOUR, MINUTE = len("yyyy-mm-dd hh"), len("yyyy-mm-dd hh:mm")
+BEGINNINGS_KEPT = 50_000
 
 
 class SkippedTime(ValueError):
@@ -59,27 +60,48 @@ class Zone:
     def __init__(self, name: str) -> None:
         self.name = name
         self._info = ZoneInfo(name)
-        self._minutes: dict[str, str] = {}
+        # Text is cheaper than time: of an instant the beginning is looked up, its hour if this
+        # zone is whole hours off UTC, else its minute; and the rest is kept.
+        self._known: dict[str, str] = {}
+        self._known_size = HOUR if self._is_whole_hours_off() else MINUTE
 
-    def local_texts(self, instants: Iterable[str]) -> list[str]:
+    def local_texts(self, instants: Sequence[str]) -> list[str]:
         """`yyyy-mm-dd hh:mm:ss` in this zone, for each text of the store."""
         if self.name == "UTC":
             return [instant[:19] for instant in instants]
-        return [self._local_text(instant) for instant in instants]
+        known, size = self._known, self._known_size
+        try:
+            return [known[instant[:size]] + instant[size:19] for instant in instants]
+        except KeyError:
+            self._learn({instant[:size] for instant in instants})
+        return [
+            known[instant[:size]] + instant[size:19]
+            if instant[:size] in known
+            else self._local(instant)
+            for instant in instants
+        ]
 
-    def _local_text(self, instant: str) -> str:
-        # Offsets change at full minutes and, since 1972, are full minutes: so the minute is looked
-        # up and the seconds are kept. Where an old offset has seconds, nothing is remembered.
-        minute = self._minutes.get(instant[:16])
-        if minute is not None:
-            return minute + instant[16:19]
+    def _learn(self, beginnings: Set[str]) -> None:
+        """Remember what these hours (or minutes) are here, those that are whole here too: an offset
+        may change within one, and some of before 1972 have seconds."""
+        size, new = self._known_size, beginnings - self._known.keys()
+        if len(self._known) + len(new) > BEGINNINGS_KEPT:
+            self._known.clear()
+        for beginning in new:
+            first, last = (beginning + rest[size - 19 :] for rest in (":00:00", ":59:59"))
+            local_first, local_last = self._local(first), self._local(last)
+            here = local_first[:size]
+            if (local_first, local_last) == (here + first[size:], here + last[size:]):
+                self._known[beginning] = here
+
+    def _local(self, instant: str) -> str:
         local = _clamped(from_utc_text(instant[:19]), self._info)
-        text = f"{local.replace(tzinfo=None):%Y-%m-%d %H:%M:%S}".rjust(19, "0")
-        if text[16:] == instant[16:19]:
-            if len(self._minutes) >= MINUTE_TEXTS_KEPT:
-                self._minutes.clear()
-            self._minutes[instant[:16]] = text[:16]
-        return text
+        return f"{local.replace(tzinfo=None):%Y-%m-%d %H:%M:%S}".rjust(19, "0")
+
+    def _is_whole_hours_off(self) -> bool:
+        days = (datetime(2020, month, 1, tzinfo=UTC) for month in (1, 7))
+        offsets = (day.astimezone(self._info).utcoffset() for day in days)
+        return all(offset is not None and offset.seconds % 3600 == 0 for offset in offsets)
 
     def instants(self, first: datetime | None, last: datetime | None) -> tuple[str, str]:
         """(start, end) of the store's texts, the end outside, for local times from `first` to

@@ -106,8 +106,10 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
         find_zone(name)
 
 
-def test_the_memory_of_minutes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("boxis_gateway.zones.MINUTE_TEXTS_KEPT", 10)
-    zone = Zone("Europe/Warsaw")
-    zone.local_texts(f"2026-01-01 00:{minute:02}:00" for minute in range(60))
-    assert len(zone._minutes) <= 10
+@pytest.mark.parametrize("name", ["Europe/Warsaw", "Asia/Kolkata"])
+def test_the_memory_of_a_zone_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boxis_gateway.zones.BEGINNINGS_KEPT", 10)
+    zone = Zone(name)
+    for day in range(1, 29):
+        zone.local_texts([f"2026-01-{day:02} {hour:02}:00:00" for hour in range(8)])
+        assert 0 < len(zone._known) <= 10

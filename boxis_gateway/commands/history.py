@@ -38,7 +38,7 @@ def history(settings: Settings, name: str, first: str | None, last: str | None, 
     )
     found = store.messages.recent(account.id, start, end, limit)
     store.close()
-    dates = zone.local_texts(message.sent_at for message in found)
+    dates = zone.local_texts([message.sent_at for message in found])
     rows = [
         (
             date,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
@@ -69,26 +69,30 @@ def read_form(query: bytes, content_type: str, body: bytes) -> tuple[Form, Inval
 def body_pairs(content_type: str, body: bytes) -> Iterable[tuple[str, str]]:
     """The raw fields of a body. A missing content type is taken for a form: old clients that write
     their own HTTP forget it. Raises InvalidRequest."""
-    kind, parameters = parse_options_header(content_type)
-    kind = kind.lower()
+    kind = content_type.partition(";")[0].strip().lower()
     if not body or kind in (URLENCODED, ""):
         return urlencoded_pairs(body)
     if kind == MULTIPART:
+        _, parameters = parse_options_header(content_type)
         return multipart_pairs(parameters.get("boundary", ""), body)
     raise InvalidRequest("content type is not valid")
 
 
 def urlencoded_pairs(data: bytes) -> Iterable[tuple[str, str]]:
-    """Raw fields of `a=1&b=2`; also of clients that leave bytes above 127 unescaped."""
-    try:
-        return parse_qsl(
-            data.decode("latin-1"),
-            keep_blank_values=True,
-            encoding="latin-1",
-            max_num_fields=MAX_FIELDS,
-        )
-    except ValueError:
-        raise InvalidRequest("request has too many fields") from None
+    """Raw fields of `a=1&b=2`; also of clients that leave bytes above 127 unescaped. A field
+    without `=` is blank; a `%` that no two hex digits follow stands for itself."""
+    if data.count(b"&") >= MAX_FIELDS:
+        raise InvalidRequest("request has too many fields")
+    pairs = (field.partition(b"=") for field in data.split(b"&") if field)
+    return [(_unquoted(name), _unquoted(value)) for name, _, value in pairs]
+
+
+def _unquoted(text: bytes) -> str:
+    if b"+" in text:
+        text = text.replace(b"+", b" ")
+    if b"%" in text:
+        text = unquote_to_bytes(text)
+    return text.decode("latin-1")
 
 
 def multipart_pairs(boundary: str, body: bytes) -> Iterator[tuple[str, str]]:

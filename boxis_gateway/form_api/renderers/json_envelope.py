@@ -7,9 +7,10 @@ an empty list is `[]`. The text is ASCII: other characters go as `\\uXXXX`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
-from boxis_gateway.form_api.renderers.columns import escaped
+from boxis_gateway.form_api.renderers.columns import NUMBER, Writer, escaped, row_writer
 from boxis_gateway.form_api.results import Columns, Failure, Params, Result, Rows
 
 NAME = "json"
@@ -47,32 +48,32 @@ def _params(params: Params) -> Iterator[bytes]:
 
 def _lists(rows: Rows) -> Iterator[bytes]:
     walks = [(name, rows.start()) for name in rows.names_for(NAME)]
-    template = _row_template(rows)
+    write = _writer(rows.item, tuple(rows.fields))
     before = "{"
     for name, batches in walks:
         yield f'{before}"{name}":'.encode()
-        yield from _list(batches, template)
+        yield from _list(batches, write)
         before = ","
     yield b"}"
 
 
-def _list(batches: Iterator[Columns], template: str) -> Iterator[bytes]:
+def _list(batches: Iterator[Columns], write: Writer) -> Iterator[bytes]:
     number = 1
     for columns in batches:
         numbers = range(number, number + len(columns[0]))
-        values = zip(numbers, *escaped(columns, _is_plain, escape), strict=True)
-        text = ",".join(map(template.__mod__, values))
+        text = write(numbers, *escaped(columns, _is_plain, escape))
         yield (f"{{{text}" if number == 1 else f",{text}").encode()
         number = numbers.stop
     yield b"[]" if number == 1 else b"}"
 
 
-def _row_template(rows: Rows) -> str:
+@lru_cache(maxsize=256)
+def _writer(item: str, fields: tuple[str, ...]) -> Writer:
     # Numbers are strings too: "parts":"1".
-    if not rows.fields:
-        return f'"{rows.item}%d":"%s"'
-    fields = ",".join(f'"{field}":"%s"' for field in rows.fields)
-    return f'"{rows.item}%d":{{{fields}}}'
+    pieces: list[str | int] = [f'"{item}', NUMBER, '":' if fields else '":"']
+    for column, field in enumerate(fields):
+        pieces += [f'{"," if column else "{"}"{field}":"', column, '"']
+    return row_writer((*pieces, *(["}"] if fields else [0, '"'])), ",")
 
 
 def _is_plain(text: str) -> bool:

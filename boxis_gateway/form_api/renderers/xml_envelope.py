@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
-from boxis_gateway.form_api.renderers.columns import escaped
+from boxis_gateway.form_api.renderers.columns import NUMBER, Writer, escaped, row_writer
 from boxis_gateway.form_api.results import Columns, Failure, Params, Result, Rows
 
 NAME = "xml"
@@ -51,25 +52,28 @@ def _params(params: Params) -> Iterator[bytes]:
 
 def _lists(rows: Rows) -> Iterator[bytes]:
     walks = [(name, rows.start()) for name in rows.names_for(NAME)]
-    template = _row_template(rows)
+    write = _writer(rows.item, tuple(rows.fields))
     for name, batches in walks:
-        yield from _list(name, batches, template)
+        yield from _list(name, batches, write)
 
 
-def _list(name: str, batches: Iterator[Columns], template: str) -> Iterator[bytes]:
+def _list(name: str, batches: Iterator[Columns], write: Writer) -> Iterator[bytes]:
     number = 1
     for columns in batches:
         numbers = range(number, number + len(columns[0]))
-        values = zip(numbers, *escaped(columns, _is_plain, escape), numbers, strict=True)
-        text = "".join(map(template.__mod__, values))
+        text = write(numbers, *escaped(columns, _is_plain, escape))
         yield (f"<{name}>{text}" if number == 1 else text).encode()
         number = numbers.stop
     yield f"<{name}/>".encode() if number == 1 else f"</{name}>".encode()
 
 
-def _row_template(rows: Rows) -> str:
-    fields = "".join(f"<{field}>%s</{field}>" for field in rows.fields) or "%s"
-    return f"<{rows.item}%d>{fields}</{rows.item}%d>"
+@lru_cache(maxsize=256)
+def _writer(item: str, fields: tuple[str, ...]) -> Writer:
+    pieces: list[str | int] = [f"<{item}", NUMBER, ">"]
+    for column, field in enumerate(fields):
+        pieces += [f"<{field}>", column, f"</{field}>"]
+    pieces += [] if fields else [0]
+    return row_writer((*pieces, f"</{item}", NUMBER, ">"), "")
 
 
 def _is_plain(text: str) -> bool:
