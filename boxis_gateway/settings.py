@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from boxis_gateway.errors import ConfigurationError
@@ -178,10 +179,12 @@ def for_account(settings: Settings, options: Mapping[str, str]) -> Settings:
     """The settings in force for an account that has these options of its own, given as texts.
 
     Raises ConfigurationError if one cannot be used (a zone that is no longer known, say)."""
-    if not options:
-        return settings
-    parsed = {name: parse_account_option(name, text) for name, text in options.items()}
-    return replace(settings, **parsed)
+    return _for_account(settings, tuple(options.items())) if options else settings
+
+
+@lru_cache(maxsize=1024)
+def _for_account(settings: Settings, options: tuple[tuple[str, str], ...]) -> Settings:
+    return replace(settings, **{name: parse_account_option(name, text) for name, text in options})
 
 
 def shown(value: Any) -> str:

@@ -122,6 +122,10 @@ class RunningServer:
         """The exit code, and all that it wrote to stderr."""
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
+        return self.end()
+
+    def end(self) -> tuple[int, str]:
+        """The same, of a server that has been told to stop."""
         _, errors = self.process.communicate(timeout=40)
         return self.process.returncode, errors
 

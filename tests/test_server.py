@@ -212,7 +212,7 @@ def test_a_stopping_server_finishes_the_answer_under_way(
     rest = b"".join(pieces)
     assert (start + rest).endswith(b"</return>")
     assert (start + rest).count(b"<reciptient>") == MANY
-    code, errors = server.stop()
+    code, errors = server.end()
     assert code == 0
     assert "Traceback" not in errors
 

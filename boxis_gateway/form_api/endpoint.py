@@ -10,9 +10,11 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from flask import Blueprint, Request, Response, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.wsgi import get_input_stream
 
 from boxis_gateway.errors import ClockMismatch, GatewayError, InvalidRequest
 from boxis_gateway.form_api.action import find_action
@@ -24,6 +26,9 @@ from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.form_api.results import Failure, Result
 from boxis_gateway.settings import Settings, for_account
 from boxis_gateway.store import Store
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 PATHS = ("/", "/xmlapi.php")  # every URL that was ever documented
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")  # HEAD comes with GET
@@ -49,7 +54,7 @@ def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
         now, request_id = clock(), secrets.token_hex(8)
         form = Form({})
         try:
-            form, problem = receive(request, settings.max_body_bytes)
+            form, problem = receive(request.environ, settings.max_body_bytes)
             result = Failure(str(problem)) if problem else answer(form, store, settings, now)
             response = respond(form, result, now, store, request_id)
         except Exception:
@@ -75,15 +80,15 @@ def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
     return blueprint
 
 
-def receive(http: Request, max_body_bytes: int) -> tuple[Form, InvalidRequest | None]:
+def receive(environ: WSGIEnvironment, max_body_bytes: int) -> tuple[Form, InvalidRequest | None]:
     """The form of a request, as far as it can be read, and what is wrong with it."""
+    method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "").encode("latin-1")
     try:
-        body = http.stream.read(max_body_bytes + 1) if http.method == "POST" else b""
+        body = get_input_stream(environ).read(max_body_bytes + 1) if method == "POST" else b""
     except Exception:  # each WSGI server has errors of its own for a body cut short or malformed
-        return read_form(http.query_string, "", b"")[0], InvalidRequest("request is not valid")
-    content_type = http.headers.get("Content-Type", "")
-    form, problem = read_form(http.query_string, content_type, body[:max_body_bytes])
-    if http.method not in ("GET", "HEAD", "POST"):
+        return read_form(query, "", b"")[0], InvalidRequest("request is not valid")
+    form, problem = read_form(query, environ.get("CONTENT_TYPE", ""), body[:max_body_bytes])
+    if method not in ("GET", "HEAD", "POST"):
         problem = InvalidRequest("request method is not valid")
     elif len(body) > max_body_bytes:
         problem = InvalidRequest("request is too large")
@@ -121,8 +126,9 @@ def respond(
 
 
 def _response(body: bytes | Iterator[bytes], renderer: Renderer) -> Response:
-    headers = {"Cache-Control": "no-store"}  # a GET's answer is nobody else's
-    return Response(body, headers=headers, content_type=renderer.CONTENT_TYPE)
+    response = Response(body, content_type=renderer.CONTENT_TYPE)
+    response.headers.add("Cache-Control", "no-store")  # a GET's answer is nobody else's
+    return response
 
 
 def _lend_connection(store: Store) -> Callable[[], None]:

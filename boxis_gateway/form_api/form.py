@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from itertools import chain
+from urllib.parse import unquote
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
@@ -58,7 +59,8 @@ def read_form(query: bytes, content_type: str, body: bytes) -> tuple[Form, Inval
     pairs: list[tuple[str, str]] = []
     problem = None
     try:
-        pairs += urlencoded_pairs(query)
+        if query:
+            pairs += urlencoded_pairs(query)
         for pair in body_pairs(content_type, body):
             pairs.append(pair)
     except InvalidRequest as fault:
@@ -83,16 +85,14 @@ def urlencoded_pairs(data: bytes) -> Iterable[tuple[str, str]]:
     without `=` is blank; a `%` that no two hex digits follow stands for itself."""
     if data.count(b"&") >= MAX_FIELDS:
         raise InvalidRequest("request has too many fields")
-    pairs = (field.partition(b"=") for field in data.split(b"&") if field)
-    return [(_unquoted(name), _unquoted(value)) for name, _, value in pairs]
-
-
-def _unquoted(text: bytes) -> str:
-    if b"+" in text:
-        text = text.replace(b"+", b" ")
-    if b"%" in text:
-        text = unquote_to_bytes(text)
-    return text.decode("latin-1")
+    fields = data.decode("latin-1").replace("+", " ").split("&")
+    return [
+        (
+            unquote(name, "latin-1") if "%" in name else name,
+            unquote(value, "latin-1") if "%" in value else value,
+        )
+        for name, _, value in [field.partition("=") for field in fields if field]
+    ]
 
 
 def multipart_pairs(boundary: str, body: bytes) -> Iterator[tuple[str, str]]:
@@ -130,9 +130,11 @@ def _one_character_a_byte(name: str) -> str:
 def decode(pairs: Iterable[tuple[str, str]]) -> Form:
     """Raw fields -> Form, by the encoding that they declare (UTF-8 if they declare none)."""
     raw = dict(pairs)
+    if "".join(chain(raw, raw.values())).isascii():
+        return Form(raw)
     codec = CODECS.get(raw.get("encoding", ""), "utf-8")
     return Form({_decoded(name, codec): _decoded(value, codec) for name, value in raw.items()})
 
 
 def _decoded(text: str, codec: str) -> str:
-    return text if text.isascii() else text.encode("latin-1").decode(codec, "surrogateescape")
+    return text.encode("latin-1").decode(codec, "surrogateescape")

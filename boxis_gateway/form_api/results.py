@@ -17,13 +17,15 @@ class Rows:
 
     `start()` begins one walk over the rows; a renderer that shows the list under two names begins
     both walks before it reads either, so that they see the same rows. `names` are the containers
-    that the list stands in, `names_in` those of formats that differ."""
+    that the list stands in, `names_in` those of formats that differ. `plain` are the fields whose
+    values need escaping in no format: ASCII digits, dates, words of ours."""
 
     item: str
     fields: Sequence[str]
     start: Callable[[], Iterator[Columns]]
     names: Sequence[str]
     names_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    plain: frozenset[str] = frozenset()
 
     def names_for(self, format_name: str) -> Sequence[str]:
         """The containers in that output format."""

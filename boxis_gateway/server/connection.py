@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE_SECONDS = 5  # between an answer and the next request
 CLIENT_SECONDS = 60  # to send a request, or to take a piece of an answer (some 150 KB)
 LINGER_SECONDS = 5  # for the answer to a broken request to arrive before its connection is cut
+RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)  # linger, for no time
 LAST_CHUNK = b"0\r\n\r\n"
 
 log = logging.getLogger(__name__)
@@ -122,7 +125,7 @@ class Connection(asyncio.Protocol):
             return
         if unsent or self._reader.in_request:
             log.warning("a client was too slow")
-            self._transport.abort()
+            self._break_off()
         elif not self._stream:
             self._transport.close()
 
@@ -180,8 +183,7 @@ class Connection(asyncio.Protocol):
         try:
             piece = next(stream.pieces, None)
         except Exception:  # the application has said why in the log
-            self._closing = True
-            self._transport.abort()
+            self._break_off()
             return
         if piece is None:
             self._end_stream(stream)
@@ -210,6 +212,13 @@ class Connection(asyncio.Protocol):
         else:
             self._closing = True
             self._transport.close()
+
+    def _break_off(self) -> None:
+        """With a reset, which also tells a client of HTTP/1.0 that this was not the end."""
+        self._closing = True
+        connected = self._transport.get_extra_info("socket")
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_WHEN_CLOSED)
+        self._transport.abort()
 
     def _refuse(self, status: str, description: str, request: Request) -> None:
         """Say what is wrong and let go. More of the request may be on its way: closing at once

@@ -6,6 +6,7 @@ What is no E.164 number (a short code, a name) is kept as it is: real logs have 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _PUNCTUATION = str.maketrans("", "", " -.()/\u00a0")
 _E164 = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # protocol page, section 5: 7 to 15 digits
@@ -25,9 +26,18 @@ def to_recipient(number: str) -> str | None:
     return to_e164(number) or (number if _SHORT_CODE.fullmatch(number) else None)
 
 
-def on_form_wire(address: str) -> str:
-    """A sender or recipient as the form door shows it: numbers as digits with country code, no `+`
-    (protocol page, section 5), names as they are."""
-    if address[:1] == "+" and address[1:].isdecimal():
-        return address[1:]
-    return address
+def on_form_wire(addresses: Sequence[str]) -> Sequence[str]:
+    """Senders or recipients as the form door shows them: numbers as digits with country code, no
+    `+` (protocol page, section 5), names as they are."""
+    joined = "".join(addresses)
+    pluses = joined.count("+")
+    if not pluses:
+        return addresses
+    rests = [address[1:] for address in addresses]
+    if pluses == len(addresses) and "".join(rests).isdecimal() and "" not in rests:
+        return rests  # no + in them: so each address has its own in front
+    return [_without_plus(address) for address in addresses]
+
+
+def _without_plus(address: str) -> str:
+    return address[1:] if address.startswith("+") and address[1:].isdecimal() else address

@@ -6,6 +6,8 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from peewee import Database, IntegrityError, fn
@@ -148,7 +150,12 @@ _SELECT_BY_NAME = Account.select(*_COLUMNS).where(Account.username_folded == "")
 
 def _account(row: tuple[Any, ...]) -> model.Account:
     account_id, username, user_key, enabled, options = row
-    return model.Account(account_id, username, user_key, bool(enabled), json.loads(options))
+    return model.Account(account_id, username, user_key, bool(enabled), _options(options))
+
+
+@lru_cache(maxsize=1024)
+def _options(text: str) -> Mapping[str, str]:
+    return MappingProxyType(json.loads(text))
 
 
 def _folded(username: str) -> str:

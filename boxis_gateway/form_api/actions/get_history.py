@@ -15,6 +15,7 @@ from boxis_gateway.store import Row
 from boxis_gateway.zones import Zone, find_zone
 
 FIELDS = ("sender", "reciptient", "date", "parts", "credit", "type")  # sic: the wire's spelling
+PLAIN_FIELDS = frozenset(("date", "status_date", "parts", "credit", "type"))
 FIELDS_WITH_STATUS = ("sms_id", *FIELDS[:3], "status_date", *FIELDS[3:])
 JSON_KEYS = {"senders": ("senders",), "history": ("history",), "both": ("senders", "history")}
 
@@ -44,6 +45,7 @@ def get_history(call: Call) -> Success:
             start=walk,
             names=("history",),
             names_in={"json": JSON_KEYS[call.settings.history_key]},
+            plain=PLAIN_FIELDS,
         )
     )
 
@@ -53,11 +55,11 @@ def _columns(batches: Iterator[list[Row]], zone: Zone) -> Iterator[Columns]:
     for rows in batches:
         senders, recipients, times, parts, credits, kinds, *status = zip(*rows, strict=True)
         columns: list[Sequence[str | int]] = [
-            [on_form_wire(sender) for sender in senders],
-            [on_form_wire(recipient) for recipient in recipients],
+            on_form_wire(senders),
+            on_form_wire(recipients),
             zone.local_texts(times),
             parts,
-            [credit_text(credit) for credit in credits],
+            list(map(credit_text, credits)),
             kinds,
         ]
         if status:

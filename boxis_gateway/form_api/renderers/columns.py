@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from boxis_gateway.form_api.results import Columns
+from boxis_gateway.form_api.results import Columns, Rows
 
 Column = Sequence[str | int]
 NUMBER = -1  # stands for the row's number, where others are those of columns
@@ -47,12 +47,23 @@ def _literal(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def may_need_escaping(rows: Rows) -> list[bool]:
+    """For each column of the list, whether `escaped` has to look at it."""
+    return [field not in rows.plain for field in rows.fields] or [True]
+
+
 def escaped(
-    columns: Columns, is_plain: Callable[[str], bool], escape: Callable[[str], str]
+    columns: Columns,
+    looked_at: Sequence[bool],
+    is_plain: Callable[[str], bool],
+    escape: Callable[[str], str],
 ) -> list[Column]:
     """The columns with every text escaped. `is_plain` tells of a text that `escape` would leave
     it as it is; it must tell of a text what it tells of the text's parts."""
-    return [_escaped_column(column, is_plain, escape) for column in columns]
+    return [
+        _escaped_column(column, is_plain, escape) if look else column
+        for column, look in zip(columns, looked_at, strict=True)
+    ]
 
 
 def _escaped_column(

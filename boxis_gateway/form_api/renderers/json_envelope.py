@@ -6,11 +6,17 @@ an empty list is `[]`. The text is ASCII: other characters go as `\\uXXXX`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
-from boxis_gateway.form_api.renderers.columns import NUMBER, Writer, escaped, row_writer
+from boxis_gateway.form_api.renderers.columns import (
+    NUMBER,
+    Writer,
+    escaped,
+    may_need_escaping,
+    row_writer,
+)
 from boxis_gateway.form_api.results import Columns, Failure, Params, Result, Rows
 
 NAME = "json"
@@ -48,20 +54,20 @@ def _params(params: Params) -> Iterator[bytes]:
 
 def _lists(rows: Rows) -> Iterator[bytes]:
     walks = [(name, rows.start()) for name in rows.names_for(NAME)]
-    write = _writer(rows.item, tuple(rows.fields))
+    write, looked_at = _writer(rows.item, tuple(rows.fields)), may_need_escaping(rows)
     before = "{"
     for name, batches in walks:
         yield f'{before}"{name}":'.encode()
-        yield from _list(batches, write)
+        yield from _list(batches, write, looked_at)
         before = ","
     yield b"}"
 
 
-def _list(batches: Iterator[Columns], write: Writer) -> Iterator[bytes]:
+def _list(batches: Iterator[Columns], write: Writer, looked_at: Sequence[bool]) -> Iterator[bytes]:
     number = 1
     for columns in batches:
         numbers = range(number, number + len(columns[0]))
-        text = write(numbers, *escaped(columns, _is_plain, escape))
+        text = write(numbers, *escaped(columns, looked_at, _is_plain, escape))
         yield (f"{{{text}" if number == 1 else f",{text}").encode()
         number = numbers.stop
     yield b"[]" if number == 1 else b"}"

@@ -8,10 +8,16 @@ return goes as `&#13;`, since a parser would make a line feed of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from boxis_gateway.form_api.renderers.columns import NUMBER, Writer, escaped, row_writer
+from boxis_gateway.form_api.renderers.columns import (
+    NUMBER,
+    Writer,
+    escaped,
+    may_need_escaping,
+    row_writer,
+)
 from boxis_gateway.form_api.results import Columns, Failure, Params, Result, Rows
 
 NAME = "xml"
@@ -52,16 +58,18 @@ def _params(params: Params) -> Iterator[bytes]:
 
 def _lists(rows: Rows) -> Iterator[bytes]:
     walks = [(name, rows.start()) for name in rows.names_for(NAME)]
-    write = _writer(rows.item, tuple(rows.fields))
+    write, looked_at = _writer(rows.item, tuple(rows.fields)), may_need_escaping(rows)
     for name, batches in walks:
-        yield from _list(name, batches, write)
+        yield from _list(name, batches, write, looked_at)
 
 
-def _list(name: str, batches: Iterator[Columns], write: Writer) -> Iterator[bytes]:
+def _list(
+    name: str, batches: Iterator[Columns], write: Writer, looked_at: Sequence[bool]
+) -> Iterator[bytes]:
     number = 1
     for columns in batches:
         numbers = range(number, number + len(columns[0]))
-        text = write(numbers, *escaped(columns, _is_plain, escape))
+        text = write(numbers, *escaped(columns, looked_at, _is_plain, escape))
         yield (f"<{name}>{text}" if number == 1 else text).encode()
         number = numbers.stop
     yield f"<{name}/>".encode() if number == 1 else f"</{name}>".encode()

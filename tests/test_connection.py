@@ -1,0 +1,348 @@
+"""HTTP as a client sees it: a real socket, an application of the test's own behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxis_gateway.server import connection as connection_module
+from boxis_gateway.server.connection import Connection, Shared
+from boxis_gateway.server.requests import LONGEST_HEAD, RequestReader
+from boxis_gateway.server.turns import Turns
+from boxis_gateway.server.wsgi import base_environ, environ_of
+
+App = Callable[[dict[str, Any], Any], Iterable[bytes]]
+MOST = 1000
+
+
+class Host:
+    """Connections over an application, in a loop of its own."""
+
+    def __init__(self, app: App) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.shared = Shared(app, refusal, MOST, Turns(self.loop))
+        made = self.loop.create_server(lambda: Connection(self.shared), "127.0.0.1", 0)
+        self.server = self.loop.run_until_complete(made)
+        self.address = self.server.sockets[0].getsockname()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+
+    def connect(self) -> socket.socket:
+        client = socket.create_connection(self.address)
+        client.settimeout(10)
+        return client
+
+    def ask(self, request: bytes) -> bytes:
+        """Everything that comes until the server closes."""
+        with self.connect() as client:
+            client.sendall(request)
+            return everything(client)
+
+    def do(self, what: Callable[[], object]) -> None:
+        """In the loop's own thread, and wait."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (what(), done.set()))
+        assert done.wait(10)
+
+    def stop(self) -> None:
+        def end() -> None:
+            for connection in tuple(self.shared.connections):
+                connection._transport.abort()
+            self.server.close()
+            self.loop.call_soon(self.loop.stop)
+
+        self.loop.call_soon_threadsafe(end)
+        self.thread.join()
+        self.loop.close()
+
+
+def refusal(description: str, query: str) -> tuple[str, bytes]:
+    return "text/plain", f"{description} {query}".encode()
+
+
+def everything(client: socket.socket) -> bytes:
+    return b"".join(iter(lambda: client.recv(65_536), b""))
+
+
+@pytest.fixture
+def host() -> Iterator[Callable[[App], Host]]:
+    hosts: list[Host] = []
+
+    def start(app: App) -> Host:
+        hosts.append(Host(app))
+        return hosts[-1]
+
+    yield start
+    for one in hosts:
+        one.stop()
+
+
+def echo(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+    """Says what was asked; the length is known."""
+    words = (environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["QUERY_STRING"])
+    body = " ".join(words).encode() + b" " + environ["wsgi.input"].read()
+    start("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+
+
+def long(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+    """As many pieces as the query says; with `!` behind the number a fault comes after them."""
+    start("200 OK", [("Content-Type", "text/plain")])
+    query = environ["QUERY_STRING"]
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(int(query.rstrip("!"))):
+            yield b"x" * 100_000
+        if query.endswith("!"):
+            raise RuntimeError("a fault in the middle")
+
+    return pieces()
+
+
+# Requests
+
+
+REQUESTS = (
+    b"POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+    b"GET /%C4%85?q HTTP/1.1\r\nHost: x\r\n\r\n"
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+)
+
+
+@given(st.sets(st.integers(1, len(REQUESTS) - 1)))
+def test_requests_are_the_same_however_their_bytes_arrive(cuts: set[int]) -> None:
+    reader, places = RequestReader(MOST), [0, *sorted(cuts), len(REQUESTS)]
+    found = [
+        request
+        for start, end in itertools.pairwise(places)
+        for request in reader.feed(REQUESTS[start:end])
+    ]
+    assert [(one.method, one.target, one.body) for one in found] == [
+        ("POST", b"/a?b=c", b"hello"),
+        ("GET", b"/%C4%85?q", b""),
+        ("POST", b"/", b"abcde"),
+    ]
+    assert all(one.keep_alive and not one.fault for one in found)
+    assert not reader.in_request
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_make_the_reader_fail(data: bytes) -> None:
+    reader = RequestReader(MOST)
+    reader.feed(data)
+    reader.end_of_input()
+
+
+def test_a_head_without_end_is_a_fault_soon() -> None:
+    reader, sent = RequestReader(MOST), 0
+    while not (found := reader.feed(b"GET / HTTP/1.1\r\n" if not sent else b"A: b\r\n" * 100)):
+        sent += 600
+        assert sent < 10 * LONGEST_HEAD
+    assert found[0].fault
+    assert reader.ended
+
+
+def test_a_body_that_is_too_large_is_cut_and_not_kept() -> None:
+    reader = RequestReader(MOST)
+    (request,) = reader.feed(b"POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n" + b"x" * 5000)
+    assert len(request.body) == MOST + 1
+    assert not request.keep_alive
+    assert reader.ended
+
+
+def test_a_header_cannot_pass_for_another() -> None:
+    reader = RequestReader(MOST)
+    (request,) = reader.feed(b"GET / HTTP/1.1\r\nX-User: a\r\nX_User: b\r\nX-User: c\r\n\r\n")
+    environ = environ_of(request, base_environ(("h", 1), "1.2.3.4"))
+    assert environ["HTTP_X_USER"] == "a,c"
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("/a%20b?c", "/a b"), ("http://h/a?c", "/a"), ("http://h?c", ""), ("*", "*"), ("//a", "//a")],
+)
+def test_a_target_may_have_any_form(target: str, path: str) -> None:
+    reader = RequestReader(MOST)
+    method = "OPTIONS" if target == "*" else "GET"
+    (request,) = reader.feed(f"{method} {target} HTTP/1.1\r\n\r\n".encode())
+    assert environ_of(request, {})["PATH_INFO"] in (path, "")
+
+
+# Answers
+
+
+def test_requests_that_come_together_are_answered_in_order(host: Callable[[App], Host]) -> None:
+    requests = b"".join(b"GET /%d HTTP/1.1\r\n\r\n" % n for n in range(50))
+    answer = host(echo).ask(requests + b"GET /last HTTP/1.1\r\nConnection: close\r\n\r\n")
+    places = [answer.index(b"GET /%d " % n) for n in range(50)]
+    assert places == sorted(places)
+    assert answer.count(b"HTTP/1.1 200 OK") == 51
+    assert b"GET /last" in answer
+
+
+def test_requests_behind_a_long_answer_wait_for_its_end(host: Callable[[App], Host]) -> None:
+    answer = host(long).ask(
+        b"GET /?3 HTTP/1.1\r\n\r\nGET /?2 HTTP/1.1\r\nConnection: close\r\n\r\n"
+    )
+    assert answer.count(b"x" * 1000) == 500
+    assert answer.count(b"0\r\n\r\nHTTP/1.1 200 OK") == 1
+    assert answer.endswith(b"0\r\n\r\n")
+
+
+def test_head_has_no_body(host: Callable[[App], Host]) -> None:
+    for app in (echo, long):
+        answer = host(app).ask(b"HEAD /?3 HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert answer.endswith(b"\r\n\r\n")
+
+
+def test_http_1_0_ends_with_the_connection(host: Callable[[App], Host]) -> None:
+    answer = host(long).ask(b"GET /?3 HTTP/1.0\r\n\r\n")
+    head, body = answer.split(b"\r\n\r\n", 1)
+    assert b"chunked" not in head
+    assert body == b"x" * 300_000
+
+
+def test_a_client_that_asks_whether_to_go_on_is_told(host: Callable[[App], Host]) -> None:
+    """PHP's curl does with bodies of more than a kilobyte or so, and waits a second for it."""
+    with host(echo).connect() as client:
+        client.sendall(
+            b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n"
+            b"Connection: close\r\n\r\n"
+        )
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(b"hello")
+        assert everything(client).endswith(b"POST /  hello")
+
+
+def test_a_client_that_has_said_all_still_gets_its_answer(host: Callable[[App], Host]) -> None:
+    for app, end in ((echo, b"GET / 3 "), (long, b"0\r\n\r\n")):
+        with host(app).connect() as client:
+            client.sendall(b"GET /?3 HTTP/1.1\r\n\r\n")
+            client.shutdown(socket.SHUT_WR)
+            assert everything(client).endswith(end)
+
+
+def test_a_request_that_is_cut_short_is_told_so(host: Callable[[App], Host]) -> None:
+    with host(echo).connect() as client:
+        client.sendall(b"POST /?q HTTP/1.1\r\nContent-Length: 50\r\n\r\nhalf")
+        client.shutdown(socket.SHUT_WR)
+        answer = everything(client)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.endswith(b"request is not valid q")
+
+
+def test_whoever_sends_too_much_can_read_why(host: Callable[[App], Host]) -> None:
+    """The answer is not lost in a reset, though most of the body is never read."""
+    with host(echo).connect() as client:
+        client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(90):
+                client.sendall(b"x" * 100_000)
+        assert everything(client).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_fault_in_a_long_answer_breaks_it_off(version: str, host: Callable[[App], Host]) -> None:
+    client = http.client.HTTPConnection(*host(long).address, timeout=10)
+    client._http_vsn_str = f"HTTP/{version}"  # type: ignore[attr-defined]
+    client.request("GET", "/?5!")
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        client.getresponse().read()
+    client.close()
+
+
+def test_a_fault_before_an_answer_is_told_and_logged(
+    host: Callable[[App], Host], caplog: pytest.LogCaptureFixture
+) -> None:
+    def faulty(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        raise RuntimeError("a fault")
+
+    answer = host(faulty).ask(b"GET /?q HTTP/1.1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 500")
+    assert answer.endswith(b"internal error q")
+    assert "a request failed" in caplog.text
+
+
+def test_short_answers_come_between_the_pieces_of_long_ones(host: Callable[[App], Host]) -> None:
+    order: list[str] = []
+
+    def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/short":
+            order.append("short")
+            return echo(environ, start)
+        start("200 OK", [])
+        return (order.append("piece") or b"x" * 1000 for _ in range(20_000))
+
+    one = host(app)
+    with one.connect() as first, one.connect() as second:
+        for client in (first, second):
+            client.sendall(b"GET /long HTTP/1.1\r\nConnection: close\r\n\r\n")
+            client.recv(1)
+        for _ in range(20):
+            one.ask(b"GET /short HTTP/1.1\r\nConnection: close\r\n\r\n")
+        pieces_before_last = len(order) - 1 - order[::-1].index("short")
+        assert pieces_before_last < 40_000
+        for client in (first, second):
+            assert everything(client).endswith(b"0\r\n\r\n")
+
+
+def test_a_reader_that_stands_still_is_parted_with(
+    host: Callable[[App], Host],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """And what its answer held is let go of."""
+    closed = threading.Event()
+
+    class Pieces:
+        def __iter__(self) -> Iterator[bytes]:
+            return (b"x" * 100_000 for _ in range(1_000_000))
+
+        def close(self) -> None:
+            closed.set()
+
+    def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        return Pieces()
+
+    one = host(app)
+    with one.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        client.recv(1)
+        (connection,) = one.shared.connections
+        while connection._writable:
+            time.sleep(0.01)
+        time.sleep(0.3)  # until the system takes no more
+        now = connection._deadline
+        one.do(lambda: connection.sweep(now - 1))  # it has taken something
+        one.do(lambda: connection.sweep(now + connection_module.CLIENT_SECONDS - 2))
+        assert not closed.is_set()
+        one.do(lambda: connection.sweep(now + connection_module.CLIENT_SECONDS))
+        assert closed.wait(10)
+    assert "a client was too slow" in caplog.text
+
+
+def test_a_connection_that_is_not_used_is_closed_without_a_word(
+    host: Callable[[App], Host], caplog: pytest.LogCaptureFixture
+) -> None:
+    one = host(echo)
+    with one.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        client.recv(1000)
+        (connection,) = one.shared.connections
+        one.do(lambda: connection.sweep(connection._deadline))
+        assert client.recv(1) == b""
+    assert not caplog.records
