@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote_from_bytes, urlencode
+from urllib.parse import parse_qsl, quote_from_bytes, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.form_api import form as form_module
-from boxis_gateway.form_api.form import CODECS, Form, read_form
+from boxis_gateway.form_api.form import CODECS, Form, read_form, urlencoded_pairs
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=B"
@@ -23,6 +23,13 @@ def fields(body: bytes, content_type: str = URLENCODED, query: bytes = b"") -> d
 
 def test_plus_and_percent_twenty_are_spaces() -> None:
     assert fields(b"a=1+2%203") == {"a": "1 2 3"}
+
+
+@given(st.one_of(st.binary(max_size=60), st.text("a=&+%41;\xff", max_size=20).map(str.encode)))
+def test_urlencoded_fields_are_what_the_standard_library_reads(body: bytes) -> None:
+    text = body.decode("latin-1")
+    expected = parse_qsl(text, keep_blank_values=True, encoding="latin-1")
+    assert list(urlencoded_pairs(body)) == expected
 
 
 def test_the_last_value_wins_and_the_body_beats_the_query() -> None:

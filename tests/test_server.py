@@ -270,6 +270,25 @@ def test_a_change_of_an_account_counts_at_once(
     assert result() == "0"
 
 
+def test_a_long_answer_keeps_its_view_and_others_see_the_newest(
+    serve: Serve,
+    store: Store,
+    account: Account,
+    gateway: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    fill(store, account)
+    server = serve(store, "--workers", "1")
+    long = requests.post(server.url, data=form(), stream=True, timeout=60)
+    pieces = long.iter_content(65_536)
+    start = next(pieces)
+    add_messages(store, account, {"date": "2031-01-01 00:00:00"})
+    late = form(datefrom="2030-01-01 00:00")
+    assert b"<sms1>" in requests.post(server.url, data=late, timeout=5).content
+    gateway("account", "disable", USERNAME)
+    assert b"<result>0" in requests.post(server.url, data=late, timeout=5).content
+    assert (start + b"".join(pieces)).count(b"<reciptient>") == MANY
+
+
 def test_clients_that_only_hold_on_lose_their_place(
     store: Store, account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

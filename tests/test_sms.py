@@ -102,7 +102,12 @@ def test_short_codes_are_recipients_as_they_are() -> None:
 
 
 def test_only_numbers_lose_their_plus_on_the_wire() -> None:
-    assert on_form_wire("+48514151563") == "48514151563"
-    assert on_form_wire("+Shop") == "+Shop"
-    assert on_form_wire("+") == "+"
-    assert on_form_wire("") == ""
+    assert on_form_wire(["+48514151563", "+1"]) == ["48514151563", "1"]
+    assert on_form_wire(["+Shop", "+", "", "1+2"]) == ["+Shop", "+", "", "1+2"]
+    assert on_form_wire([]) == []
+
+
+@given(st.lists(st.text("+1a", max_size=3)))
+def test_what_an_address_looks_like_does_not_depend_on_its_neighbours(texts: list[str]) -> None:
+    alone = [text for one in texts for text in on_form_wire([one])]
+    assert list(on_form_wire(texts)) == alone
