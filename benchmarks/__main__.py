@@ -7,6 +7,7 @@ finding, not a fault.
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,11 +31,14 @@ def main() -> int:
         print("\n".join(f"{case.name:16}{case.title}" for case in chosen))
         return 0
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what runs is stopped then too
     try:
         results = run(chosen, quick=options.quick)
     except (WrongAnswer, CouldNotRun, subprocess.CalledProcessError) as problem:
         print(f"benchmarks: {type(problem).__name__}: {problem}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     print(f"{report.summary(results)} It took {time.monotonic() - started:.0f} s.")
     if options.write:
         print(f"Written: {report.write(results, 'make bench' + arguments(options))}")
@@ -71,9 +75,10 @@ def run(cases: Sequence[Case], *, quick: bool) -> list[report.Result]:
         try:
             bench.keep_answers(SHORT)
             for case in cases:
-                result = report.Result(case, list(case.measure(bench)))
-                results.append(result)
-                print("\n".join(report.result_lines(result)), flush=True)
+                began = time.monotonic()
+                results.append(report.Result(case, list(case.measure(bench))))
+                print("\n".join(report.result_lines(results[-1])), flush=True)
+                print(f"({time.monotonic() - began:.0f} s)", file=sys.stderr, flush=True)
         finally:
             stage.stop()
     return results

@@ -5,21 +5,21 @@ from __future__ import annotations
 import getpass
 import grp
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from benchmarks.asks import Ask
 from benchmarks.processes import (
-    CouldNotRun,
+    find_program,
     free_address,
     start,
     stop,
+    stop_all,
     wait_for_address,
     wait_for_file,
     wait_for_port,
@@ -58,12 +58,11 @@ class Running:
 
 @dataclass(frozen=True)
 class Candidate:
-    """`kind` says what its answers are: the same rows, the same rows in another shape, or bytes."""
+    """`kind` says what its answers are: "rows" as documented, the same in a "table", or "bytes"."""
 
     title: str
     start: Callable[[Place], Running]
     kind: str = "rows"
-    processes: str = field(default="one process")
 
 
 def gateway(place: Place) -> Running:
@@ -137,7 +136,7 @@ def php(place: Place) -> Running:
     log, socket = place.folder / "fpm.log", place.folder / "php.sock"
     as_root = ["--allow-to-run-as-root"] if os.getuid() == 0 else []
     configuration = _filled("php-fpm.conf", place, WORKERS=str(place.workers or 1))
-    fpm = start([find_php_fpm(), *as_root, "--fpm-config", str(configuration)], log)
+    fpm = start([find_program("php-fpm*"), *as_root, "--fpm-config", str(configuration)], log)
     wait_for_file(fpm, log, socket)
     front = _nginx(place)
     return Running(front.address, [fpm, *front.processes])
@@ -153,17 +152,15 @@ def files(place: Place) -> Running:
 def _nginx(place: Place) -> Running:
     address, log = free_address(), place.folder / "nginx.out"
     configuration = _filled("nginx.conf", place, PORT=address.rpartition(":")[2])
-    command = ["/usr/sbin/nginx", "-p", str(place.folder), "-e", str(place.folder / "nginx.log")]
+    command = [
+        find_program("nginx"),
+        "-p",
+        str(place.folder),
+        "-e",
+        str(place.folder / "nginx.log"),
+    ]
     process = start([*command, "-c", str(configuration)], log)
     return Running(wait_for_port(process, log, address), [process])
-
-
-def find_php_fpm() -> str:
-    """The newest php-fpm of the machine."""
-    found = sorted(Path("/usr/sbin").glob("php-fpm*"))
-    if not found:
-        raise CouldNotRun("php-fpm is missing: sh tools/bench-packages.sh")
-    return str(found[-1])
 
 
 def _filled(name: str, place: Place, **values: str) -> Path:
@@ -190,7 +187,7 @@ CANDIDATES = {
     "naive": Candidate("Flask + peewee models + lxml", naive_flask),
     "fastapi": Candidate("FastAPI + SQLAlchemy", fastapi_sqlalchemy),
     "datasette": Candidate("Datasette", datasette, "table"),
-    "php": Candidate("PHP + PDO, php-fpm + nginx", php, processes="two processes"),
+    "php": Candidate("PHP + PDO, php-fpm + nginx", php),
     "files": Candidate("nginx, the same bytes as a file", files, "bytes"),
 }
 
@@ -217,7 +214,5 @@ class Stage:
 
     def stop(self) -> None:
         """End them all."""
-        for running in self._running.values():
-            running.stop()
+        stop_all()
         self._running.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)

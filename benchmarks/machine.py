@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.candidates import find_php_fpm
+from benchmarks.processes import find_program
 
 PACKAGES = (
     "flask gunicorn lxml marshmallow peewee fastapi starlette uvicorn uvloop httptools sqlalchemy "
@@ -28,8 +28,8 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "Python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     yield "packages", ", ".join(f"{name} {version(name)}" for name in PACKAGES.split())
     yield "sqlite3 shell", _first(["sqlite3", "--version"], r"[\d.]+")
-    yield "PHP", _first([find_php_fpm(), "-v"], r"PHP ([\d.]+)")
-    yield "nginx", _first(["/usr/sbin/nginx", "-v"], r"nginx/([\d.]+)")
+    yield "PHP", _first([find_program("php-fpm*"), "-v"], r"PHP ([\d.]+)")
+    yield "nginx", _first([find_program("nginx"), "-v"], r"nginx/([\d.]+)")
     yield "wrk", _first(["wrk", "-v"], r"wrk (\S+)")
     yield "load before the run", f"{LOAD_BEFORE:.1f}"
 

@@ -17,10 +17,11 @@ from benchmarks.asks import NEWEST_FIRST, Ask, Workload, asks
 from benchmarks.candidates import CANDIDATES, Running, Stage
 from benchmarks.data import store_path
 from benchmarks.load import Streams, closed_loop, open_loop
-from benchmarks.processes import CouldNotRun, MemoryWatch, anonymous_bytes, family
+from benchmarks.processes import MemoryWatch, anonymous_bytes, family, find_program
 
 Round = dict[str, float]
 STREAMS = 10  # long answers at once
+CHECK_SECONDS = 0.3  # of load under which every answer is looked at
 SMALL_RATE = 200.0  # requests a second, for latencies
 LEAST_SHARE = 0.9  # of an answer's usual size; less in the average means that answers failed
 SELECT = (
@@ -43,7 +44,7 @@ class Length(NamedTuple):
 
 
 FULL = Length(5, 2.0, 3, 5.0, 200_000, "main", "large")
-QUICK = Length(3, 0.4, 1, 2.0, 50_000, "quick", "quick")
+QUICK = Length(3, 0.3, 1, 1.5, 50_000, "quick", "quick")
 
 
 @dataclass
@@ -140,7 +141,7 @@ def workers(workload: Workload) -> Measure:
 
 def requests_turn(bench: Bench, running: Running, questions: Sequence[Ask]) -> Turn:
     """A turn of load, after a first one in which each answer is looked at."""
-    usual = closed_loop(running, questions, 0.3, check=True)
+    usual = closed_loop(running, questions, CHECK_SECONDS, check=True)
     if usual.wrong or usual.errors:
         raise check.WrongAnswer(f"under load: {usual} {questions[0].workload.name}")
 
@@ -278,16 +279,13 @@ def importing(write: imports.Writer) -> Measure:
     """Lines a second of an import, and of Python's csv module over the same file."""
 
     def measure(bench: Bench) -> Iterator[Round]:
-        rounds = bench.length.long_rounds + 1
-        yield from imports.rates(bench.folder, write, bench.length.import_lines, rounds)
+        length = bench.length
+        yield from imports.rates(bench.folder, write, length.import_lines, length.long_rounds)
 
     return measure
 
 
 def require_tools() -> None:
     """Raise CouldNotRun if a program is missing."""
-    for command in (["wrk", "-v"], ["sqlite3", "--version"], ["/usr/sbin/nginx", "-v"]):
-        try:
-            subprocess.run(command, capture_output=True)
-        except FileNotFoundError:
-            raise CouldNotRun(f"{command[0]} is missing: sh tools/bench-packages.sh") from None
+    for name in ("wrk", "sqlite3", "nginx", "php-fpm*"):
+        find_program(name)

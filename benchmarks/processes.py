@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 START_SECONDS, STOP_SECONDS = 60, 15
+STARTED: list[subprocess.Popen[bytes]] = []
 
 
 class CouldNotRun(Exception):
@@ -25,7 +26,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """The process, in a session of its own, with both outputs in the file."""
     with open(log, "wb") as words:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=words,
@@ -33,6 +34,8 @@ def start(
             env={**clean_environment(), **(env or {})},
             start_new_session=True,
         )
+    STARTED.append(process)
+    return process
 
 
 def clean_environment() -> dict[str, str]:
@@ -83,6 +86,21 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def stop_all() -> None:
+    """Everything that was started here, the last one first."""
+    while STARTED:
+        stop(STARTED.pop())
+
+
+def find_program(name: str) -> str:
+    """The path of a program, or the newest one of that pattern. Raises CouldNotRun."""
+    folders = [*os.get_exec_path(), "/usr/sbin"]
+    found = [path for folder in folders for path in sorted(Path(folder).glob(name), reverse=True)]
+    if not found:
+        raise CouldNotRun(f"{name} is missing. It comes with: sh tools/bench-packages.sh")
+    return str(found[0])
 
 
 def free_address() -> str:
