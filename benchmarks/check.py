@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.parsers.expat import ParserCreate
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from lxml import etree
 
@@ -47,19 +47,26 @@ def check(running: Running, kind: str, store: Path, asks: Sequence[Ask], answers
     """Raise WrongAnswer if one of some answers is not what it must be."""
     for question in asks[:SAMPLE]:
         body = ask(running, question)
-        if kind == "bytes":
-            right = body == (answers / question.workload.name).read_bytes()
-        elif question.workload.fault:
-            right = failure_of(question, body) == expected_failure(question)
-        elif question.workload.rows is None:
-            right = long_answer_is_right(store, question, body)
-        else:
-            zone = "UTC" if kind == "table" else question.account.zone
-            found = table_rows(body) if kind == "table" else rows_of(question, body)
-            right = found == list(expected(store, question, zone))
+        try:
+            right = is_right(body, kind, store, question, answers)
+        except (SyntaxError, ExpatError, ValueError, LookupError, TypeError) as problem:
+            raise WrongAnswer(f"{question.workload.name}: {problem!r}: {body[:400]!r}") from None
         if not right:
             where = f"{question.workload.name}, {question.account.username}"
             raise WrongAnswer(f"{where}: {body[:400]!r}")
+
+
+def is_right(body: bytes, kind: str, store: Path, question: Ask, answers: Path) -> bool:
+    """Whether the answer is what the question's kind of answer must be."""
+    if kind == "bytes":
+        return body == (answers / question.workload.name).read_bytes()
+    if kind == "table":
+        return table_rows(body) == list(expected(store, question, "UTC"))
+    if question.workload.fault:
+        return failure_of(question, body) == expected_failure(question)
+    if question.workload.rows is None:
+        return long_answer_is_right(store, question, body)
+    return rows_of(question, body) == list(expected(store, question, question.account.zone))
 
 
 def expected(
