@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.bench import FULL, QUICK, Bench, require_tools
 from benchmarks.candidates import Stage
 from benchmarks.cases import CASES, SHORT, Case
 from benchmarks.check import WrongAnswer
-from benchmarks.measures import FULL, QUICK, Bench, require_tools
 from benchmarks.processes import CouldNotRun
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import measures
+from benchmarks import measures, streaming
 from benchmarks.asks import UNKNOWN_ACTION, WRONG_CODE, Workload
+from benchmarks.bench import Measure, Round
 from benchmarks.imports import write_csv, write_kannel
-from benchmarks.measures import Measure, Round
 
 
 @dataclass(frozen=True)
@@ -95,40 +95,40 @@ CASES = [
         "million-xml",
         "1,000,000 rows in one answer, XML",
         ROWS,
-        measures.long_answers("xml"),
+        streaming.long_answers("xml"),
         against(sqlite3=0.55, php=1.6, drain=None),
     ),
     Case(
         "million-json",
         "1,000,000 rows in one answer, JSON",
         ROWS,
-        measures.long_answers("json"),
+        streaming.long_answers("json"),
         against(sqlite3=0.70, php=1.6, drain=None),
     ),
     Case(
         "first-byte",
         "First byte of 1,000,000 rows, the longest of five",
         MS,
-        measures.first_byte,
+        streaming.first_byte,
         [Target("xml", at_most=20), Target("json", at_most=20)],
     ),
     Case(
         "memory",
         "The server's anonymous memory above idle while 1,000,000 rows stream",
         "MB",
-        measures.memory,
+        streaming.memory,
         [
             Target("one XML", at_most=4),
             Target("one JSON", at_most=4),
             Target("ten XML", at_most=30),
-            Target("under way at once", at_least=measures.STREAMS),
+            Target("under way at once", at_least=streaming.STREAMS),
         ],
     ),
     Case(
         "latency",
         "p99 of 10-row requests at 200 a second beside ten streams; default workers and threads",
         MS,
-        measures.latency,
+        streaming.latency,
         [Target("beside", "alone", at_most=2)],
     ),
     Case(

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from benchmarks import chart, machine
 from benchmarks.asks import utc_now_text
+from benchmarks.bench import Round
 from benchmarks.candidates import CANDIDATES
 from benchmarks.cases import Case, Target
-from benchmarks.measures import Round
 
 DOCS = Path(__file__).parent.parent / "docs"
 TITLES = {
