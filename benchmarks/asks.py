@@ -109,7 +109,10 @@ def asks(store: Path, workload: Workload) -> list[Ask]:
 
 def _accounts(database: sqlite3.Connection) -> list[Account]:
     rows = database.execute("SELECT id, username, user_key, options FROM account ORDER BY id")
-    return [Account(*row, json.loads(options).get("timezone", "UTC")) for *row, options in rows]
+    return [
+        Account(number, name, key, json.loads(options).get("timezone", "UTC"))
+        for number, name, key, options in rows
+    ]
 
 
 def _datefrom(database: sqlite3.Connection, account: Account, rows: int) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from benchmarks.report import Ratio, Result
 
-LEFT, WIDTH, ROW, TOP = 470, 360, 20, 40  # pixels
+LEFT, WIDTH, ROW, TOP = 350, 360, 20, 40  # pixels
 LEAST, MOST = 0.1, 10.0  # shares at the two ends of the scale
 MET, MISSED = "#2a7f4f", "#c0392b"
 
@@ -18,15 +18,15 @@ MET, MISSED = "#2a7f4f", "#c0392b"
 def draw(results: Sequence[Result]) -> str:
     """The whole picture."""
     rows = [
-        (result.case.title, ratio)
+        (result.case.name, ratio)
         for result in results
         for ratio in result.ratios()
         if ratio.target.bound is not None
     ]
-    height = TOP + ROW * len(rows) + 10
+    width, height = LEFT + WIDTH + 110, TOP + ROW * len(rows) + 10
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 60}" height="{height}"'
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
             ' font-family="sans-serif" font-size="11">',
             '<rect width="100%" height="100%" fill="white"/>',
             *_scale(height),
@@ -47,15 +47,14 @@ def _scale(height: int) -> Iterator[str]:
         )
 
 
-def _bar(place: int, title: str, ratio: Ratio) -> Iterator[str]:
-    from benchmarks.report import comparison, number
+def _bar(place: int, case: str, ratio: Ratio) -> Iterator[str]:
+    from benchmarks.report import asked, comparison, number
 
     y = TOP + ROW * place
     low, middle, high = (_share(ratio, value) for value in (ratio.least, ratio.median, ratio.most))
     start, end = sorted((_x(1), _x(middle)))
     color = MET if ratio.is_met else MISSED
-    name = f"{title.split(',')[0].split(' beside')[0][:34]}: {comparison(ratio.target, '')}"
-    label = escape(name.replace("`", "").rstrip(", ")[:78])
+    label = escape(f"{case}: {comparison(ratio.target, '')}".replace("`", "").rstrip(", "))
     yield f'<text x="{LEFT - 8}" y="{y + 11}" text-anchor="end">{label}</text>'
     yield (
         f'<rect x="{start:.1f}" y="{y + 2}" width="{max(1, end - start):.1f}" '
@@ -64,7 +63,8 @@ def _bar(place: int, title: str, ratio: Ratio) -> Iterator[str]:
     yield (
         f'<line x1="{_x(low):.1f}" x2="{_x(high):.1f}" y1="{y + 8}" y2="{y + 8}" stroke="#333"/>'
     )
-    yield f'<text x="{LEFT + WIDTH + 8}" y="{y + 11}">{number(ratio.median)}</text>'
+    value = f"{number(ratio.median)} ({asked(ratio.target)})"
+    yield f'<text x="{LEFT + WIDTH + 8}" y="{y + 11}">{value}</text>'
 
 
 def _share(ratio: Ratio, value: float) -> float:

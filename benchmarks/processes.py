@@ -74,7 +74,7 @@ def _alive(process: subprocess.Popen[bytes], log: Path) -> Iterator[None]:
         yield
         time.sleep(0.03)
     words = log.read_text(errors="replace")[-2000:]
-    raise CouldNotRun(f"{process.args} did not start: {words}")
+    raise CouldNotRun(f"{process.args!r} did not start: {words}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

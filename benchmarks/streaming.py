@@ -86,27 +86,29 @@ def first_byte(bench: Bench) -> Iterator[Round]:
 
 
 def memory(bench: Bench) -> Iterator[Round]:
-    """MB of anonymous memory above the idle server: one long answer, and ten at once. With ten,
-    also how many of them were under way together."""
-    running = bench.stage.fresh("gateway", bench.store)
+    """MB of anonymous memory above the idle server, a fresh one each time: with one long answer,
+    and with ten at once. With ten, also how many of them were under way together."""
+    for _ in range(bench.length.long_rounds):
+        running = bench.stage.fresh("gateway", bench.store)
+        try:
+            yield _memory_round(bench, running)
+        finally:
+            running.stop()
+
+
+def _memory_round(bench: Bench, running: Running) -> Round:
+    xml, json_ = (asks(bench.store, Workload(None, name))[0] for name in ("xml", "json"))
     seconds = bench.length.latency_seconds
-    try:
-        small = asks(bench.store, Workload(100, "xml"))
-        closed_loop(running, small, 1.0)
-        values = {
-            name: memory_above_idle(running, asks(bench.store, Workload(None, name))[0], 1, seconds)
-            for name in ("xml", "json")
-        }
-        question = asks(bench.store, Workload(None, "xml"))[0]
-        ten = memory_above_idle(running, question, STREAMS, seconds)
-        yield {
-            "one XML": values["xml"][0],
-            "one JSON": values["json"][0],
-            "ten XML": ten[0],
-            "under way at once": ten[1],
-        }
-    finally:
-        running.stop()
+    closed_loop(running, asks(bench.store, Workload(100, "xml")), 1.0)
+    one_xml, _ = memory_above_idle(running, xml, 1, seconds)
+    one_json, _ = memory_above_idle(running, json_, 1, seconds)
+    ten_xml, together = memory_above_idle(running, xml, STREAMS, seconds)
+    return {
+        "one XML": one_xml,
+        "one JSON": one_json,
+        "ten XML": ten_xml,
+        "under way at once": together,
+    }
 
 
 def memory_above_idle(

@@ -13,6 +13,7 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, Response, request
@@ -170,9 +171,8 @@ def xml_response(root: etree._Element) -> Response:
 
 
 def json_answer(rows: Iterator[dict[str, str]]) -> Response:
-    listed = {f"sms{number}": row for number, row in enumerate(rows, 1)}
-    params = {"senders": listed or []}
-    return json_response({"result": "1", "resulttxt": "success", "params": params})
+    listed: Any = {f"sms{number}": row for number, row in enumerate(rows, 1)} or []
+    return json_response({"result": "1", "resulttxt": "success", "params": {"senders": listed}})
 
 
 def json_failure(problem: Problem) -> Response:
