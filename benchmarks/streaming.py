@@ -86,8 +86,8 @@ def first_byte(bench: Bench) -> Iterator[Round]:
 
 
 def memory(bench: Bench) -> Iterator[Round]:
-    """MB of anonymous memory above the idle server, a fresh one each time: with one long answer,
-    and with ten at once. With ten, also how many of them were under way together."""
+    """MB of anonymous memory above that of the same server after a second of short requests, with
+    one long answer and with ten at once; and how many of the ten were under way together."""
     for _ in range(bench.length.long_rounds):
         running = bench.stage.fresh("gateway", bench.store)
         try:
@@ -100,27 +100,24 @@ def _memory_round(bench: Bench, running: Running) -> Round:
     xml, json_ = (asks(bench.store, Workload(None, name))[0] for name in ("xml", "json"))
     seconds = bench.length.latency_seconds
     closed_loop(running, asks(bench.store, Workload(100, "xml")), 1.0)
-    one_xml, _ = memory_above_idle(running, xml, 1, seconds)
-    one_json, _ = memory_above_idle(running, json_, 1, seconds)
-    ten_xml, together = memory_above_idle(running, xml, STREAMS, seconds)
+    idle = anonymous_bytes(family(running.processes[0].pid))
+    one_xml, _ = peak_memory(running, xml, 1, seconds)
+    one_json, _ = peak_memory(running, json_, 1, seconds)
+    ten_xml, together = peak_memory(running, xml, STREAMS, seconds)
     return {
-        "one XML": one_xml,
-        "one JSON": one_json,
-        "ten XML": ten_xml,
+        "one XML": (one_xml - idle) / 1e6,
+        "one JSON": (one_json - idle) / 1e6,
+        "ten XML": (ten_xml - idle) / 1e6,
         "under way at once": together,
     }
 
 
-def memory_above_idle(
-    running: Running, question: Ask, count: int, seconds: float
-) -> tuple[float, float]:
-    """MB, and how many answers began in good time."""
-    pid = running.processes[0].pid
-    idle = anonymous_bytes(family(pid))
-    with MemoryWatch(pid) as watch:
+def peak_memory(running: Running, question: Ask, count: int, seconds: float) -> tuple[int, int]:
+    """The most anonymous bytes while so many answers are read for some seconds, and how many of
+    them began in the first half of that time."""
+    with MemoryWatch(running.processes[0].pid) as watch:
         found = Streams(running, question, count, seconds).results()
-    began = sum(stream["first_byte_ms"] < seconds * 500 for stream in found)
-    return max(0, watch.peak - idle) / 1e6, began
+    return watch.peak, sum(stream["first_byte_ms"] < seconds * 500 for stream in found)
 
 
 def latency(bench: Bench) -> Iterator[Round]:
