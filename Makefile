@@ -1,15 +1,18 @@
 # make run    an example store, the server, and a signed curl to paste (PORT=8080)
 # make test   the whole test suite
 # make lint   style and types
+# make bench  how fast, beside other servers (BENCH_ARGS=--quick for under two minutes)
 # Each makes what it needs by itself; nothing is installed outside of this folder, but for the
-# Debian packages that the tests drive (PHP, curl), and those only when run as root.
+# Debian packages that the tests and benchmarks drive (PHP, curl; wrk, nginx, php-fpm, sqlite3), and
+# those only when run as root.
 
 SHELL := /bin/sh
 PORT ?= 8080
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run test lint venv venv-test packages clean
+.PHONY: run test lint bench venv venv-test venv-bench packages packages-bench clean
 
 run: venv
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh
@@ -20,14 +23,23 @@ test: packages venv-test
 lint: venv-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+bench: packages-bench venv-bench
+	@benchmarks/.venv/bin/python -m benchmarks $(BENCH_ARGS)
+
 venv:
 	@sh tools/venv.sh
 
 venv-test:
 	@sh tools/venv.sh test
 
+venv-bench:
+	@sh tools/bench-venv.sh
+
 packages:
 	@sh tools/packages.sh
 
+packages-bench:
+	@sh tools/bench-packages.sh
+
 clean:
-	rm -rf .venv .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv benchmarks/.venv benchmarks/.data .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The clients that make the load, each a process of its own."""
