@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
+from boxis_gateway.importers.dates import to_instant
+from boxis_gateway.importers.lines import Unusable
 from boxis_gateway.model import Kind, NewMessage, Status
 from boxis_gateway.settings import bounded
 from boxis_gateway.sms.numbers import to_recipient
 from boxis_gateway.sms.segments import count_parts
-from boxis_gateway.zones import Zone, utc_text
+from boxis_gateway.zones import Zone
 
 REQUIRED = ("recipient", "sender", "date")
 OPTIONAL = ("text", "parts", "credit", "type", "sms_id", "status", "status_date")
 MOST_PARTS = 255  # of a concatenated message (3GPP TS 23.040, 9.2.3.24.1)
-YEARS = range(1970, 2262)  # what a 64-bit id made of the time can hold
+NUMBERS_KEPT = 1024  # texts of numbers that were read
 
 T = TypeVar("T")
 _CREDIT = re.compile(r"(\d{1,6})(?:\.(\d{1,3})0*)?", re.ASCII)
@@ -24,46 +26,26 @@ _KINDS = {kind.value: kind for kind in Kind}
 _STATUSES = {status.value: status for status in Status}
 
 
-class Unusable(ValueError):
-    """A column that cannot be used; the text says why, without quoting it."""
-
-
 def to_message(columns: Mapping[str, str], zone: Zone) -> NewMessage:
     """The message that a line's columns describe. Blank columns count as missing.
 
     Raises Unusable."""
-    text = columns.get("text") or None
-    parts = _parts(columns.get("parts"), text)
-    status_date = columns.get("status_date")
-    return NewMessage(
-        recipient=_recipient(columns),
-        sender=_short_text(columns, "sender"),
-        sent_at=to_instant("date", _needed(columns, "date"), zone),
-        text=text,
-        parts=parts,
-        credit_thousandths=_credit(columns.get("credit"), parts),
-        kind=_word(columns, "type", _KINDS, Kind.SENT),
-        status=_word(columns, "status", _STATUSES, Status.SENT),
-        status_changed_at=to_instant("status_date", status_date, zone) if status_date else None,
-        wire_id=_short_text(columns, "sms_id") if columns.get("sms_id") else None,
+    text, digits, credit, wire_id, changed_at = map(
+        columns.get, ("text", "parts", "credit", "sms_id", "status_date")
     )
-
-
-def to_instant(name: str, date: str, zone: Zone, not_before: datetime | None = None) -> str:
-    """The store's text of an ISO 8601 date and time; without an offset it is in the zone.
-
-    Raises Unusable."""
-    try:
-        time = datetime.fromisoformat(date)
-        if len(date) < len("yyyymmddThhmm"):
-            raise ValueError("the time of day is missing")
-        instant = zone.instant(time, not_before) if time.tzinfo is None else time.astimezone(UTC)
-        if instant.year not in YEARS:
-            raise ValueError(f"the year is not from {YEARS[0]} to {YEARS[-1]}")
-        return utc_text(instant)
-    except (ValueError, OverflowError) as problem:
-        known = str(problem) if str(problem).startswith("the ") else "not a date"
-        raise Unusable(f"{name}: {known}") from None
+    parts = _parts(digits) if digits else count_parts(text) if text else 1
+    return NewMessage(  # by place, which is quicker than by name
+        _recipient(columns),
+        _short_text(columns, "sender"),
+        to_instant("date", _needed(columns, "date"), zone),
+        text or None,
+        parts,
+        _thousandths(credit) if credit else parts * 1000,  # if not told, one credit per part
+        _word(columns, "type", _KINDS, Kind.SENT),
+        _word(columns, "status", _STATUSES, Status.SENT),
+        to_instant("status_date", changed_at, zone) if changed_at else None,
+        _short_text(columns, "sms_id") if wire_id else None,
+    )
 
 
 def _needed(columns: Mapping[str, str], name: str) -> str:
@@ -87,19 +69,16 @@ def _short_text(columns: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _parts(digits: str | None, text: str | None) -> int:
-    if not digits:
-        return count_parts(text) if text else 1
+@lru_cache(maxsize=NUMBERS_KEPT)
+def _parts(digits: str) -> int:
     parts = bounded(digits, 1, MOST_PARTS)
     if parts is None:
         raise Unusable(f"parts is not a number from 1 to {MOST_PARTS}")
     return parts
 
 
-def _credit(credit: str | None, parts: int) -> int:
-    """Thousandths; one credit per part where the source does not say."""
-    if not credit:
-        return parts * 1000
+@lru_cache(maxsize=NUMBERS_KEPT)
+def _thousandths(credit: str) -> int:
     match = _CREDIT.fullmatch(credit)
     if not match:
         raise Unusable("credit is not a number such as 1 or 1.5, with at most three decimals")
@@ -110,7 +89,7 @@ def _word(columns: Mapping[str, str], name: str, words: Mapping[str, T], default
     value = columns.get(name)
     if not value:
         return default
-    word = words.get(value.strip().lower())
+    word = words.get(value) or words.get(value.strip().lower())
     if word is None:
         raise Unusable(f"{name} is not one of {', '.join(words)}")
     return word

@@ -1,7 +1,8 @@
 """`csv`: a table with a header, in UTF-8; cells divided by comma, semicolon or tab.
 
 One unclosed quote does not swallow the rest of the file: where a record does not end well within
-MOST_LINES lines, its first line alone is bad, and reading goes on with the next.
+MOST_LINES lines, its first line alone is bad, and reading goes on with the next. Most files have a
+record on each line: BLOCK lines where that is so are read in one go, any others with this care.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from __future__ import annotations
 import csv
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.columns import OPTIONAL, REQUIRED, Unusable, to_message
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
+from boxis_gateway.importers.columns import OPTIONAL, REQUIRED, to_message
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 
 NAME = "csv"
 ACCOUNT_FIELDS = ()
 DELIMITERS = ",;\t"
+BLOCK = 200  # lines
 MOST_LINES = 50  # of one record: a text may have line feeds
+
+Cells = list[str] | str
+"""The cells of a record, or what is wrong with it."""
 
 
 def matches(head: bytes) -> bool:
@@ -62,18 +68,38 @@ def _line(number: int, names: list[str], cells: list[str], options: ReadOptions)
         return BadLine(number, str(problem))
 
 
-def _records(
-    source: Iterator[bytes], delimiter: str, width: int
-) -> Iterator[tuple[int, list[str] | str]]:
+def _records(source: Iterator[bytes], delimiter: str, width: int) -> Iterator[tuple[int, Cells]]:
     """Line number and cells of each record, or what is wrong with it. The header was line 1."""
-    waiting: deque[bytes] = deque()  # lines that were read for a record that did not end
+    number = 2
+    while block := deque(islice(source, BLOCK)):
+        records = _one_a_line(block, delimiter) or _with_care(block, source, delimiter, width)
+        for cells, lines in records:
+            yield number, cells
+            number += lines
+
+
+def _one_a_line(block: deque[bytes], delimiter: str) -> list[tuple[Cells, int]]:
+    """The cells of each line, and that it is one line; nothing if not all lines are good records.
+
+    No record takes less than a line: where there are as many of both, there is one on each."""
+    try:
+        rows = list(csv.reader(map(bytes.decode, block), delimiter=delimiter, strict=True))
+    except (csv.Error, UnicodeDecodeError):
+        return []
+    return [(cells, 1) for cells in rows] if len(rows) == len(block) else []
+
+
+def _with_care(
+    waiting: deque[bytes], source: Iterator[bytes], delimiter: str, width: int
+) -> Iterator[tuple[Cells, int]]:
+    """The cells of each record that begins in `waiting`, and how many lines it takes; those behind
+    `waiting` come from `source`."""
 
     def following() -> bytes:
         return waiting.popleft() if waiting else next(source, b"")
 
-    number = 2
-    while raw := following():
-        record = [raw]
+    while waiting:
+        record = [following()]
         cells = _cells(record, delimiter)
         while cells is None and len(record) < MOST_LINES and (ahead := following()):
             record.append(ahead)
@@ -83,11 +109,10 @@ def _records(
             cells = "a quote is not closed"
             waiting.extendleft(reversed(record[1:]))
             del record[1:]
-        yield number, cells
-        number += len(record)
+        yield cells, len(record)
 
 
-def _cells(record: list[bytes], delimiter: str) -> list[str] | str | None:
+def _cells(record: list[bytes], delimiter: str) -> Cells | None:
     """The cells of a record; None if it goes on in the next line; a text if it is bad."""
     try:
         text = b"".join(record).decode()
