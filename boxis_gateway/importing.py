@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -70,10 +70,10 @@ class Repeats:
 
     def __init__(self, kept: int = REPEATS_KEPT) -> None:
         self._kept = kept
-        self._now: dict[bytes, int] = {}
-        self._before: dict[bytes, int] = {}
+        self._now: dict[Hashable, int] = {}
+        self._before: dict[Hashable, int] = {}
 
-    def count(self, key: bytes) -> int:
+    def count(self, key: Hashable) -> int:
         """How many times the key came before."""
         times = self._now.get(key, self._before.get(key, 0))
         if len(self._now) >= self._kept:
@@ -184,7 +184,7 @@ class _Batches:
         self._repeats = Repeats()
 
     def add(self, account: Account, message: NewMessage) -> None:
-        self._waiting[account.id].append((self._fingerprint(account, message), message))
+        self._waiting[account.id].append((self._fingerprint(account.id, message), message))
         self._count += 1
         self.summary.refused += message.status is Status.REFUSED
         if self._count == BATCH:
@@ -198,27 +198,20 @@ class _Batches:
         self._waiting.clear()
         self._count = 0
 
-    def _fingerprint(self, account: Account, message: NewMessage) -> int:
+    def _fingerprint(self, account_id: int, message: NewMessage) -> int:
         if message.wire_id is not None:
             return fingerprint("id", message.wire_id)
-        identity = (
-            message.sent_at,
-            message.sender,
-            message.recipient,
-            message.text or "",
-            message.reference,
-        )
-        key = _digest(str(account.id), *identity)
-        return fingerprint(*identity, str(self._repeats.count(key)))
+        recipient, sender, sent_at, text, *_, reference = message
+        identity = (sent_at, sender, recipient, text or "", reference)
+        first = fingerprint(*identity, "0")
+        times = self._repeats.count((account_id << 64) + first)
+        return fingerprint(*identity, str(times)) if times else first
 
 
 def fingerprint(*identity: str) -> int:
     """64 bits, signed, that stay the same on every machine and in every version."""
-    return int.from_bytes(_digest(*identity), "big", signed=True)
-
-
-def _digest(*texts: str) -> bytes:
-    return blake2b("\0".join(texts).encode(), digest_size=8).digest()
+    digest = blake2b("\0".join(identity).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def _head(file: IO[bytes]) -> bytes:
