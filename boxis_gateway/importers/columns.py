@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from boxis_gateway.zones import Zone
 
 REQUIRED = ("recipient", "sender", "date")
 OPTIONAL = ("text", "parts", "credit", "type", "sms_id", "status", "status_date")
+COLUMNS = (*REQUIRED, *OPTIONAL)
 MOST_PARTS = 255  # of a concatenated message (3GPP TS 23.040, 9.2.3.24.1)
 NUMBERS_KEPT = 1024  # texts of numbers that were read
 
@@ -30,40 +31,41 @@ def to_message(columns: Mapping[str, str], zone: Zone) -> NewMessage:
     """The message that a line's columns describe. Blank columns count as missing.
 
     Raises Unusable."""
-    text, digits, credit, wire_id, changed_at = map(
-        columns.get, ("text", "parts", "credit", "sms_id", "status_date")
-    )
+    return message_of([columns.get(name) for name in COLUMNS], zone)
+
+
+def message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
+    """As `to_message`, of a cell for each of COLUMNS, in their order."""
+    recipient, sender, date, text, digits, credit, kind, wire_id, status, changed_at = cells
     parts = _parts(digits) if digits else count_parts(text) if text else 1
     return NewMessage(  # by place, which is quicker than by name
-        _recipient(columns),
-        _short_text(columns, "sender"),
-        to_instant("date", _needed(columns, "date"), zone),
+        _recipient(_needed("recipient", recipient)),
+        _short_text("sender", _needed("sender", sender)),
+        to_instant("date", _needed("date", date), zone),
         text or None,
         parts,
         _thousandths(credit) if credit else parts * 1000,  # if not told, one credit per part
-        _word(columns, "type", _KINDS, Kind.SENT),
-        _word(columns, "status", _STATUSES, Status.SENT),
+        _word("type", kind, _KINDS) if kind else Kind.SENT,
+        _word("status", status, _STATUSES) if status else Status.SENT,
         to_instant("status_date", changed_at, zone) if changed_at else None,
-        _short_text(columns, "sms_id") if wire_id else None,
+        _short_text("sms_id", wire_id) if wire_id else None,
     )
 
 
-def _needed(columns: Mapping[str, str], name: str) -> str:
-    value = columns.get(name)
+def _needed(name: str, value: str | None) -> str:
     if not value:
         raise Unusable(f"{name} is missing")
     return value
 
 
-def _recipient(columns: Mapping[str, str]) -> str:
-    recipient = to_recipient(_needed(columns, "recipient").strip())
+def _recipient(number: str) -> str:
+    recipient = to_recipient(number.strip())
     if recipient is None:
         raise Unusable("recipient is not a phone number")
     return recipient
 
 
-def _short_text(columns: Mapping[str, str], name: str) -> str:
-    value = _needed(columns, name)
+def _short_text(name: str, value: str) -> str:
     if len(value) > 64:
         raise Unusable(f"{name} is longer than 64 characters")
     return value
@@ -85,10 +87,7 @@ def _thousandths(credit: str) -> int:
     return int(match[1]) * 1000 + int((match[2] or "0").ljust(3, "0"))
 
 
-def _word(columns: Mapping[str, str], name: str, words: Mapping[str, T], default: T) -> T:
-    value = columns.get(name)
-    if not value:
-        return default
+def _word(name: str, value: str, words: Mapping[str, T]) -> T:
     word = words.get(value) or words.get(value.strip().lower())
     if word is None:
         raise Unusable(f"{name} is not one of {', '.join(words)}")

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from operator import itemgetter
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.columns import OPTIONAL, REQUIRED, to_message
+from boxis_gateway.importers.columns import COLUMNS, REQUIRED, message_of
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 
 NAME = "csv"
@@ -39,14 +40,18 @@ def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise ImportFailed(f"The CSV has no column {', '.join(missing)} in its first line.")
-    doubled = [name for name in (*REQUIRED, *OPTIONAL) if names.count(name) > 1]
+    doubled = [name for name in COLUMNS if names.count(name) > 1]
     if doubled:
         raise ImportFailed(f"The CSV has the column {', '.join(doubled)} twice.")
+    pick = itemgetter(*(names.index(name) if name in names else -1 for name in COLUMNS))
     for number, cells in _records(source, delimiter, len(names)):
         if isinstance(cells, str):
             yield BadLine(number, cells)
+        elif len(cells) == len(names):
+            cells.append("")  # which stands for the columns that are not there
+            yield _line(number, pick(cells), options)
         elif cells:
-            yield _line(number, names, cells, options)
+            yield BadLine(number, f"{len(cells)} cells where the header has {len(names)}")
 
 
 def _header(line: str) -> tuple[str, list[str]]:
@@ -59,11 +64,9 @@ def _header(line: str) -> tuple[str, list[str]]:
     return delimiter, [cell.strip().lower() for cell in cells]
 
 
-def _line(number: int, names: list[str], cells: list[str], options: ReadOptions) -> Line:
-    if len(cells) != len(names):
-        return BadLine(number, f"{len(cells)} cells where the header has {len(names)}")
+def _line(number: int, cells: Sequence[str], options: ReadOptions) -> Line:
     try:
-        return GoodLine(number, to_message(dict(zip(names, cells, strict=True)), options.zone))
+        return GoodLine(number, message_of(cells, options.zone))
     except Unusable as problem:
         return BadLine(number, str(problem))
 

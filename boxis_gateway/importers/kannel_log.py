@@ -106,7 +106,7 @@ def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) ->
         sent_at,
         text,
         parts,
-        credit_thousandths=0 if status is Status.REFUSED else parts * 1000,
+        credit_thousandths=parts * 1000 if status is _SENT["Sent SMS"] else 0,
         status=status,
         reference=f"{_plain(head['SMSC'])} {_plain(head['FID'])}",
     )

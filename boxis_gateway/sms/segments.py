@@ -8,7 +8,7 @@ pair nor a surrogate pair is split over two segments.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
+from enum import IntEnum
 
 from boxis_gateway.sms import gsm0338
 
@@ -16,7 +16,7 @@ OCTETS = 140
 CONCATENATION_HEADER_OCTETS = 6
 
 
-class Alphabet(Enum):
+class Alphabet(IntEnum):
     """The data coding of a message, with the bits that one unit takes."""
 
     GSM = 7
@@ -26,7 +26,7 @@ class Alphabet(Enum):
 
 def capacity(alphabet: Alphabet, header_octets: int = 0) -> int:
     """Units that fit into one segment beside a user data header of that size."""
-    return (OCTETS - header_octets) * 8 // alphabet.value
+    return (OCTETS - header_octets) * 8 // alphabet
 
 
 def count_parts(text: str, alphabet: Alphabet | None = None, header_octets: int = 0) -> int:

@@ -55,9 +55,9 @@ class Additions:
             new = self._new(account_id, messages, nearby)
             if new:
                 ids = self._ids(account_id, new, nearby)
-                rows = [(*ids.take(message), fingerprint, message) for fingerprint, message in new]
-                self._insert_submissions.run([_submission(account_id, *row) for row in rows])
-                self._insert_messages.run([_message(account_id, *row) for row in rows])
+                submissions, rows = _rows(account_id, new, ids)
+                self._insert_submissions.run(submissions)
+                self._insert_messages.run(rows)
         return len(new)
 
     def missing(self, account_id: int, messages: Sequence[Fingerprinted]) -> int:
@@ -118,9 +118,9 @@ class Additions:
         for times in _chunks(list({message.sent_at for _, message in messages})):
             for row in rows_in(self._database, self._newest_sql, account_id, times):
                 ids.has_submission(*row)
-        own = [message for _, message in messages if own_id(message) is not None]
-        for some in _chunks(own):
-            times, numbers = [message.sent_at for message in some], list(map(own_id, some))
+        own = [(message.sent_at, own_id(message.wire_id or "")) for _, message in messages]
+        for some in _chunks([(sent_at, number) for sent_at, number in own if number is not None]):
+            times, numbers = zip(*some, strict=True)
             ids.taken.update(rows_in(self._database, self._ids_sql, account_id, times, numbers))
 
 
@@ -135,13 +135,12 @@ class _Ids:
         """A submission of that time and id is stored."""
         self._next[sent_at] = max(submission_id + 1, self._next.get(sent_at, 0))
 
-    def take(self, message: NewMessage) -> tuple[int, int]:
+    def take(self, sent_at: str, wire_id: str | None) -> tuple[int, int]:
         """Ids for the message and its submission: for the message its own, if that is a free number
         which none of ours can be, else the same as for the submission."""
-        sent_at = message.sent_at
         submission_id = self._next.get(sent_at) or first_id(sent_at)
         self._next[sent_at] = submission_id + 1
-        own = own_id(message) if message.wire_id else None
+        own = own_id(wire_id) if wire_id else None
         if own is None or _is_ours(own, sent_at) or (sent_at, own) in self.taken:
             return submission_id, submission_id
         self.taken.add((sent_at, own))
@@ -163,10 +162,9 @@ def _is_ours(number: int, sent_at: str) -> bool:
     return 0 <= number - first_id(sent_at) < IDS_PER_MILLISECOND
 
 
-def own_id(message: NewMessage) -> int | None:
+def own_id(digits: str) -> int | None:
     """A number that puts the message where its wire id belongs among equal times: the id itself, if
     the store can hold it, else (24 digits in 2012) its last digits, above all others."""
-    digits = message.wire_id or ""
     if not (digits.isascii() and digits.isdigit()) or digits[0] == "0":
         return None
     if len(digits) <= OWN_DIGITS:
@@ -181,33 +179,36 @@ def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[first : first + CHUNK]
 
 
-def _message(
-    account_id: int, message_id: int, submission_id: int, fingerprint: int, new: NewMessage
-) -> Row:
-    recipient, sender, sent_at, _, parts, credit, kind, status, changed_at, wire_id, _ = new
-    return (
-        account_id,
-        sent_at,
-        message_id,
-        submission_id,  # an imported message is its submission's only one
-        sender,
-        recipient,
-        parts,
-        credit,
-        str(kind),  # the driver is slow with subclasses
-        str(status),
-        changed_at,
-        wire_id,
-        fingerprint,
-    )
-
-
-def _submission(
-    account_id: int, message_id: int, submission_id: int, fingerprint: int, new: NewMessage
-) -> Row:
-    _, sender, sent_at, text, *_ = new
-    scheduled_at = sent_at if new.kind is Kind.SCHEDULED else None
-    return (account_id, submission_id, sender, text, sent_at, scheduled_at, False, False)
+def _rows(
+    account_id: int, messages: Sequence[Fingerprinted], ids: _Ids
+) -> tuple[list[Row], list[Row]]:
+    """Rows of the tables of submissions and messages, of one each for a message."""
+    submissions: list[Row] = []
+    rows: list[Row] = []
+    scheduled = Kind.SCHEDULED  # which is slow to look up
+    for fingerprint, message in messages:
+        recipient, sender, at, text, parts, credit, kind, status, changed_at, wire_id, _ = message
+        message_id, submission_id = ids.take(at, wire_id)
+        scheduled_at = at if kind is scheduled else None
+        submissions.append((account_id, submission_id, sender, text, at, scheduled_at, 0, 0))
+        rows.append(
+            (
+                account_id,
+                at,
+                message_id,
+                submission_id,
+                sender,
+                recipient,
+                parts,
+                credit,
+                str(kind),  # the driver is slow with subclasses
+                str(status),
+                changed_at,
+                wire_id,
+                fingerprint,
+            )
+        )
+    return submissions, rows
 
 
 def _queries() -> Sequence[Any]:

@@ -19,7 +19,7 @@ from peewee import (  # type: ignore[attr-defined, unused-ignore]
 from boxis_gateway.errors import StoreError
 
 Row = tuple[Any, ...]
-ROWS_AT_ONCE = 20  # a row has up to 13 parameters
+ROWS_AT_ONCE = 50  # a row has up to 13 parameters
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
 
