@@ -19,7 +19,7 @@ from boxis_gateway.importers.dates import instant_in_full, to_instant
 from boxis_gateway.importers.lines import ReadOptions, Unusable
 from boxis_gateway.importing import fingerprint
 from boxis_gateway.model import NewMessage
-from boxis_gateway.sms.gsm0338 import ALPHABET, is_gsm, septets
+from boxis_gateway.sms.gsm0338 import is_gsm, septets
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.segments import Alphabet, count_parts
 from boxis_gateway.store import additions
@@ -121,7 +121,7 @@ def test_a_csv_is_the_same_in_blocks_of_any_size(pieces: list[str], block: int) 
         assert list(csv_table.read(lines, options)) == expected
 
 
-LAZY_HEAD = re.compile(kannel_log._HEAD.pattern.replace(rb"[^\]\n]*+|", b""))
+LAZY_HEAD = re.compile(kannel_log._HEAD.pattern.replace(rb"[^\]\n]*+", b".*?"))
 HEAD_PIECES = [
     *(f"] [{name}:" for name in (*kannel_log._FIELDS, "flags")),
     "]",
@@ -156,10 +156,13 @@ def test_a_number_is_the_same_with_punctuation(number: str, place: int) -> None:
     assert to_e164(number) == to_e164(number[:place] + "/" + number[place:])
 
 
-CHARACTERS = st.sampled_from([*sorted(ALPHABET), "ż", "`", "\uffff", "😀"])
+CHARACTERS = st.sampled_from(["a", "€", "~", "ż", "\uffff", "😀"])
 
 
-@given(st.text(CHARACTERS, max_size=90), st.sampled_from([0, 6, 120]))
+@given(
+    st.text(CHARACTERS, max_size=90) | st.text(st.sampled_from("a€"), max_size=90),
+    st.sampled_from([0, 6, 120]),
+)
 def test_texts_that_are_not_looked_at_are_one_part(text: str, header: int) -> None:
     gsm = sum(map(septets, text)) <= (140 - header) * 8 // 7
     ucs2 = len(text.encode("utf-16-le")) <= 140 - header
