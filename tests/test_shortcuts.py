@@ -163,6 +163,8 @@ CHARACTERS = st.sampled_from(["a", "€", "~", "ż", "\uffff", "😀"])
     st.text(CHARACTERS, max_size=90) | st.text(st.sampled_from("a€"), max_size=90),
     st.sampled_from([0, 6, 120]),
 )
+@example("€" * 81, 0)
+@example("😀" * 36, 0)
 def test_texts_that_are_not_looked_at_are_one_part(text: str, header: int) -> None:
     gsm = sum(map(septets, text)) <= (140 - header) * 8 // 7
     ucs2 = len(text.encode("utf-16-le")) <= 140 - header
