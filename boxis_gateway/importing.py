@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import find_importer
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
 from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.store import Store
 
@@ -70,10 +70,10 @@ class Repeats:
 
     def __init__(self, kept: int = REPEATS_KEPT) -> None:
         self._kept = kept
-        self._now: dict[bytes, int] = {}
-        self._before: dict[bytes, int] = {}
+        self._now: dict[Hashable, int] = {}
+        self._before: dict[Hashable, int] = {}
 
-    def count(self, key: bytes) -> int:
+    def count(self, key: Hashable) -> int:
         """How many times the key came before."""
         times = self._now.get(key, self._before.get(key, 0))
         if len(self._now) >= self._kept:
@@ -157,17 +157,18 @@ def run_import(
 
 
 def _sort_out(line: Line, batches: _Batches, rejects: Rejects) -> None:
-    if isinstance(line, GoodLine):
-        account = batches.accounts.find(line.account_key)
+    if type(line) is GoodLine:
+        _, message, key = line
+        account = batches.accounts.find(key)
         if account:
-            batches.add(account, line.message)
+            batches.add(account.id, message)
             return
-        names = "names an account that does not exist" if line.account_key else "names no account"
+        names = "names an account that does not exist" if key else "names no account"
         line = BadLine(line.number, f"the line {names}")
     if isinstance(line, BadLine):
         batches.summary.bad += 1
         rejects.add(line)
-    else:
+    elif isinstance(line, OtherLine):
         batches.summary.other[line.what] += 1
 
 
@@ -183,10 +184,9 @@ class _Batches:
         self._count = 0
         self._repeats = Repeats()
 
-    def add(self, account: Account, message: NewMessage) -> None:
-        self._waiting[account.id].append((self._fingerprint(account, message), message))
+    def add(self, account_id: int, message: NewMessage) -> None:
+        self._waiting[account_id].append((self._fingerprint(account_id, message), message))
         self._count += 1
-        self.summary.refused += message.status is Status.REFUSED
         if self._count == BATCH:
             self.flush()
 
@@ -195,30 +195,25 @@ class _Batches:
             added = self._put(account_id, messages)
             self.summary.added += added
             self.summary.known += len(messages) - added
+            self.summary.refused += [message.status for _, message in messages].count(
+                Status.REFUSED
+            )
         self._waiting.clear()
         self._count = 0
 
-    def _fingerprint(self, account: Account, message: NewMessage) -> int:
-        if message.wire_id is not None:
-            return fingerprint("id", message.wire_id)
-        identity = (
-            message.sent_at,
-            message.sender,
-            message.recipient,
-            message.text or "",
-            message.reference,
-        )
-        key = _digest(str(account.id), *identity)
-        return fingerprint(*identity, str(self._repeats.count(key)))
+    def _fingerprint(self, account_id: int, new: NewMessage) -> int:
+        if new.wire_id is not None:
+            return fingerprint("id", new.wire_id)
+        identity = (new.sent_at, new.sender, new.recipient, new.text or "", new.reference)
+        first = fingerprint(*identity, "0")
+        times = self._repeats.count((account_id << 64) + first)
+        return fingerprint(*identity, str(times)) if times else first
 
 
 def fingerprint(*identity: str) -> int:
     """64 bits, signed, that stay the same on every machine and in every version."""
-    return int.from_bytes(_digest(*identity), "big", signed=True)
-
-
-def _digest(*texts: str) -> bytes:
-    return blake2b("\0".join(texts).encode(), digest_size=8).digest()
+    digest = blake2b("\0".join(identity).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def _head(file: IO[bytes]) -> bytes:

@@ -1,23 +1,30 @@
 """`csv`: a table with a header, in UTF-8; cells divided by comma, semicolon or tab.
 
 One unclosed quote does not swallow the rest of the file: where a record does not end well within
-MOST_LINES lines, its first line alone is bad, and reading goes on with the next.
+MOST_LINES lines, its first line alone is bad, and reading goes on with the next. Most files have a
+record on each line: BLOCK lines where that is so are read in one go, any others with this care.
 """
 
 from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.columns import OPTIONAL, REQUIRED, Unusable, to_message
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
+from boxis_gateway.importers.columns import COLUMNS, REQUIRED, message_of
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 
 NAME = "csv"
 ACCOUNT_FIELDS = ()
 DELIMITERS = ",;\t"
+BLOCK = 200  # lines
 MOST_LINES = 50  # of one record: a text may have line feeds
+
+Cells = list[str] | str
+"""The cells of a record, or what is wrong with it."""
 
 
 def matches(head: bytes) -> bool:
@@ -33,14 +40,18 @@ def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise ImportFailed(f"The CSV has no column {', '.join(missing)} in its first line.")
-    doubled = [name for name in (*REQUIRED, *OPTIONAL) if names.count(name) > 1]
+    doubled = [name for name in COLUMNS if names.count(name) > 1]
     if doubled:
         raise ImportFailed(f"The CSV has the column {', '.join(doubled)} twice.")
+    pick = itemgetter(*(names.index(name) if name in names else -1 for name in COLUMNS))
     for number, cells in _records(source, delimiter, len(names)):
         if isinstance(cells, str):
             yield BadLine(number, cells)
+        elif len(cells) == len(names):
+            cells.append("")  # which stands for the columns that are not there
+            yield _line(number, pick(cells), options)
         elif cells:
-            yield _line(number, names, cells, options)
+            yield BadLine(number, f"{len(cells)} cells where the header has {len(names)}")
 
 
 def _header(line: str) -> tuple[str, list[str]]:
@@ -53,27 +64,45 @@ def _header(line: str) -> tuple[str, list[str]]:
     return delimiter, [cell.strip().lower() for cell in cells]
 
 
-def _line(number: int, names: list[str], cells: list[str], options: ReadOptions) -> Line:
-    if len(cells) != len(names):
-        return BadLine(number, f"{len(cells)} cells where the header has {len(names)}")
+def _line(number: int, cells: Sequence[str], options: ReadOptions) -> Line:
     try:
-        return GoodLine(number, to_message(dict(zip(names, cells, strict=True)), options.zone))
+        return GoodLine(number, message_of(cells, options.zone))
     except Unusable as problem:
         return BadLine(number, str(problem))
 
 
-def _records(
-    source: Iterator[bytes], delimiter: str, width: int
-) -> Iterator[tuple[int, list[str] | str]]:
+def _records(source: Iterator[bytes], delimiter: str, width: int) -> Iterator[tuple[int, Cells]]:
     """Line number and cells of each record, or what is wrong with it. The header was line 1."""
-    waiting: deque[bytes] = deque()  # lines that were read for a record that did not end
+    number = 2
+    while block := deque(islice(source, BLOCK)):
+        records = _one_a_line(block, delimiter) or _with_care(block, source, delimiter, width)
+        for cells, lines in records:
+            yield number, cells
+            number += lines
+
+
+def _one_a_line(block: deque[bytes], delimiter: str) -> list[tuple[Cells, int]]:
+    """The cells of each line, and that it is one line; nothing if not all lines are good records.
+
+    No record takes less than a line: where there are as many of both, there is one on each."""
+    try:
+        rows = list(csv.reader(map(bytes.decode, block), delimiter=delimiter, strict=True))
+    except (csv.Error, UnicodeDecodeError):
+        return []
+    return [(cells, 1) for cells in rows] if len(rows) == len(block) else []
+
+
+def _with_care(
+    waiting: deque[bytes], source: Iterator[bytes], delimiter: str, width: int
+) -> Iterator[tuple[Cells, int]]:
+    """The cells of each record that begins in `waiting`, and how many lines it takes; those behind
+    `waiting` come from `source`."""
 
     def following() -> bytes:
         return waiting.popleft() if waiting else next(source, b"")
 
-    number = 2
-    while raw := following():
-        record = [raw]
+    while waiting:
+        record = [following()]
         cells = _cells(record, delimiter)
         while cells is None and len(record) < MOST_LINES and (ahead := following()):
             record.append(ahead)
@@ -83,11 +112,10 @@ def _records(
             cells = "a quote is not closed"
             waiting.extendleft(reversed(record[1:]))
             del record[1:]
-        yield number, cells
-        number += len(record)
+        yield cells, len(record)
 
 
-def _cells(record: list[bytes], delimiter: str) -> list[str] | str | None:
+def _cells(record: list[bytes], delimiter: str) -> Cells | None:
     """The cells of a record; None if it goes on in the next line; a text if it is bad."""
     try:
         text = b"".join(record).decode()

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from boxis_gateway.importers.columns import Unusable, to_message
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
+from boxis_gateway.importers.columns import to_message
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 
 NAME = "jsonl"
 ACCOUNT_FIELDS = ()

@@ -13,14 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
-from boxis_gateway.importers.columns import Unusable, to_instant
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
+from boxis_gateway.importers.dates import to_instant
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions, Unusable
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.segments import Alphabet, count_octet_parts, count_parts
-from boxis_gateway.zones import from_utc_text
 
 NAME = "kannel"
 MOST_HEADER_OCTETS = 120  # of 140; what leaves no room for a character is no message
@@ -31,10 +29,11 @@ _FIELDS = ("SMSC", "SVC", "ACT", "BINF", "FID", "META", "from", "to")
 
 
 def _head_pattern() -> bytes:
-    """Each field ends where the next one first begins; atomic groups keep that to one look."""
+    """Each field ends where the next one first begins; atomic groups keep that to one look. Mostly
+    that is at the first bracket, which is found sooner."""
     pattern = _TIME + rb"(?P<event>[^\[]+) \[SMSC:"
     for name, following in zip(_FIELDS, (*_FIELDS[1:], "flags"), strict=True):
-        pattern += rf"(?>(?P<{name}>.*?)\] \[{following}:)".encode()
+        pattern += rf"(?>(?P<{name}>[^\]\n]*+|.*?)\] \[{following}:)".encode()
     return pattern + rb"-?\d+:(?P<coding>-?\d{1,3}):-?\d+:-?\d+:-?\d+\] \[msg:(?P<octets>\d{1,7}):"
 
 
@@ -65,7 +64,7 @@ def matches(head: bytes) -> bool:
 
 def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
     """See importers/__init__.py. The account fields are ACT and BINF."""
-    latest: datetime | None = None  # tells the two passes of a repeated hour apart
+    latest: str | None = None  # tells the two passes of a repeated hour apart
     for number, raw in enumerate(lines, 1):
         raw = raw.rstrip(b"\r\n")
         head = _HEAD.match(raw)
@@ -73,9 +72,8 @@ def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
             yield _no_event(number, raw)
             continue
         try:
-            at = to_instant("time", head["time"].decode(), options.zone, latest)
-            latest = from_utc_text(at)
-            yield _event(number, raw, head, at, options)
+            latest = to_instant("time", head["time"].decode(), options.zone, latest)
+            yield _event(number, raw, head, latest, options)
         except Unusable as problem:
             yield BadLine(number, str(problem))
 
@@ -96,28 +94,28 @@ def _event(number: int, raw: bytes, head: re.Match[bytes], at: str, options: Rea
 
 
 def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) -> NewMessage:
-    data, header_octets = _user_data(head, raw)
     coding = int(head["coding"])
+    data, header_octets = _user_data(head, raw, coding)
     text, parts = _text_and_parts(data, coding, header_octets)
     recipient = _plain(head["to"])
     if not recipient:
         raise Unusable("the recipient is missing")
     return NewMessage(
-        recipient=to_e164(recipient) or recipient,
-        sender=_plain(head["from"]),
-        sent_at=sent_at,
-        text=text,
-        parts=parts,
-        credit_thousandths=0 if status is Status.REFUSED else parts * 1000,
+        to_e164(recipient) or recipient,
+        _plain(head["from"]),
+        sent_at,
+        text,
+        parts,
+        credit_thousandths=parts * 1000 if status is _SENT["Sent SMS"] else 0,
         status=status,
         reference=f"{_plain(head['SMSC'])} {_plain(head['FID'])}",
     )
 
 
-def _user_data(head: re.Match[bytes], raw: bytes) -> tuple[bytes, int]:
+def _user_data(head: re.Match[bytes], raw: bytes, coding: int) -> tuple[bytes, int]:
     """The octets of the message, and how many its user data header has."""
     start, octets = head.end(), int(head["octets"])
-    if int(head["coding"]) in (_CODING_8BIT, _CODING_UCS2):
+    if coding in (_CODING_8BIT, _CODING_UCS2):
         tail = _TAIL.fullmatch(raw, start + 2 * octets)
         if tail:
             header_octets = _header(tail)

@@ -43,3 +43,7 @@ class OtherLine(NamedTuple):
 
 
 Line = GoodLine | BadLine | OtherLine
+
+
+class Unusable(ValueError):
+    """A line that cannot be used; the text says why, without quoting it."""

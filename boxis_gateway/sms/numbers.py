@@ -10,12 +10,16 @@ from collections.abc import Sequence
 
 _PUNCTUATION = str.maketrans("", "", " -.()/\u00a0")
 _E164 = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # protocol page, section 5: 7 to 15 digits
+_PLAIN = re.compile(r"\+?([1-9][0-9]{6,14})", re.ASCII)  # as most are written
 _SHORT_CODE = re.compile(r"[0-9]{3,6}", re.ASCII)
 
 
 def to_e164(number: str) -> str | None:
     """`+` and digits, from a number with country code written with `+`, `00` or neither, and with
     the usual punctuation; None if it is not one."""
+    plain = _PLAIN.fullmatch(number)
+    if plain:
+        return "+" + plain[1]
     digits = number.translate(_PUNCTUATION)
     digits = digits[1:] if digits.startswith("+") else digits.removeprefix("00")
     return f"+{digits}" if _E164.fullmatch(digits) else None

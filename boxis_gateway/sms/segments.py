@@ -8,7 +8,7 @@ pair nor a surrogate pair is split over two segments.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
+from enum import IntEnum
 
 from boxis_gateway.sms import gsm0338
 
@@ -16,7 +16,7 @@ OCTETS = 140
 CONCATENATION_HEADER_OCTETS = 6
 
 
-class Alphabet(Enum):
+class Alphabet(IntEnum):
     """The data coding of a message, with the bits that one unit takes."""
 
     GSM = 7
@@ -26,7 +26,7 @@ class Alphabet(Enum):
 
 def capacity(alphabet: Alphabet, header_octets: int = 0) -> int:
     """Units that fit into one segment beside a user data header of that size."""
-    return (OCTETS - header_octets) * 8 // alphabet.value
+    return (OCTETS - header_octets) * 8 // alphabet
 
 
 def count_parts(text: str, alphabet: Alphabet | None = None, header_octets: int = 0) -> int:
@@ -34,6 +34,8 @@ def count_parts(text: str, alphabet: Alphabet | None = None, header_octets: int 
 
     `header_octets` is the user data header that the text brings along, length octet included;
     such a message is one segment of somebody's concatenation, if it fits."""
+    if 2 * len(text) <= capacity(alphabet or Alphabet.UCS2, header_octets):
+        return 1  # no character takes more than two units: the usual text is not looked at
     if alphabet is None:
         alphabet = Alphabet.GSM if gsm0338.is_gsm(text) else Alphabet.UCS2
     units = _units(text, alphabet)
@@ -59,10 +61,10 @@ def _count(units: int, alphabet: Alphabet, header_octets: int) -> int:
 def _units(text: str, alphabet: Alphabet) -> Sequence[int] | None:
     """Units of each character, or None where every character takes one."""
     if alphabet is Alphabet.GSM:
-        if gsm0338.EXTENSION.isdisjoint(text):
+        if not any(character in text for character in gsm0338.EXTENSION):
             return None
         return [gsm0338.septets(character) for character in text]
-    if text.isascii() or max(text) <= "\uffff":
+    if text.isascii() or len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text):
         return None
     return [2 if character > "\uffff" else 1 for character in text]
 

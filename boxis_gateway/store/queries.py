@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, repeat
 from typing import Any
 
 from peewee import (  # type: ignore[attr-defined, unused-ignore]
@@ -11,12 +12,14 @@ from peewee import (  # type: ignore[attr-defined, unused-ignore]
     DatabaseError,
     IntegrityError,
     InterfaceError,
+    Model,
     __exception_wrapper__,
 )
 
 from boxis_gateway.errors import StoreError
 
 Row = tuple[Any, ...]
+ROWS_AT_ONCE = 50  # a row has up to 13 parameters
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 
 
@@ -31,12 +34,45 @@ def rows_of(database: Database, query: Any) -> list[Row]:
     return list(query.tuples().bind(database))
 
 
-def insert_many(database: Database, statements: Mapping[str, Sequence[Row]]) -> None:
-    """Run each statement once for each of its rows. Raises DatabaseError as peewee's queries do."""
-    cursor = database.cursor()
-    with __exception_wrapper__:
-        for sql, rows in statements.items():
-            cursor.executemany(sql, rows)
+def rows_in(database: Database, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+    """What a frozen query finds whose parameters are the account and lists: `IN (?)` in it, of one
+    item, stands for each. Nothing if a list is empty.
+
+    Lists are filled up to a power of two, so that there are few statements to keep prepared."""
+    if not all(lists):
+        return iter(())
+    length = 1 << (max(map(len, lists)) - 1).bit_length()
+    full = (chain(items, repeat(items[-1], length - len(items))) for items in lists)
+    sql = sql.replace("IN (?)", f"IN ({', '.join('?' * length)})")
+    rows: Iterator[Row] = database.execute_sql(sql, (account_id, *chain.from_iterable(full)))
+    return rows
+
+
+class Insert:
+    """INSERT of rows with every column, in the order of the table. ROWS_AT_ONCE go in one
+    statement: each run of a statement has its costs."""
+
+    def __init__(self, database: Database, table: type[Model]) -> None:
+        self._database = database
+        fields = table._meta.sorted_fields
+        self._one, self._many = (
+            sql_of(database, table.insert_many([[None] * len(fields)] * rows, fields))
+            for rows in (1, ROWS_AT_ONCE)
+        )
+
+    def run(self, rows: Sequence[Row]) -> None:
+        """Insert the rows. Raises DatabaseError as peewee's queries do."""
+        even = len(rows) - len(rows) % ROWS_AT_ONCE
+        cursor = self._database.cursor()
+        with __exception_wrapper__:
+            cursor.executemany(
+                self._many,
+                (
+                    list(chain.from_iterable(rows[first : first + ROWS_AT_ONCE]))
+                    for first in range(0, even, ROWS_AT_ONCE)
+                ),
+            )
+            cursor.executemany(self._one, rows[even:])
 
 
 @contextmanager
