@@ -2,9 +2,10 @@
 # make test   the whole test suite
 # make lint   style and types
 # make bench  how fast, beside other servers (BENCH_ARGS=--quick for under two minutes)
+# make guard  whether requests cost what was accepted; make guard-accept accepts what they cost now
 # Each makes what it needs by itself; nothing is installed outside of this folder, but for the
-# Debian packages that the tests and benchmarks drive (PHP, curl; wrk, nginx, php-fpm, sqlite3), and
-# those only when run as root.
+# Debian packages that are driven (PHP, curl; valgrind; wrk, nginx, php-fpm, sqlite3), and those only
+# when run as root.
 
 SHELL := /bin/sh
 PORT ?= 8080
@@ -12,7 +13,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run test lint bench venv venv-test venv-bench packages packages-bench clean
+.PHONY: run test lint bench guard guard-accept venv venv-test venv-bench packages packages-bench packages-guard clean
 
 run: venv
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh
@@ -25,6 +26,12 @@ lint: venv-test
 
 bench: packages-bench venv-bench
 	@benchmarks/.venv/bin/python -m benchmarks $(BENCH_ARGS)
+
+guard: packages-guard venv-test
+	@$(BIN)/python -m benchmarks.guard
+
+guard-accept: packages-guard venv-test
+	@$(BIN)/python -m benchmarks.guard --accept
 
 venv:
 	@sh tools/venv.sh
@@ -40,6 +47,9 @@ packages:
 
 packages-bench:
 	@sh tools/bench-packages.sh
+
+packages-guard:
+	@sh tools/packages.sh guard
 
 clean:
 	rm -rf .venv benchmarks/.venv benchmarks/.data .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,14 +1,19 @@
 #!/bin/sh
-# The Debian packages that the tests drive as clients: PHP with curl and XML, and curl.
+# The Debian packages that the tests drive as clients: PHP with curl and XML, and curl; with the
+# argument "guard", valgrind, which counts for the guard.
 # Root gets them installed; others are told the line that does it.
 set -eu
 missing=""
-command -v curl >/dev/null 2>&1 || missing="$missing curl"
-if command -v php >/dev/null 2>&1; then
-    php -r 'exit(extension_loaded("curl") ? 0 : 1);' || missing="$missing php-curl"
-    php -r 'exit(extension_loaded("simplexml") ? 0 : 1);' || missing="$missing php-xml"
+if [ "${1:-}" = guard ]; then
+    command -v valgrind >/dev/null 2>&1 || missing=" valgrind"
 else
-    missing="$missing php-cli php-curl php-xml"
+    command -v curl >/dev/null 2>&1 || missing="$missing curl"
+    if command -v php >/dev/null 2>&1; then
+        php -r 'exit(extension_loaded("curl") ? 0 : 1);' || missing="$missing php-curl"
+        php -r 'exit(extension_loaded("simplexml") ? 0 : 1);' || missing="$missing php-xml"
+    else
+        missing="$missing php-cli php-curl php-xml"
+    fi
 fi
 [ -z "$missing" ] && exit 0
 
@@ -18,6 +23,6 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     # shellcheck disable=SC2086 # a list of words
     { apt-get update -qq && apt-get install -qq -y --no-install-recommends $missing; } >/dev/null
 else
-    echo "The tests need what is missing here. Install it with: apt-get install$missing" >&2
+    echo "Something that is needed is missing here. Install it with: apt-get install$missing" >&2
     exit 1
 fi

@@ -1,0 +1,91 @@
+"""What a request may ask of the store: every SQL statement counts, PRAGMA and BEGIN too.
+
+What it may cost in instructions is the guard's business (benchmarks/guard.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from boxis_gateway.model import Account
+from boxis_gateway.store import Store
+from tests.conftest import add_messages
+
+Post = Callable[..., TestResponse]
+Ask = Callable[[], TestResponse]
+Cost = Callable[[Ask], list[str]]
+
+
+@pytest.fixture
+def cost(store: Store, account: Account) -> Cost:
+    """The first words of the statements that run while something is asked."""
+
+    def run(ask: Ask) -> list[str]:
+        words: list[str] = []
+        connection = store.database.connection()
+        connection.set_trace_callback(lambda sql: words.append(sql.split()[0]))
+        assert ask().data
+        connection.set_trace_callback(None)
+        return words
+
+    return run
+
+
+def add_rows(store: Store, account: Account, count: int) -> None:
+    times = (f"2012-05-09 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}" for n in range(count))
+    add_messages(store, account, *({"date": time} for time in times))
+
+
+@pytest.mark.parametrize("returntype", ["xml", "json"])
+@pytest.mark.parametrize("rows", [0, 10, 100, 2500])
+def test_a_history_asks_for_the_account_and_for_the_messages(
+    store: Store, account: Account, post_action: Post, cost: Cost, returntype: str, rows: int
+) -> None:
+    add_rows(store, account, rows)
+    assert cost(lambda: post_action(returntype=returntype)) == ["SELECT", "SELECT"]
+
+
+def test_dates_and_options_cost_no_statement(
+    store: Store, account: Account, post_action: Post, cost: Cost
+) -> None:
+    add_rows(store, account, 10)
+    store.accounts.set_options(
+        account, {"timezone": "Europe/Warsaw", "history_status_fields": "yes"}
+    )
+    dates = {"datefrom": "2012-05-09 00:00", "dateto": "2012-05-09 23:59"}
+    assert cost(lambda: post_action(**dates)) == ["SELECT", "SELECT"]
+
+
+def test_a_list_under_two_keys_is_walked_twice(
+    store: Store, account: Account, post_action: Post, cost: Cost
+) -> None:
+    store.accounts.set_options(account, {"history_key": "both"})
+    assert cost(lambda: post_action(returntype="json")) == ["SELECT", "SELECT", "SELECT"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"authcode": "0" * 32},
+        {"username": "nobody@example.com"},
+        {"timestamp": "1"},
+        {"version": "2.0"},
+        {"section": "domains"},
+        {"action": "noSuchAction"},
+        {"datefrom": "yesterday"},
+    ],
+    ids=lambda fault: next(iter(fault)),
+)
+def test_a_refused_request_asks_for_the_account_alone(
+    post_action: Post, cost: Cost, fault: dict[str, str]
+) -> None:
+    assert cost(lambda: post_action(**fault)) == ["SELECT"]
+
+
+def test_what_is_no_request_of_ours_asks_for_nothing(client: FlaskClient, cost: Cost) -> None:
+    assert cost(lambda: client.post("/elsewhere")) == []
+    assert cost(lambda: client.put("/")) == []
+    assert cost(lambda: client.post("/", data="{}", content_type="application/json")) == []
