@@ -121,6 +121,9 @@ class Zone:
 
     def _bound(self, local: datetime, fold: int) -> str:
         try:
+            offset = self._info.utcoffset(local)
+            if offset is not None and offset == self._info.utcoffset(local.replace(fold=1)):
+                return str(local - offset)  # the clocks showed it once
             first, last = (self._instant(local, f) for f in (0, 1))
         except OverflowError:
             return EARLIEST if local.year < 5000 else LATEST

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError
@@ -30,6 +32,10 @@ class Call:
 
 
 Handler = Callable[[Call], Success]
+Given = tuple[tuple[str, str], ...]
+"""The names and texts of an action's own parameters, as far as they are not blank."""
+Load = Callable[[Given], Mapping[str, Any]]
+"""From the texts to what they mean. Raises InvalidRequest."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +44,39 @@ class Action:
 
     section: str
     name: str
-    params: Schema
+    load: Load
+    fields: tuple[str, ...]
     handler: Handler
 
     def run(
         self, account: Account, form: Form, settings: Settings, store: Store, now: datetime
     ) -> Success:
         """Check the parameters and handle the call. Raises GatewayError."""
-        return self.handler(Call(account, self._load(form), settings, store, now))
-
-    def _load(self, form: Form) -> Mapping[str, Any]:
-        try:
-            params: Mapping[str, Any] = self.params.load(form.filled())
-        except ValidationError as invalid:
-            # The first failure in the order of the schema's fields, worded by the field.
-            name, complaints = next(iter(invalid.messages_dict.items()))
-            raise InvalidRequest(f"'{name}' {complaints[0]}") from None
-        return params
+        given = tuple((name, text) for name in self.fields if (text := form.get(name)))
+        return self.handler(Call(account, self.load(given), settings, store, now))
 
 
-def action(section: str, name: str, params: type[Schema]) -> Callable[[Handler], Action]:
-    """Describe a handler by its wire names; `actions/__init__.py` puts it in the table."""
-    return lambda handler: Action(section, name, params(unknown=EXCLUDE), handler)
+def action(
+    section: str, name: str, params: type[Schema], *, remembered: int = 0
+) -> Callable[[Handler], Action]:
+    """Describe a handler by its wire names; `actions/__init__.py` puts it in the table.
+
+    What so many different parameters were found to mean is remembered: for those that the same
+    texts come in again and again (the dates of today), and that are no secret."""
+    schema = params(unknown=EXCLUDE)
+    load: Load = partial(_load, schema)
+    if remembered:
+        load = lru_cache(maxsize=remembered)(load)
+    return lambda handler: Action(section, name, load, tuple(schema.fields), handler)
+
+
+def _load(schema: Schema, given: Given) -> Mapping[str, Any]:
+    try:
+        return MappingProxyType(schema.load(dict(given)))
+    except ValidationError as invalid:
+        # The first failure in the order of the schema's fields, worded by the field.
+        name, complaints = next(iter(invalid.messages_dict.items()))
+        raise InvalidRequest(f"'{name}' {complaints[0]}") from None
 
 
 Table = Mapping[tuple[str, str], Action]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
@@ -28,7 +28,7 @@ from boxis_gateway.settings import Settings, for_account
 from boxis_gateway.store import Store
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 PATHS = ("/", "/xmlapi.php")  # every URL that was ever documented
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")  # HEAD comes with GET
@@ -125,8 +125,18 @@ def respond(
     return _response(beginning, renderer)
 
 
+class WholeAnswer(Response):
+    """A Flask response that leaves as it was made: no redirect, range or cookie to see to."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """WSGI; the body is one piece."""
+        start_response(self.status, self.headers.to_wsgi_list())
+        return () if environ["REQUEST_METHOD"] == "HEAD" else cast(list[bytes], self.response)
+
+
 def _response(body: bytes | Iterator[bytes], renderer: Renderer) -> Response:
-    response = Response(body, content_type=renderer.CONTENT_TYPE)
+    made = WholeAnswer if isinstance(body, bytes) else Response
+    response = made(body, content_type=renderer.CONTENT_TYPE)
     response.headers.add("Cache-Control", "no-store")  # a GET's answer is nobody else's
     return response
 

@@ -14,7 +14,7 @@ from peewee import Database, IntegrityError, fn
 
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.queries import rows_of, sql_of
+from boxis_gateway.store.queries import rows_of, run, sql_of
 from boxis_gateway.store.tables import Account, Customer, SenderName
 from boxis_gateway.zones import utc_text
 
@@ -34,7 +34,7 @@ class Accounts:
     def find_or_nobody(self, username: str) -> model.Account:
         """The account of that user name or, for the same work, a disabled one with the id 0 and a
         key that nobody knows. One query."""
-        row = self._database.execute_sql(self._find_sql, (_folded(username),)).fetchone()
+        row = run(self._database, self._find_sql, (_folded(username),)).fetchone()
         return _account(row or _NOBODY)
 
     def get(self, username: str) -> model.Account:

@@ -9,10 +9,11 @@ from peewee import Database
 
 from boxis_gateway.model import Status
 from boxis_gateway.store.additions import Additions, Fingerprinted
-from boxis_gateway.store.queries import Row, rows_of, sql_of
+from boxis_gateway.store.queries import Row, rows_of, run, sql_of
 from boxis_gateway.store.tables import Message
 from boxis_gateway.zones import EARLIEST, LATEST
 
+REFUSED = Status.REFUSED.value  # a plain text: sqlite3 looks long for how to bind anything else
 FIRST_BATCH, BATCH = 100, 1000  # rows; the first is small so that an answer starts at once
 
 
@@ -48,7 +49,7 @@ class Messages:
         The query has run when this returns; the rest is read as it is iterated, from the state that
         the store has now. An iterator that is dropped lets go of the store."""
         sql = self._history_with_status_sql if with_status else self._history_sql
-        cursor = self._database.execute_sql(sql, (account_id, start, end, Status.REFUSED))
+        cursor = run(self._database, sql, (account_id, start, end, REFUSED))
         return _batches(cursor, cursor.fetchmany(FIRST_BATCH))
 
     def recent(self, account_id: int, start: str, end: str, limit: int) -> list[RecentMessage]:

@@ -29,6 +29,15 @@ def sql_of(database: Database, query: Any) -> str:
     return str(database.get_sql_context().sql(query).query()[0])
 
 
+def run(database: Database, sql: str, parameters: Sequence[Any]) -> Any:
+    """The cursor of a query that stands as text: less on the way than peewee's own for any query.
+    Raises DatabaseError as that does."""
+    cursor = database.cursor()
+    with __exception_wrapper__:
+        cursor.execute(sql, parameters)
+    return cursor
+
+
 def rows_of(database: Database, query: Any) -> list[Row]:
     """What the query finds, as tuples."""
     return list(query.tuples().bind(database))

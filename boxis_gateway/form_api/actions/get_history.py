@@ -27,7 +27,7 @@ class HistoryParams(Schema):
     dateto = WireDate(seconds_if_missing=59)
 
 
-@action("sms", "getHistory", params=HistoryParams)
+@action("sms", "getHistory", params=HistoryParams, remembered=4096)
 def get_history(call: Call) -> Success:
     """The account's messages, newest first; without dates, all of them."""
     zone = find_zone(call.settings.timezone)

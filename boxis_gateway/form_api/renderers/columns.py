@@ -71,5 +71,4 @@ def _escaped_column(
 ) -> Column:
     if isinstance(column[0], int) or is_plain("".join(column)):  # type: ignore[arg-type]
         return column
-    texts = {value: escape(value) for value in set(column)}  # type: ignore[arg-type]
-    return [texts[value] for value in column]
+    return list(map(escape, column))  # type: ignore[arg-type]

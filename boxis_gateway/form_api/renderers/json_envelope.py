@@ -86,6 +86,7 @@ def _is_plain(text: str) -> bool:
     return text.isascii() and text.isprintable() and not ('"' in text or "\\" in text)
 
 
+@lru_cache(maxsize=1024)  # senders come again and again
 def escape(text: str) -> str:
     """The inside of a JSON string."""
     return encode_basestring_ascii(text)[1:-1]
