@@ -95,8 +95,8 @@ def table(actions: Iterable[Action]) -> Table:
 
 def find_action(actions: Table, section: str, name: str) -> Action:
     """The action of these names, which are compared with case. Raises InvalidRequest."""
-    if section not in {known for known, _ in actions}:
-        raise InvalidRequest.field("section")
-    if (section, name) not in actions:
-        raise InvalidRequest.field("action")
-    return actions[section, name]
+    found = actions.get((section, name))
+    if found is None:
+        sections = {known for known, _ in actions}
+        raise InvalidRequest.field("action" if section in sections else "section")
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable
 
@@ -26,6 +27,7 @@ class Turns:
         take_turn = self._waiting[0]
         try:
             take_turn()
+            os.sched_yield()  # to whoever waits for this core: other processes, our clients here
         finally:
             self._waiting.popleft()
             if self._waiting:

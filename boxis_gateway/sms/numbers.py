@@ -40,8 +40,7 @@ def on_form_wire(addresses: Sequence[str]) -> Sequence[str]:
     rests = [address[1:] for address in addresses]
     if pluses == len(addresses) and "".join(rests).isdecimal() and "" not in rests:
         return rests  # no + in them: so each address has its own in front
-    return [_without_plus(address) for address in addresses]
-
-
-def _without_plus(address: str) -> str:
-    return address[1:] if address.startswith("+") and address[1:].isdecimal() else address
+    return [
+        address[1:] if address[:1] == "+" and address[1:].isdecimal() else address
+        for address in addresses
+    ]

@@ -16,7 +16,10 @@ from boxis_gateway.store.queries import errors_explained
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_SECONDS = 15  # how long a writer waits for another; imports write in short transactions
+CACHE_KIB = 2048  # of pages that a connection keeps
+ASIDE_CACHE_KIB = 128  # who reads from one end to the other sees each page once
 PRAGMAS = {
+    "cache_size": -CACHE_KIB,
     "journal_mode": "wal",  # readers and the one writer don't wait for each other
     "synchronous": "full",  # what was acknowledged survives a power cut
     "foreign_keys": 1,
@@ -96,12 +99,14 @@ class Store:
         state that it sees, while whoever asks next has a connection of their own and sees the
         newest. Give it back with `take_connection_back`."""
         connection = self.database.connection()
+        connection.execute(f"PRAGMA cache_size = -{ASIDE_CACHE_KIB}")
         self._current().reset()
         return connection
 
     def take_connection_back(self, connection: Any) -> None:
         """Use a connection again that was set aside, or close it if this thread has another."""
         if self.database.is_closed():
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self._current().set_connection(connection)
         else:
             connection.close()
