@@ -103,6 +103,7 @@ class Zone:
         offsets = (day.astimezone(self._info).utcoffset() for day in days)
         return all(offset is not None and offset.seconds % 3600 == 0 for offset in offsets)
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - a zone is never let go of
     def instants(self, first: datetime | None, last: datetime | None) -> tuple[str, str]:
         """(start, end) of the store's texts, the end outside, for local times from `first` to
         `last`, inclusive to the second; None leaves a side open."""

@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
@@ -84,7 +84,7 @@ def receive(environ: WSGIEnvironment, max_body_bytes: int) -> tuple[Form, Invali
     """The form of a request, as far as it can be read, and what is wrong with it."""
     method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "").encode("latin-1")
     try:
-        body = get_input_stream(environ).read(max_body_bytes + 1) if method == "POST" else b""
+        body = _input(environ).read(max_body_bytes + 1) if method == "POST" else b""
     except Exception:  # each WSGI server has errors of its own for a body cut short or malformed
         return read_form(query, "", b"")[0], InvalidRequest("request is not valid")
     form, problem = read_form(query, environ.get("CONTENT_TYPE", ""), body[:max_body_bytes])
@@ -93,6 +93,12 @@ def receive(environ: WSGIEnvironment, max_body_bytes: int) -> tuple[Form, Invali
     elif len(body) > max_body_bytes:
         problem = InvalidRequest("request is too large")
     return form, problem
+
+
+def _input(environ: WSGIEnvironment) -> IO[bytes]:
+    if environ.get("wsgi.input_terminated"):  # the server says that the body ends by itself
+        return cast(IO[bytes], environ["wsgi.input"])
+    return get_input_stream(environ)
 
 
 def answer(form: Form, store: Store, settings: Settings, now: datetime) -> Result:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.http import parse_options_header
@@ -61,8 +61,7 @@ def read_form(query: bytes, content_type: str, body: bytes) -> tuple[Form, Inval
     try:
         if query:
             pairs += urlencoded_pairs(query)
-        for pair in body_pairs(content_type, body):
-            pairs.append(pair)
+        pairs.extend(body_pairs(content_type, body))
     except InvalidRequest as fault:
         problem = fault
     return decode(pairs), problem
@@ -87,12 +86,13 @@ def urlencoded_pairs(data: bytes) -> Iterable[tuple[str, str]]:
         raise InvalidRequest("request has too many fields")
     fields = data.decode("latin-1").replace("+", " ").split("&")
     return [
-        (
-            unquote(name, "latin-1") if "%" in name else name,
-            unquote(value, "latin-1") if "%" in value else value,
-        )
+        (_unquoted(name) if "%" in name else name, _unquoted(value) if "%" in value else value)
         for name, _, value in [field.partition("=") for field in fields if field]
     ]
+
+
+def _unquoted(text: str) -> str:
+    return unquote_to_bytes(text.encode("latin-1")).decode("latin-1")
 
 
 def multipart_pairs(boundary: str, body: bytes) -> Iterator[tuple[str, str]]:

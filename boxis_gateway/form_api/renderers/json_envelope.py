@@ -6,7 +6,7 @@ an empty list is `[]`. The text is ASCII: other characters go as `\\uXXXX`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
@@ -17,25 +17,21 @@ from boxis_gateway.form_api.renderers.columns import (
     may_need_escaping,
     row_writer,
 )
-from boxis_gateway.form_api.results import Columns, Failure, Params, Result, Rows
+from boxis_gateway.form_api.results import Failure, Params, Result, Rows
 
 NAME = "json"
 CONTENT_TYPE = "application/json"
+SUCCESS = '{"result":"1","resulttxt":"success","params":'
 
 
 def render(result: Result, timestamp: int) -> Iterator[bytes]:
     """The envelope in pieces; see renderers/__init__.py."""
     tail = f',"timestamp":{timestamp}}}'
     if isinstance(result, Failure):
-        yield f"{{{_failure(result)}{tail}".encode()
-        return
-    payload = result.payload
-    pieces = _lists(payload) if isinstance(payload, Rows) else _params(payload)
-    # The walks begin before the first piece leaves.
-    first = next(pieces)
-    yield b'{"result":"1","resulttxt":"success","params":' + first
-    yield from pieces
-    yield tail.encode()
+        return iter([f"{{{_failure(result)}{tail}".encode()])
+    if isinstance(result.payload, Rows):
+        return _lists(result.payload, tail)
+    return iter([f"{SUCCESS}{_params(result.payload)}{tail}".encode()])
 
 
 def _failure(failure: Failure) -> str:
@@ -44,33 +40,31 @@ def _failure(failure: Failure) -> str:
     return f'"result":"0","resulttxt":"Error: {escape(failure.description)}"{mismatch}'
 
 
-def _params(params: Params) -> Iterator[bytes]:
+def _params(params: Params) -> str:
     values = ",".join(
         f'"{name}":{value}' if isinstance(value, int) else f'"{name}":"{escape(value)}"'
         for name, value in params.values.items()
     )
-    yield (f"{{{values}}}" if values else "[]").encode()
+    return f"{{{values}}}" if values else "[]"
 
 
-def _lists(rows: Rows) -> Iterator[bytes]:
+def _lists(rows: Rows, tail: str) -> Iterator[bytes]:
+    """The whole answer, one batch of rows a piece."""
     walks = [(name, rows.start()) for name in rows.names_for(NAME)]
     write, looked_at = _writer(rows.item, tuple(rows.fields)), may_need_escaping(rows)
-    before = "{"
+    before, comma = SUCCESS + "{", ""  # what goes in front of the next batch
     for name, batches in walks:
-        yield f'{before}"{name}":'.encode()
-        yield from _list(batches, write, looked_at)
-        before = ","
-    yield b"}"
-
-
-def _list(batches: Iterator[Columns], write: Writer, looked_at: Sequence[bool]) -> Iterator[bytes]:
-    number = 1
-    for columns in batches:
-        numbers = range(number, number + len(columns[0]))
-        text = write(numbers, *escaped(columns, looked_at, _is_plain, escape))
-        yield (f"{{{text}" if number == 1 else f",{text}").encode()
-        number = numbers.stop
-    yield b"[]" if number == 1 else b"}"
+        before += f'{comma}"{name}":'
+        number = 1
+        for columns in batches:
+            numbers = range(number, number + len(columns[0]))
+            before += "{" if number == 1 else ","
+            text = write(numbers, *escaped(columns, looked_at, _is_plain, escape))
+            yield (before + text).encode()
+            before, number = "", numbers.stop
+        before += "[]" if number == 1 else "}"
+        comma = ","
+    yield (before + "}" + tail).encode()
 
 
 @lru_cache(maxsize=256)

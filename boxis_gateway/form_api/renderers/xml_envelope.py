@@ -8,7 +8,7 @@ return goes as `&#13;`, since a parser would make a line feed of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 
 from boxis_gateway.form_api.renderers.columns import (
@@ -18,12 +18,13 @@ from boxis_gateway.form_api.renderers.columns import (
     may_need_escaping,
     row_writer,
 )
-from boxis_gateway.form_api.results import Columns, Failure, Params, Result, Rows
+from boxis_gateway.form_api.results import Failure, Params, Result, Rows
 
 NAME = "xml"
 CONTENT_TYPE = "text/xml; charset=UTF-8"
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<return>'
+SUCCESS = f"{HEAD}<result>1</result><resulttxt>success</resulttxt>"
 NO_XML_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -31,15 +32,10 @@ def render(result: Result, timestamp: int) -> Iterator[bytes]:
     """The envelope in pieces; see renderers/__init__.py."""
     tail = f"<timestamp>{timestamp}</timestamp></return>"
     if isinstance(result, Failure):
-        yield f"{HEAD}{_failure(result)}{tail}".encode("latin-1")
-        return
-    payload = result.payload
-    pieces = _lists(payload) if isinstance(payload, Rows) else _params(payload)
-    # The walks begin before the first piece leaves.
-    first = next(pieces)
-    yield f"{HEAD}<result>1</result><resulttxt>success</resulttxt>".encode() + first
-    yield from pieces
-    yield tail.encode()
+        return iter([f"{HEAD}{_failure(result)}{tail}".encode("latin-1")])
+    if isinstance(result.payload, Rows):
+        return _lists(result.payload, tail)
+    return iter([f"{SUCCESS}{_params(result.payload)}{tail}".encode("latin-1")])
 
 
 def _failure(failure: Failure) -> str:
@@ -49,30 +45,28 @@ def _failure(failure: Failure) -> str:
     return f"<result>0</result><resulttxt>error: {description}</resulttxt>{mismatch}"
 
 
-def _params(params: Params) -> Iterator[bytes]:
+def _params(params: Params) -> str:
     values = "".join(
         f"<{name}>{escape(str(value))}</{name}>" for name, value in params.values.items()
     )
-    yield (f"<params>{values}</params>" if values else "<params/>").encode("latin-1")
+    return f"<params>{values}</params>" if values else "<params/>"
 
 
-def _lists(rows: Rows) -> Iterator[bytes]:
+def _lists(rows: Rows, tail: str) -> Iterator[bytes]:
+    """The whole answer, one batch of rows a piece."""
     walks = [(name, rows.start()) for name in rows.names_for(NAME)]
     write, looked_at = _writer(rows.item, tuple(rows.fields)), may_need_escaping(rows)
+    before = SUCCESS  # what goes in front of the next batch
     for name, batches in walks:
-        yield from _list(name, batches, write, looked_at)
-
-
-def _list(
-    name: str, batches: Iterator[Columns], write: Writer, looked_at: Sequence[bool]
-) -> Iterator[bytes]:
-    number = 1
-    for columns in batches:
-        numbers = range(number, number + len(columns[0]))
-        text = write(numbers, *escaped(columns, looked_at, _is_plain, escape))
-        yield (f"<{name}>{text}" if number == 1 else text).encode("latin-1")
-        number = numbers.stop
-    yield f"<{name}/>".encode() if number == 1 else f"</{name}>".encode()
+        number = 1
+        for columns in batches:
+            numbers = range(number, number + len(columns[0]))
+            before += f"<{name}>" if number == 1 else ""
+            text = write(numbers, *escaped(columns, looked_at, _is_plain, escape))
+            yield (before + text).encode("latin-1")
+            before, number = "", numbers.stop
+        before += f"<{name}/>" if number == 1 else f"</{name}>"
+    yield (before + tail).encode("latin-1")
 
 
 @lru_cache(maxsize=256)
