@@ -2,6 +2,7 @@
 # make test   the whole test suite
 # make lint   style and types
 # make bench  how fast, beside other servers (BENCH_ARGS=--quick for under two minutes)
+# make profile  where the time goes: a request, a row, a line of an import
 # make guard  whether requests cost what was accepted; make guard-accept accepts what they cost now
 # Each makes what it needs by itself; nothing is installed outside of this folder, but for the
 # Debian packages that are driven (PHP, curl; valgrind; wrk, nginx, php-fpm, sqlite3), and those only
@@ -13,7 +14,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run test lint bench guard guard-accept venv venv-test venv-bench packages packages-bench packages-guard clean
+.PHONY: run test lint bench profile guard guard-accept venv venv-test venv-bench packages packages-bench packages-guard clean
 
 run: venv
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh
@@ -32,6 +33,9 @@ guard: packages-guard venv-test
 
 guard-accept: packages-guard venv-test
 	@$(BIN)/python -m benchmarks.guard --accept
+
+profile: packages-bench venv-bench
+	@benchmarks/.venv/bin/python -m benchmarks.profile
 
 venv:
 	@sh tools/venv.sh

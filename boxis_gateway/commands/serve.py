@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from typing import TextIO
 
 import click
 
@@ -35,7 +36,7 @@ def serve(settings: Settings) -> None:
     Example:
       boxis-gateway serve --host 0.0.0.0 --port 8080 --workers 4
     """
-    _set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level)
     Store(settings.database_url).require_current().close()
     Server(settings, lambda: create_app(Store(settings.database_url), settings)).run()
 
@@ -52,11 +53,12 @@ class _LogFormatter(logging.Formatter):
         return f"{self._words},{int(record.msecs):03}"
 
 
-def _set_up_logging(level: str) -> None:
-    """A request is worth a line, and the line should cost little: what our lines don't show is not
-    looked up for them (https://docs.python.org/3/howto/logging.html#optimization)."""
+def set_up_logging(level: str, stream: TextIO | None = None) -> None:
+    """Lines to stderr, or to the stream. Each request has one, and it should cost little: what our
+    lines don't show is not looked up (https://docs.python.org/3/howto/logging.html#optimization).
+    """
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(_LogFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
