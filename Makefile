@@ -3,6 +3,7 @@
 # make lint   style and types
 # make bench  how fast, beside other servers (BENCH_ARGS=--quick for under two minutes)
 # make profile  where the time goes: a request, a row, a line of an import
+# make servers  other WSGI servers beside ours
 # make guard  whether requests cost what was accepted; make guard-accept accepts what they cost now
 # Each makes what it needs by itself; nothing is installed outside of this folder, but for the
 # Debian packages that are driven (PHP, curl; valgrind; wrk, nginx, php-fpm, sqlite3), and those only
@@ -14,7 +15,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run test lint bench profile guard guard-accept venv venv-test venv-bench packages packages-bench packages-guard clean
+.PHONY: run test lint bench profile servers guard guard-accept venv venv-test venv-bench packages packages-bench packages-guard clean
 
 run: venv
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh
@@ -36,6 +37,9 @@ guard-accept: packages-guard venv-test
 
 profile: packages-bench venv-bench
 	@benchmarks/.venv/bin/python -m benchmarks.profile
+
+servers: packages-bench venv-bench
+	@benchmarks/.venv/bin/python -m benchmarks.servers
 
 venv:
 	@sh tools/venv.sh

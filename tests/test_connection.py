@@ -154,6 +154,38 @@ def test_a_head_without_end_is_a_fault_soon() -> None:
     assert reader.ended
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET / HTTP/1.1\r\nA: ",
+        b"GET /",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: ",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1;a=",
+    ],
+)
+def test_a_line_without_end_is_a_fault_soon(beginning: bytes) -> None:
+    reader, sent = RequestReader(MOST), 0
+    found = reader.feed(beginning)
+    while not found:
+        found = reader.feed(b"x" * 1000)
+        sent += 1000
+        assert sent < 2 * LONGEST_HEAD
+    assert found[0].fault
+
+
+def test_what_stands_behind_a_body_is_no_header() -> None:
+    reader = RequestReader(MOST)
+    chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    (request,) = reader.feed(chunked + b"1\r\na\r\n0\r\nHost: evil\r\n\r\n")
+    assert request.headers == [(b"Transfer-Encoding", b"chunked")]
+
+
+def test_a_query_may_have_raw_bytes() -> None:
+    reader = RequestReader(MOST)
+    (request,) = reader.feed(b"GET /?text=\xb1 HTTP/1.1\r\n\r\n")
+    assert request.target == b"/?text=%B1"
+
+
 def test_a_body_that_is_too_large_is_cut_and_not_kept() -> None:
     reader = RequestReader(MOST)
     (request,) = reader.feed(b"POST / HTTP/1.1\r\nContent-Length: 999999\r\n\r\n" + b"x" * 5000)
@@ -225,6 +257,35 @@ def test_a_client_that_asks_whether_to_go_on_is_told(host: Callable[[App], Host]
         assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(b"hello")
         assert everything(client).endswith(b"POST /  hello")
+
+
+def test_an_offer_of_another_protocol_is_declined(host: Callable[[App], Host]) -> None:
+    """curl --http2 and Java's HttpClient make it with a form, too."""
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    answer = host(echo).ask(
+        b"POST /a HTTP/1.1\r\n" + offer + b"Content-Length: 5\r\n\r\nhello"
+        b"GET /b HTTP/1.1\r\nConnection: close\r\n\r\n"
+    )
+    assert b"POST /a  hello" in answer
+    assert b"GET /b" in answer
+
+
+def test_whoever_asks_without_reading_is_not_asked_for_more(host: Callable[[App], Host]) -> None:
+    """What is made for them waits in memory."""
+
+    def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [("Content-Length", "60000")])
+        return [b"x" * 60_000]
+
+    one = host(app)
+    with one.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n" * 5_000)
+        time.sleep(0.5)
+        (connection,) = one.shared.connections
+        assert connection._transport.get_write_buffer_size() < 1_000_000
+        client.setblocking(True)
+        client.shutdown(socket.SHUT_WR)
+        assert everything(client).count(b"HTTP/1.1 200") == 5_000
 
 
 def test_a_client_that_has_said_all_still_gets_its_answer(host: Callable[[App], Host]) -> None:

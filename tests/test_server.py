@@ -217,6 +217,22 @@ def test_a_stopping_server_finishes_the_answer_under_way(
     assert "Traceback" not in errors
 
 
+def test_an_answer_that_outlasts_the_stop_does_not_seem_whole(
+    serve: Serve, store: Store, account: Account
+) -> None:
+    """Not even to a client of HTTP/1.0, which has only the connection to go by."""
+    fill(store, account)
+    server = serve(store, "--shutdown-seconds", "1")
+    body = urlencode(form()).encode()
+    head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(head.encode() + body)
+        connection.recv(1000)
+        server.stop()
+        with pytest.raises(ConnectionResetError):
+            list(iter(lambda: connection.recv(65_536), b""))
+
+
 def test_a_server_that_is_stopped_while_it_starts_stops_at_once(serve: Serve, store: Store) -> None:
     for pause in (0, 0.02, 0.05, 0.1, 0.2):
         server = serve(store, "--workers", "3")

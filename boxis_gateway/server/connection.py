@@ -8,12 +8,16 @@ it, so that one that breaks off is not taken for whole; a client of HTTP/1.0 see
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import socket
 import struct
+import sys
+import termios
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
@@ -59,7 +63,7 @@ class _Stream:
 
 
 class Connection(asyncio.Protocol):
-    """Methods without underscore are called by asyncio, but for `sweep` and `stop`."""
+    """Methods without underscore are called by asyncio, but for `sweep`, `stop` and `break_off`."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
@@ -75,7 +79,7 @@ class Connection(asyncio.Protocol):
         """The client is there."""
         self._transport = cast(asyncio.Transport, transport)
         server, client = (transport.get_extra_info(name) for name in ("sockname", "peername"))
-        self._environ = base_environ(server, client[0])
+        self._environ = base_environ(server, client[0] if client else "")  # a reset has no name
         self._shared.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -89,9 +93,10 @@ class Connection(asyncio.Protocol):
         """Some bytes of the client; any number of requests may end with them."""
         if self._closing or self._reader.ended:
             return
-        if not self._reader.in_request:
-            self._deadline = time.monotonic() + CLIENT_SECONDS
+        had_begun = self._reader.in_request
         self._requests.extend(self._reader.feed(data))
+        if not had_begun and (self._requests or self._reader.in_request):
+            self._deadline = time.monotonic() + CLIENT_SECONDS
         if self._reader.expects_continue and not self._requests:
             self._reader.expects_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -103,21 +108,25 @@ class Connection(asyncio.Protocol):
         if self._requests:
             self._requests[-1].keep_alive = False
         self._go_on()
-        return self._stream is not None
+        return self._stream is not None or bool(self._requests)
 
     def pause_writing(self) -> None:
-        """The client takes its answer more slowly than we make it."""
+        """The client takes its answers more slowly than we make them: it is not asked for more."""
         self._writable = False
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """The client has taken most of it."""
         self._writable = True
         if self._stream:
             self._shared.turns.add(self._take_turn)
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._go_on()
 
     def sweep(self, now: float) -> None:
         """Part with a client whose time is up; called now and then, by a monotonic clock."""
-        unsent = self._transport.get_write_buffer_size()
+        unsent = self._unsent_bytes()
         if unsent and unsent != self._unsent:
             self._deadline = now + CLIENT_SECONDS
         self._unsent = unsent
@@ -125,9 +134,17 @@ class Connection(asyncio.Protocol):
             return
         if unsent or self._reader.in_request:
             log.warning("a client was too slow")
-            self._break_off()
+            self.break_off()
         elif not self._stream:
             self._transport.close()
+
+    def _unsent_bytes(self) -> int:
+        """What the client has not taken yet: here, and in the system, which may hold megabytes."""
+        queued = bytes(4)
+        with suppress(OSError):
+            connected = self._transport.get_extra_info("socket")
+            queued = fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, queued)
+        return self._transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
     def stop(self) -> None:
         """Take no more requests; the answer under way is finished."""
@@ -136,7 +153,7 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Answer what has been asked, until an answer turns out long."""
-        while self._requests and not self._stream and not self._closing:
+        while self._requests and self._may_answer():
             request = self._requests.popleft()
             if request.fault:
                 log.warning("no valid HTTP request: %s", request.fault)
@@ -144,23 +161,30 @@ class Connection(asyncio.Protocol):
             else:
                 self._answer(request)
 
+    def _may_answer(self) -> bool:
+        lost = self._closing or self._transport.is_closing()
+        return self._writable and not self._stream and not lost
+
     def _answer(self, request: Request) -> None:
         start = StartResponse()
         try:
             body = self._shared.app(environ_of(request, self._environ), start)
+            close = getattr(body, "close", lambda: None)
+            content = b"" if request.method == "HEAD" else None
+            if content is None and start.length_is_known:
+                content = b"".join((*start.written, *body))
+            if content is not None:
+                close()
         except Exception:
             log.exception("a request failed")
             self._refuse("500 Internal Server Error", "internal error", request)
             return
-        keep_alive = request.keep_alive and not self._shared.stopping
-        close = getattr(body, "close", lambda: None)
-        if start.length_is_known or request.method == "HEAD":
-            content = b"" if request.method == "HEAD" else b"".join((*start.written, *body))
-            close()
-            self._transport.write(_head(start, keep_alive) + content)
-            self._answered(keep_alive)
-        else:
+        if content is None:
             self._begin_stream(request, start, chain(start.written, body), close)
+            return
+        keep_alive = request.keep_alive and not self._shared.stopping
+        self._transport.write(_head(start, keep_alive) + content)
+        self._answered(keep_alive)
 
     def _begin_stream(
         self, request: Request, start: StartResponse, pieces: Iterator[bytes], close: Any
@@ -183,7 +207,7 @@ class Connection(asyncio.Protocol):
         try:
             piece = next(stream.pieces, None)
         except Exception:  # the application has said why in the log
-            self._break_off()
+            self.break_off()
             return
         if piece is None:
             self._end_stream(stream)
@@ -197,7 +221,7 @@ class Connection(asyncio.Protocol):
         if stream.chunked:
             self._transport.write(LAST_CHUNK)
         self._answered(stream.keep_alive and not self._shared.stopping)
-        if not self._closing:
+        if self._writable and not self._closing:
             self._transport.resume_reading()
             self._go_on()
 
@@ -208,25 +232,33 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, keep_alive: bool) -> None:
         if keep_alive:
-            self._deadline = time.monotonic() + KEEP_ALIVE_SECONDS
+            more = self._requests or self._reader.in_request
+            self._deadline = time.monotonic() + (CLIENT_SECONDS if more else KEEP_ALIVE_SECONDS)
+        elif self._reader.ended:
+            self._linger()
         else:
             self._closing = True
             self._transport.close()
 
-    def _break_off(self) -> None:
+    def break_off(self) -> None:
         """With a reset, which also tells a client of HTTP/1.0 that this was not the end."""
         self._closing = True
-        connected = self._transport.get_extra_info("socket")
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_WHEN_CLOSED)
+        with suppress(OSError):  # it may be gone already
+            connected = self._transport.get_extra_info("socket")
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_WHEN_CLOSED)
         self._transport.abort()
 
     def _refuse(self, status: str, description: str, request: Request) -> None:
-        """Say what is wrong and let go. More of the request may be on its way: closing at once
-        would have the system throw our answer away."""
+        """Say what is wrong and let go."""
         content_type, body = self._shared.refusal(description, split_target(request.target)[1])
         start = StartResponse()
         start(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
         self._transport.write(_head(start, False) + body)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Say no more, and wait for the client to close. More of its request may be on the way:
+        closing at once would have the system throw our answer away."""
         self._closing = True
         self._deadline = time.monotonic() + LINGER_SECONDS
         if self._transport.can_write_eof():

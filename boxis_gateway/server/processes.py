@@ -24,6 +24,8 @@ from boxis_gateway.server.worker import ENDING_SIGNALS, GatewayWorker
 from boxis_gateway.settings import Settings
 from boxis_gateway.zones import utc_now
 
+ENDING_SECONDS = 3  # for a worker to break off what is not finished, before it is killed
+
 
 class GatewayArbiter(Arbiter):  # type: ignore[misc]
     """Ends on Ctrl-C as it does on SIGTERM: answers under way are finished."""
@@ -76,7 +78,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "bind": _address(settings),
         "worker_class": GatewayWorker,
         "workers": settings.workers,
-        "graceful_timeout": settings.shutdown_seconds,
+        "graceful_timeout": settings.shutdown_seconds + ENDING_SECONDS,
         "timeout": 60,
         "loglevel": "warning",
         "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,

@@ -34,6 +34,8 @@ class RequestReader:
         self._ready: list[Request] = []
         self._under_way = Request()
         self._head_bytes = 0
+        self._unseen = 0  # bytes that the parser has taken and said nothing of
+        self._in_head = True
         self._body = bytearray()
         self.in_request = False
         self.ended = False
@@ -41,10 +43,13 @@ class RequestReader:
 
     def feed(self, data: bytes) -> list[Request]:
         """The requests that are complete now. Once `ended` is true, nothing more can be read."""
+        self._unseen += len(data)
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # to another protocol: answered as if it had not asked
-            self._end()
+            self._parser.feed_data(data if self.in_request else _quoted_line(data))
+            if self._unseen > LONGEST_HEAD:
+                self._refuse("the head is too long")
+        except httptools.HttpParserUpgrade as upgrade:
+            self._read_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as problem:
             if not self.ended:  # the fault is the parser's, not one of ours below
                 self._refuse(type(problem).__name__)
@@ -59,10 +64,26 @@ class RequestReader:
         ready, self._ready = self._ready, []
         return ready
 
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """The client offers another protocol (curl's and Java's HTTP/2 do), which we decline. The
+        parser has left the body unread: so the head is read again without the offer."""
+        asked = self._ready.pop()
+        if asked.method == "CONNECT":
+            self._ready.append(asked)
+            self._end()
+            return
+        kept = [pair for pair in asked.headers if pair[0].lower() != b"upgrade"]
+        lines = [b"%b %b HTTP/%b" % (asked.method.encode(), asked.target, asked.version.encode())]
+        lines += [b"%b: %b" % pair for pair in kept]
+        self._parser = httptools.HttpRequestParser(self)
+        before, self._ready = self._ready, []
+        self._ready = before + self.feed(b"\r\n".join([*lines, b"", b""]) + rest)
+
     def on_message_begin(self) -> None:
         """Every request, before its first byte."""
         self._under_way = Request()
-        self._head_bytes = 0
+        self._head_bytes = self._unseen = 0
+        self._in_head = True
         self._body = bytearray()
         self.in_request = True
 
@@ -72,14 +93,23 @@ class RequestReader:
         self._count(len(part))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header, whole."""
-        self._under_way.headers.append((name, value))
+        """One header, whole; also one behind a chunked body, which is nobody's business (RFC 9110,
+        6.5.1)."""
         self._count(len(name) + len(value))
-        if name.lower() == b"expect" and value.lower() == b"100-continue":
-            self.expects_continue = True
+        if not self._in_head:
+            return
+        self._under_way.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head ends here."""
+        self._in_head = False
+        expects = (b"expect", b"100-continue")
+        asked = ((name.lower(), value.lower()) for name, value in self._under_way.headers)
+        self.expects_continue = expects in asked and self._parser.get_http_version() == "1.1"
 
     def on_body(self, part: bytes) -> None:
         """A part of the body, without what chunks add."""
+        self._unseen = 0
         self._body += part
         if len(self._body) > self._most:
             self._complete()
@@ -89,7 +119,12 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """Every request, after its last byte."""
         self._complete()
-        self._under_way.keep_alive = self._parser.should_keep_alive()
+        request = self._under_way
+        # Chunks are not of HTTP/1.0: who sends both may mean another end than we (RFC 9112, 6.1).
+        doubtful = request.version == "1.0" and any(
+            name.lower() == b"transfer-encoding" for name, _ in request.headers
+        )
+        request.keep_alive = self._parser.should_keep_alive() and not doubtful
 
     def _complete(self) -> None:
         request = self._under_way
@@ -100,6 +135,7 @@ class RequestReader:
         self.in_request = self.expects_continue = False
 
     def _count(self, octets: int) -> None:
+        self._unseen = 0
         self._head_bytes += octets
         if self._head_bytes > LONGEST_HEAD:
             self._refuse("the head is too long")
@@ -114,3 +150,14 @@ class RequestReader:
         self.in_request = self.expects_continue = False
         for request in self._ready[-1:]:
             request.keep_alive = False
+
+
+def _quoted_line(data: bytes) -> bytes:
+    """With the bytes above 127 of the first line as `%XX`: old clients leave them in a query as
+    they are, which the parser does not take."""
+    line, newline, rest = data.partition(b"\n")
+    if line.isascii():
+        return data
+    return b"".join(b"%%%02X" % octet if octet > 127 else bytes((octet,)) for octet in line) + (
+        newline + rest
+    )

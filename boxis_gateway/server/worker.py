@@ -88,16 +88,19 @@ class GatewayWorker(Worker):  # type: ignore[misc]
             connection.sweep(now)
 
     async def _finish(self) -> None:
-        """Answers under way are finished, for as long as the arbiter gives."""
+        """Answers under way are finished, as far as the time allows; the others break off."""
         for listener in self.sockets:
             self._loop.remove_reader(listener.sock)
         self._shared.stopping = True
-        for connection in tuple(self._shared.connections):
-            connection.stop()
-        end = time.monotonic() + self.cfg.graceful_timeout
+        end = time.monotonic() + self.app.settings.shutdown_seconds
         while (self._shared.connections or self._coming) and time.monotonic() < end:
+            for connection in tuple(self._shared.connections):
+                connection.stop()
             self._sweep()
             await asyncio.sleep(0.05)
+        for connection in tuple(self._shared.connections):
+            connection.break_off()
+        await asyncio.sleep(0)  # for the sockets to be closed
 
     async def _pause(self, event: Any, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -1,0 +1,43 @@
+"""An application with nothing in it, to compare servers by; its own server with `-m`.
+
+    PORT=8123 python -m benchmarks.peers.plain
+
+`POST /` answers two kilobytes; `GET /long` some gigabytes; `GET /cut` breaks off half-way.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from flask import Flask, Response
+
+from boxis_gateway.server import Server
+from boxis_gateway.settings import Settings
+
+app = Flask(__name__)
+
+
+@app.post("/")
+def short() -> Response:
+    """What a history of ten rows is like."""
+    return Response(b"x" * 2000, content_type="text/xml")
+
+
+@app.get("/long")
+def long() -> Iterator[bytes]:
+    """More than anybody reads here."""
+    return (b"x" * 65_536 for _ in range(50_000))
+
+
+@app.get("/cut")
+def cut() -> Iterator[bytes]:
+    """A fault in the middle."""
+    for number in range(20):
+        if number == 10:
+            raise RuntimeError("on purpose")
+        yield b"x" * 65_536
+
+
+if __name__ == "__main__":
+    Server(Settings(port=int(os.environ["PORT"]), workers=1), lambda: app).run()
