@@ -21,7 +21,7 @@ EARLIEST = "0001-01-01 00:00:00"
 LATEST = "9999-12-31 23:59:59"
 LOG_DISORDER = timedelta(minutes=1)  # how far a line of a log may lie before the one above it
 HOUR, MINUTE = len("yyyy-mm-dd hh"), len("yyyy-mm-dd hh:mm")
-BEGINNINGS_KEPT = 50_000
+BEGINNINGS_KEPT = 30_000  # of hours, more than three years; some 4 MB
 
 
 class SkippedTime(ValueError):
@@ -70,10 +70,11 @@ class Zone:
         if self.name == "UTC":
             return [instant[:19] for instant in instants]
         known, size = self._known, self._known_size
-        try:
-            return [known[instant[:size]] + instant[size:19] for instant in instants]
-        except KeyError:
-            self._learn({instant[:size] for instant in instants})
+        for _ in range(2):
+            try:
+                return [known[instant[:size]] + instant[size:19] for instant in instants]
+            except KeyError:
+                self._learn({instant[:size] for instant in instants})
         return [
             known[instant[:size]] + instant[size:19]
             if instant[:size] in known
@@ -84,19 +85,21 @@ class Zone:
     def _learn(self, beginnings: Set[str]) -> None:
         """Remember what these hours (or minutes) are here, those that are whole here too: an offset
         may change within one, and some of before 1972 have seconds."""
-        size, new = self._known_size, beginnings - self._known.keys()
+        size, new = self._known_size, [one for one in beginnings if one not in self._known]
         if len(self._known) + len(new) > BEGINNINGS_KEPT:
             self._known.clear()
         for beginning in new:
             first, last = (beginning + rest[size - 19 :] for rest in (":00:00", ":59:59"))
             local_first, local_last = self._local(first), self._local(last)
-            here = local_first[:size]
-            if (local_first, local_last) == (here + first[size:], here + last[size:]):
-                self._known[beginning] = here
+            if (
+                local_first[size:] == first[size:]
+                and local_last == local_first[:size] + last[size:]
+            ):
+                self._known[beginning] = local_first[:size]
 
     def _local(self, instant: str) -> str:
         local = _clamped(from_utc_text(instant[:19]), self._info)
-        return f"{local.replace(tzinfo=None):%Y-%m-%d %H:%M:%S}".rjust(19, "0")
+        return local.replace(tzinfo=None).isoformat(" ")
 
     def _is_whole_hours_off(self) -> bool:
         days = (datetime(2020, month, 1, tzinfo=UTC) for month in (1, 7))
