@@ -56,6 +56,10 @@ class Sink:
     def write(self, data: bytes) -> None:
         """Nowhere."""
 
+    def is_closing(self) -> bool:
+        """Never."""
+        return False
+
 
 def requests() -> Iterator[str]:
     """A request in µs, by parts, for several workloads."""
