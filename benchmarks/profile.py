@@ -14,7 +14,6 @@ import io
 import logging
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from flask import Flask
 from benchmarks.asks import WRONG_CODE, Workload, asks
 from benchmarks.data import store_path
 from benchmarks.imports import write_csv, write_kannel
-from benchmarks.stopwatch import Stopwatch
+from benchmarks.stopwatch import Stopwatch, quickest
 from boxis_gateway import importers, importing
 from boxis_gateway.app import create_app
 from boxis_gateway.commands.serve import set_up_logging
@@ -133,16 +132,6 @@ def drain(items: Iterable[object]) -> None:
     """All of it, for nothing."""
     for _ in items:
         pass
-
-
-def quickest(run: Callable[[], object], rounds: int = 3) -> float:
-    """Seconds of the quickest round; for a million rows that is µs a row."""
-    seconds = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
 
 
 def imports() -> Iterator[str]:

@@ -8,27 +8,17 @@ from __future__ import annotations
 
 import importlib
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
 from benchmarks.asks import Workload, asks
 from benchmarks.data import store_path
+from benchmarks.stopwatch import quickest
 from benchmarks.streaming import SELECT
 from boxis_gateway.form_api.renderers import xml_envelope
 
 FIELDS = ("sender", "reciptient", "date", "parts", "credit", "type")
-
-
-def quickest(run: Callable[[], object], rounds: int = 5) -> float:
-    """Seconds of the quickest round."""
-    seconds = []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - started)
-    return min(seconds)
 
 
 def fetches(path: str, select: str) -> Iterator[tuple[str, float]]:
