@@ -145,7 +145,7 @@ def compare(known: Mapping[str, Accepted], build: str, figures: Figures) -> list
     print(f"{'in bare rows':22} accepted  counted   change  tolerance")
     for name, rule in RULES.items():
         old, new = known[like]["figures"].get(name, 0.0), figures[name]
-        change, tolerance = new - old, rule.narrow if like == build else rule.wide * old
+        change, tolerance = new - old, rule.narrow if like == build else rule.wide * abs(old)
         print(f"{name:22} {old:8.3f} {new:8.3f} {change:+8.3f} {tolerance:10.3f}")
         if abs(change) > tolerance:
             moved.append(

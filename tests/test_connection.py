@@ -270,6 +270,13 @@ def test_an_offer_of_another_protocol_is_declined(host: Callable[[App], Host]) -
     assert b"GET /b" in answer
 
 
+def test_an_offer_beside_raw_bytes_in_the_query_loses_nothing() -> None:
+    reader = RequestReader(MOST)
+    head = b"POST /?a=\xb1\xb2 HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    (request,) = reader.feed(head + b"Content-Length: 5\r\n\r\nhello")
+    assert (request.target, request.body) == (b"/?a=%B1%B2", b"hello")
+
+
 def test_whoever_asks_without_reading_is_not_asked_for_more(host: Callable[[App], Host]) -> None:
     """What is made for them waits in memory."""
 

@@ -39,10 +39,6 @@ class Form:
         """The field's value; the default if it is missing or blank."""
         return self.fields.get(name) or default
 
-    def filled(self) -> dict[str, str]:
-        """The fields that are not blank: blank means absent."""
-        return {name: value for name, value in self.fields.items() if value}
-
     def array(self, name: str) -> list[str]:
         """The values of `name[…]`, whatever the indices, in order of appearance."""
         return [

@@ -44,8 +44,10 @@ class RequestReader:
     def feed(self, data: bytes) -> list[Request]:
         """The requests that are complete now. Once `ended` is true, nothing more can be read."""
         self._unseen += len(data)
+        if not self.in_request:
+            data = _quoted_line(data)
         try:
-            self._parser.feed_data(data if self.in_request else _quoted_line(data))
+            self._parser.feed_data(data)
             if self._unseen > LONGEST_HEAD:
                 self._refuse("the head is too long")
         except httptools.HttpParserUpgrade as upgrade:

@@ -53,7 +53,8 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         self._listen()
         while self.alive and os.getppid() == self.ppid:
             self._sweep()
-            await self._pause(self._told_to_stop.wait(), SWEEP_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told_to_stop.wait(), SWEEP_SECONDS)
         await self._finish()
 
     def _stop(self) -> None:
@@ -101,7 +102,3 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         for connection in tuple(self._shared.connections):
             connection.break_off()
         await asyncio.sleep(0)  # for the sockets to be closed
-
-    async def _pause(self, event: Any, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(event, seconds)
