@@ -11,13 +11,13 @@ import gc
 import hashlib
 import io
 import os
-import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import apsw
 from flask import Flask, request
 
 from boxis_gateway.app import create_app
@@ -66,7 +66,7 @@ def yardsticks() -> dict[str, Ask]:
 
 def bare_rows(count: int) -> Ask:
     """The least that Python needs for so many rows of a history."""
-    database = sqlite3.connect(":memory:")
+    database = apsw.Connection(":memory:")
     database.execute("CREATE TABLE row (id INTEGER PRIMARY KEY, a, b, c, d, e, f)")
     rows = [("boxis.net", f"+485{n:08}", f"{NOW:%F %T}", 1, 1000, "sent") for n in range(count)]
     database.executemany("INSERT INTO row (a, b, c, d, e, f) VALUES (?, ?, ?, ?, ?, ?)", rows)

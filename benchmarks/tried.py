@@ -1,7 +1,7 @@
 """What else was tried for long answers, in µs a row: `python -m benchmarks.tried`.
 
-Over the quick benchmark's account of a million messages. `apsw` and `pysqlite3` take part if they
-are installed (`benchmarks/.venv/bin/pip install apsw pysqlite3-binary`); the project does without.
+Over the quick benchmark's account of a million messages. `pysqlite3` takes part if it is installed
+(`benchmarks/.venv/bin/pip install pysqlite3-binary`).
 """
 
 from __future__ import annotations
@@ -9,34 +9,42 @@ from __future__ import annotations
 import importlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any
+
+import apsw
 
 from benchmarks.asks import Workload, asks
 from benchmarks.data import store_path
 from benchmarks.stopwatch import quickest
 from benchmarks.streaming import SELECT
 from boxis_gateway.form_api.renderers import xml_envelope
+from boxis_gateway.store.sqlite import OPEN_FLAGS
 
 FIELDS = ("sender", "reciptient", "date", "parts", "credit", "type")
 
 
 def fetches(path: str, select: str) -> Iterator[tuple[str, float]]:
     """A million rows, read and thrown away."""
+    yield "sqlite3", drained(sqlite3.connect(path), select, 250)
+    with suppress(ImportError):
+        pysqlite3 = importlib.import_module("pysqlite3")
+        yield "pysqlite3", drained(pysqlite3.connect(path), select, 250)
+    yield "apsw, as it opens a file by itself", drained(apsw.Connection(path), select, 250)
     for size in (100, 250, 1_000):
-        yield f"sqlite3, {size} at a time", drained(sqlite3.connect(path), select, size)
-    mapped = sqlite3.connect(path)
-    mapped.execute("PRAGMA mmap_size = 4000000000")
-    yield "sqlite3, the file mapped into memory", drained(mapped, select, 250)
-    roomy = sqlite3.connect(path)
-    roomy.execute("PRAGMA cache_size = -100000")
-    yield "sqlite3, a page cache of 100 MB", drained(roomy, select, 250)
-    for name, connect in (("pysqlite3", "connect"), ("apsw", "Connection")):
-        try:
-            library = importlib.import_module(name)
-        except ImportError:
-            continue
-        yield name, drained(getattr(library, connect)(path), select, 250)
+        unlocked = apsw.Connection(path, flags=OPEN_FLAGS)
+        yield (
+            f"apsw without locks between threads, {size} at a time",
+            drained(unlocked, select, size),
+        )
+    for pragma, name in (
+        ("mmap_size = 4000000000", "the same, the file mapped into memory"),
+        ("cache_size = -100000", "the same, a page cache of 100 MB"),
+    ):
+        unlocked = apsw.Connection(path, flags=OPEN_FLAGS)
+        unlocked.execute(f"PRAGMA {pragma}")
+        yield name, drained(unlocked, select, 250)
 
 
 def drained(connection: Any, select: str, size: int) -> float:

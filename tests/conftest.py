@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -66,6 +68,16 @@ def add_messages(store: Store, account: Account, *rows: Mapping[str, str]) -> No
         account.id,
         [(fingerprint(str(n)), to_message(row, utc)) for n, row in enumerate(messages)],
     )
+
+
+@contextmanager
+def statements(store: Store) -> Iterator[list[str]]:
+    """The SQL that this thread's connection runs meanwhile."""
+    ran: list[str] = []
+    connection = store.database.connection()
+    connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: ran.append(event["sql"]))
+    yield ran
+    connection.trace_v2(0)
 
 
 def signed(

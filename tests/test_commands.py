@@ -6,12 +6,12 @@ import os
 import pty
 import re
 import select
-import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import click
 import pytest
 
@@ -276,7 +276,7 @@ def test_odd_words_get_one_line(words: tuple[str, ...], gateway: Gateway) -> Non
 def test_a_store_in_use_is_said(gateway: Gateway, tmp_path: Path, monkeypatch: Any) -> None:
     store = make_store(tmp_path / "store.db")
     store.database.begin("EXCLUSIVE")
-    monkeypatch.setattr("boxis_gateway.store.database.LOCK_SECONDS", 0.1)
+    monkeypatch.setattr("boxis_gateway.store.sqlite.LOCK_SECONDS", 0.1)
     other = Store(store.url)
     with pytest.raises((StoreError, *DATABASE_ERRORS)) as failure:
         other.accounts.add(USERNAME, "k", NOW)
@@ -287,7 +287,7 @@ def test_a_store_in_use_is_said(gateway: Gateway, tmp_path: Path, monkeypatch: A
 
 
 def test_somebody_else_s_database_is_left_alone(gateway: Gateway, tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "store.db") as theirs:
+    with apsw.Connection(str(tmp_path / "store.db")) as theirs:
         theirs.execute("CREATE TABLE outbox (x)")
     theirs.close()
     before = (tmp_path / "store.db").read_bytes()

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
-from tests.conftest import add_messages
+from tests.conftest import add_messages, statements
 
 Post = Callable[..., TestResponse]
 Ask = Callable[[], TestResponse]
@@ -24,12 +24,9 @@ def cost(store: Store, account: Account) -> Cost:
     """The first words of the statements that run while something is asked."""
 
     def run(ask: Ask) -> list[str]:
-        words: list[str] = []
-        connection = store.database.connection()
-        connection.set_trace_callback(lambda sql: words.append(sql.split()[0]))
-        assert ask().data
-        connection.set_trace_callback(None)
-        return words
+        with statements(store) as ran:
+            assert ask().data
+        return [sql.split()[0] for sql in ran]
 
     return run
 

@@ -16,7 +16,7 @@ from boxis_gateway.form_api.results import Rows
 from boxis_gateway.model import Account, credit_text
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from tests.conftest import NOW, USER_KEY, add_messages
+from tests.conftest import NOW, USER_KEY, add_messages, statements
 
 
 def run(
@@ -46,10 +46,8 @@ def test_history_is_one_query_however_long(store: Store, account: Account) -> No
     add_messages(
         store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(2500))
     )
-    asked: list[str] = []
-    store.database.connection().set_trace_callback(asked.append)
-    assert len(dates(run(store, account))) == 2500
-    store.database.connection().set_trace_callback(None)
+    with statements(store) as asked:
+        assert len(dates(run(store, account))) == 2500
     assert len([sql for sql in asked if sql.startswith("SELECT")]) == 1
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import random
 import signal
-import sqlite3
 import stat
 import subprocess
 import time
@@ -21,7 +20,7 @@ from boxis_gateway.importing import Accounts, Repeats, Summary, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
-from tests.conftest import GATEWAY, NOW, USERNAME, make_store
+from tests.conftest import GATEWAY, NOW, USERNAME, make_store, statements
 
 HEADER = "recipient,sender,date,text\n"
 LINE = "48514151563,boxis.net,2012-05-09 10:28:{:02},hello\n"
@@ -238,21 +237,18 @@ def test_an_import_that_is_killed_ten_times_ends_like_one_that_was_not(
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             killed += process.wait() == -signal.SIGKILL
-        with sqlite3.connect(tmp_path / "store.db") as database:
-            sizes.append(database.execute("SELECT count(*) FROM message").fetchone()[0])
+        store = Store(f"sqlite:///{tmp_path / 'store.db'}")
+        sizes.append(len(rows(store)[0]))
+        store.close()
     assert killed >= 8
     assert sizes == sorted(sizes)
     assert gateway(*words).returncode == 0
 
     contents = []
     for name in ("store.db", "straight.db"):
-        with sqlite3.connect(tmp_path / name) as database:
-            contents.append(
-                [
-                    database.execute(f"SELECT * FROM {table}").fetchall()
-                    for table in ("message", "submission")
-                ]
-            )
+        store = Store(f"sqlite:///{tmp_path / name}")
+        contents.append(rows(store))
+        store.close()
     assert contents[0] == contents[1]
     assert len(contents[0][0]) == len(contents[0][1]) == 200_000
 
@@ -304,10 +300,8 @@ def test_many_messages_of_one_time_are_no_burden(
     path = tmp_path / "m.csv"
     lines = (f"4851{n:07},s,2012-05-09 10:00,x\n" for n in range(30_000))
     path.write_text(HEADER + "".join(lines))
-    asked: list[str] = []
-    store.database.connection().set_trace_callback(asked.append)
-    assert counts(load(store, account, path)) == (30_000, 0, 0)
-    store.database.connection().set_trace_callback(None)
+    with statements(store) as asked:
+        assert counts(load(store, account, path)) == (30_000, 0, 0)
     assert len([sql for sql in asked if sql.startswith("SELECT")]) <= 3 * 6
     assert counts(load(store, account, path)) == (0, 30_000, 0)
 

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import sqlite3
 import stat
 import threading
 from pathlib import Path
 
 import pytest
-from peewee import SqliteDatabase
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.importers.columns import to_message
 from boxis_gateway.model import NewMessage
 from boxis_gateway.store import Store
+from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.tables import TABLES
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW, USER_KEY, make_store
 
 
-def schema(path: Path) -> list[str]:
-    rows = sqlite3.connect(path).execute(
+def schema(database: SqliteDatabase) -> list[str]:
+    rows = database.execute_sql(
         "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != 'schema_migration'"
     )
     return sorted(sql for (sql,) in rows)
 
 
 def test_the_migrations_make_the_tables_of_today(tmp_path: Path) -> None:
-    make_store(tmp_path / "migrated.db").close()
-    database = SqliteDatabase(str(tmp_path / "modelled.db"))
-    with database.bind_ctx(TABLES):
-        database.create_tables(TABLES)
-    database.close()
-    migrated = [sql.removesuffix(" WITHOUT ROWID") for sql in schema(tmp_path / "migrated.db")]
-    assert migrated == schema(tmp_path / "modelled.db")
+    store = make_store(tmp_path / "migrated.db")
+    modelled = SqliteDatabase(tmp_path / "modelled.db")
+    with modelled.bind_ctx(TABLES):
+        modelled.create_tables(TABLES)
+    migrated = [sql.removesuffix(" WITHOUT ROWID") for sql in schema(store.database)]
+    assert migrated == schema(modelled)
+    store.close()
+    modelled.close()
 
 
 def test_a_new_store_is_closed_to_other_users(store: Store) -> None:

@@ -31,7 +31,7 @@ from peewee import (
 
 from boxis_gateway.server import Server
 from boxis_gateway.settings import load_settings
-from boxis_gateway.store.database import sqlite_path
+from boxis_gateway.store.sqlite import sqlite_path
 
 database = SqliteDatabase(None)
 

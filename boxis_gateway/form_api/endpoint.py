@@ -149,8 +149,8 @@ def _response(body: bytes | Iterator[bytes], renderer: Renderer) -> Response:
 
 def _lend_connection(store: Store) -> Callable[[], None]:
     """While an answer is streamed others are given: they need a connection of their own."""
-    connection = store.set_connection_aside()
-    return lambda: store.take_connection_back(connection)
+    connection = store.database.set_connection_aside()
+    return lambda: store.database.take_connection_back(connection)
 
 
 def _stream(beginning: bytes, pieces: Iterator[bytes], request_id: str) -> Iterator[bytes]:

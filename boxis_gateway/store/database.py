@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
-from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from boxis_gateway.errors import ConfigurationError, StoreError
+from boxis_gateway.errors import StoreError
 from boxis_gateway.store.accounts import Accounts
 from boxis_gateway.store.messages import Messages
 from boxis_gateway.store.queries import errors_explained
+from boxis_gateway.store.sqlite import SqliteDatabase, sqlite_path
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOCK_SECONDS = 15  # how long a writer waits for another; imports write in short transactions
-CACHE_KIB = 2048  # of pages that a connection keeps
-ASIDE_CACHE_KIB = 128  # who reads from one end to the other sees each page once
-PRAGMAS = {
-    "cache_size": -CACHE_KIB,
-    "journal_mode": "wal",  # readers and the one writer don't wait for each other
-    "synchronous": "full",  # what was acknowledged survives a power cut
-    "foreign_keys": 1,
-}
 
 
 class Store:
@@ -35,13 +25,7 @@ class Store:
     def __init__(self, url: str) -> None:
         self.url = url
         self.path = sqlite_path(url)
-        self.database = SqliteDatabase(
-            str(self.path),
-            pragmas=PRAGMAS,
-            lock_type="IMMEDIATE",
-            check_same_thread=False,
-            timeout=LOCK_SECONDS,
-        )
+        self.database = SqliteDatabase(self.path)
         self.accounts = Accounts(self.database)
         self.messages = Messages(self.database)
 
@@ -94,27 +78,6 @@ class Store:
         """Close this thread's connection."""
         self.database.close()
 
-    def set_connection_aside(self) -> Any:
-        """Take this thread's connection out of use: what is being read from it is read on from the
-        state that it sees, while whoever asks next has a connection of their own and sees the
-        newest. Give it back with `take_connection_back`."""
-        connection = self.database.connection()
-        connection.execute(f"PRAGMA cache_size = -{ASIDE_CACHE_KIB}")
-        self._current().reset()
-        return connection
-
-    def take_connection_back(self, connection: Any) -> None:
-        """Use a connection again that was set aside, or close it if this thread has another."""
-        if self.database.is_closed():
-            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            self._current().set_connection(connection)
-        else:
-            connection.close()
-
-    def _current(self) -> Any:
-        """What peewee keeps of this thread's connection."""
-        return self.database._state  # type: ignore[attr-defined]
-
     def _runner(self) -> Runner:
         return Runner(self.database, str(MIGRATIONS))
 
@@ -134,7 +97,7 @@ class Store:
 
     def _require_ours(self) -> None:
         """Somebody else's database is not even opened in our way, which would change it."""
-        plain = SqliteDatabase(str(self.path), timeout=LOCK_SECONDS)
+        plain = SqliteDatabase(self.path, pragmas={})
         with errors_explained(plain), plain.connection_context():
             tables = plain.get_tables()
         if tables and "schema_migration" not in tables:
@@ -147,14 +110,3 @@ class Store:
                 f"The store {self.path} was made by a newer version of boxis-gateway "
                 f"(it has {unknown[-1]}). Install that version."
             )
-
-
-def sqlite_path(url: str) -> Path:
-    """The file of `sqlite:///PATH`. Raises ConfigurationError for any other URL."""
-    if not url.startswith("sqlite:///"):
-        scheme = url.split("://", 1)[0]
-        raise ConfigurationError(f"A store is sqlite:///PATH; {scheme!r} is not supported.")
-    path = url.removeprefix("sqlite:///")
-    if path in ("", ":memory:"):
-        raise ConfigurationError("A store needs a file: sqlite:///PATH.")
-    return Path(path)

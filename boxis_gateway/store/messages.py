@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from peewee import Database
@@ -13,7 +14,7 @@ from boxis_gateway.store.queries import Row, rows_of, run, sql_of
 from boxis_gateway.store.tables import Message
 from boxis_gateway.zones import EARLIEST, LATEST
 
-REFUSED = Status.REFUSED.value  # a plain text: sqlite3 looks long for how to bind anything else
+REFUSED = Status.REFUSED.value  # a plain text, which is bound at once
 FIRST_BATCH, BATCH = 100, 250  # rows; the first is small so that an answer starts at once
 
 
@@ -50,7 +51,7 @@ class Messages:
         the store has now. An iterator that is dropped lets go of the store."""
         sql = self._history_with_status_sql if with_status else self._history_sql
         cursor = run(self._database, sql, (account_id, start, end, REFUSED))
-        return _batches(cursor, cursor.fetchmany(FIRST_BATCH))
+        return _batches(cursor, list(islice(cursor, FIRST_BATCH)))
 
     def recent(self, account_id: int, start: str, end: str, limit: int) -> list[RecentMessage]:
         """The newest messages with start <= sent_at < end, refused ones too."""
@@ -99,6 +100,6 @@ def _batches(cursor: Any, rows: list[Row]) -> Iterator[list[Row]]:
     try:
         while rows:
             yield rows
-            rows = cursor.fetchmany(BATCH)
+            rows = list(islice(cursor, BATCH))
     finally:
         cursor.close()

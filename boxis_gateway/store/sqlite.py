@@ -1,0 +1,81 @@
+"""SQLite as a store uses it: one driver for everything (apsw), and how its connections are set up.
+
+Python's own `sqlite3` takes twice as long for a row (docs/performance.md). It must not be used
+beside: it brings another copy of SQLite, and two copies in one process undo each other's locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+from playhouse.apsw_ext import APSWDatabase
+
+from boxis_gateway.errors import ConfigurationError
+
+LOCK_SECONDS = 15  # how long a writer waits for another; imports write in short transactions
+CACHE_KIB = 2048  # of pages that a connection keeps
+ASIDE_CACHE_KIB = 128  # who reads from one end to the other sees each page once
+PRAGMAS = {
+    "cache_size": -CACHE_KIB,
+    "journal_mode": "wal",  # readers and the one writer don't wait for each other
+    "synchronous": "full",  # what was acknowledged survives a power cut
+    "foreign_keys": 1,
+}
+# A connection belongs to one thread at a time, so SQLite need not lock it against others.
+OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOMUTEX
+
+
+class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
+    """A file of SQLite. Connections are per thread, opened by use."""
+
+    def __init__(self, path: Path, pragmas: Mapping[str, object] = PRAGMAS) -> None:
+        super().__init__(
+            str(path),
+            pragmas=dict(pragmas),
+            lock_type="IMMEDIATE",
+            flags=OPEN_FLAGS,
+            timeout=LOCK_SECONDS,
+        )
+
+    def set_connection_aside(self) -> Any:
+        """Take this thread's connection out of use: what is being read from it is read on from the
+        state that it sees, while whoever asks next has a connection of their own and sees the
+        newest. Give it back with `take_connection_back`."""
+        connection = self.connection()
+        connection.execute(f"PRAGMA cache_size = -{ASIDE_CACHE_KIB}")
+        self._state.reset()
+        return connection
+
+    def take_connection_back(self, connection: Any) -> None:
+        """Use a connection again that was set aside, or close it if this thread has another."""
+        if self.is_closed():
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            self._state.set_connection(connection)
+        else:
+            connection.close()
+
+    def _add_conn_hooks(self, connection: Any) -> None:
+        connection.convert_binding = _converted
+        super()._add_conn_hooks(connection)
+
+
+def sqlite_path(url: str) -> Path:
+    """The file of `sqlite:///PATH`. Raises ConfigurationError for any other URL."""
+    if not url.startswith("sqlite:///"):
+        scheme = url.split("://", 1)[0]
+        raise ConfigurationError(f"A store is sqlite:///PATH; {scheme!r} is not supported.")
+    path = url.removeprefix("sqlite:///")
+    if path in ("", ":memory:"):
+        raise ConfigurationError("A store needs a file: sqlite:///PATH.")
+    return Path(path)
+
+
+def _converted(cursor: Any, number: int, value: object) -> str:
+    """Times, which the table of migrations has, are kept as text."""
+    if isinstance(value, datetime):
+        return value.isoformat(" ")
+    raise TypeError(f"parameter {number} is a {type(value).__name__}")
