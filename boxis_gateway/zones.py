@@ -11,17 +11,17 @@ skipped hour means the moment of the change. (The provider's documentation says 
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from boxis_gateway.local_texts import local_texts_in
 
 SECOND = timedelta(seconds=1)
 EARLIEST = "0001-01-01 00:00:00"
 LATEST = "9999-12-31 23:59:59"
 LOG_DISORDER = timedelta(minutes=1)  # how far a line of a log may lie before the one above it
-HOUR, MINUTE = len("yyyy-mm-dd hh"), len("yyyy-mm-dd hh:mm")
-BEGINNINGS_KEPT = 30_000  # of hours, more than three years; some 4 MB
 
 
 class SkippedTime(ValueError):
@@ -60,51 +60,13 @@ class Zone:
     def __init__(self, name: str) -> None:
         self.name = name
         self._info = ZoneInfo(name)
-        # Text is cheaper than time: of an instant the beginning is looked up, its hour if this
-        # zone is whole hours off UTC, else its minute; and the rest is kept.
-        self._known: dict[str, str] = {}
-        self._known_size = HOUR if self._is_whole_hours_off() else MINUTE
+        self._texts = local_texts_in(self._info)
 
     def local_texts(self, instants: Sequence[str]) -> list[str]:
         """`yyyy-mm-dd hh:mm:ss` in this zone, for each text of the store."""
         if self.name == "UTC":
             return [instant[:19] for instant in instants]
-        known, size = self._known, self._known_size
-        for _ in range(2):
-            try:
-                return [known[instant[:size]] + instant[size:19] for instant in instants]
-            except KeyError:
-                self._learn({instant[:size] for instant in instants})
-        return [
-            known[instant[:size]] + instant[size:19]
-            if instant[:size] in known
-            else self._local(instant)
-            for instant in instants
-        ]
-
-    def _learn(self, beginnings: Set[str]) -> None:
-        """Remember what these hours (or minutes) are here, those that are whole here too: an offset
-        may change within one, and some of before 1972 have seconds."""
-        size, new = self._known_size, [one for one in beginnings if one not in self._known]
-        if len(self._known) + len(new) > BEGINNINGS_KEPT:
-            self._known.clear()
-        for beginning in new:
-            first, last = (beginning + rest[size - 19 :] for rest in (":00:00", ":59:59"))
-            local_first, local_last = self._local(first), self._local(last)
-            if (
-                local_first[size:] == first[size:]
-                and local_last == local_first[:size] + last[size:]
-            ):
-                self._known[beginning] = local_first[:size]
-
-    def _local(self, instant: str) -> str:
-        local = _clamped(from_utc_text(instant[:19]), self._info)
-        return local.replace(tzinfo=None).isoformat(" ")
-
-    def _is_whole_hours_off(self) -> bool:
-        days = (datetime(2020, month, 1, tzinfo=UTC) for month in (1, 7))
-        offsets = (day.astimezone(self._info).utcoffset() for day in days)
-        return all(offset is not None and offset.seconds % 3600 == 0 for offset in offsets)
+        return self._texts.of(instants)
 
     @lru_cache(maxsize=4096)  # noqa: B019 - a zone is never let go of
     def instants(self, first: datetime | None, last: datetime | None) -> tuple[str, str]:
@@ -160,14 +122,6 @@ class Zone:
             else:
                 low = middle
         return high
-
-
-def _clamped(instant: datetime, info: ZoneInfo) -> datetime:
-    """In the zone, or as it is at the two ends of the calendar."""
-    try:
-        return instant.astimezone(info)
-    except OverflowError:
-        return instant
 
 
 @lru_cache(maxsize=1024)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -108,8 +110,51 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Europe/Warsaw", "Asia/Kolkata"])
 def test_the_memory_of_a_zone_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("boxis_gateway.zones.BEGINNINGS_KEPT", 10)
+    monkeypatch.setattr("boxis_gateway.local_texts.HOURS_KEPT", 100)
     zone = Zone(name)
     for day in range(1, 29):
         zone.local_texts([f"2026-01-{day:02} {hour:02}:00:00" for hour in range(8)])
-        assert 0 < len(zone._known) <= 10
+        assert 0 < len(zone._texts._known) <= 100
+
+
+def changes_of(name: str) -> list[tuple[int, int]]:
+    """(second, offset from then on) of a zone's changes, by its file (RFC 8536, second part)."""
+    content = files("tzdata.zoneinfo").joinpath(*name.split("/")).read_bytes()
+    isutc, isstd, leaps, times, kinds, letters = struct.unpack(">6l", content[20:44])
+    start = 44 + 5 * times + 6 * kinds + letters + 8 * leaps + isstd + isutc
+    times, kinds = struct.unpack(">2l", content[start + 32 : start + 40])
+    numbers = struct.unpack_from(f">{times}q{times}B", content, start + 44)
+    offsets = [
+        struct.unpack_from(">lBB", content, start + 44 + 9 * times + 6 * kind)[0]
+        for kind in range(kinds)
+    ]
+    return [
+        (second, offsets[kind])
+        for second, kind in zip(numbers[:times], numbers[times:], strict=True)
+    ]
+
+
+def test_no_zone_changes_its_offset_there_and_back_within_a_day() -> None:
+    """So what a day begins and ends with holds for all of it (local_texts.py)."""
+    found = 0
+    for name in files("tzdata").joinpath("zones").read_text().split():
+        changes = changes_of(name)
+        found += len(changes)
+        for (_, before), (second, _), (later, after) in zip(
+            changes, changes[1:], changes[2:], strict=False
+        ):
+            assert before != after or later - second >= 24 * 3600, name
+    assert found > 10_000
+
+
+def test_around_every_change_dates_are_those_of_the_zone() -> None:
+    for name in ZONES:
+        zone = Zone(name)
+        moments = [
+            datetime.fromtimestamp(second, UTC) + timedelta(minutes=minutes)
+            for second, _ in changes_of(name)
+            if second > -2_000_000_000
+            for minutes in range(-2880, 2881, 97)
+        ]
+        shown = [f"{m.astimezone(zone._info):%Y-%m-%d %H:%M:%S}" for m in moments]
+        assert zone.local_texts([utc_text(moment) for moment in moments]) == shown
