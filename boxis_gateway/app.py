@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
-from flask import Flask
+from flask import Flask, Request
+from werkzeug.routing import MapAdapter
 
 from boxis_gateway.form_api.endpoint import Clock, form_api
 from boxis_gateway.settings import Settings, load_settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+class Gateway(Flask):
+    """A Flask application that goes by the path alone: `Host` may be anything or missing, and the
+    root may be written without its slash, as in `POST http://host HTTP/1.1`."""
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """What finds the endpoint. Flask's takes a closer look at the host than at anything."""
+        if request is None:
+            return super().create_url_adapter(None)
+        return self.url_map.bind("", path_info=request.path, default_method=request.method)
 
 
 def create_app(store: Store, settings: Settings, clock: Clock = utc_now) -> Flask:
     """The doors over one store."""
-    app = Flask("boxis_gateway", static_folder=None)
+    app = Gateway("boxis_gateway", static_folder=None)
     app.register_blueprint(form_api(store, settings, clock))
-    app.wsgi_app = _with_root_path(app.wsgi_app)  # type: ignore[assignment, method-assign]
     return app
-
-
-def _with_root_path(inner: WSGIApplication) -> WSGIApplication:
-    """`POST http://host HTTP/1.1` has no path and means `/`; Flask would redirect it there."""
-
-    def outer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
-        environ["PATH_INFO"] = environ.get("PATH_INFO") or "/"
-        return inner(environ, start)
-
-    return outer
 
 
 def from_environ() -> Flask:

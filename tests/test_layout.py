@@ -32,10 +32,11 @@ apart in ALLOWED."""
 ALLOWED = {("settings", "zones"), ("server", "form_api"), ("client", "form_api")}
 
 THIRD_PARTY = {
+    "apsw": ("store/sqlite.py",),
     "peewee": ("store",),
     "playhouse": ("store",),
     "flask": ("app.py", "server/processes.py", "form_api/endpoint.py"),
-    "werkzeug": ("form_api/endpoint.py", "form_api/form.py"),
+    "werkzeug": ("app.py", "form_api/endpoint.py", "form_api/form.py"),
     "marshmallow": ("form_api/action.py", "form_api/params.py", "form_api/actions"),
     "lxml": ("client.py",),
     "gunicorn": ("server/processes.py", "server/worker.py"),
