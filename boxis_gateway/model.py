@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -65,7 +64,6 @@ class NewMessage(NamedTuple):
     reference: str = ""
 
 
-@lru_cache(maxsize=1024)
 def credit_text(thousandths: int) -> str:
     """Credits as they are shown: whole ones as an integer, others as `1.5` (protocol page, 11)."""
     whole, rest = divmod(thousandths, 1000)

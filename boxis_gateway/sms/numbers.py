@@ -30,17 +30,23 @@ def to_recipient(number: str) -> str | None:
     return to_e164(number) or (number if _SHORT_CODE.fullmatch(number) else None)
 
 
-def on_form_wire(addresses: Sequence[str]) -> Sequence[str]:
-    """Senders or recipients as the form door shows them: numbers as digits with country code, no
-    `+` (protocol page, section 5), names as they are."""
-    joined = "".join(addresses)
-    pluses = joined.count("+")
-    if not pluses:
-        return addresses
-    rests = [address[1:] for address in addresses]
-    if pluses == len(addresses) and "".join(rests).isdecimal() and "" not in rests:
-        return rests  # no + in them: so each address has its own in front
-    return [
-        address[1:] if address[:1] == "+" and address[1:].isdecimal() else address
-        for address in addresses
-    ]
+def on_form_wire(address: str) -> str:
+    """A sender or recipient as the form door shows it: a number as digits with country code, no
+    `+` (protocol page, section 5), a name as it is."""
+    rest = address[1:]
+    return rest if address.startswith("+") and rest.isascii() and rest.isdigit() else address
+
+
+def all_on_form_wire(addresses: Sequence[str]) -> Sequence[str]:
+    """The same of many, quick where all are numbers or short codes."""
+    lines = "\n" + "\n".join(addresses)
+    shown = lines.replace("\n+", "\n")
+    if (
+        lines.isascii()
+        and not lines.encode().translate(None, delete=b"\n+0123456789")
+        and lines.count("\n") == len(addresses)
+        and "+" not in shown
+        and not ("\n\n" in shown or shown.endswith("\n"))  # nothing, or a + alone
+    ):
+        return shown[1:].split("\n")
+    return [on_form_wire(address) for address in addresses]

@@ -60,6 +60,8 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
 
     def _add_conn_hooks(self, connection: Any) -> None:
         connection.convert_binding = _converted
+        # Else SQLite may plan a statement anew each time that its parameters change.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, True)
         super()._add_conn_hooks(connection)
 
 

@@ -10,7 +10,8 @@ from boxis_gateway.form_api.action import Call, action
 from boxis_gateway.form_api.params import WireDate
 from boxis_gateway.form_api.results import Columns, Rows, Success
 from boxis_gateway.model import credit_text
-from boxis_gateway.sms.numbers import on_form_wire
+from boxis_gateway.remembered import Remembered
+from boxis_gateway.sms.numbers import all_on_form_wire, on_form_wire
 from boxis_gateway.store import Row
 from boxis_gateway.zones import Zone, find_zone
 
@@ -18,6 +19,9 @@ FIELDS = ("sender", "reciptient", "date", "parts", "credit", "type")  # sic: the
 PLAIN_FIELDS = frozenset(("date", "status_date", "parts", "credit", "type"))
 FIELDS_WITH_STATUS = ("sms_id", *FIELDS[:3], "status_date", *FIELDS[3:])
 JSON_KEYS = {"senders": ("senders",), "history": ("history",), "both": ("senders", "history")}
+
+SENDERS = Remembered(on_form_wire, most=1024)
+CREDITS = Remembered(credit_text, most=1024)
 
 
 class HistoryParams(Schema):
@@ -55,11 +59,11 @@ def _columns(batches: Iterator[list[Row]], zone: Zone) -> Iterator[Columns]:
     for rows in batches:
         senders, recipients, times, parts, credits, kinds, *status = zip(*rows, strict=True)
         columns: list[Sequence[str | int]] = [
-            on_form_wire(senders),
-            on_form_wire(recipients),
+            SENDERS.of(senders),
+            all_on_form_wire(recipients),
             zone.local_texts(times),
             parts,
-            list(map(credit_text, credits)),
+            CREDITS.of(credits),
             kinds,
         ]
         if status:

@@ -18,9 +18,11 @@ from boxis_gateway.form_api.renderers.columns import (
     row_writer,
 )
 from boxis_gateway.form_api.results import Failure, Params, Result, Rows
+from boxis_gateway.remembered import Remembered
 
 NAME = "json"
 CONTENT_TYPE = "application/json"
+PLAIN = bytes(code for code in range(32, 127) if code not in b'"\\')
 SUCCESS = '{"result":"1","resulttxt":"success","params":'
 
 
@@ -59,7 +61,7 @@ def _lists(rows: Rows, tail: str) -> Iterator[bytes]:
         for columns in batches:
             numbers = range(number, number + len(columns[0]))
             before += "{" if number == 1 else ","
-            text = write(numbers, *escaped(columns, looked_at, _is_plain, escape))
+            text = write(numbers, *escaped(columns, looked_at, PLAIN, ESCAPES))
             yield (before + text).encode()
             before, number = "", numbers.stop
         before += "[]" if number == 1 else "}"
@@ -76,11 +78,9 @@ def _writer(item: str, fields: tuple[str, ...]) -> Writer:
     return row_writer((*pieces, *(["}"] if fields else [0, '"'])), ",")
 
 
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable() and not ('"' in text or "\\" in text)
-
-
-@lru_cache(maxsize=1024)  # senders come again and again
 def escape(text: str) -> str:
     """The inside of a JSON string."""
     return encode_basestring_ascii(text)[1:-1]
+
+
+ESCAPES = Remembered(escape, most=1024)  # senders come again and again

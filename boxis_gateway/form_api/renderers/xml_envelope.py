@@ -19,12 +19,14 @@ from boxis_gateway.form_api.renderers.columns import (
     row_writer,
 )
 from boxis_gateway.form_api.results import Failure, Params, Result, Rows
+from boxis_gateway.remembered import Remembered
 
 NAME = "xml"
 CONTENT_TYPE = "text/xml; charset=UTF-8"
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<return>'
 SUCCESS = f"{HEAD}<result>1</result><resulttxt>success</resulttxt>"
+PLAIN = bytes(code for code in range(32, 127) if code not in b"&<>")
 NO_XML_CHARACTER = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -62,7 +64,7 @@ def _lists(rows: Rows, tail: str) -> Iterator[bytes]:
         for columns in batches:
             numbers = range(number, number + len(columns[0]))
             before += f"<{name}>" if number == 1 else ""
-            text = write(numbers, *escaped(columns, looked_at, _is_plain, escape))
+            text = write(numbers, *escaped(columns, looked_at, PLAIN, ESCAPES))
             yield (before + text).encode("latin-1")
             before, number = "", numbers.stop
         before += f"<{name}/>" if number == 1 else f"</{name}>"
@@ -78,11 +80,6 @@ def _writer(item: str, fields: tuple[str, ...]) -> Writer:
     return row_writer((*pieces, f"</{item}", NUMBER, ">"), "")
 
 
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable() and not ("&" in text or "<" in text or ">" in text)
-
-
-@lru_cache(maxsize=1024)  # senders come again and again
 def escape(text: str) -> str:
     """Element content: characters that XML lacks dropped, the special ones escaped; in UTF-8, one
     character a byte. (One name with an emoji would make a text of four bytes a character of all the
@@ -91,3 +88,6 @@ def escape(text: str) -> str:
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;")):
         kept = kept.replace(character, entity)
     return kept.encode().decode("latin-1")
+
+
+ESCAPES = Remembered(escape, most=1024)  # senders come again and again
