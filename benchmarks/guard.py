@@ -78,10 +78,10 @@ RULES = {
     "10 rows, XML": _request("10 rows, XML"),
     "10 rows, JSON": _request("10 rows, JSON"),
     "wrong code": _request("wrong code"),
-    "a row more, XML": _row("100 rows, XML", "10 rows, XML", 0.1),
-    "a row more, JSON": _row("100 rows, JSON", "10 rows, JSON", 0.1),
-    "an odd row more, XML": _row("100 odd rows, XML", "10 rows, XML", 0.1),
-    "an odd row more, JSON": _row("100 odd rows, JSON", "10 rows, JSON", 0.1),
+    "a row more, XML": _row("100 rows, XML", "10 rows, XML", 0.15),
+    "a row more, JSON": _row("100 rows, JSON", "10 rows, JSON", 0.15),
+    "an odd row more, XML": _row("100 odd rows, XML", "10 rows, XML", 0.15),
+    "an odd row more, JSON": _row("100 odd rows, JSON", "10 rows, JSON", 0.15),
 }
 
 
