@@ -27,10 +27,10 @@ from benchmarks.imports import write_csv, write_kannel
 from benchmarks.stopwatch import Stopwatch, quickest
 from boxis_gateway import importers, importing
 from boxis_gateway.app import create_app
-from boxis_gateway.commands.serve import set_up_logging
 from boxis_gateway.form_api import action, endpoint
 from boxis_gateway.form_api.renderers import json_envelope, xml_envelope
 from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server.connection import Connection, Shared
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
