@@ -121,7 +121,7 @@ def rows() -> Iterator[str]:
     fetched = quickest(lambda: drain(store.messages.history(big.account.id, with_status=False)))
     turned = quickest(lambda: drain(walk()))
     yield "| µs a row of 1,000,000 | |\n|---|---|"
-    yield f"| sqlite3: step, tuple, texts | {fetched:.2f} |"
+    yield f"| SQLite: step, tuple, texts | {fetched:.2f} |"
     yield f"| columns: numbers, dates in the zone, credits | {turned - fetched:.2f} |"
     for renderer in (xml_envelope, json_envelope):
         whole = quickest(rendered(renderer))
