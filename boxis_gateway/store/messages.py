@@ -15,7 +15,7 @@ from boxis_gateway.store.tables import Message
 from boxis_gateway.zones import EARLIEST, LATEST
 
 REFUSED = Status.REFUSED.value  # a plain text, which is bound at once
-FIRST_BATCH, BATCH = 100, 400  # rows; the first is small so that an answer starts at once
+FIRST_BATCH, BATCH = 100, 300  # rows; the first is small so that an answer starts at once
 
 
 class RecentMessage(NamedTuple):
