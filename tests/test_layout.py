@@ -24,7 +24,8 @@ STEPS = [
     ("form_api", "importing", "doctor"),
     ("store", "importers"),
     ("sms", "model", "settings"),
-    ("zones", "errors"),
+    ("zones", "errors", "logs"),
+    ("local_texts", "remembered"),
 ]
 """From the top down: a module imports its own kind and the steps below it. Two neighbours are told
 apart in ALLOWED."""
