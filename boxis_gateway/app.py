@@ -34,4 +34,6 @@ def from_environ() -> Flask:
 
     Raises OperatorError if a setting or the store cannot be used."""
     settings = load_settings()
-    return create_app(Store(settings.database_url).require_current(), settings)
+    store = Store(settings.database_url).require_current()
+    store.close()  # no connection goes along into the processes that are forked from this one
+    return create_app(store, settings)

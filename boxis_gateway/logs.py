@@ -7,6 +7,7 @@ and a handler that writes a plain one in a single go. Exceptions take the usual 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Mapping
 from typing import Any, TextIO
@@ -31,11 +32,12 @@ class Record(logging.LogRecord):
     ) -> None:
         self.name, self.levelno, self.levelname = name, level, logging.getLevelName(level)
         self.msg, self.args = msg, args
-        if isinstance(args, tuple) and len(args) == 1 and isinstance(args[0], Mapping):
+        if isinstance(args, tuple) and len(args) == 1 and isinstance(args[0], Mapping) and args[0]:
             self.args = args[0]  # for the names in the message, as logging has it
         self.exc_info, self.exc_text, self.stack_info = exc_info, None, sinfo
         self.created = time.time()
         self.msecs = self.created % 1 * 1000
+        self.process = os.getpid()  # gunicorn's own lines show it
 
 
 class Formatter(logging.Formatter):

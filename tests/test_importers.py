@@ -176,6 +176,13 @@ def test_a_kannel_line_of_absurd_numbers_is_a_bad_line(coding: str, header: str)
     assert isinstance(line, BadLine)
 
 
+@pytest.mark.parametrize("field", ["from:b", "to:+48514151563"])
+def test_a_kannel_line_with_an_address_without_end_is_a_bad_line(field: str) -> None:
+    long = HEAD.replace(field, f"{field.partition(':')[0]}:{'x' * 65}")
+    line = BadLine(1, "an address is longer than 64 characters")
+    assert read("kannel", long.format("Sent SMS", "0", "0").encode()) == [line]
+
+
 def test_an_event_that_kannel_words_otherwise_is_passed_over() -> None:
     content = HEAD.format("REJECTED - not white-listed SMS", "0", "0").encode()
     assert read("kannel", content) == [OtherLine(1, "other event")]

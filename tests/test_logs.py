@@ -32,6 +32,10 @@ def test_names_in_a_message_are_filled_in_from_a_mapping() -> None:
     assert line.endswith(" WARNING sms 7 of 100 %\n")
 
 
+def test_an_empty_mapping_is_an_argument_like_any() -> None:
+    assert written(io.StringIO(), logging.INFO, "%s", {}).endswith(" INFO sms {}\n")
+
+
 def test_a_message_without_arguments_stands_as_it_is() -> None:
     assert written(io.StringIO(), logging.INFO, "50 %").endswith(" INFO sms 50 %\n")
 

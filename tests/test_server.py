@@ -268,6 +268,9 @@ def test_an_answer_that_breaks_off_cannot_be_taken_for_a_whole_one(
         os.kill(int(worker), signal.SIGKILL)
     with pytest.raises((requests.exceptions.ChunkedEncodingError, http.client.IncompleteRead)):
         list(pieces)
+    _, said = server.stop()
+    assert "was sent SIGKILL" in said
+    assert "Logging error" not in said
 
 
 def test_a_change_of_an_account_counts_at_once(

@@ -87,7 +87,9 @@ def test_a_place_where_no_store_can_be_is_said(tmp_path: Path) -> None:
         Store(f"sqlite:///{tmp_path}/file/store.db").create()
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "store.db", "sqlite://", "sqlite:///:memory:", ""])
+@pytest.mark.parametrize(
+    "url", ["mysql://x/y", "store.db", "sqlite://", "sqlite:///:memory:", "", "sqlite:///\udcff"]
+)
 def test_only_files_are_stores(url: str) -> None:
     with pytest.raises(ConfigurationError):
         Store(url)

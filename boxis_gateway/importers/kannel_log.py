@@ -22,6 +22,7 @@ from boxis_gateway.sms.segments import Alphabet, count_octet_parts, count_parts
 
 NAME = "kannel"
 MOST_HEADER_OCTETS = 120  # of 140; what leaves no room for a character is no message
+LONGEST_ADDRESS = 64  # characters, as in the other formats
 ACCOUNT_FIELDS = ("ACT", "BINF")
 
 _TIME = rb"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) "
@@ -97,12 +98,14 @@ def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) ->
     coding = int(head["coding"])
     data, header_octets = _user_data(head, raw, coding)
     text, parts = _text_and_parts(data, coding, header_octets)
-    recipient = _plain(head["to"])
+    sender, recipient = _plain(head["from"]), _plain(head["to"])
     if not recipient:
         raise Unusable("the recipient is missing")
+    if max(len(sender), len(recipient)) > LONGEST_ADDRESS:
+        raise Unusable(f"an address is longer than {LONGEST_ADDRESS} characters")
     return NewMessage(
         to_e164(recipient) or recipient,
-        _plain(head["from"]),
+        sender,
         sent_at,
         text,
         parts,

@@ -73,6 +73,10 @@ def sqlite_path(url: str) -> Path:
     path = url.removeprefix("sqlite:///")
     if path in ("", ":memory:"):
         raise ConfigurationError("A store needs a file: sqlite:///PATH.")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError("The path of a store is text in UTF-8.") from None
     return Path(path)
 
 
