@@ -6,6 +6,7 @@ from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
 from boxis_gateway.form_api.endpoint import Clock, form_api
+from boxis_gateway.rest_api import rest_api
 from boxis_gateway.settings import Settings, load_settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
@@ -26,6 +27,7 @@ def create_app(store: Store, settings: Settings, clock: Clock = utc_now) -> Flas
     """The doors over one store."""
     app = Gateway("boxis_gateway", static_folder=None)
     app.register_blueprint(form_api(store, settings, clock))
+    app.register_blueprint(rest_api(store, settings, clock))
     return app
 
 

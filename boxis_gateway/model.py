@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from boxis_gateway.levels import Level, State
+
 
 class Kind(StrEnum):
     """How a message was submitted: the wire's `type` (protocol page, section 11). It does not
@@ -29,6 +31,40 @@ class Status(StrEnum):
     FAILED = "failed"  # taken by the SMSC, never delivered
     REFUSED = "refused"  # never taken: no row in the form door's history, no credits
     UNKNOWN = "unknown"  # taken, and nobody will say more
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Who owns accounts, employees and messages; of a reseller, if `parent_reseller_id` says so."""
+
+    id: str
+    name: str
+    parent_reseller_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Employee:
+    """Who logs in at the REST door. `locked_until` is a text of the store (see zones.py)."""
+
+    id: str
+    customer_id: str
+    name: str
+    username: str
+    password_hash: str | None = field(repr=False)
+    level: Level
+    state: State
+    failures: int = 0
+    locked_until: str | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """A token that was accepted, and whose it is. `expires_at` is None if it stays."""
+
+    digest: str = field(repr=False)
+    employee: Employee
+    address: str | None
+    expires_at: str | None
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,10 @@ class Settings:
         "Add `sms_id` and `status_date` to the rows of `getHistory`.",
         per_account=True,
     )
+    token_minutes: int = option(
+        15, whole_number(1, 10_080), "How long a token of the REST door lasts.", unit="minutes"
+    )
+    token_renewal: bool = option(True, yes_or_no, "Whether each use of a token restarts its time.")
     log_level: str = option(
         "info", one_of("debug", "info", "warning", "error"), "Least level that is logged."
     )

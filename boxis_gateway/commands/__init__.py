@@ -13,7 +13,9 @@ import click
 from boxis_gateway import __version__
 from boxis_gateway.commands.accounts import account
 from boxis_gateway.commands.call import call
+from boxis_gateway.commands.customers import customer
 from boxis_gateway.commands.doctor import doctor
+from boxis_gateway.commands.employees import employee
 from boxis_gateway.commands.history import history
 from boxis_gateway.commands.import_messages import import_messages
 from boxis_gateway.commands.init import init
@@ -22,7 +24,18 @@ from boxis_gateway.commands.serve import serve
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.store import DATABASE_ERRORS, explained
 
-COMMANDS = (init, migrate, account, import_messages, history, call, serve, doctor)
+COMMANDS = (
+    init,
+    migrate,
+    customer,
+    account,
+    employee,
+    import_messages,
+    history,
+    call,
+    serve,
+    doctor,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -10,6 +10,7 @@ import click
 
 from boxis_gateway.commands.options import (
     check_account_options,
+    check_customer_name,
     check_username,
     named_values,
     with_store,
@@ -74,8 +75,8 @@ def add(
     options = _with_timezone(options, timezone)
     check_account_options(options)
     _check_sender_names(sender_names)
-    if customer is not None and not customer.isprintable():
-        raise ConfigurationError("A customer's name has printable characters.")
+    if customer is not None:
+        check_customer_name(customer)
     key = _checked_key(user_key) if user_key is not None else new_key()
     store.accounts.add(
         username,

@@ -78,6 +78,12 @@ def check_account_options(options: dict[str, str]) -> None:
             parse_account_option(name, text)
 
 
+def check_customer_name(name: str) -> None:
+    """Raise ConfigurationError for what can't be shown."""
+    if not name.strip() or not name.isprintable():
+        raise ConfigurationError("A customer's name has printable characters.")
+
+
 def check_username(username: str) -> None:
     """Raise ConfigurationError for what nobody could send as a user name."""
     if not username.isprintable() or " " in username or not 1 <= len(username) <= 254:

@@ -14,6 +14,8 @@ from peewee import Database, IntegrityError, fn
 
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
+from boxis_gateway.store.customers import new_id
+from boxis_gateway.store.employees import folded
 from boxis_gateway.store.queries import rows_of, run, sql_of
 from boxis_gateway.store.tables import Account, Customer, SenderName
 from boxis_gateway.zones import utc_text
@@ -34,7 +36,7 @@ class Accounts:
     def find_or_nobody(self, username: str) -> model.Account:
         """The account of that user name or, for the same work, a disabled one with the id 0 and a
         key that nobody knows. One query."""
-        row = run(self._database, self._find_sql, (_folded(username),)).fetchone()
+        row = run(self._database, self._find_sql, (folded(username),)).fetchone()
         return _account(row or _NOBODY)
 
     def get(self, username: str) -> model.Account:
@@ -128,7 +130,7 @@ class Accounts:
         query = Customer.select(Customer.id).where(Customer.name == name)
         for (known,) in rows_of(self._database, query):
             return str(known)
-        customer_id = secrets.token_hex(12)
+        customer_id = new_id()
         Customer.insert(id=customer_id, name=name, created_at=utc_text(now)).execute(self._database)
         return customer_id
 
@@ -156,11 +158,3 @@ def _account(row: tuple[Any, ...]) -> model.Account:
 @lru_cache(maxsize=1024)
 def _options(text: str) -> Mapping[str, str]:
     return MappingProxyType(json.loads(text))
-
-
-def _folded(username: str) -> str:
-    """For comparing without case; "", which nobody is called, for what no text can be."""
-    try:
-        return username.casefold().encode().decode()
-    except UnicodeEncodeError:
-        return ""

@@ -9,9 +9,12 @@ from playhouse.migrations import Runner
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.accounts import Accounts
+from boxis_gateway.store.customers import Customers
+from boxis_gateway.store.employees import Employees
 from boxis_gateway.store.messages import Messages
 from boxis_gateway.store.queries import errors_explained
 from boxis_gateway.store.sqlite import SqliteDatabase, sqlite_path
+from boxis_gateway.store.tokens import Tokens
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -27,6 +30,9 @@ class Store:
         self.path = sqlite_path(url)
         self.database = SqliteDatabase(self.path)
         self.accounts = Accounts(self.database)
+        self.customers = Customers(self.database)
+        self.employees = Employees(self.database)
+        self.tokens = Tokens(self.database)
         self.messages = Messages(self.database)
 
     def create(self) -> None:

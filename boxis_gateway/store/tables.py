@@ -24,11 +24,13 @@ INSTANT_LENGTH = 23  # yyyy-mm-dd hh:mm:ss.mmm
 
 
 class Customer(Model):
-    """Who owns messages and accounts. The id is 24 lower-case hexadecimal digits."""
+    """Who owns messages and accounts. The id is 24 lower-case hexadecimal digits. A reseller is a
+    customer that others name as theirs."""
 
     id = CharField(24, primary_key=True)
     name = TextField()
     created_at = CharField(INSTANT_LENGTH)
+    parent_reseller_id = CharField(24, null=True, index=True)
 
     class Meta:
         table_name = "customer"
@@ -114,4 +116,39 @@ Message.add_index(
 )
 
 
-TABLES = (Customer, Account, SenderName, Submission, Message)
+class Employee(Model):
+    """Who logs in at the REST door. `failures` are wrong passwords since the last right one; nobody
+    is let in before `locked_until`."""
+
+    id = CharField(24, primary_key=True)
+    customer = ForeignKeyField(Customer)
+    name = TextField()
+    username = TextField()
+    username_folded = TextField(unique=True)  # user names are compared without case
+    password_hash = TextField(null=True)
+    level = CharField(14)
+    state = CharField(8)
+    created_at = CharField(INSTANT_LENGTH)
+    failures = SmallIntegerField()
+    locked_until = CharField(INSTANT_LENGTH, null=True)
+
+    class Meta:
+        table_name = "employee"
+
+
+class Token(Model):
+    """What an employee shows instead of the password; here is its SHA-256, in hexadecimal. A token
+    of a machine, and one that persists, does not expire. `address` is where the login came from."""
+
+    digest = CharField(64, primary_key=True)
+    employee = ForeignKeyField(Employee)
+    machine = BooleanField()
+    created_at = CharField(INSTANT_LENGTH)
+    expires_at = CharField(INSTANT_LENGTH, null=True)
+    address = TextField(null=True)
+
+    class Meta:
+        table_name = "token"
+
+
+TABLES = (Customer, Account, SenderName, Submission, Message, Employee, Token)

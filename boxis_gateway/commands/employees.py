@@ -1,0 +1,147 @@
+"""`employee add|list|set-level|set-password|disable|enable`: who logs in at the REST door."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+
+import click
+
+from boxis_gateway.commands.options import check_username, with_store
+from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.levels import Level, State
+from boxis_gateway.passwords import SHORTEST, hash_of
+from boxis_gateway.store import Store
+from boxis_gateway.zones import utc_now
+
+LEVELS = click.Choice([level.value for level in Level], case_sensitive=False)
+PASSWORD_HELP = "The password, or - to read it from stdin; made and shown once if not given."
+
+
+@click.group()
+def employee() -> None:
+    """Add, show and change employees.
+
+    \b
+    Example:
+      boxis-gateway employee add anna@example.com --customer "Anna's shop" --level OWNER
+    """
+
+
+@employee.command()
+@click.argument("username")
+@click.option("--customer", metavar="NAME", required=True, help="Whose employee, by name or id.")
+@click.option("--level", type=LEVELS, default="VIEWER", show_default=True, help="Access level.")
+@click.option("--name", metavar="NAME", help="What to call the employee; default: USERNAME.")
+@click.option("--password", metavar="PASSWORD", help=PASSWORD_HELP)
+@with_store
+def add(
+    store: Store, username: str, customer: str, level: str, name: str | None, password: str | None
+) -> None:
+    """Add the employee USERNAME, an e-mail address or a name of 8 characters or more.
+
+    \b
+    Example:
+      boxis-gateway employee add anna@example.com --customer "Anna's shop" --level OWNER
+    """
+    check_username(username)
+    if "@" not in username and len(username) < 8:
+        raise ConfigurationError("A user name is an e-mail address or has 8 characters or more.")
+    owner = store.customers.get(customer)
+    made = _password(password)
+    store.employees.add(
+        owner, username, name or username, Level(level.upper()), hash_of(made), utc_now()
+    )
+    click.echo(f"Employee {username} added.")
+    if password is None:
+        click.echo(f"password: {made}")
+
+
+@employee.command("list")
+@with_store
+def list_(store: Store) -> None:
+    """List all employees: user name, level, state and customer.
+
+    \b
+    Example:
+      boxis-gateway employee list
+    """
+    names = {one.id: one.name for one in store.customers.all()}
+    for found in store.employees.all():
+        words = (found.username, found.level, found.state, names.get(found.customer_id, ""))
+        click.echo("\t".join(words))
+
+
+@employee.command("set-level")
+@click.argument("username")
+@click.argument("level", type=LEVELS)
+@with_store
+def set_level(store: Store, username: str, level: str) -> None:
+    """Change what an employee may see, from the next request on.
+
+    \b
+    Example:
+      boxis-gateway employee set-level anna@example.com MANAGER
+    """
+    store.employees.set_level(store.employees.get(username), Level(level.upper()))
+    click.echo(f"Employee {username} is {level.upper()}.")
+
+
+@employee.command("set-password")
+@click.argument("username")
+@click.option("--password", metavar="PASSWORD", help=PASSWORD_HELP)
+@with_store
+def set_password(store: Store, username: str, password: str | None) -> None:
+    """Replace the password; all sessions end.
+
+    \b
+    Example:
+      boxis-gateway employee set-password anna@example.com
+    """
+    found, made = store.employees.get(username), _password(password)
+    store.employees.set_password_hash(found, hash_of(made))
+    store.tokens.end_all(found, machines=False)
+    click.echo(f"Employee {username} has a new password.")
+    if password is None:
+        click.echo(f"password: {made}")
+
+
+@employee.command()
+@click.argument("username")
+@with_store
+def disable(store: Store, username: str) -> None:
+    """Keep an employee out, and end all sessions and machine tokens.
+
+    \b
+    Example:
+      boxis-gateway employee disable anna@example.com
+    """
+    found = store.employees.get(username)
+    store.employees.set_state(found, State.DISABLED)
+    store.tokens.end_all(found, machines=True)
+    click.echo(f"Employee {username} disabled.")
+
+
+@employee.command()
+@click.argument("username")
+@with_store
+def enable(store: Store, username: str) -> None:
+    """Let a disabled employee in again.
+
+    \b
+    Example:
+      boxis-gateway employee enable anna@example.com
+    """
+    store.employees.set_state(store.employees.get(username), State.ENABLED)
+    click.echo(f"Employee {username} enabled.")
+
+
+def _password(given: str | None) -> str:
+    if given is None:
+        return secrets.token_urlsafe(15)
+    password = sys.stdin.readline().rstrip("\r\n") if given == "-" else given
+    if len(password) < SHORTEST:
+        raise ConfigurationError(
+            f"A password has {SHORTEST} characters or more; leave it out to have one made."
+        )
+    return password

@@ -1,0 +1,71 @@
+"""What a level of access lets an employee do (REST protocol page, section 3)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Level(StrEnum):
+    """The levels, in rising order."""
+
+    NO_LOGIN = "NO_LOGIN"
+    PERSONAL = "PERSONAL"
+    VIEWER = "VIEWER"
+    MANAGER = "MANAGER"
+    OWNER = "OWNER"
+    RESELLER = "RESELLER"
+    RESELLER_ADMIN = "RESELLER_ADMIN"
+    ADMIN = "ADMIN"
+
+    @property
+    def rank(self) -> int:
+        """Higher means more."""
+        return list(Level).index(self)
+
+
+class State(StrEnum):
+    """Whether an employee may log in; of one who is deleted only the record is left."""
+
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+    DELETED = "DELETED"
+
+
+class Reach(StrEnum):
+    """Whose messages somebody may see."""
+
+    NOBODY = "nobody's"
+    OWN = "those of the own customer"
+    SUB = "those of the own customer and of its customers"
+    ANY = "everybody's"
+
+
+class Content(StrEnum):
+    """Whose texts somebody may read, of the messages within reach."""
+
+    NOBODY = "nobody's"
+    OWN = "those of the own customer"
+    ANY = "everybody's"
+
+
+class Sight(NamedTuple):
+    """What a level sees of messages."""
+
+    reach: Reach
+    content: Content
+    whole_sale: bool
+    cost: bool
+
+
+SIGHT = {
+    Level.NO_LOGIN: Sight(Reach.NOBODY, Content.NOBODY, whole_sale=False, cost=False),
+    Level.PERSONAL: Sight(Reach.NOBODY, Content.NOBODY, whole_sale=False, cost=False),
+    Level.VIEWER: Sight(Reach.OWN, Content.NOBODY, whole_sale=False, cost=False),
+    Level.MANAGER: Sight(Reach.OWN, Content.NOBODY, whole_sale=False, cost=False),
+    Level.OWNER: Sight(Reach.OWN, Content.OWN, whole_sale=False, cost=False),
+    Level.RESELLER: Sight(Reach.SUB, Content.OWN, whole_sale=True, cost=False),
+    Level.RESELLER_ADMIN: Sight(Reach.ANY, Content.OWN, whole_sale=True, cost=False),
+    Level.ADMIN: Sight(Reach.ANY, Content.ANY, whole_sale=True, cost=True),
+}
+"""The one table of visibility."""

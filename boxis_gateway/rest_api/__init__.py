@@ -1,0 +1,5 @@
+"""The REST door: JSON by HTTP's own methods. Read endpoint.py, then auth.py."""
+
+from boxis_gateway.rest_api.endpoint import rest_api
+
+__all__ = ["rest_api"]

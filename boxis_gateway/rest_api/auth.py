@@ -1,0 +1,97 @@
+"""Password -> token, token -> session (REST protocol page, section 2). No HTTP here."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from boxis_gateway.levels import Level, State
+from boxis_gateway.model import Employee, Session
+from boxis_gateway.passwords import is_right
+from boxis_gateway.rest_api.failures import credentials_invalid, expired
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+from boxis_gateway.zones import from_utc_text, utc_text
+
+FREE_FAILURES = 5  # wrong passwords in a row, before the next ones have to wait
+LONGEST_LOCK_MINUTES = 15
+RENEWED_AFTER = timedelta(seconds=30)  # a renewal is a write; a token lasts this much longer for it
+
+
+def digest_of(token: str) -> str:
+    """What is kept of a token: SHA-256, in hexadecimal. A token is random enough for that."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def new_token() -> str:
+    """A random token: 40 letters and digits that need no quoting in a URL."""
+    return secrets.token_hex(20)
+
+
+def check_password(store: Store, username: str, password: str, now: datetime) -> Employee:
+    """The employee, if that is the password and the employee may log in.
+
+    Raises RestFailure, the same whatever is not right. After FREE_FAILURES wrong passwords in a
+    row no password is right for a minute, then for two, four and so on."""
+    employee = store.employees.find(username)
+    locked = employee is not None and (employee.locked_until or "") > utc_text(now)
+    right = is_right(employee.password_hash if employee and not locked else None, password)
+    if employee is None or locked:
+        raise credentials_invalid()
+    if not right:
+        failures = store.employees.count_failure(employee)
+        if failures >= FREE_FAILURES:
+            minutes = min(2 ** (failures - FREE_FAILURES), LONGEST_LOCK_MINUTES)
+            store.employees.lock(employee, now + timedelta(minutes=minutes))
+        raise credentials_invalid()
+    if not may_log_in(employee):
+        raise credentials_invalid()
+    if employee.failures:
+        store.employees.forget_failures(employee)
+    return employee
+
+
+def may_log_in(employee: Employee) -> bool:
+    """Neither disabled nor of a level that can't."""
+    return employee.state is State.ENABLED and employee.level is not Level.NO_LOGIN
+
+
+def open_session(
+    store: Store,
+    employee: Employee,
+    settings: Settings,
+    now: datetime,
+    *,
+    address: str | None,
+    persist: bool,
+) -> str:
+    """A new token of the employee; one that persists lasts until logout."""
+    token = new_token()
+    expires_at = None if persist else now + _lifetime(settings)
+    store.tokens.add(employee, digest_of(token), now, expires_at=expires_at, address=address)
+    return token
+
+
+def find_session(store: Store, token: str | None, now: datetime) -> Session:
+    """Whose token it is. Raises RestFailure: `expired` for one whose time is over,
+    `credentials_invalid` for anything else that opens nothing."""
+    session = store.tokens.find(digest_of(token)) if token else None
+    if session is None or not may_log_in(session.employee):
+        raise credentials_invalid()
+    if session.expires_at is not None and session.expires_at <= utc_text(now):
+        raise expired()
+    return session
+
+
+def renew(store: Store, session: Session, settings: Settings, now: datetime) -> None:
+    """Use restarts a token's time, if the settings say so."""
+    if session.expires_at is None or not settings.token_renewal:
+        return
+    expires_at = now + _lifetime(settings)
+    if expires_at - from_utc_text(session.expires_at) >= RENEWED_AFTER:
+        store.tokens.renew(session, expires_at)
+
+
+def _lifetime(settings: Settings) -> timedelta:
+    return timedelta(minutes=settings.token_minutes) + RENEWED_AFTER

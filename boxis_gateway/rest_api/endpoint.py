@@ -1,0 +1,140 @@
+"""START HERE: the whole path of a request at the REST door.
+
+Every answer is JSON, failures too: `{"code":…,"message":…,"description":…}`, whose code is the HTTP
+status. A token may stand in the query, in `Authorization: Bearer` or in a cookie, in this order.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Request, Response, request
+
+from boxis_gateway.rest_api.auth import find_session, renew
+from boxis_gateway.rest_api.failures import (
+    RestFailure,
+    internal_error,
+    invalid,
+    method_not_allowed,
+    not_found,
+)
+from boxis_gateway.rest_api.resource import Answer, Call, Resource
+from boxis_gateway.rest_api.resources import RESOURCES
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+
+COOKIE = "token"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+log = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
+
+
+def rest_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
+    """The blueprint of the REST door."""
+    blueprint = Blueprint("rest_api", __name__)
+    addresses: dict[str, dict[str, Resource]] = {}
+    for one in RESOURCES:
+        addresses.setdefault(one.path, {})[one.method] = one
+    for first in sorted({path.split("/")[1] for path in addresses}):
+        addresses[f"/{first}/<path:elsewhere>"] = {}
+    for path, methods in addresses.items():
+        endpoint = endpoint_of(methods, store, settings, clock)
+        blueprint.add_url_rule(path, path.lower(), endpoint, methods=METHODS)
+    return blueprint
+
+
+def endpoint_of(
+    methods: Mapping[str, Resource], store: Store, settings: Settings, clock: Clock
+) -> Callable[..., Response]:
+    """What serves an address; one without methods is nowhere."""
+
+    def endpoint(**parts: str) -> Response:
+        request_id = secrets.token_hex(8)
+        outcome = "success"
+        try:
+            answered = answer(methods, request, parts, store, settings, clock())
+        except Exception as problem:
+            if isinstance(problem, RestFailure):
+                failure = problem
+            else:
+                log.exception("request=%s failed", request_id)
+                failure = internal_error()
+            answered, outcome = Answer(failure.body(), failure.code), failure.key
+        log.info("request=%s result=%s", request_id, outcome)
+        return respond(answered, methods)
+
+    return endpoint
+
+
+def answer(
+    methods: Mapping[str, Resource],
+    request: Request,
+    parts: Mapping[str, str],
+    store: Store,
+    settings: Settings,
+    now: datetime,
+) -> Answer:
+    """What is answered. Raises RestFailure."""
+    if not methods:
+        raise not_found()
+    if request.method == "OPTIONS":
+        return Answer(None, 204)
+    found = methods.get("GET" if request.method == "HEAD" else request.method)
+    if found is None:
+        raise method_not_allowed()
+    given = fields_of(request)
+    token = token_of(request)
+    session = find_session(store, token, now) if found.needs_token else None
+    if session:
+        renew(store, session, settings, now)
+    params = found.load(given)
+    call = Call(params, parts, session, request.remote_addr, token, settings, store, now)
+    return found.handler(call)
+
+
+def fields_of(request: Request) -> dict[str, Any]:
+    """What the query and, of a POST, the body say; a JSON object or a form. The body wins."""
+    given: dict[str, Any] = request.args.to_dict()
+    if request.method != "POST":
+        return given
+    body = request.get_data()
+    if request.mimetype == "application/x-www-form-urlencoded":
+        return given | request.form.to_dict()
+    if not body.strip():
+        return given
+    try:
+        content = json.loads(body)
+    except ValueError:
+        raise invalid("body") from None
+    if not isinstance(content, dict):
+        raise invalid("body")
+    return given | content
+
+
+def token_of(request: Request) -> str | None:
+    """The token that is shown, wherever it stands."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    bearer = credentials.strip() if scheme.lower() == "bearer" else ""
+    return request.args.get("token") or bearer or request.cookies.get(COOKIE) or None
+
+
+def respond(answered: Answer, methods: Mapping[str, Resource]) -> Response:
+    """The answer as it leaves. Nobody keeps it: it is for the one who asked."""
+    body = b""
+    if answered.body is not None:
+        body = json.dumps(answered.body, ensure_ascii=False, separators=(",", ":")).encode()
+    response = Response(body, status=answered.status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    if answered.status in (204, 405):
+        allowed = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    if answered.cookie is not None:
+        age = None if answered.cookie else 0
+        response.set_cookie(COOKIE, answered.cookie, max_age=age, httponly=True, samesite="Lax")
+    return response

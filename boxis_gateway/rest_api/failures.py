@@ -1,0 +1,57 @@
+"""What the REST door answers when it can't do as asked (REST protocol page, sections 2 and 4)."""
+
+from __future__ import annotations
+
+from boxis_gateway.errors import GatewayError
+
+
+class RestFailure(GatewayError):
+    """`code` is the HTTP status too, `key` a fixed word or the name of the field that is wrong."""
+
+    def __init__(self, code: int, key: str, description: str) -> None:
+        super().__init__(description)
+        self.code, self.key, self.description = code, key, description
+
+    def body(self) -> dict[str, object]:
+        """The JSON object of the answer."""
+        return {"code": self.code, "message": self.key, "description": self.description}
+
+
+def credentials_invalid() -> RestFailure:
+    """No token, an unknown one, or a login that is not right."""
+    return RestFailure(401, "credentials_invalid", "Authorization required, please login")
+
+
+def expired() -> RestFailure:
+    """A token whose time is over."""
+    return RestFailure(401, "expired", "Session has expired, please login")
+
+
+def access_denied() -> RestFailure:
+    """The level does not reach that far."""
+    return RestFailure(403, "access_denied", "Insufficient access level")
+
+
+def missing(field: str) -> RestFailure:
+    """A field that is needed."""
+    return RestFailure(404, field, f"{field[:1].upper()}{field[1:]} is missing")
+
+
+def invalid(field: str) -> RestFailure:
+    """A field with a value that can't be used."""
+    return RestFailure(422, field, f"{field[:1].upper()}{field[1:]} is invalid")
+
+
+def not_found() -> RestFailure:
+    """An address that nothing is at."""
+    return RestFailure(404, "not_found", "Address not found")
+
+
+def method_not_allowed() -> RestFailure:
+    """A method that the address doesn't have."""
+    return RestFailure(405, "method_not_allowed", "Method not allowed")
+
+
+def internal_error() -> RestFailure:
+    """A fault of ours."""
+    return RestFailure(500, "internal_error", "Internal server error")

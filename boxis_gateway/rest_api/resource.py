@@ -1,0 +1,86 @@
+"""What a resource is: an address, its methods, and who may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError
+
+from boxis_gateway.model import Employee, Session
+from boxis_gateway.rest_api.failures import RestFailure, invalid, missing
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+
+MISSING = "is missing"
+"""The complaint of a schema that a field is needed; any other means a value that can't be used."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """All that a handler may see. `parts` are what stands in the places of the address, `address`
+    is where the client asks from. `session` is None where no token is needed."""
+
+    params: Mapping[str, Any]
+    parts: Mapping[str, str]
+    session: Session | None
+    address: str | None
+    token: str | None
+    settings: Settings
+    store: Store
+    now: datetime
+
+    @property
+    def employee(self) -> Employee:
+        """Who asks."""
+        assert self.session is not None
+        return self.session.employee
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A JSON object, or nothing; a cookie holds the token that is set (or "" to take it away)."""
+
+    body: Mapping[str, Any] | None
+    status: int = 200
+    cookie: str | None = None
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One method of an address."""
+
+    method: str
+    path: str
+    params: Schema
+    handler: Callable[[Call], Answer]
+    needs_token: bool = True
+    tags: tuple[str, ...] = field(default=())
+
+    def load(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The parameters. Raises RestFailure for the first that is missing or can't be used, in the
+        order of the schema."""
+        try:
+            loaded: Mapping[str, Any] = self.params.load(given)
+        except ValidationError as failure:
+            raise _first(self.params, failure) from None
+        return loaded
+
+
+def resource(
+    method: str, path: str, params: type[Schema] = Schema, *, needs_token: bool = True
+) -> Callable[[Callable[[Call], Answer]], Resource]:
+    """Describe a handler by its address; `resources/__init__.py` puts it in the table."""
+    schema = params(unknown=EXCLUDE)
+    return lambda handler: Resource(method, path, schema, handler, needs_token)
+
+
+def _first(schema: Schema, failure: ValidationError) -> RestFailure:
+    complaints = failure.messages_dict
+    for name in schema.fields:
+        wire_name = schema.fields[name].data_key or name
+        if wire_name in complaints:
+            return missing(wire_name) if complaints[wire_name] == [MISSING] else invalid(wire_name)
+    return invalid("body")

@@ -1,0 +1,5 @@
+"""The resources, one noun a file. To add one, write it there and name it here."""
+
+from boxis_gateway.rest_api.resources import auth
+
+RESOURCES = (*auth.RESOURCES,)

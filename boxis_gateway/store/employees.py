@@ -1,0 +1,145 @@
+"""Employees: who logs in at the REST door."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from peewee import Database, IntegrityError
+
+from boxis_gateway import model
+from boxis_gateway.errors import StoreError
+from boxis_gateway.levels import Level, State
+from boxis_gateway.store.customers import new_id
+from boxis_gateway.store.queries import rows_of
+from boxis_gateway.store.tables import Employee
+from boxis_gateway.zones import utc_text
+
+
+class Employees:
+    """The employees of a store. User names are compared without case."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, username: str) -> model.Employee | None:
+        """The employee of that user name, whatever the state."""
+        return self._one(Employee.username_folded == folded(username))
+
+    def by_id(self, employee_id: str) -> model.Employee | None:
+        """The employee of that id, in either case."""
+        return self._one(Employee.id == employee_id.lower())
+
+    def get(self, username: str) -> model.Employee:
+        """The employee of that user name. Raises StoreError."""
+        found = self.find(username)
+        if found is None:
+            raise StoreError(
+                f"There is no employee {username!r}. 'boxis-gateway employee list' shows them."
+            )
+        return found
+
+    def all(self) -> list[model.Employee]:
+        """Every employee, by user name."""
+        query = Employee.select(*_COLUMNS).order_by(Employee.username_folded)
+        return [_employee(row) for row in rows_of(self._database, query)]
+
+    def add(
+        self,
+        customer: model.Customer,
+        username: str,
+        name: str,
+        level: Level,
+        password_hash: str | None,
+        now: datetime,
+    ) -> model.Employee:
+        """A new employee, enabled. Raises StoreError if the user name is taken."""
+        try:
+            with self._database.atomic():
+                Employee.insert(
+                    id=new_id(),
+                    customer=customer.id,
+                    name=name,
+                    username=username,
+                    username_folded=folded(username),
+                    password_hash=password_hash,
+                    level=level.value,
+                    state=State.ENABLED.value,
+                    created_at=utc_text(now),
+                    failures=0,
+                ).execute(self._database)
+        except IntegrityError:
+            raise StoreError(f"There is an employee {username!r} already.") from None
+        return self.get(username)
+
+    def set_level(self, employee: model.Employee, level: Level) -> None:
+        """From the next request on."""
+        self._update(employee, {Employee.level: level.value})
+
+    def set_password_hash(self, employee: model.Employee, password_hash: str) -> None:
+        """The only one that is right from now on; lets a locked employee in again."""
+        changes = {Employee.password_hash: password_hash, Employee.failures: 0}
+        self._update(employee, {**changes, Employee.locked_until: None})
+
+    def set_state(self, employee: model.Employee, state: State) -> None:
+        """Let in, keep out, or keep the record alone."""
+        self._update(employee, {Employee.state: state.value})
+
+    def count_failure(self, employee: model.Employee) -> int:
+        """A wrong password more; how many in a row that makes."""
+        with self._database.atomic():
+            self._update(employee, {Employee.failures: Employee.failures + 1})
+            query = Employee.select(Employee.failures).where(Employee.id == employee.id)
+            return int(rows_of(self._database, query)[0][0])
+
+    def lock(self, employee: model.Employee, until: datetime) -> None:
+        """No password is right before that time."""
+        self._update(employee, {Employee.locked_until: utc_text(until)})
+
+    def forget_failures(self, employee: model.Employee) -> None:
+        """After a right password."""
+        self._update(employee, {Employee.failures: 0, Employee.locked_until: None})
+
+    def _one(self, condition: Any) -> model.Employee | None:
+        rows = rows_of(self._database, Employee.select(*_COLUMNS).where(condition))
+        return _employee(rows[0]) if rows else None
+
+    def _update(self, employee: model.Employee, values: Mapping[Any, Any]) -> None:
+        Employee.update(values).where(Employee.id == employee.id).execute(self._database)
+
+
+_COLUMNS = (
+    Employee.id,
+    Employee.customer,
+    Employee.name,
+    Employee.username,
+    Employee.password_hash,
+    Employee.level,
+    Employee.state,
+    Employee.failures,
+    Employee.locked_until,
+)
+
+
+def _employee(row: tuple[Any, ...]) -> model.Employee:
+    employee_id, customer, name, username, password_hash, level, state, failures, until = row
+    return model.Employee(
+        employee_id,
+        customer,
+        name,
+        username,
+        password_hash,
+        Level(level),
+        State(state),
+        failures,
+        until,
+    )
+
+
+def folded(username: str) -> str:
+    """For comparing without case; "", which nobody is called, for what no text can be."""
+    try:
+        return username.casefold().encode().decode()
+    except UnicodeEncodeError:
+        return ""

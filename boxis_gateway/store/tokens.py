@@ -1,0 +1,95 @@
+"""Tokens: what an employee or a machine shows on each request. Only digests are kept."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from peewee import Database
+
+from boxis_gateway import model
+from boxis_gateway.levels import Level, State
+from boxis_gateway.store.queries import rows_of
+from boxis_gateway.store.tables import Employee, Token
+from boxis_gateway.zones import utc_text
+
+EXPIRED_KEPT = timedelta(days=1)  # so that an expired token is told from an unknown one
+
+
+class Tokens:
+    """The tokens of a store, by digest."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, digest: str) -> model.Session | None:
+        """Whose token that is, expired or not."""
+        query = (
+            Token.select(Token.address, Token.expires_at, *_EMPLOYEE)
+            .join(Employee)
+            .where(Token.digest == digest)
+        )
+        rows = rows_of(self._database, query)
+        return _session(digest, rows[0]) if rows else None
+
+    def add(
+        self,
+        employee: model.Employee,
+        digest: str,
+        now: datetime,
+        *,
+        expires_at: datetime | None = None,
+        address: str | None = None,
+        machine: bool = False,
+    ) -> None:
+        """A new token; without `expires_at` it stays until it is ended. Those of the employee that
+        expired long ago are dropped."""
+        long_ago = utc_text(now - EXPIRED_KEPT)
+        with self._database.atomic():
+            Token.delete().where(
+                Token.employee == employee.id, Token.expires_at < long_ago
+            ).execute(self._database)
+            Token.insert(
+                digest=digest,
+                employee=employee.id,
+                machine=machine,
+                created_at=utc_text(now),
+                expires_at=utc_text(expires_at) if expires_at else None,
+                address=address,
+            ).execute(self._database)
+
+    def renew(self, session: model.Session, expires_at: datetime) -> None:
+        """The token is good until then."""
+        Token.update(expires_at=utc_text(expires_at)).where(Token.digest == session.digest).execute(
+            self._database
+        )
+
+    def end(self, employee: model.Employee, digest: str) -> bool:
+        """The token is good no more; whether the employee had it."""
+        mine = (Token.employee == employee.id) & (Token.digest == digest)
+        return bool(Token.delete().where(mine).execute(self._database))
+
+    def end_all(self, employee: model.Employee, *, machines: bool) -> None:
+        """All tokens of the employee are good no more; those of machines stay unless told."""
+        doomed = Token.employee == employee.id
+        if not machines:
+            doomed &= ~Token.machine
+        Token.delete().where(doomed).execute(self._database)
+
+
+_EMPLOYEE = (
+    Employee.id,
+    Employee.customer,
+    Employee.name,
+    Employee.username,
+    Employee.level,
+    Employee.state,
+)
+
+
+def _session(digest: str, row: tuple[Any, ...]) -> model.Session:
+    address, expires_at, employee_id, customer, name, username, level, state = row
+    employee = model.Employee(
+        employee_id, customer, name, username, None, Level(level), State(state)
+    )
+    return model.Session(digest, employee, address, expires_at)

@@ -1,0 +1,127 @@
+"""Customers and employees, as the command line makes them."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from boxis_gateway.levels import Level, State
+from boxis_gateway.passwords import is_right
+from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.store import Store
+from tests.conftest import GATEWAY, NOW
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(store: Store) -> Run:
+    """A command over the store."""
+
+    def run(*words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        command = [*GATEWAY, *words, "--database-url", store.url]
+        return subprocess.run(command, input=stdin, text=True, capture_output=True, check=False)
+
+    return run
+
+
+def test_a_reseller_its_customer_and_an_employee(run: Run, store: Store) -> None:
+    said = run("customer", "add", "North SMS").stdout
+    assert re.fullmatch(
+        r"Customer North SMS added\.\nid: [0-9a-f]{24}\n",
+        run("customer", "add", "North SMS").stdout,
+    )
+    added = run("customer", "add", "Anna's shop", "--reseller", "North SMS")
+    shop_id = added.stdout.split()[-1]
+    said = run(
+        *("employee", "add", "anna@example.com", "--customer", shop_id, "--level", "owner"),
+        *("--name", "Anna"),
+    )
+    password = said.stdout.split("password: ")[1].strip()
+    run("account", "add", "shop@example.com", "--customer", "Anna's shop")
+
+    assert run("customer", "list").stdout.splitlines()[0] == f"{shop_id}\tAnna's shop\tNorth SMS"
+    assert run("customer", "show", "Anna's shop").stdout.splitlines() == [
+        f"id: {shop_id}",
+        "name: Anna's shop",
+        "reseller: North SMS",
+        "accounts: shop@example.com",
+        "employees: anna@example.com",
+    ]
+    assert run("employee", "list").stdout == "anna@example.com\tOWNER\tENABLED\tAnna's shop\n"
+    anna = store.employees.get("ANNA@example.com")
+    assert (anna.name, anna.level, anna.customer_id) == ("Anna", Level.OWNER, shop_id)
+    assert is_right(anna.password_hash, password)
+
+
+def test_an_employee_is_changed(run: Run, store: Store) -> None:
+    customer = store.customers.add("North SMS", NOW)
+    anna = store.employees.add(customer, "anna@example.com", "Anna", Level.VIEWER, None, NOW)
+    for machine in (True, False):
+        store.tokens.add(anna, digest_of(str(machine)), NOW, machine=machine)
+
+    run("employee", "set-level", "anna@example.com", "MANAGER")
+    assert store.employees.get("anna@example.com").level is Level.MANAGER
+
+    said = run(
+        "employee", "set-password", "anna@example.com", "--password", "-", stdin="12345678\n"
+    )
+    assert said.stdout == "Employee anna@example.com has a new password.\n"
+    assert is_right(store.employees.get("anna@example.com").password_hash, "12345678")
+    assert store.tokens.find(digest_of("False")) is None
+    assert store.tokens.find(digest_of("True")) is not None
+
+    run("employee", "disable", "anna@example.com")
+    assert store.employees.get("anna@example.com").state is State.DISABLED
+    assert store.tokens.find(digest_of("True")) is None
+    run("employee", "enable", "anna@example.com")
+    assert store.employees.get("anna@example.com").state is State.ENABLED
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("customer", "add", "North SMS"), "There is a customer 'North SMS' already."),
+        (("customer", "add", "New", "--reseller", "Nobody"), "There is no customer 'Nobody'."),
+        (("customer", "add", " "), "printable characters"),
+        (("customer", "show", "Nobody"), "There is no customer 'Nobody'."),
+        (("employee", "add", "a@b", "--customer", "Nobody"), "There is no customer 'Nobody'."),
+        (("employee", "add", "short", "--customer", "North SMS"), "8 characters or more"),
+        (
+            ("employee", "add", "a@b", "--customer", "North SMS", "--password", "1234567"),
+            "A password has 8 characters or more",
+        ),
+        (("employee", "set-level", "nobody@b", "ADMIN"), "There is no employee 'nobody@b'."),
+        (
+            ("employee", "add", "Anna@b", "--customer", "North SMS"),
+            "There is an employee 'Anna@b' already.",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(
+    run: Run, store: Store, words: tuple[str, ...], said: str
+) -> None:
+    customer = store.customers.add("North SMS", NOW)
+    store.employees.add(customer, "anna@B", "Anna", Level.VIEWER, None, NOW)
+    result = run(*words)
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_older_store_gets_the_new_tables(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/old.db")
+    store.create()
+    store._runner().up("0001_initial")
+    store.database.execute_sql(
+        "INSERT INTO customer (id, name, created_at) VALUES (?, 'old', '2012-05-09 12:00:00')",
+        ("a" * 24,),
+    )
+    assert store.migrate() == ["0002_employees"]
+    assert store.customers.get("old").parent_reseller_id is None
+    assert store.employees.all() == []
+    store.close()
