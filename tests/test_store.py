@@ -12,6 +12,7 @@ from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.importers.columns import to_message
 from boxis_gateway.model import NewMessage
 from boxis_gateway.store import Store
+from boxis_gateway.store.database import MIGRATIONS
 from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.tables import TABLES
 from boxis_gateway.zones import find_zone
@@ -109,7 +110,7 @@ def test_several_migrate_at_once(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(map(len, applied)) == [0] * 7 + [1]
+    assert sorted(map(len, applied)) == [0] * 7 + [len(list(MIGRATIONS.glob("0*.py")))]
 
 
 def test_accounts_keep_what_they_are_given(store: Store) -> None:
@@ -206,3 +207,43 @@ def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:
     add(store, account.id, to_message({**columns, "type": "scheduled"}, find_zone("UTC")))
     rows = store.database.execute_sql("SELECT scheduled_at, created_at FROM submission").fetchall()
     assert rows == [("2013-01-01 00:00:00", "2013-01-01 00:00:00")]
+
+
+def test_a_store_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
+    """Its submissions get what the REST door lists, from their messages."""
+    store = Store(f"sqlite:///{tmp_path}/old.db")
+    store.create()
+    store._runner().up("0001_initial")
+    run = store.database.execute_sql
+    run("INSERT INTO customer VALUES (?, 'old', '2012-05-09 12:00:00')", ("a" * 24,))
+    run(
+        "INSERT INTO account VALUES (1, ?, 'a@b', 'a@b', 'k', 1, '{}', '2012-05-09 12:00:00')",
+        ("a" * 24,),
+    )
+    messages = [
+        (1, "sent", "+48514151563"),
+        (1, "pending", "+48514151564"),
+        (2, "pending", "+48514151563"),
+        (3, "refused", "+48514151563"),
+    ]
+    for submission_id in (1, 2, 3):
+        run(
+            "INSERT INTO submission VALUES (1, ?, 's', 'text', '2012-05-09 12:00:00', NULL, 0, 0)",
+            (submission_id,),
+        )
+    for number, (submission_id, status, recipient) in enumerate(messages):
+        run(
+            "INSERT INTO message VALUES (1, '2012-05-09 12:00:00', ?, ?, 's', ?, 1, 1000, 'sent', "
+            "?, NULL, NULL, NULL)",
+            (number, submission_id, recipient, status),
+        )
+    assert store.migrate() == ["0002_employees", "0003_submission_lists"]
+    rows = run("SELECT id, text, recipients, sent_at FROM submission ORDER BY id").fetchall()
+    assert rows == [
+        (1, "text", "+48514151563\n+48514151564", "2012-05-09 12:00:00"),
+        (2, "text", "+48514151563", None),
+        (3, "text", None, None),
+    ]
+    assert len(store.messages.recent(1, "", "9", 10)) == 4
+    assert store.customers.get("old").parent_reseller_id is None
+    store.close()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields
 
 from boxis_gateway.rest_api.resource import MISSING
+from boxis_gateway.sms.numbers import to_e164
+from boxis_gateway.store import Order, first_id
 
+INVALID = "is invalid"
+MONTH = re.compile(r"([1-9][0-9]{3})-(0[1-9]|1[0-2])(-[0-9]{2}.*)?", re.ASCII)
 WORDS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -23,7 +28,7 @@ class YesOrNo(fields.Field[bool]):
     ) -> bool:
         word = str(value).lower()
         if word not in WORDS:
-            raise ValidationError("is invalid")
+            raise ValidationError(INVALID)
         return WORDS[word]
 
 
@@ -44,3 +49,65 @@ def text() -> fields.String:
 def _not_empty(value: str) -> None:
     if not value:
         raise ValidationError(MISSING)
+
+
+class WholeNumber(fields.Field[int]):
+    """Decimal digits; a number above `most` means `most`."""
+
+    def __init__(self, *, default: int, most: int = 10**15) -> None:
+        super().__init__(load_default=default)
+        self._most = most
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> int:
+        digits = str(value)
+        if not (digits.isascii() and digits.isdigit()):
+            raise ValidationError(INVALID)
+        significant = digits.lstrip("0") or "0"
+        return self._most if len(significant) > 15 else min(int(significant), self._most)
+
+
+class Address(fields.Field[str]):
+    """A number or a name. Of a number the `+` may be missing, or a space: a `+` that is not
+    quoted in a URL."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        address = str(value).strip()
+        return to_e164(address) or address
+
+
+class Month(fields.Field[int]):
+    """`yyyy-mm`, or a date of it: where the month's ids begin, or where those of the next do."""
+
+    def __init__(self, *, first: bool) -> None:
+        super().__init__()
+        self._first = first
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> int:
+        found = MONTH.fullmatch(str(value))
+        if not found:
+            raise ValidationError(INVALID)
+        year, month = int(found[1]), int(found[2])
+        if not self._first:
+            year, month = year + month // 12, month % 12 + 1
+        return first_id(f"{year:04}-{month:02}-01 00:00:00")
+
+
+class OrderWord(fields.Field[Order]):
+    """`CREATED`, `SENT` or `INVOICED`, in any case."""
+
+    def __init__(self) -> None:
+        super().__init__(load_default=Order.CREATED)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> Order:
+        try:
+            return Order(str(value).upper())
+        except ValueError:
+            raise ValidationError(INVALID) from None

@@ -1,6 +1,19 @@
 """The store: the only code that knows peewee. Read database.py, tables.py, then one file a noun."""
 
+from boxis_gateway.store.additions import first_id
 from boxis_gateway.store.database import Store
 from boxis_gateway.store.queries import DATABASE_ERRORS, Row, explained
+from boxis_gateway.store.submissions import Filter, Order, Submitted, from_wire_id, wire_id
 
-__all__ = ["DATABASE_ERRORS", "Row", "Store", "explained"]
+__all__ = [
+    "DATABASE_ERRORS",
+    "Filter",
+    "Order",
+    "Row",
+    "Store",
+    "Submitted",
+    "explained",
+    "first_id",
+    "from_wire_id",
+    "wire_id",
+]

@@ -25,6 +25,11 @@ class Customers:
         """The customer of that id, in either case."""
         return self._one(Customer.id == customer_id.lower())
 
+    def of_account(self, account_id: int) -> model.Customer | None:
+        """Whose account that is."""
+        mine = Account.select(Account.customer).where(Account.id == account_id)
+        return self._one(Customer.id.in_(mine))
+
     def get(self, name: str) -> model.Customer:
         """The customer of that name or id. Raises StoreError."""
         found = self._one(Customer.name == name) or self.find(name)

@@ -14,6 +14,7 @@ from boxis_gateway.store.employees import Employees
 from boxis_gateway.store.messages import Messages
 from boxis_gateway.store.queries import errors_explained
 from boxis_gateway.store.sqlite import SqliteDatabase, sqlite_path
+from boxis_gateway.store.submissions import Submissions
 from boxis_gateway.store.tokens import Tokens
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -33,6 +34,7 @@ class Store:
         self.customers = Customers(self.database)
         self.employees = Employees(self.database)
         self.tokens = Tokens(self.database)
+        self.submissions = Submissions(self.database)
         self.messages = Messages(self.database)
 
     def create(self) -> None:

@@ -66,7 +66,12 @@ class SenderName(Model):
 
 
 class Submission(Model):
-    """One request to send: its text (None if the source did not tell), sender, times and flags."""
+    """One request to send: its text (None if the source did not tell), sender, times and flags.
+
+    `id` begins with the milliseconds of `created_at` (store/additions.py), so the order of ids is
+    that of creation. `recipients` are one a line, as far as the SMSC took them; of a submission
+    that was refused as a whole it is None, and it is in no list. `sent_at` is None while it waits.
+    Money is millionths, None if nobody said."""
 
     account = ForeignKeyField(Account, index=False)
     id = BigIntegerField()
@@ -76,10 +81,32 @@ class Submission(Model):
     scheduled_at = CharField(INSTANT_LENGTH, null=True)
     flash = BooleanField()
     fast = BooleanField()
+    recipients = TextField(null=True)
+    sent_at = CharField(INSTANT_LENGTH, null=True)
+    invoiced_at = CharField(INSTANT_LENGTH, null=True)
+    price = BigIntegerField(null=True)
+    whole_sale = BigIntegerField(null=True)
+    cost = BigIntegerField(null=True)
+    group_id = CharField(24, null=True)
 
     class Meta:
         table_name = "submission"
         primary_key = CompositeKey("account", "id")
+
+
+# For orders by another time, and for counting; and to find a recipient.
+Submission.add_index(
+    Submission.account,
+    Submission.sent_at,
+    Submission.id,
+    where=Submission.recipients.is_null(False),
+)
+Submission.add_index(
+    Submission.account,
+    Submission.invoiced_at,
+    Submission.id,
+    where=Submission.invoiced_at.is_null(False),
+)
 
 
 class Message(Model):
@@ -149,6 +176,9 @@ class Token(Model):
 
     class Meta:
         table_name = "token"
+
+
+Message.add_index(Message.account, Message.recipient, Message.submission_id)
 
 
 TABLES = (Customer, Account, SenderName, Submission, Message, Employee, Token)

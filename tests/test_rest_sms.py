@@ -1,0 +1,259 @@
+"""The REST door: messages listed and read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from boxis_gateway.app import create_app
+from boxis_gateway.levels import Level
+from boxis_gateway.model import Account, Customer, NewMessage, Status
+from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+from tests.conftest import NOW, USER_KEY
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def shop(store: Store) -> Customer:
+    return store.customers.add("shop", NOW)
+
+
+@pytest.fixture
+def account(store: Store, shop: Customer) -> Account:
+    return store.accounts.add("shop@example.com", USER_KEY, NOW, customer=shop.name)
+
+
+@pytest.fixture
+def rest(store: Store) -> FlaskClient:
+    return create_app(store, Settings(), lambda: NOW).test_client()
+
+
+def employee(store: Store, customer: Customer, level: Level) -> str:
+    """A token of a new employee."""
+    name = f"{level}-{customer.id}"
+    found = store.employees.find(name) or store.employees.add(
+        customer, name, name, level, None, NOW
+    )
+    if store.tokens.find(digest_of(name)) is None:
+        store.tokens.add(found, digest_of(name), NOW)
+    return name
+
+
+@pytest.fixture
+def ask(rest: FlaskClient, store: Store, shop: Customer) -> Ask:
+    """GET with a token of that level, as JSON."""
+
+    def get(path: str = "/sms", level: Level = Level.OWNER, **query: str) -> Any:
+        token = employee(store, shop, level)
+        return rest.get(path, query_string={"token": token} | query).json
+
+    return get
+
+
+def add(store: Store, account: Account, *messages: dict[str, Any]) -> None:
+    usual = {
+        "recipient": "+4581808888",
+        "sender": "Voicemail",
+        "sent_at": "2014-01-01 12:34:56.789",
+        "text": "This is a test",
+    }
+    made = [NewMessage(**(usual | message)) for message in messages]
+    first = store.database.execute_sql("SELECT count(*) FROM message").fetchone()[0]
+    store.messages.add(account.id, list(enumerate(made, first)))
+
+
+def test_the_documented_message_as_viewer_and_as_owner(
+    store: Store, shop: Customer, account: Account, ask: Ask
+) -> None:
+    add(store, account, {})
+    store.database.execute_sql("UPDATE submission SET price = 750000, whole_sale = 650000")
+    answer = ask(level=Level.VIEWER)
+    (message,) = answer["messages"]
+    assert len(message["_id"]) == 24
+    assert json.dumps(answer) == json.dumps(
+        {
+            "offset": 0,
+            "limit": 100,
+            "total": 1,
+            "messages": [
+                {
+                    "_id": message["_id"],
+                    "customer": shop.id,
+                    "type": "SMS",
+                    "from": "Voicemail",
+                    "to": ["+4581808888"],
+                    "sent": "2014-01-01T12:34:56.789Z",
+                    "price": 0.75,
+                }
+            ],
+        }
+    )
+    (owners,) = ask()["messages"]
+    assert owners["message"] == "This is a test"
+    assert list(owners)[:4] == ["_id", "customer", "type", "message"]
+    assert ask(f"/sms/{message['_id']}") == owners
+    assert ask(f"/sms/{message['_id'].upper()}") == owners
+
+
+def test_pages_are_cut_from_the_newest_on(store: Store, account: Account, ask: Ask) -> None:
+    add(store, account, *({"sent_at": f"2014-01-{day:02} 00:00:00"} for day in range(1, 10)))
+    answer = ask(offset="2", limit="3")
+    assert (answer["offset"], answer["limit"], answer["total"]) == (2, 3, 9)
+    assert [one["sent"][8:10] for one in answer["messages"]] == ["07", "06", "05"]
+    assert ask(limit="0") == {"offset": 0, "limit": 0, "total": 9, "messages": []}
+    assert ask(limit="5000")["limit"] == 1000
+    assert ask(offset="9")["messages"] == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"offset": "-1"},
+        {"offset": "x"},
+        {"limit": "1.5"},
+        {"limit": ""},
+        {"fromDate": "2014"},
+        {"toDate": "2014-13"},
+        {"sort": "OLDEST"},
+        {"names": "maybe"},
+    ],
+)
+def test_a_bad_value_is_named(ask: Ask, query: dict[str, str]) -> None:
+    answer = ask(**query)
+    assert (answer["code"], answer["message"]) == (422, *query)
+
+
+def test_a_number_is_found_with_a_raw_plus(
+    store: Store, account: Account, ask: Ask, rest: FlaskClient, shop: Customer
+) -> None:
+    add(store, account, {}, {"recipient": "+4581808889"})
+    token = employee(store, shop, Level.VIEWER)
+    for to in ("+4581808888", "%2B4581808888", "4581808888"):
+        answer = rest.get(f"/sms?token={token}&to={to}").json
+        assert [one["to"] for one in answer["messages"]] == [["+4581808888"]]
+        assert answer["total"] == 1
+
+
+def test_filters_combine(store: Store, account: Account, ask: Ask) -> None:
+    add(
+        store,
+        account,
+        {"text": "Żółw idzie", "sender": "Zoo", "sent_at": "2014-01-31 23:59:59"},
+        {"text": "żółw leży", "sender": "ZOO", "sent_at": "2014-02-01 00:00:00"},
+        {"text": "lew", "sender": "+4581808888", "sent_at": "2014-02-28 23:59:59"},
+    )
+
+    def texts(**query: str) -> list[str]:
+        answer = ask(**query)
+        assert answer["total"] == len(answer["messages"])
+        return [one["message"] for one in answer["messages"]]
+
+    assert texts(message="ŻÓŁW") == ["żółw leży", "Żółw idzie"]
+    assert texts(message="żółw", fromDate="2014-02") == ["żółw leży"]
+    assert texts(toDate="2014-01") == ["Żółw idzie"]
+    assert texts(fromDate="2014-01-15", toDate="2014-02-01") == ["lew", "żółw leży", "Żółw idzie"]
+    assert texts(**{"from": "zoo", "toDate": "2014-01"}) == ["Żółw idzie"]
+    assert texts(**{"from": "4581808888"}) == ["lew"]
+    assert texts(**{"from": "zo"}) == []
+    assert texts(to="+4581808888", message="lew") == ["lew"]
+
+
+def test_what_waits_is_not_sent_and_what_was_refused_is_not_there(
+    store: Store, account: Account, ask: Ask
+) -> None:
+    add(
+        store,
+        account,
+        {"sent_at": "2014-03-01 00:00:00", "status": Status.PENDING},
+        {"sent_at": "2014-02-01 00:00:00"},
+        {"sent_at": "2014-01-01 00:00:00", "status": Status.REFUSED},
+    )
+    sent = ["2014-02-01T00:00:00.000Z", None]
+    assert [one["sent"] for one in ask()["messages"]] == sent[::-1]
+    assert [one["sent"] for one in ask(sort="sent")["messages"]] == sent
+    assert ask()["total"] == 2
+    assert ask(to="+4581808888")["total"] == 2
+
+
+def test_the_accounts_of_a_customer_are_one_list(
+    store: Store, shop: Customer, account: Account, ask: Ask
+) -> None:
+    second = store.accounts.add("b@example.com", USER_KEY, NOW, customer=shop.name)
+    other = store.accounts.add("other@example.com", USER_KEY, NOW)
+    for one, day in ((account, 1), (second, 2), (account, 3), (second, 3), (other, 4)):
+        add(store, one, {"sent_at": f"2014-01-{day:02} 00:00:00"})
+    answer = ask()
+    assert answer["total"] == 4
+    ids = [one["_id"] for one in answer["messages"]]
+    assert ids == sorted(ids, reverse=True)
+    pages = [ask(offset=str(n), limit="1")["messages"][0]["_id"] for n in range(4)]
+    assert pages == ids
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_a_hidden_text_is_not_found_either(
+    store: Store, account: Account, ask: Ask, level: Level
+) -> None:
+    add(store, account, {"text": "secret"}, {"text": "other"})
+    answer = ask(level=level, message="secret")
+    if level in (Level.NO_LOGIN, Level.PERSONAL):
+        assert answer["code"] in (401, 403)
+        return
+    reads = level not in (Level.VIEWER, Level.MANAGER)
+    assert answer["total"] == reads
+    assert [one.get("message") for one in answer["messages"]] == ["secret"] * reads
+    assert ("message" in ask(level=level)["messages"][0]) == reads
+
+
+def test_who_reaches_whose_messages(store: Store, rest: FlaskClient) -> None:
+    north = store.customers.add("north", NOW)
+    sub = store.customers.add("sub", NOW, north)
+    other = store.customers.add("other", NOW)
+    ids = {}
+    for customer in (north, sub, other):
+        account = store.accounts.add(f"{customer.name}@b", USER_KEY, NOW, customer=customer.name)
+        add(store, account, {"text": customer.name})
+
+    def seen(level: Level, customer: str) -> Any:
+        token = employee(store, north, level)
+        answer = rest.get(f"/sms?token={token}&customer={customer}").json
+        if "code" in answer:
+            return answer["code"], answer["message"]
+        ids[customer] = answer["messages"][0]["_id"]
+        return answer["messages"][0]["customer"], answer["messages"][0].get("message")
+
+    own, denied, unknown = (north.id, "north"), (403, "access_denied"), (404, "bad_request")
+    assert seen(Level.OWNER, other.id) == own
+    assert seen(Level.RESELLER, "") == own
+    assert seen(Level.RESELLER, sub.id.upper()) == (sub.id, None)
+    assert seen(Level.RESELLER, other.id) == denied
+    assert seen(Level.RESELLER, "f" * 24) == unknown
+    assert seen(Level.RESELLER_ADMIN, other.id) == (other.id, None)
+    assert seen(Level.ADMIN, other.id) == (other.id, "other")
+    assert seen(Level.ADMIN, "x") == unknown
+    assert seen(Level.PERSONAL, "") == denied
+
+    for level, status in (
+        (Level.OWNER, 404),
+        (Level.RESELLER, 404),
+        (Level.ADMIN, 200),
+        (Level.PERSONAL, 403),
+    ):
+        token = employee(store, north, level)
+        assert rest.get(f"/sms/{ids[other.id]}?token={token}").status_code == status
+
+
+@pytest.mark.parametrize("message_id", ["x", "0" * 24, "f" * 24, "1234567890abcdef1234567", "%00"])
+def test_an_unknown_id_is_not_found(ask: Ask, account: Account, message_id: str) -> None:
+    assert ask(f"/sms/{message_id}") == {
+        "code": 404,
+        "message": "id",
+        "description": "Message not found",
+    }
