@@ -7,6 +7,7 @@ make its SQL, which is made once for each shape.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,6 +64,15 @@ class Submitted(NamedTuple):
     group_id: str | None
 
 
+class Shape(NamedTuple):
+    """Which conditions a filter has: all that its SQL depends on."""
+
+    by_time: bool
+    by_recipient: bool
+    by_sender: bool
+    by_text: bool
+
+
 @dataclass(frozen=True)
 class Filter:
     """Which submissions: all conditions hold. Ids from `first_id` up to, not including, `end_id`
@@ -74,18 +84,15 @@ class Filter:
     sender: str | None = None
     text: str | None = None
 
-    def parameters(self, account_id: int) -> list[Any]:
-        """In the order of `_conditions`."""
-        given = [self.recipient, self.sender and self.sender.casefold()]
-        given.append(self.text and self.text.casefold())
-        kept = [value for value in given if value is not None]
-        own = [account_id] if self.recipient is not None else []
-        return [account_id, self.first_id, self.end_id, *own, *kept]
-
     @property
-    def shape(self) -> tuple[bool, bool, bool]:
-        """Which conditions there are beyond the range of ids."""
-        return self.recipient is not None, self.sender is not None, self.text is not None
+    def shape(self) -> Shape:
+        """Which conditions there are."""
+        return Shape(
+            (self.first_id, self.end_id) != (LEAST_ID, GREATEST_ID),
+            self.recipient is not None,
+            self.sender is not None,
+            self.text is not None,
+        )
 
 
 class Submissions:
@@ -106,17 +113,36 @@ class Submissions:
         if not accounts or not limit:
             return []
         sql = _page_sql(len(accounts), which.shape, order)
-        parameters = [one for account in accounts for one in which.parameters(account)]
+        parameters: list[Any] = []
+        for account in accounts:
+            own = self._parameters(account, which)
+            parameters += [*own, *own, offset + limit] if order in ORDERS else own
         rows = run(self._database, sql, (*parameters, limit, offset))
-        return [Submitted(*row) for row in rows]
+        return [Submitted(*row) for _, *row in rows]
 
     def count(self, accounts: Sequence[int], which: Filter) -> int:
         """How many submissions there are, on all pages."""
         sql = _count_sql(which.shape)
         return sum(
-            run(self._database, sql, which.parameters(account)).fetchone()[0]
+            run(self._database, sql, self._parameters(account, which)).fetchone()[0]
             for account in accounts
         )
+
+    def _parameters(self, account_id: int, which: Filter) -> list[Any]:
+        """In the order of `_conditions`."""
+        parameters: list[Any] = [account_id]
+        if which.shape.by_time:
+            parameters += [which.first_id, which.end_id]
+        if which.recipient is not None:
+            tens = json.dumps(_ten_days(*self._span(account_id)))
+            parameters += [account_id, tens, which.recipient, f"\n{which.recipient}\n"]
+        texts = (which.sender, which.text)
+        return parameters + [text.casefold() for text in texts if text is not None]
+
+    def _span(self, account_id: int) -> tuple[str, str]:
+        """Days of the account's oldest and newest messages; "" if there are none."""
+        first, last = run(self._database, SPAN_SQL, (account_id, account_id)).fetchone()
+        return (first or "")[:10], (last or "")[:10]
 
     def find(self, account_id: int, submission_id: int) -> Submitted | None:
         """The submission of that id, if it is one that lists show."""
@@ -139,35 +165,58 @@ def from_wire_id(text: str) -> tuple[int, int] | None:
     return int(found[2], 16), number - UNSIGNED if number > GREATEST_ID else number
 
 
-ORDERS: dict[Order, Sequence[str]] = {
-    Order.CREATED: ("id", "account_id"),
-    Order.SENT: ("sent_at", "id", "account_id"),
-    Order.INVOICED: ("invoiced_at", "id", "account_id"),
-}
+SPAN_SQL = """
+    SELECT (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at LIMIT 1),
+           (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at DESC LIMIT 1)
+"""
+ORDERS = {Order.SENT: "sent_at", Order.INVOICED: "invoiced_at"}
+"""The columns behind the orders that are not that of the ids."""
 
 
 @lru_cache(maxsize=1024)
-def _page_sql(accounts: int, shape: tuple[bool, bool, bool], order: Order) -> str:
-    one = f"SELECT {', '.join(COLUMNS)} FROM submission WHERE {_conditions(shape)}"
-    by = ", ".join(f"{column} DESC" for column in ORDERS[order])
-    return f"{' UNION ALL '.join([one] * accounts)} ORDER BY {by} LIMIT ? OFFSET ?"
+def _page_sql(accounts: int, shape: Shape, order: Order) -> str:
+    """COLUMNS, and what the order goes by before them. Each account has its walk; what lacks the
+    time of the order another one, by id, as far as the page may reach into it."""
+    column = ORDERS.get(order)
+    conditions = _conditions(shape, by_id=column is None)
+    walk = f"SELECT {column or 'id'}, {', '.join(COLUMNS)} FROM submission WHERE {conditions}"
+    if column:
+        late = f"SELECT NULL, {', '.join(COLUMNS)} FROM submission WHERE {conditions}"
+        late += f" AND {column} IS NULL ORDER BY id DESC LIMIT ?"
+        walk += f" AND {column} IS NOT NULL UNION ALL SELECT * FROM ({late})"
+    walks = " UNION ALL ".join([walk] * accounts)
+    return f"{walks} ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT ? OFFSET ?"
 
 
-@lru_cache(maxsize=8)
-def _count_sql(shape: tuple[bool, bool, bool]) -> str:
-    return f"SELECT count(*) FROM submission WHERE {_conditions(shape)}"
+@lru_cache(maxsize=64)
+def _count_sql(shape: Shape) -> str:
+    return f"SELECT count(*) FROM submission WHERE {_conditions(shape, by_id=True)}"
 
 
-def _conditions(shape: tuple[bool, bool, bool]) -> str:
-    by_recipient, by_sender, by_text = shape
-    conditions = ["account_id = ?", "recipients IS NOT NULL", "id >= ?", "id < ?"]
-    if by_recipient:
+def _conditions(shape: Shape, by_id: bool) -> str:
+    """`by_id` lets ids lead the walk; else a `+` hides them from SQLite's choice."""
+    conditions = ["account_id = ?", "recipients IS NOT NULL"]
+    if shape.by_time:
+        name = "id" if by_id and not shape.by_recipient else "+id"
+        conditions += [f"{name} >= ?", f"{name} < ?"]
+    if shape.by_recipient:
         conditions.append(
-            "id IN (SELECT submission_id FROM message WHERE account_id = ? AND recipient = ? "
-            "AND status <> 'refused')"
+            "id IN (SELECT submission_id FROM message WHERE account_id = ? "
+            "AND substr(sent_at, 1, 9) IN (SELECT value FROM json_each(?)) AND recipient = ?)"
         )
-    if by_sender:
+        conditions.append("instr(char(10) || recipients || char(10), ?)")  # it was not refused
+    if shape.by_sender:
         conditions.append("casefold(sender) = ?")
-    if by_text:
+    if shape.by_text:
         conditions.append("instr(casefold(text), ?)")
     return " AND ".join(conditions)
+
+
+@lru_cache(maxsize=1024)
+def _ten_days(first: str, last: str) -> list[str]:
+    """The beginnings, `yyyy-mm-d`, of all days from one to the other."""
+    if not first:
+        return []
+    months = range(int(first[:4]) * 12 + int(first[5:7]) - 1, int(last[:4]) * 12 + int(last[5:7]))
+    tens = (f"{n // 12:04}-{n % 12 + 1:02}-{ten}" for n in months for ten in range(4))
+    return [ten for ten in tens if first[:9] <= ten <= last[:9]]

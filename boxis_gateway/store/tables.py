@@ -8,6 +8,7 @@ Times are texts in UTC (see zones.py), credits whole thousandths (see model.py).
 from __future__ import annotations
 
 from peewee import (
+    SQL,
     AutoField,
     BigIntegerField,
     BooleanField,
@@ -178,7 +179,14 @@ class Token(Model):
         table_name = "token"
 
 
-Message.add_index(Message.account, Message.recipient, Message.submission_id)
+# A recipient is looked for in ten days at a time (store/submissions.py): messages come in the order
+# of time, so that few pages of such an index change with each batch of them.
+Message.add_index(
+    SQL(
+        'CREATE INDEX IF NOT EXISTS "message_recipient" ON "message" '
+        '("account_id", substr("sent_at", 1, 9), "recipient", "submission_id")'
+    )
+)
 
 
 TABLES = (Customer, Account, SenderName, Submission, Message, Employee, Token)

@@ -33,6 +33,6 @@ INDEXES = (
     '("account_id", "sent_at", "id") WHERE ("recipients" IS NOT NULL)',
     'CREATE INDEX "submission_account_id_invoiced_at_id" ON "submission" '
     '("account_id", "invoiced_at", "id") WHERE ("invoiced_at" IS NOT NULL)',
-    'CREATE INDEX "message_account_id_recipient_submission_id" ON "message" '
-    '("account_id", "recipient", "submission_id")',
+    'CREATE INDEX "message_recipient" ON "message" '
+    '("account_id", substr("sent_at", 1, 9), "recipient", "submission_id")',
 )
