@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema
 
-from boxis_gateway.levels import SIGHT, Content, Reach
+from boxis_gateway.levels import SIGHT, Reach
 from boxis_gateway.model import Customer, Employee
 from boxis_gateway.rest_api.failures import RestFailure, access_denied
 from boxis_gateway.rest_api.params import (
@@ -18,6 +18,7 @@ from boxis_gateway.rest_api.params import (
     YesOrNo,
     text,
 )
+from boxis_gateway.rest_api.reach import reaches, reads_texts_of
 from boxis_gateway.rest_api.resource import Answer, Call, resource
 from boxis_gateway.store import Filter, Submitted, from_wire_id, wire_id
 
@@ -91,27 +92,6 @@ def customer_asked(call: Call) -> Customer:
     if not reaches(call.employee, customer):
         raise access_denied()
     return customer
-
-
-def reaches(employee: Employee, customer: Customer) -> bool:
-    """Whether the employee may see that customer's messages."""
-    reach = SIGHT[employee.level].reach
-    own = customer.id == employee.customer_id
-    sub = customer.parent_reseller_id == employee.customer_id
-    return {
-        Reach.NOBODY: False,
-        Reach.OWN: own,
-        Reach.SUB: own or sub,
-        Reach.ANY: True,
-    }[reach]
-
-
-def reads_texts_of(employee: Employee, customer_id: str) -> bool:
-    """Whether the employee may see what that customer's messages say."""
-    content = SIGHT[employee.level].content
-    return content is Content.ANY or (
-        content is Content.OWN and customer_id == employee.customer_id
-    )
 
 
 def filter_of(params: Mapping[str, Any]) -> Filter:

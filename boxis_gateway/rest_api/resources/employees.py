@@ -1,0 +1,66 @@
+"""`/employee/EMPLOYEE_ID/…`: tokens of machines, and the end of sessions (section 2)."""
+
+from __future__ import annotations
+
+from marshmallow import Schema
+
+from boxis_gateway.levels import Level
+from boxis_gateway.model import Employee
+from boxis_gateway.rest_api.auth import digest_of, new_token
+from boxis_gateway.rest_api.failures import RestFailure, access_denied
+from boxis_gateway.rest_api.params import YesOrNo
+from boxis_gateway.rest_api.reach import reaches
+from boxis_gateway.rest_api.resource import Answer, Call, resource
+
+
+@resource("POST", "/employee/<employee_id>/token")
+def add_token(call: Call) -> Answer:
+    """A token for a machine: it acts with the employee's rights and does not expire."""
+    employee = employee_managed(call)
+    if employee.level is Level.ADMIN:
+        raise RestFailure(403, "id", "Tokens are not allowed for admins")
+    token = new_token()
+    call.store.tokens.add(employee, digest_of(token), call.now, machine=True)
+    return Answer({"success": True, "token": token})
+
+
+@resource("DELETE", "/employee/<employee_id>/token/<token>")
+def delete_token(call: Call) -> Answer:
+    """The token is good no more."""
+    employee = employee_managed(call)
+    if not call.store.tokens.end(employee, digest_of(call.parts["token"])):
+        raise RestFailure(404, "token", "Token not found")
+    return Answer({"success": True})
+
+
+class ClearParams(Schema):
+    """`all` ends tokens of machines too."""
+
+    all = YesOrNo()
+
+
+@resource("GET", "/employee/<employee_id>/clearTokens", ClearParams)
+def clear_tokens(call: Call) -> Answer:
+    """All sessions of the employee end."""
+    call.store.tokens.end_all(employee_managed(call), machines=call.params["all"])
+    return Answer({"success": True})
+
+
+RESOURCES = (add_token, delete_token, clear_tokens)
+
+
+def employee_managed(call: Call) -> Employee:
+    """The employee of the address, if the caller may manage them: from MANAGER up, of a customer
+    within reach, and of no higher level than the own, whose rights the token would lend.
+
+    Raises RestFailure; nobody learns of employees out of reach."""
+    mine = call.employee
+    if mine.level.rank < Level.MANAGER.rank:
+        raise access_denied()
+    employee = call.store.employees.by_id(call.parts["employee_id"])
+    customer = call.store.customers.find(employee.customer_id) if employee else None
+    if employee is None or customer is None or not reaches(mine, customer):
+        raise RestFailure(404, "id", "Employee not found")
+    if employee.level.rank > mine.level.rank:
+        raise access_denied()
+    return employee
