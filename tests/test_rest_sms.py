@@ -267,3 +267,56 @@ def test_a_recipient_is_found_at_any_time(store: Store, account: Account, ask: A
         answer = ask(to=to)
         assert answer["total"] == len(answer["messages"]) == len(times)
         assert {one["to"][0] for one in answer["messages"]} == {to}
+
+
+@pytest.mark.parametrize("sort", ["CREATED", "SENT", "INVOICED"])
+def test_cursors_walk_without_gaps_or_repeats_while_messages_arrive(
+    store: Store, shop: Customer, account: Account, rest: FlaskClient, sort: str
+) -> None:
+    second = store.accounts.add("b@example.com", USER_KEY, NOW, customer=shop.name)
+    for number in range(40):
+        status = Status.PENDING if number % 5 == 0 else Status.SENT
+        time = f"2014-01-{number // 8 + 1:02} 00:00:00"
+        add(store, (account, second)[number % 2], {"sent_at": time, "status": status})
+    store.database.execute_sql("UPDATE submission SET invoiced_at = created_at WHERE id % 3 = 0")
+    token = employee(store, shop, Level.OWNER)
+    whole = rest.get(f"/sms?token={token}&sort={sort}").json
+    expected = [one["_id"] for one in whole["messages"]]
+
+    walked, link = [], f"/sms?sort={sort}&limit=7&names=false"
+    for page in range(20):
+        answer = rest.get(link, headers={"Authorization": f"Bearer {token}"})
+        assert list(answer.json) == (["limit", "messages"] if page else list(whole))
+        walked += [one["_id"] for one in answer.json["messages"]]
+        add(store, account, {"sent_at": f"2030-01-{page + 1:02} 00:00:00"})
+        if "Link" not in answer.headers:
+            break
+        link = answer.headers["Link"].removeprefix("<").removesuffix('>; rel="next"')
+        assert token not in link
+    assert [one for one in walked if one in expected] == expected
+    assert len(expected) == 40
+    assert len(set(walked)) == len(walked)
+
+
+@pytest.mark.parametrize("cursor", ["x", "0" * 24, f"{'0' * 24}-2014", f"{'g' * 24}-"])
+def test_a_cursor_of_another_make_is_named(ask: Ask, cursor: str) -> None:
+    answer = ask(cursor=cursor)
+    assert (answer["code"], answer["message"]) == (422, "cursor")
+
+
+def test_what_has_not_changed_is_not_sent_again(
+    store: Store, account: Account, rest: FlaskClient, shop: Customer
+) -> None:
+    add(store, account, {})
+    token = employee(store, shop, Level.OWNER)
+    listed = rest.get(f"/sms?token={token}")
+    one = f"/sms/{listed.json['messages'][0]['_id']}?token={token}"
+    for path in (f"/sms?token={token}", one):
+        tag = rest.get(path).headers["ETag"]
+        again = rest.get(path, headers={"If-None-Match": tag})
+        assert (again.status_code, again.data) == (304, b"")
+        head = rest.head(path)
+        assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", tag)
+    add(store, account, {"text": "another"})
+    old = {"If-None-Match": listed.headers["ETag"]}
+    assert rest.get(f"/sms?token={token}", headers=old).json["total"] == 2

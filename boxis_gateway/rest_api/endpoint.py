@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Request, Response, request
 
@@ -29,6 +30,7 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 
 COOKIE = "token"
+NOT_KEPT = ("token", "offset")  # in a link to the next page
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 log = logging.getLogger(__name__)
@@ -67,7 +69,7 @@ def endpoint_of(
                 failure = internal_error()
             answered, outcome = Answer(failure.body(), failure.code), failure.key
         log.info("request=%s result=%s", request_id, outcome)
-        return respond(answered, methods)
+        return respond(answered, methods, request)
 
     return endpoint
 
@@ -124,17 +126,24 @@ def token_of(request: Request) -> str | None:
     return request.args.get("token") or bearer or request.cookies.get(COOKIE) or None
 
 
-def respond(answered: Answer, methods: Mapping[str, Resource]) -> Response:
+def respond(answered: Answer, methods: Mapping[str, Resource], request: Request) -> Response:
     """The answer as it leaves. Nobody keeps it: it is for the one who asked."""
     body = b""
     if answered.body is not None:
         body = json.dumps(answered.body, ensure_ascii=False, separators=(",", ":")).encode()
     response = Response(body, status=answered.status, content_type="application/json")
-    response.headers["Cache-Control"] = "no-store"
+    response.headers["Cache-Control"] = "private, no-cache" if answered.cacheable else "no-store"
+    if answered.next_page:
+        kept = {name: value for name, value in request.args.items() if name not in NOT_KEPT}
+        query = urlencode({**kept, **answered.next_page})
+        response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
     if answered.status in (204, 405):
         allowed = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
         response.headers["Allow"] = ", ".join(sorted(allowed))
     if answered.cookie is not None:
         age = None if answered.cookie else 0
         response.set_cookie(COOKIE, answered.cookie, max_age=age, httponly=True, samesite="Lax")
+    if answered.cacheable:
+        response.add_etag()
+        response.make_conditional(request)
     return response

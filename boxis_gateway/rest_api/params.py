@@ -10,9 +10,13 @@ from marshmallow import ValidationError, fields
 
 from boxis_gateway.rest_api.resource import MISSING
 from boxis_gateway.sms.numbers import to_e164
-from boxis_gateway.store import Order, first_id
+from boxis_gateway.store import Order, Position, first_id, from_wire_id, wire_id
 
 INVALID = "is invalid"
+CURSOR = re.compile(
+    r"([0-9a-f]{24})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?)?",
+    re.ASCII,
+)
 MONTH = re.compile(r"([1-9][0-9]{3})-(0[1-9]|1[0-2])(-[0-9]{2}.*)?", re.ASCII)
 WORDS = {"true": True, "1": True, "false": False, "0": False}
 
@@ -111,3 +115,23 @@ class OrderWord(fields.Field[Order]):
             return Order(str(value).upper())
         except ValueError:
             raise ValidationError(INVALID) from None
+
+
+class Cursor(fields.Field[Position]):
+    """A place in a list, as `cursor_of` writes it."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> Position:
+        found = CURSOR.fullmatch(str(value))
+        ids = from_wire_id(found[1]) if found else None
+        if not found or not ids:
+            raise ValidationError(INVALID)
+        account_id, submission_id = ids
+        return Position((found[2] or "").replace("T", " ") or None, submission_id, account_id)
+
+
+def cursor_of(place: Position) -> str:
+    """A text for the place, fit for a URL. Clients need not understand it."""
+    time = place.time.replace(" ", "T") if place.time else ""
+    return f"{wire_id(place.id, place.account_id)}-{time}"

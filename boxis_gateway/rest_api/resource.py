@@ -41,11 +41,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """A JSON object, or nothing; a cookie holds the token that is set (or "" to take it away)."""
+    """A JSON object, or nothing; a cookie holds the token that is set (or "" to take it away).
+    `next_page` are the parameters that lead on; an answer that is cacheable may be asked for again
+    by its tag."""
 
     body: Mapping[str, Any] | None
     status: int = 200
     cookie: str | None = None
+    next_page: Mapping[str, str] | None = None
+    cacheable: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,27 @@
 from boxis_gateway.store.additions import first_id
 from boxis_gateway.store.database import Store
 from boxis_gateway.store.queries import DATABASE_ERRORS, Row, explained
-from boxis_gateway.store.submissions import Filter, Order, Submitted, from_wire_id, wire_id
+from boxis_gateway.store.submissions import (
+    Filter,
+    Order,
+    Position,
+    Submitted,
+    from_wire_id,
+    position_of,
+    wire_id,
+)
 
 __all__ = [
     "DATABASE_ERRORS",
     "Filter",
     "Order",
+    "Position",
     "Row",
     "Store",
     "Submitted",
     "explained",
     "first_id",
     "from_wire_id",
+    "position_of",
     "wire_id",
 ]

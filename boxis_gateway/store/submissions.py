@@ -95,6 +95,25 @@ class Filter:
         )
 
 
+class Position(NamedTuple):
+    """A place in a list, behind one submission: what the order goes by, and what breaks ties.
+    `time` is None if the order is that of creation, or if the submission lacks the time."""
+
+    time: str | None
+    id: int
+    account_id: int
+
+    def end_id(self, account_id: int) -> int:
+        """Where that account's ids end, of those behind this place and of its time."""
+        return self.id + (account_id < self.account_id)
+
+
+def position_of(one: Submitted, order: Order) -> Position:
+    """The place behind the submission."""
+    time = {Order.SENT: one.sent_at, Order.INVOICED: one.invoiced_at}.get(order)
+    return Position(time, one.id, one.account_id)
+
+
 class Submissions:
     """The submissions of a store, always of some accounts."""
 
@@ -107,16 +126,32 @@ class Submissions:
         return [account_id for (account_id,) in rows_of(self._database, query)]
 
     def page(
-        self, accounts: Sequence[int], which: Filter, order: Order, offset: int, limit: int
+        self,
+        accounts: Sequence[int],
+        which: Filter,
+        order: Order,
+        offset: int,
+        limit: int,
+        behind: Position | None = None,
     ) -> list[Submitted]:
-        """`limit` submissions from the index `offset` on."""
+        """`limit` submissions from the index `offset` on, of those behind a place if one is given:
+        that costs the same however far it is."""
         if not accounts or not limit:
             return []
-        sql = _page_sql(len(accounts), which.shape, order)
+        sql = _page_sql(len(accounts), which.shape, order, behind is not None)
         parameters: list[Any] = []
         for account in accounts:
             own = self._parameters(account, which)
-            parameters += [*own, *own, offset + limit] if order in ORDERS else own
+            end_id = behind.end_id(account) if behind else 0
+            if order not in ORDERS:
+                parameters += [*own, end_id] if behind else own
+                continue
+            if behind is None:
+                parameters += [*own, *own, offset + limit]
+            elif behind.time is None:
+                parameters += [*own, "", 0, *own, end_id, offset + limit]
+            else:
+                parameters += [*own, behind.time, end_id, *own, GREATEST_ID, offset + limit]
         rows = run(self._database, sql, (*parameters, limit, offset))
         return [Submitted(*row) for _, *row in rows]
 
@@ -151,9 +186,9 @@ class Submissions:
         return page[0] if page else None
 
 
-def wire_id(submitted: Submitted) -> str:
+def wire_id(submission_id: int, account_id: int) -> str:
     """24 hexadecimal digits (REST protocol page, section 1)."""
-    return f"{submitted.id % UNSIGNED:016x}{submitted.account_id:08x}"
+    return f"{submission_id % UNSIGNED:016x}{account_id:08x}"
 
 
 def from_wire_id(text: str) -> tuple[int, int] | None:
@@ -174,16 +209,21 @@ ORDERS = {Order.SENT: "sent_at", Order.INVOICED: "invoiced_at"}
 
 
 @lru_cache(maxsize=1024)
-def _page_sql(accounts: int, shape: Shape, order: Order) -> str:
+def _page_sql(accounts: int, shape: Shape, order: Order, behind: bool) -> str:
     """COLUMNS, and what the order goes by before them. Each account has its walk; what lacks the
     time of the order another one, by id, as far as the page may reach into it."""
     column = ORDERS.get(order)
     conditions = _conditions(shape, by_id=column is None)
     walk = f"SELECT {column or 'id'}, {', '.join(COLUMNS)} FROM submission WHERE {conditions}"
+    by_id = " AND id < ?" if behind else ""
     if column:
         late = f"SELECT NULL, {', '.join(COLUMNS)} FROM submission WHERE {conditions}"
-        late += f" AND {column} IS NULL ORDER BY id DESC LIMIT ?"
-        walk += f" AND {column} IS NOT NULL UNION ALL SELECT * FROM ({late})"
+        late += f" AND {column} IS NULL{by_id} ORDER BY id DESC LIMIT ?"
+        walk += f" AND {column} IS NOT NULL"
+        walk += f" AND ({column}, id) < (?, ?)" if behind else ""
+        walk += f" UNION ALL SELECT * FROM ({late})"
+    else:
+        walk += by_id
     walks = " UNION ALL ".join([walk] * accounts)
     return f"{walks} ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT ? OFFSET ?"
 

@@ -12,15 +12,17 @@ from boxis_gateway.model import Customer, Employee
 from boxis_gateway.rest_api.failures import RestFailure, access_denied
 from boxis_gateway.rest_api.params import (
     Address,
+    Cursor,
     Month,
     OrderWord,
     WholeNumber,
     YesOrNo,
+    cursor_of,
     text,
 )
 from boxis_gateway.rest_api.reach import reaches, reads_texts_of
 from boxis_gateway.rest_api.resource import Answer, Call, resource
-from boxis_gateway.store import Filter, Submitted, from_wire_id, wire_id
+from boxis_gateway.store import Filter, Submitted, from_wire_id, position_of, wire_id
 
 MOST = 1000
 MILLION = 1_000_000
@@ -39,26 +41,33 @@ class SmsParams(Schema):
     toDate = Month(first=False)
     sort = OrderWord()
     names = YesOrNo()
+    cursor = Cursor()
 
 
 @resource("GET", "/sms", SmsParams)
 def list_sms(call: Call) -> Answer:
-    """The messages that a customer has sent, newest first."""
+    """The messages that a customer has sent, newest first.
+
+    A `Link` header leads to the next page by its `cursor`; such pages cost the same however far
+    they are, and tell neither `offset` nor `total`."""
     customer, params = customer_asked(call), call.params
     offset, limit = params["offset"], params["limit"]
     accounts = call.store.submissions.accounts_of(customer.id)
     which = filter_of(params)
     if which.text is not None and not reads_texts_of(call.employee, customer.id):
         accounts = []  # a text that is hidden is not found either
-    found = call.store.submissions.page(accounts, which, params["sort"], offset, limit)
-    return Answer(
-        {
-            "offset": offset,
-            "limit": limit,
-            "total": call.store.submissions.count(accounts, which),
-            "messages": [shown(one, customer.id, call.employee) for one in found],
-        }
+    behind, order = params.get("cursor"), params["sort"]
+    found = call.store.submissions.page(
+        accounts, which, order, 0 if behind else offset, limit + 1, behind
     )
+    body: dict[str, Any] = {"limit": limit}
+    if not behind:
+        total = call.store.submissions.count(accounts, which)
+        body = {"offset": offset, "limit": limit, "total": total}
+    body["messages"] = [shown(one, customer.id, call.employee) for one in found[:limit]]
+    more = limit and len(found) > limit
+    following = cursor_of(position_of(found[limit - 1], order)) if more else None
+    return Answer(body, next_page={"cursor": following} if following else None, cacheable=True)
 
 
 @resource("GET", "/sms/<message_id>")
@@ -71,7 +80,7 @@ def get_sms(call: Call) -> Answer:
     if customer is not None and reaches(call.employee, customer):
         found = call.store.submissions.find(account_id, submission_id)
         if found:
-            return Answer(shown(found, customer.id, call.employee))
+            return Answer(shown(found, customer.id, call.employee), cacheable=True)
     raise RestFailure(404, "id", "Message not found")  # of others', as if there were none
 
 
@@ -112,7 +121,11 @@ def filter_of(params: Mapping[str, Any]) -> Filter:
 def shown(one: Submitted, customer_id: str, employee: Employee) -> dict[str, Any]:
     """The message object as far as the level sees it; what is empty is left out, but for `sent`."""
     sight = SIGHT[employee.level]
-    message: dict[str, Any] = {"_id": wire_id(one), "customer": customer_id, "type": "SMS"}
+    message: dict[str, Any] = {
+        "_id": wire_id(one.id, one.account_id),
+        "customer": customer_id,
+        "type": "SMS",
+    }
     if one.text is not None and reads_texts_of(employee, customer_id):
         message["message"] = one.text
     message["from"] = one.sender
