@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +108,25 @@ def test_what_cannot_be_is_said_in_a_line(
     assert result.returncode == 1
     assert said in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_a_phone_book_is_read_whole_or_not_at_all(run: Run, store: Store, tmp_path: Path) -> None:
+    customer = store.customers.add("North SMS", NOW)
+    file = tmp_path / "book.csv"
+    file.write_text("number,name,group\n+45 81 80 88 88,Rip,ducks\n7248,Lottery,\n")
+    words = ("contacts", "import", str(file), "--customer", "North SMS")
+    for _ in range(2):
+        assert run(*words).stdout == "2 contacts of North SMS read.\n"
+    numbers = ("+4581808888", "7248", "+4581808889")
+    known = {"+4581808888": "Rip", "7248": "Lottery"}
+    assert store.contacts.names(customer.id, numbers) == known
+
+    file.write_text("number,name\n+4581808888,Rap\n+4581808889,\n")
+    result = run(*words)
+    assert (result.returncode, "line 3: a phone number and a name" in result.stderr) == (1, True)
+    assert store.contacts.names(customer.id, numbers) == known
+
+    file.write_text("telephone\n1\n")
+    assert "no columns number and name" in run(*words).stderr
+    file.unlink()
+    assert "cannot be read" in run(*words).stderr

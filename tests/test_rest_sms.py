@@ -320,3 +320,55 @@ def test_what_has_not_changed_is_not_sent_again(
     add(store, account, {"text": "another"})
     old = {"If-None-Match": listed.headers["ETag"]}
     assert rest.get(f"/sms?token={token}", headers=old).json["total"] == 2
+
+
+def test_the_documented_answer_as_admin_with_names(
+    store: Store, shop: Customer, account: Account, ask: Ask
+) -> None:
+    add(store, account, {})
+    store.database.execute_sql(
+        "UPDATE submission SET cost = 500000, price = 750000, whole_sale = 650000"
+    )
+    store.contacts.add(shop, [("Voicemail", "Anders And", ""), ("+4581808888", "Rip", "")])
+    answer = ask(level=Level.ADMIN, names="true")
+    message_id = answer["messages"][0]["_id"]
+    assert json.dumps(answer) == json.dumps(
+        {
+            "offset": 0,
+            "limit": 100,
+            "total": 1,
+            "messages": [
+                {
+                    "_id": message_id,
+                    "customer": shop.id,
+                    "type": "SMS",
+                    "message": "This is a test",
+                    "from": "Voicemail",
+                    "to": ["+4581808888"],
+                    "sent": "2014-01-01T12:34:56.789Z",
+                    "fromName": "Anders And",
+                    "toName": ["Rip"],
+                    "cost": 0.5,
+                    "price": 0.75,
+                    "wholeSale": 0.65,
+                }
+            ],
+        }
+    )
+    assert "toName" not in ask(level=Level.ADMIN)["messages"][0]
+
+
+def test_names_are_the_customer_s_own_and_left_out_where_there_are_none(
+    store: Store, shop: Customer, account: Account, ask: Ask
+) -> None:
+    other = store.customers.add("other", NOW)
+    store.contacts.add(other, [("+4581808888", "Somebody", "")])
+    store.contacts.add(shop, [("+4581808880", "Rap", "ducks"), ("+4581808881", "Rup", "ducks")])
+    group_id = store.database.execute_sql("SELECT id FROM contact_group").fetchone()[0]
+    add(store, account, {}, {"recipient": "+4581808880"})
+    store.database.execute_sql(
+        "UPDATE submission SET group_id = ? WHERE recipients = '+4581808880'", (group_id,)
+    )
+    newest, oldest = ask(names="1")["messages"]
+    assert (newest["toName"], newest["groupName"]) == (["Rap"], "ducks")
+    assert not {"fromName", "toName", "groupName"} & set(oldest)

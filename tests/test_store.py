@@ -237,7 +237,7 @@ def test_a_store_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
             "?, NULL, NULL, NULL)",
             (number, submission_id, recipient, status),
         )
-    assert store.migrate() == ["0002_employees", "0003_submission_lists"]
+    assert store.migrate() == ["0002_employees", "0003_submission_lists", "0004_contacts"]
     rows = run("SELECT id, text, recipients, sent_at FROM submission ORDER BY id").fetchall()
     assert rows == [
         (1, "text", "+48514151563\n+48514151564", "2012-05-09 12:00:00"),

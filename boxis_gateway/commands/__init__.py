@@ -13,6 +13,7 @@ import click
 from boxis_gateway import __version__
 from boxis_gateway.commands.accounts import account
 from boxis_gateway.commands.call import call
+from boxis_gateway.commands.contacts import contacts
 from boxis_gateway.commands.customers import customer
 from boxis_gateway.commands.doctor import doctor
 from boxis_gateway.commands.employees import employee
@@ -30,6 +31,7 @@ COMMANDS = (
     customer,
     account,
     employee,
+    contacts,
     import_messages,
     history,
     call,

@@ -9,6 +9,7 @@ from playhouse.migrations import Runner
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.accounts import Accounts
+from boxis_gateway.store.contacts import Contacts
 from boxis_gateway.store.customers import Customers
 from boxis_gateway.store.employees import Employees
 from boxis_gateway.store.messages import Messages
@@ -32,6 +33,7 @@ class Store:
         self.database = SqliteDatabase(self.path)
         self.accounts = Accounts(self.database)
         self.customers = Customers(self.database)
+        self.contacts = Contacts(self.database)
         self.employees = Employees(self.database)
         self.tokens = Tokens(self.database)
         self.submissions = Submissions(self.database)

@@ -189,4 +189,49 @@ Message.add_index(
 )
 
 
-TABLES = (Customer, Account, SenderName, Submission, Message, Employee, Token)
+class Contact(Model):
+    """What a customer calls a number."""
+
+    customer = ForeignKeyField(Customer, index=False)
+    number = TextField()
+    name = TextField()
+
+    class Meta:
+        table_name = "contact"
+        primary_key = CompositeKey("customer", "number")
+
+
+class ContactGroup(Model):
+    """Numbers of a customer that are sent to under one name. The id is as a customer's."""
+
+    id = CharField(24, primary_key=True)
+    customer = ForeignKeyField(Customer)
+    name = TextField()
+
+    class Meta:
+        table_name = "contact_group"
+
+
+class GroupMember(Model):
+    """A number of a group."""
+
+    group = ForeignKeyField(ContactGroup, index=False)
+    number = TextField()
+
+    class Meta:
+        table_name = "group_member"
+        primary_key = CompositeKey("group", "number")
+
+
+TABLES = (
+    Customer,
+    Account,
+    SenderName,
+    Submission,
+    Message,
+    Employee,
+    Token,
+    Contact,
+    ContactGroup,
+    GroupMember,
+)

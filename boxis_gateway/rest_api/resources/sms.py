@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from marshmallow import Schema
@@ -26,6 +27,7 @@ from boxis_gateway.store import Filter, Submitted, from_wire_id, position_of, wi
 
 MOST = 1000
 MILLION = 1_000_000
+NAMELESS: Mapping[str, str] = MappingProxyType({})
 
 
 class SmsParams(Schema):
@@ -64,7 +66,8 @@ def list_sms(call: Call) -> Answer:
     if not behind:
         total = call.store.submissions.count(accounts, which)
         body = {"offset": offset, "limit": limit, "total": total}
-    body["messages"] = [shown(one, customer.id, call.employee) for one in found[:limit]]
+    names = names_of(call, customer.id, found[:limit])
+    body["messages"] = [shown(one, customer.id, call.employee, names) for one in found[:limit]]
     more = limit and len(found) > limit
     following = cursor_of(position_of(found[limit - 1], order)) if more else None
     return Answer(body, next_page={"cursor": following} if following else None, cacheable=True)
@@ -118,7 +121,19 @@ def filter_of(params: Mapping[str, Any]) -> Filter:
     )
 
 
-def shown(one: Submitted, customer_id: str, employee: Employee) -> dict[str, Any]:
+def names_of(call: Call, customer_id: str, found: Sequence[Submitted]) -> Mapping[str, str]:
+    """What the customer calls the numbers and groups of the messages, if that is asked for."""
+    if not call.params["names"]:
+        return {}
+    numbers = {number for one in found for number in (one.sender, *one.recipients.split("\n"))}
+    groups = {one.group_id for one in found if one.group_id}
+    contacts = call.store.contacts
+    return {**contacts.names(customer_id, numbers), **contacts.group_names(groups)}
+
+
+def shown(
+    one: Submitted, customer_id: str, employee: Employee, names: Mapping[str, str] = NAMELESS
+) -> dict[str, Any]:
     """The message object as far as the level sees it; what is empty is left out, but for `sent`."""
     sight = SIGHT[employee.level]
     message: dict[str, Any] = {
@@ -131,6 +146,12 @@ def shown(one: Submitted, customer_id: str, employee: Employee) -> dict[str, Any
     message["from"] = one.sender
     message["to"] = one.recipients.split("\n")
     message["sent"] = _date(one.sent_at) if one.sent_at else None
+    if one.sender in names:
+        message["fromName"] = names[one.sender]
+    if known := [names[number] for number in message["to"] if number in names]:
+        message["toName"] = known
+    if one.group_id and one.group_id in names:
+        message["groupName"] = names[one.group_id]
     for name, millionths, seen in (
         ("cost", one.cost, sight.cost),
         ("price", one.price, True),

@@ -1,0 +1,72 @@
+"""Phone books: what a customer calls a number, and groups of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from peewee import Database
+
+from boxis_gateway.model import Customer
+from boxis_gateway.store.customers import new_id
+from boxis_gateway.store.queries import rows_of
+from boxis_gateway.store.tables import Contact, ContactGroup, GroupMember
+
+NUMBERS_AT_ONCE = 500
+
+
+class Contacts:
+    """The phone books of a store. Numbers are E.164, or short codes and names as they are."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def names(self, customer_id: str, numbers: Collection[str]) -> Mapping[str, str]:
+        """What the customer calls these numbers, as far as they have names."""
+        found: dict[str, str] = {}
+        for some in _portions(sorted(set(numbers))):
+            mine = (Contact.customer == customer_id) & Contact.number.in_(some)
+            found.update(self._pairs(Contact.select(Contact.number, Contact.name).where(mine)))
+        return found
+
+    def group_names(self, group_ids: Collection[str]) -> Mapping[str, str]:
+        """The names of groups, by id."""
+        found: dict[str, str] = {}
+        for some in _portions(sorted(set(group_ids))):
+            mine = ContactGroup.id.in_(some)
+            query = ContactGroup.select(ContactGroup.id, ContactGroup.name).where(mine)
+            found.update(self._pairs(query))
+        return found
+
+    def add(self, customer: Customer, entries: Iterable[tuple[str, str, str]]) -> int:
+        """Put (number, name, group) into the customer's phone book, all or nothing; how many.
+
+        A number that is there gets the new name; a group that is new is made, "" is none."""
+        count = 0
+        with self._database.atomic():
+            query = ContactGroup.select(ContactGroup.name, ContactGroup.id)
+            groups = dict(self._pairs(query.where(ContactGroup.customer == customer.id)))
+            for number, name, group in entries:
+                Contact.insert(customer=customer.id, number=number, name=name).on_conflict(
+                    conflict_target=[Contact.customer, Contact.number], update={Contact.name: name}
+                ).execute(self._database)
+                if group:
+                    member = {"group": self._group(customer, groups, group), "number": number}
+                    GroupMember.insert(member).on_conflict_ignore().execute(self._database)
+                count += 1
+        return count
+
+    def _group(self, customer: Customer, groups: dict[str, str], name: str) -> str:
+        if name not in groups:
+            groups[name] = new_id()
+            row = {"id": groups[name], "customer": customer.id, "name": name}
+            ContactGroup.insert(row).execute(self._database)
+        return groups[name]
+
+    def _pairs(self, query: Any) -> Iterable[tuple[str, str]]:
+        return ((str(one), str(other)) for one, other in rows_of(self._database, query))
+
+
+def _portions(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for first in range(0, len(items), NUMBERS_AT_ONCE):
+        yield items[first : first + NUMBERS_AT_ONCE]
