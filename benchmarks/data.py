@@ -55,6 +55,9 @@ whole AS (
         datetime(at, 'unixepoch') || iif(fraction, '.250', '') AS sent_at,
         (SELECT name FROM temp.sender
             WHERE slot = (:sender + iif(h % 10 < 6, 0, h % 10 - 5)) % :senders) AS sender,
+        CASE h % 97 WHEN 0 THEN '7248' WHEN 1 THEN '+49151' || (20000000 + h)
+            ELSE '+48' || (500000000 + (i * 7368787 + :account * 15485863) % 399999999)
+            END AS recipient,
         CASE h % 10 WHEN 0 THEN 2 WHEN 1 THEN 3 ELSE 1 END AS parts,
         CASE WHEN i % 61 = 0 THEN 'refused' WHEN h % 20 = 3 THEN 'failed'
             WHEN h % 20 < 15 THEN 'delivered' ELSE 'sent' END AS status
@@ -66,10 +69,7 @@ INSERT_MESSAGES = f"""
 INSERT INTO message (account_id, sent_at, id, submission_id, sender, recipient, parts,
     credit_thousandths, kind, status, status_changed_at, wire_id, fingerprint)
 {MESSAGES}
-SELECT :account, sent_at, id, id, sender,
-    CASE h % 97 WHEN 0 THEN '7248' WHEN 1 THEN '+49151' || (20000000 + h)
-        ELSE '+48' || (500000000 + (i * 7368787 + :account * 15485863) % 399999999) END,
-    parts,
+SELECT :account, sent_at, id, id, sender, recipient, parts,
     iif(status = 'refused', 0, parts * iif(h % 17 = 0, 1500, 1000)),
     iif(h % 12 = 0, 'scheduled', 'sent'),
     status,
@@ -80,11 +80,12 @@ FROM whole
 """
 
 INSERT_SUBMISSIONS = f"""
-INSERT INTO submission (account_id, id, sender, text, created_at, scheduled_at, flash, fast)
+INSERT INTO submission (account_id, id, sender, text, created_at, scheduled_at, flash, fast,
+    recipients, sent_at)
 {MESSAGES}
 SELECT :account, id, sender, (SELECT words FROM temp.text WHERE slot = h % :texts),
-    datetime(at - iif(h % 12 = 0, 3600, 0), 'unixepoch'),
-    iif(h % 12 = 0, sent_at, NULL), 0, h % 17 = 0
+    sent_at, iif(h % 12 = 0, sent_at, NULL), 0, h % 17 = 0,
+    iif(status = 'refused', NULL, recipient), iif(status = 'refused', NULL, sent_at)
 FROM whole
 """
 
