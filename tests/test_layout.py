@@ -38,7 +38,12 @@ THIRD_PARTY = {
     "playhouse": ("store",),
     "argon2": ("passwords.py",),
     "flask": ("app.py", "server/processes.py", "form_api/endpoint.py", "rest_api/endpoint.py"),
-    "werkzeug": ("app.py", "form_api/endpoint.py", "form_api/form.py"),
+    "werkzeug": (
+        "app.py",
+        "form_api/endpoint.py",
+        "form_api/form.py",
+        "rest_api/endpoint.py",
+    ),
     "marshmallow": (
         "form_api/action.py",
         "form_api/params.py",

@@ -127,10 +127,21 @@ def test_a_missing_password_is_named(rest: FlaskClient) -> None:
     }
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'"a"'])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'"a"', b"[" * 100_000])
 def test_a_body_that_is_no_object_is_named(rest: FlaskClient, body: bytes) -> None:
     answer = rest.post("/auth/login", data=body, content_type="application/json")
     assert (answer.status_code, answer.json["message"]) == (422, "body")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_body_that_is_too_long_is_not_read(rest: FlaskClient, content_type: str) -> None:
+    answer = rest.post("/auth/login", data=b"a" * 2_000_000, content_type=content_type)
+    assert answer.json == {
+        "code": 413,
+        "message": "bad request",
+        "description": "Unspecified error",
+    }
+    assert answer.status_code == 413
 
 
 def test_wrong_passwords_make_the_next_ones_wait(log_in: Callable[..., Any], clock: Clock) -> None:

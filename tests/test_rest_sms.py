@@ -162,6 +162,7 @@ def test_filters_combine(store: Store, account: Account, ask: Ask) -> None:
     assert texts(**{"from": "zoo", "toDate": "2014-01"}) == ["Żółw idzie"]
     assert texts(**{"from": "4581808888"}) == ["lew"]
     assert texts(**{"from": "zo"}) == []
+    assert len(texts(**{"from": "", "to": "", "message": ""})) == 3
     assert texts(to="+4581808888", message="lew") == ["lew"]
 
 

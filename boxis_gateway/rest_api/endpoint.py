@@ -15,10 +15,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import HTTPException
 
 from boxis_gateway.rest_api.auth import find_session, renew
 from boxis_gateway.rest_api.failures import (
     RestFailure,
+    bad_request,
     internal_error,
     invalid,
     method_not_allowed,
@@ -64,6 +66,8 @@ def endpoint_of(
         except Exception as problem:
             if isinstance(problem, RestFailure):
                 failure = problem
+            elif isinstance(problem, HTTPException):  # of a body that is too long, or cut short
+                failure = bad_request(problem.code or 400)
             else:
                 log.exception("request=%s failed", request_id)
                 failure = internal_error()
@@ -90,6 +94,7 @@ def answer(
     found = methods.get("GET" if request.method == "HEAD" else request.method)
     if found is None:
         raise method_not_allowed()
+    request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
     given = fields_of(request)
     token = token_of(request)
     session = find_session(store, token, now) if found.needs_token else None
@@ -112,7 +117,7 @@ def fields_of(request: Request) -> dict[str, Any]:
         return given
     try:
         content = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise invalid("body") from None
     if not isinstance(content, dict):
         raise invalid("body")

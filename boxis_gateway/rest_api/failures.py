@@ -42,6 +42,11 @@ def invalid(field: str) -> RestFailure:
     return RestFailure(422, field, f"{field[:1].upper()}{field[1:]} is invalid")
 
 
+def bad_request(code: int) -> RestFailure:
+    """A request that can't be read."""
+    return RestFailure(code, "bad request", "Unspecified error")
+
+
 def not_found() -> RestFailure:
     """An address that nothing is at."""
     return RestFailure(404, "not_found", "Address not found")

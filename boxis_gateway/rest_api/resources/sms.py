@@ -114,8 +114,8 @@ def filter_of(params: Mapping[str, Any]) -> Filter:
     if "toDate" in params:
         bounds["end_id"] = params["toDate"]
     return Filter(
-        recipient=params.get("to"),
-        sender=params.get("from_"),
+        recipient=params.get("to") or None,
+        sender=params.get("from_") or None,
         text=params.get("message") or None,
         **bounds,
     )
