@@ -18,13 +18,13 @@ _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 def hash_of(password: str) -> str:
     """What is kept of a password."""
-    return _HASHER.hash(password.encode("utf-8", "surrogateescape"))
+    return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
 
 def is_right(password_hash: str | None, password: str) -> bool:
     """Whether that is the password; as long in coming if there is none."""
     try:
-        _HASHER.verify(password_hash or _nobodys(), password.encode("utf-8", "surrogateescape"))
+        _HASHER.verify(password_hash or _nobodys(), password.encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None

@@ -90,6 +90,8 @@ def test_a_login_comes_by_query_form_or_json(rest: FlaskClient, how: str) -> Non
     "fields",
     [
         {"password": "wrong"},
+        {"password": "\ud800"},
+        {"username": "\ud800"},
         {"username": "nobody@example.com"},
         {"username": "nobody@example.com", "password": "wrong"},
     ],

@@ -373,3 +373,13 @@ def test_names_are_the_customer_s_own_and_left_out_where_there_are_none(
     newest, oldest = ask(names="1")["messages"]
     assert (newest["toName"], newest["groupName"]) == (["Rap"], "ducks")
     assert not {"fromName", "toName", "groupName"} & set(oldest)
+
+
+def test_months_that_no_message_is_of_are_no_fault(
+    store: Store, account: Account, ask: Ask
+) -> None:
+    add(store, account, {})
+    everything = {"fromDate": "1000-01", "toDate": "9999-12"}
+    assert ask(**everything)["total"] == 1
+    assert ask(fromDate="3000-01")["total"] == 0
+    assert ask(toDate="1969-12")["total"] == 0

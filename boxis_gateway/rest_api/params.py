@@ -10,9 +10,18 @@ from marshmallow import ValidationError, fields
 
 from boxis_gateway.rest_api.resource import MISSING
 from boxis_gateway.sms.numbers import to_e164
-from boxis_gateway.store import Order, Position, first_id, from_wire_id, wire_id
+from boxis_gateway.store import (
+    GREATEST_ID,
+    LEAST_ID,
+    Order,
+    Position,
+    first_id,
+    from_wire_id,
+    wire_id,
+)
 
 INVALID = "is invalid"
+YEARS = range(1970, 2262)  # those that ids can tell
 CURSOR = re.compile(
     r"([0-9a-f]{24})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?)?",
     re.ASCII,
@@ -99,6 +108,8 @@ class Month(fields.Field[int]):
         year, month = int(found[1]), int(found[2])
         if not self._first:
             year, month = year + month // 12, month % 12 + 1
+        if year not in YEARS:  # no message is of then
+            return LEAST_ID if year < YEARS[0] else GREATEST_ID
         return first_id(f"{year:04}-{month:02}-01 00:00:00")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -61,7 +61,6 @@ class Resource:
     params: Schema
     handler: Callable[[Call], Answer]
     needs_token: bool = True
-    tags: tuple[str, ...] = field(default=())
 
     def load(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """The parameters. Raises RestFailure for the first that is missing or can't be used, in the

@@ -4,6 +4,8 @@ from boxis_gateway.store.additions import first_id
 from boxis_gateway.store.database import Store
 from boxis_gateway.store.queries import DATABASE_ERRORS, Row, explained
 from boxis_gateway.store.submissions import (
+    GREATEST_ID,
+    LEAST_ID,
     Filter,
     Order,
     Position,
@@ -15,6 +17,8 @@ from boxis_gateway.store.submissions import (
 
 __all__ = [
     "DATABASE_ERRORS",
+    "GREATEST_ID",
+    "LEAST_ID",
     "Filter",
     "Order",
     "Position",

@@ -29,7 +29,6 @@ COLUMNS = (
     "text",
     "sender",
     "recipients",
-    "created_at",
     "sent_at",
     "invoiced_at",
     "price",
@@ -55,7 +54,6 @@ class Submitted(NamedTuple):
     text: str | None
     sender: str
     recipients: str
-    created_at: str
     sent_at: str | None
     invoiced_at: str | None
     price: int | None
