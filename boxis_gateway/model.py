@@ -79,6 +79,16 @@ class Account:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
+class Prices(NamedTuple):
+    """What a submission costs whom, in millionths of the operator's currency, so that sums are
+    exact; None if nobody said. `invoiced_at` is a text of the store (see zones.py)."""
+
+    invoiced_at: str | None = None
+    price: int | None = None
+    whole_sale: int | None = None
+    cost: int | None = None
+
+
 class NewMessage(NamedTuple):
     """A message on its way into the store, one recipient and its text.
 
@@ -98,6 +108,7 @@ class NewMessage(NamedTuple):
     status_changed_at: str | None = None
     wire_id: str | None = None
     reference: str = ""
+    prices: Prices | None = None
 
 
 def credit_text(thousandths: int) -> str:

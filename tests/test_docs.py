@@ -22,7 +22,7 @@ from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.form import Form
 from boxis_gateway.form_api.renderers import RENDERERS
 from boxis_gateway.importers import IMPORTERS
-from boxis_gateway.importers.columns import OPTIONAL, REQUIRED
+from boxis_gateway.importers.columns import COLUMNS
 from boxis_gateway.importers.lines import GoodLine, ReadOptions
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, settings_table
@@ -49,7 +49,7 @@ def test_every_command_action_and_column_is_named() -> None:
             assert f"`{part}`" in README
     for _, action in ACTIONS:
         assert f"`{action}`" in README
-    for name in (*IMPORTERS, *REQUIRED, *OPTIONAL):
+    for name in (*IMPORTERS, *COLUMNS):
         assert f"`{name}`" in README
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level
-from boxis_gateway.model import Account, Customer, NewMessage, Status
+from boxis_gateway.model import Account, Customer, NewMessage, Prices, Status
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
@@ -72,8 +73,7 @@ def add(store: Store, account: Account, *messages: dict[str, Any]) -> None:
 def test_the_documented_message_as_viewer_and_as_owner(
     store: Store, shop: Customer, account: Account, ask: Ask
 ) -> None:
-    add(store, account, {})
-    store.database.execute_sql("UPDATE submission SET price = 750000, whole_sale = 650000")
+    add(store, account, {"prices": Prices(price=750_000, whole_sale=650_000)})
     answer = ask(level=Level.VIEWER)
     (message,) = answer["messages"]
     assert len(message["_id"]) == 24
@@ -278,8 +278,9 @@ def test_cursors_walk_without_gaps_or_repeats_while_messages_arrive(
     for number in range(40):
         status = Status.PENDING if number % 5 == 0 else Status.SENT
         time = f"2014-01-{number // 8 + 1:02} 00:00:00"
-        add(store, (account, second)[number % 2], {"sent_at": time, "status": status})
-    store.database.execute_sql("UPDATE submission SET invoiced_at = created_at WHERE id % 3 = 0")
+        prices = Prices(time) if number % 3 == 0 else None
+        message = {"sent_at": time, "status": status, "prices": prices}
+        add(store, (account, second)[number % 2], message)
     token = employee(store, shop, Level.OWNER)
     whole = rest.get(f"/sms?token={token}&sort={sort}").json
     expected = [one["_id"] for one in whole["messages"]]
@@ -326,10 +327,8 @@ def test_what_has_not_changed_is_not_sent_again(
 def test_the_documented_answer_as_admin_with_names(
     store: Store, shop: Customer, account: Account, ask: Ask
 ) -> None:
-    add(store, account, {})
-    store.database.execute_sql(
-        "UPDATE submission SET cost = 500000, price = 750000, whole_sale = 650000"
-    )
+    prices = Prices(price=750_000, whole_sale=650_000, cost=500_000)
+    add(store, account, {"prices": prices})
     store.contacts.add(shop, [("Voicemail", "Anders And", ""), ("+4581808888", "Rip", "")])
     answer = ask(level=Level.ADMIN, names="true")
     message_id = answer["messages"][0]["_id"]
@@ -383,3 +382,24 @@ def test_months_that_no_message_is_of_are_no_fault(
     assert ask(**everything)["total"] == 1
     assert ask(fromDate="3000-01")["total"] == 0
     assert ask(toDate="1969-12")["total"] == 0
+
+
+def test_prices_come_from_imported_columns(
+    gateway: Callable[..., Any], store: Store, account: Account, ask: Ask, tmp_path: Path
+) -> None:
+    table = tmp_path / "sent.csv"
+    table.write_text(
+        "recipient,sender,date,price,wholeSale,cost,invoicedAt\n"
+        "4581808888,boxis.net,2014-01-01 12:00:00Z,0.75,0.65,0.5,2014-02-01 00:00:00Z\n"
+        "4581808888,boxis.net,2014-01-02 12:00:00Z,12,,0.000001,\n"
+    )
+    done = gateway("import", table, "--account", account.username)
+    assert done.returncode == 0, done.stderr
+    assert [one.get("price") for one in ask()["messages"]] == [12, 0.75]
+    newest, oldest = ask(level=Level.ADMIN)["messages"]
+    assert (oldest["price"], oldest["wholeSale"], oldest["cost"]) == (0.75, 0.65, 0.5)
+    assert (newest["price"], "wholeSale" in newest, newest["cost"]) == (12, False, 0.000001)
+    assert [one["_id"] for one in ask(sort="INVOICED")["messages"]] == [
+        oldest["_id"],
+        newest["_id"],
+    ]

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level
-from boxis_gateway.model import NewMessage
+from boxis_gateway.model import NewMessage, Prices
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
@@ -64,10 +64,13 @@ class World:
         for name in self.customers:
             account = store.accounts.add(f"{name}@example.com", USER_KEY, NOW, customer=name)
             message = NewMessage(
-                "+4581808888", "Voicemail", "2014-01-01 12:34:56", f"text of {name}"
+                "+4581808888",
+                "Voicemail",
+                "2014-01-01 12:34:56",
+                f"text of {name}",
+                prices=Prices(price=3, whole_sale=2, cost=1),
             )
             store.messages.add(account.id, [(1, message)])
-        store.database.execute_sql("UPDATE submission SET price = 3, whole_sale = 2, cost = 1")
         for level in Level:
             reader = store.employees.add(own, f"{level}@own", level, level, None, NOW)
             store.tokens.add(reader, digest_of(level), NOW)

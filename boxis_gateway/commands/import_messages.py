@@ -63,7 +63,7 @@ def import_messages(
 
     Dates without an offset are in --timezone. CSV files have a header, JSON lines have keys:
     recipient, sender, date and, if they are there, text, parts, credit, type, sms_id, status,
-    status_date.
+    status_date, price, whole_sale, cost, invoiced_at.
 
     \b
     Examples:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import TypeVar
 
 from boxis_gateway.importers.dates import to_instant
 from boxis_gateway.importers.lines import Unusable
-from boxis_gateway.model import Kind, NewMessage, Status
+from boxis_gateway.model import Kind, NewMessage, Prices, Status
 from boxis_gateway.settings import bounded
 from boxis_gateway.sms.numbers import to_recipient
 from boxis_gateway.sms.segments import count_parts
@@ -17,14 +18,27 @@ from boxis_gateway.zones import Zone
 
 REQUIRED = ("recipient", "sender", "date")
 OPTIONAL = ("text", "parts", "credit", "type", "sms_id", "status", "status_date")
-COLUMNS = (*REQUIRED, *OPTIONAL)
+PRICES = ("invoiced_at", "price", "whole_sale", "cost")
+COLUMNS = (*REQUIRED, *OPTIONAL, *PRICES)
 MOST_PARTS = 255  # of a concatenated message (3GPP TS 23.040, 9.2.3.24.1)
 NUMBERS_KEPT = 1024  # texts of numbers that were read
 
+LARGEST_AMOUNT = 10**9  # of money, in whatever the operator's currency is
+
 T = TypeVar("T")
+_NAMES = {name.replace("_", ""): name for name in COLUMNS}
 _CREDIT = re.compile(r"(\d{1,6})(?:\.(\d{1,3})0*)?", re.ASCII)
+_AMOUNT = re.compile(r"[\d.+\-eE]+", re.ASCII)
 _KINDS = {kind.value: kind for kind in Kind}
 _STATUSES = {status.value: status for status in Status}
+
+
+@lru_cache(maxsize=NUMBERS_KEPT)
+def column_name(name: str) -> str:
+    """The name of a column as it stands in COLUMNS: case and underscores don't tell names apart, so
+    that `wholeSale` is `whole_sale`."""
+    plain = name.strip().lower()
+    return _NAMES.get(plain.replace("_", ""), plain)
 
 
 def to_message(columns: Mapping[str, str], zone: Zone) -> NewMessage:
@@ -36,7 +50,7 @@ def to_message(columns: Mapping[str, str], zone: Zone) -> NewMessage:
 
 def message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
     """As `to_message`, of a cell for each of COLUMNS, in their order."""
-    recipient, sender, date, text, digits, credit, kind, wire_id, status, changed_at = cells
+    recipient, sender, date, text, digits, credit, kind, wire_id, status, changed_at, *money = cells
     parts = _parts(digits) if digits else count_parts(text) if text else 1
     return NewMessage(  # by place, which is quicker than by name
         _recipient(_needed("recipient", recipient)),
@@ -49,6 +63,7 @@ def message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
         _word("status", status, _STATUSES) if status else Status.SENT,
         to_instant("status_date", changed_at, zone) if changed_at else None,
         _short_text("sms_id", wire_id) if wire_id else None,
+        prices=_prices(money, zone) if any(money) else None,
     )
 
 
@@ -85,6 +100,27 @@ def _thousandths(credit: str) -> int:
     if not match:
         raise Unusable("credit is not a number such as 1 or 1.5, with at most three decimals")
     return int(match[1]) * 1000 + int((match[2] or "0").ljust(3, "0"))
+
+
+def _prices(cells: Sequence[str | None], zone: Zone) -> Prices:
+    invoiced_at, price, whole_sale, cost = cells
+    return Prices(
+        to_instant("invoiced_at", invoiced_at, zone) if invoiced_at else None,
+        _millionths("price", price) if price else None,
+        _millionths("whole_sale", whole_sale) if whole_sale else None,
+        _millionths("cost", cost) if cost else None,
+    )
+
+
+@lru_cache(maxsize=NUMBERS_KEPT)
+def _millionths(name: str, amount: str) -> int:
+    try:
+        millionths = Decimal(amount if _AMOUNT.fullmatch(amount) else "NaN").scaleb(6)
+        if 0 <= millionths < LARGEST_AMOUNT * 10**6 and millionths == int(millionths):
+            return int(millionths)
+    except ArithmeticError:
+        pass  # no number, or one without end
+    raise Unusable(f"{name} is not a number such as 0.75, with at most six decimals")
 
 
 def _word(name: str, value: str, words: Mapping[str, T]) -> T:

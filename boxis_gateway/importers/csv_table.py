@@ -14,7 +14,7 @@ from itertools import islice
 from operator import itemgetter
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.columns import COLUMNS, REQUIRED, message_of
+from boxis_gateway.importers.columns import COLUMNS, REQUIRED, column_name, message_of
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 
 NAME = "csv"
@@ -61,7 +61,7 @@ def _header(line: str) -> tuple[str, list[str]]:
         cells = next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
     except csv.Error:
         cells = []
-    return delimiter, [cell.strip().lower() for cell in cells]
+    return delimiter, [column_name(cell) for cell in cells]
 
 
 def _line(number: int, cells: Sequence[str], options: ReadOptions) -> Line:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from boxis_gateway.importers.columns import to_message
+from boxis_gateway.importers.columns import column_name, to_message
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 
 NAME = "jsonl"
@@ -33,9 +33,12 @@ def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
         return BadLine(number, "not JSON in UTF-8")
     if not isinstance(columns, dict):
         return BadLine(number, "not a JSON object")
-    filled = {name: value for name, value in columns.items() if value is not None}
+    given = [(column_name(name), value) for name, value in columns.items() if value is not None]
+    filled = dict(given)
     wrong = [name for name, value in filled.items() if not isinstance(value, str)]
     try:
+        if len(filled) < len(given):
+            raise Unusable("two keys are the same column")
         if wrong:
             raise Unusable("a value is neither a text nor a number")
         if any(_LONE_SURROGATE.search(value) for value in filled.values()):

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from peewee import SQL, Database, fn
 
-from boxis_gateway.model import Kind, NewMessage, Status
+from boxis_gateway.model import Kind, NewMessage, Prices, Status
 from boxis_gateway.store.queries import Insert, Row, errors_explained, rows_in, sql_of
 from boxis_gateway.store.tables import Message, Submission
 from boxis_gateway.zones import from_utc_text
@@ -28,7 +28,7 @@ OWN_DIGITS, LARGEST_OWN_ID = 19, 9_000_000_000_000_000_000
 LAST_DIGITS = 17  # of a longer id; their numbers fit between LARGEST_OWN_ID and 2**63
 CHUNK = 5_000  # items of a query; SQLite takes 32,766 parameters
 NEARBY_ROWS = 10_000  # more than these are not read for a batch
-UNPRICED = (None,) * 5  # invoiced_at, price, whole_sale, cost, group_id
+UNPRICED = Prices()
 
 T = TypeVar("T")
 Fingerprinted = tuple[int, NewMessage]
@@ -188,13 +188,14 @@ def _rows(
     rows: list[Row] = []
     scheduled, pending, refused = Kind.SCHEDULED, Status.PENDING, Status.REFUSED  # slow to look up
     for fingerprint, message in messages:
-        recipient, sender, at, text, parts, credit, kind, status, changed_at, wire_id, _ = message
+        recipient, sender, at, text, parts, credit, kind, status, changed_at, wire_id, *_ = message
+        priced = (*(message.prices or UNPRICED), None)  # of no group
         message_id, submission_id = ids.take(at, wire_id)
         scheduled_at = at if kind is scheduled else None
         sent_at = None if status is pending else at
         listed = (None, None) if status is refused else (recipient, sent_at)
         submissions.append(
-            (account_id, submission_id, sender, text, at, scheduled_at, 0, 0, *listed, *UNPRICED)
+            (account_id, submission_id, sender, text, at, scheduled_at, 0, 0, *listed, *priced)
         )
         rows.append(
             (
