@@ -32,6 +32,7 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 
 COOKIE = "token"
+JSON, EMPTY = "application/json", "text/plain"
 NOT_KEPT = ("token", "offset")  # in a link to the next page
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
@@ -102,7 +103,7 @@ def answer(
         renew(store, session, settings, now)
     params = found.load(given)
     call = Call(params, parts, session, request.remote_addr, token, settings, store, now)
-    return found.handler(call)
+    return found.run(call)
 
 
 def fields_of(request: Request) -> dict[str, Any]:
@@ -136,7 +137,7 @@ def respond(answered: Answer, methods: Mapping[str, Resource], request: Request)
     body = b""
     if answered.body is not None:
         body = json.dumps(answered.body, ensure_ascii=False, separators=(",", ":")).encode()
-    response = Response(body, status=answered.status, content_type="application/json")
+    response = Response(body, answered.status, content_type=JSON if body else EMPTY)
     response.headers["Cache-Control"] = "private, no-cache" if answered.cacheable else "no-store"
     if answered.next_page:
         kept = {name: value for name, value in request.args.items() if name not in NOT_KEPT}

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from marshmallow import Schema
+
 from boxis_gateway.errors import GatewayError
+from boxis_gateway.rest_api.properties import number, words
+
+
+class Failure(Schema):
+    """What every failure answers."""
+
+    code = number("The HTTP status.", example=403)
+    message = words(
+        "A fixed word, or the name of the field that is wrong.", example="access_denied"
+    )
+    description = words("The same for people.", example="Insufficient access level")
 
 
 class RestFailure(GatewayError):
@@ -40,6 +53,26 @@ def missing(field: str) -> RestFailure:
 def invalid(field: str) -> RestFailure:
     """A field with a value that can't be used."""
     return RestFailure(422, field, f"{field[:1].upper()}{field[1:]} is invalid")
+
+
+def customer_not_found() -> RestFailure:
+    """A customer that there isn't; the odd word is documented (section 5)."""
+    return RestFailure(404, "bad_request", "Customer not found")
+
+
+def unknown_id(noun: str) -> RestFailure:
+    """An id in the address that is nothing's, or of something out of reach."""
+    return RestFailure(404, "id", f"{noun} not found")
+
+
+def unknown_token() -> RestFailure:
+    """A token of a machine that there isn't."""
+    return RestFailure(404, "token", "Token not found")
+
+
+def no_tokens_for_admins() -> RestFailure:
+    """Tokens of machines are for lower levels (section 2)."""
+    return RestFailure(403, "id", "Tokens are not allowed for admins")
 
 
 def bad_request(code: int) -> RestFailure:

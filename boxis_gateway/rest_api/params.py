@@ -33,8 +33,9 @@ WORDS = {"true": True, "1": True, "false": False, "0": False}
 class YesOrNo(fields.Field[bool]):
     """`true` or `1`, `false` or `0`; JSON's own too. Not given means no."""
 
-    def __init__(self) -> None:
-        super().__init__(load_default=False)
+    def __init__(self, description: str) -> None:
+        facts = {"description": description, "type": "boolean"}
+        super().__init__(load_default=False, metadata=facts)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -45,18 +46,19 @@ class YesOrNo(fields.Field[bool]):
         return WORDS[word]
 
 
-def needed_text() -> fields.String:
+def needed_text(description: str, **facts: Any) -> fields.String:
     """A text that has to be there and to say something."""
     return fields.String(
         required=True,
         validate=_not_empty,
         error_messages={"required": MISSING, "null": MISSING},
+        metadata={"description": description, "minLength": 1, **facts},
     )
 
 
-def text() -> fields.String:
+def text(description: str) -> fields.String:
     """A text that may be left out."""
-    return fields.String()
+    return fields.String(metadata={"description": description})
 
 
 def _not_empty(value: str) -> None:
@@ -67,8 +69,9 @@ def _not_empty(value: str) -> None:
 class WholeNumber(fields.Field[int]):
     """Decimal digits; a number above `most` means `most`."""
 
-    def __init__(self, *, default: int, most: int = 10**15) -> None:
-        super().__init__(load_default=default)
+    def __init__(self, description: str, default: int, most: int = 10**15) -> None:
+        facts = {"description": description, "type": "integer", "minimum": 0}
+        super().__init__(load_default=default, metadata=facts)
         self._most = most
 
     def _deserialize(
@@ -85,6 +88,10 @@ class Address(fields.Field[str]):
     """A number or a name. Of a number the `+` may be missing, or a space: a `+` that is not
     quoted in a URL."""
 
+    def __init__(self, description: str, *, data_key: str | None = None) -> None:
+        facts = {"description": description, "type": "string", "example": "+4581808888"}
+        super().__init__(data_key=data_key, metadata=facts)
+
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
@@ -95,8 +102,9 @@ class Address(fields.Field[str]):
 class Month(fields.Field[int]):
     """`yyyy-mm`, or a date of it: where the month's ids begin, or where those of the next do."""
 
-    def __init__(self, *, first: bool) -> None:
-        super().__init__()
+    def __init__(self, description: str, *, first: bool) -> None:
+        facts = {"type": "string", "pattern": f"^{MONTH.pattern}$", "example": "2014-01"}
+        super().__init__(metadata={"description": description, **facts})
         self._first = first
 
     def _deserialize(
@@ -117,7 +125,9 @@ class OrderWord(fields.Field[Order]):
     """`CREATED`, `SENT` or `INVOICED`, in any case."""
 
     def __init__(self) -> None:
-        super().__init__(load_default=Order.CREATED)
+        facts = {"type": "string", "enum": [order.value for order in Order]}
+        about = "The time to sort by, newest first; what lacks it comes last."
+        super().__init__(load_default=Order.CREATED, metadata={"description": about, **facts})
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -130,6 +140,10 @@ class OrderWord(fields.Field[Order]):
 
 class Cursor(fields.Field[Position]):
     """A place in a list, as `cursor_of` writes it."""
+
+    def __init__(self, description: str) -> None:
+        facts = {"type": "string", "pattern": f"^{CURSOR.pattern}$"}
+        super().__init__(metadata={"description": description, **facts})
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any

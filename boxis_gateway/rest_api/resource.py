@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError
 
 from boxis_gateway.model import Employee, Session
 from boxis_gateway.rest_api.failures import RestFailure, invalid, missing
+from boxis_gateway.rest_api.properties import Write, done, writer_of
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 
@@ -39,11 +40,17 @@ class Call:
         return self.session.employee
 
 
+class Done(Schema):
+    """That it is done."""
+
+    success = done()
+
+
 @dataclass(frozen=True)
 class Answer:
-    """A JSON object, or nothing; a cookie holds the token that is set (or "" to take it away).
-    `next_page` are the parameters that lead on; an answer that is cacheable may be asked for again
-    by its tag."""
+    """A JSON object by the attributes of its schema, or nothing; a cookie holds the token that is
+    set (or "" to take it away). `next_page` are the parameters that lead on; an answer that is
+    cacheable may be asked for again by its tag."""
 
     body: Mapping[str, Any] | None
     status: int = 200
@@ -54,13 +61,19 @@ class Answer:
 
 @dataclass(frozen=True)
 class Resource:
-    """One method of an address."""
+    """One method of an address. `answers` is the schema of what it answers, `fails` are failures
+    of its own, `empty` the statuses of answers without a body."""
 
     method: str
     path: str
     params: Schema
+    answers: Schema
     handler: Callable[[Call], Answer]
+    write: Write
     needs_token: bool = True
+    fails: tuple[RestFailure, ...] = ()
+    empty: tuple[int, ...] = ()
+    cacheable: bool = False
 
     def load(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """The parameters. Raises RestFailure for the first that is missing or can't be used, in the
@@ -71,13 +84,25 @@ class Resource:
             raise _first(self.params, failure) from None
         return loaded
 
+    def run(self, call: Call) -> Answer:
+        """What is answered, as it stands on the wire. Raises RestFailure."""
+        answer = self.handler(call)
+        body = None if answer.body is None else self.write(answer.body)
+        return replace(answer, body=body, cacheable=self.cacheable)
+
 
 def resource(
-    method: str, path: str, params: type[Schema] = Schema, *, needs_token: bool = True
+    method: str,
+    path: str,
+    params: type[Schema] = Schema,
+    answers: type[Schema] = Done,
+    **facts: Any,
 ) -> Callable[[Callable[[Call], Answer]], Resource]:
-    """Describe a handler by its address; `resources/__init__.py` puts it in the table."""
-    schema = params(unknown=EXCLUDE)
-    return lambda handler: Resource(method, path, schema, handler, needs_token)
+    """Describe a handler by its address, and whatever else Resource has; `resources/__init__.py`
+    puts it in the table."""
+    taken, given = params(unknown=EXCLUDE), answers()
+    write = writer_of(given)
+    return lambda handler: Resource(method, path, taken, given, handler, write, **facts)
 
 
 def _first(schema: Schema, failure: ValidationError) -> RestFailure:

@@ -7,39 +7,61 @@ from marshmallow import Schema
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Employee
 from boxis_gateway.rest_api.auth import digest_of, new_token
-from boxis_gateway.rest_api.failures import RestFailure, access_denied
+from boxis_gateway.rest_api.failures import (
+    access_denied,
+    no_tokens_for_admins,
+    unknown_id,
+    unknown_token,
+)
 from boxis_gateway.rest_api.params import YesOrNo
+from boxis_gateway.rest_api.properties import done, words
 from boxis_gateway.rest_api.reach import reaches
 from boxis_gateway.rest_api.resource import Answer, Call, resource
 
 
-@resource("POST", "/employee/<employee_id>/token")
+class NewToken(Schema):
+    """A token that is shown this once."""
+
+    success = done()
+    token = words("To be shown from now on.")
+
+
+MANAGED = (access_denied(), unknown_id("Employee"))
+"""What `employee_managed` raises."""
+
+
+@resource(
+    "POST",
+    "/employee/<employee_id>/token",
+    answers=NewToken,
+    fails=(*MANAGED, no_tokens_for_admins()),
+)
 def add_token(call: Call) -> Answer:
     """A token for a machine: it acts with the employee's rights and does not expire."""
     employee = employee_managed(call)
     if employee.level is Level.ADMIN:
-        raise RestFailure(403, "id", "Tokens are not allowed for admins")
+        raise no_tokens_for_admins()
     token = new_token()
     call.store.tokens.add(employee, digest_of(token), call.now, machine=True)
     return Answer({"success": True, "token": token})
 
 
-@resource("DELETE", "/employee/<employee_id>/token/<token>")
+@resource("DELETE", "/employee/<employee_id>/token/<token>", fails=(*MANAGED, unknown_token()))
 def delete_token(call: Call) -> Answer:
     """The token is good no more."""
     employee = employee_managed(call)
     if not call.store.tokens.end(employee, digest_of(call.parts["token"])):
-        raise RestFailure(404, "token", "Token not found")
+        raise unknown_token()
     return Answer({"success": True})
 
 
 class ClearParams(Schema):
     """`all` ends tokens of machines too."""
 
-    all = YesOrNo()
+    all = YesOrNo("End tokens of machines too.")
 
 
-@resource("GET", "/employee/<employee_id>/clearTokens", ClearParams)
+@resource("GET", "/employee/<employee_id>/clearTokens", ClearParams, fails=MANAGED)
 def clear_tokens(call: Call) -> Answer:
     """All sessions of the employee end."""
     call.store.tokens.end_all(employee_managed(call), machines=call.params["all"])
@@ -60,7 +82,7 @@ def employee_managed(call: Call) -> Employee:
     employee = call.store.employees.by_id(call.parts["employee_id"])
     customer = call.store.customers.find(employee.customer_id) if employee else None
     if employee is None or customer is None or not reaches(mine, customer):
-        raise RestFailure(404, "id", "Employee not found")
+        raise unknown_id("Employee")
     if employee.level.rank > mine.level.rank:
         raise access_denied()
     return employee

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
 from boxis_gateway.levels import SIGHT, Reach
-from boxis_gateway.model import Customer, Employee
-from boxis_gateway.rest_api.failures import RestFailure, access_denied
+from boxis_gateway.model import Customer
+from boxis_gateway.rest_api.failures import access_denied, customer_not_found, unknown_id
+from boxis_gateway.rest_api.messages import Message, seen
 from boxis_gateway.rest_api.params import (
     Address,
     Cursor,
@@ -21,32 +21,47 @@ from boxis_gateway.rest_api.params import (
     cursor_of,
     text,
 )
+from boxis_gateway.rest_api.properties import number
 from boxis_gateway.rest_api.reach import reaches, reads_texts_of
 from boxis_gateway.rest_api.resource import Answer, Call, resource
-from boxis_gateway.store import Filter, Submitted, from_wire_id, position_of, wire_id
+from boxis_gateway.store import Filter, Submitted, from_wire_id, position_of
 
 MOST = 1000
-MILLION = 1_000_000
-NAMELESS: Mapping[str, str] = MappingProxyType({})
 
 
 class SmsParams(Schema):
-    """`fromDate` and `toDate` are months, both inclusive, by the time of creation."""
+    """All conditions have to hold."""
 
-    offset = WholeNumber(default=0)
-    limit = WholeNumber(default=100, most=MOST)
-    customer = text()
-    to = Address()
-    from_ = Address(data_key="from")
-    message = text()
-    fromDate = Month(first=True)
-    toDate = Month(first=False)
+    offset = WholeNumber("How many messages to pass over, from the newest on.", default=0)
+    limit = WholeNumber(f"How many messages to answer; above {MOST} means {MOST}.", 100, MOST)
+    customer = text("Whose messages: for RESELLER and up; others always get their own customer's.")
+    to = Address("A recipient, exactly; the `+` may be missing.")
+    from_ = Address("The sender: a number exactly, a name in any case.", data_key="from")
+    message = text("What the text contains, in any case; hidden texts contain nothing.")
+    fromDate = Month("The first month of creation, UTC.", first=True)
+    toDate = Month("The last month of creation, UTC.", first=False)
     sort = OrderWord()
-    names = YesOrNo()
-    cursor = Cursor()
+    names = YesOrNo("Add `fromName`, `toName` and `groupName`.")
+    cursor = Cursor("Where the page before ended, as its `Link` header says; in place of `offset`.")
 
 
-@resource("GET", "/sms", SmsParams)
+class MessageList(Schema):
+    """A page of messages."""
+
+    offset = number("As asked for; not in pages by `cursor`.", always=False, minimum=0)
+    limit = number("As asked for, at most 1000.", minimum=0, maximum=MOST)
+    total = number("Messages on all pages; not in pages by `cursor`.", always=False, minimum=0)
+    messages = fields.List(fields.Nested(Message), required=True)
+
+
+@resource(
+    "GET",
+    "/sms",
+    SmsParams,
+    MessageList,
+    fails=(access_denied(), customer_not_found()),
+    cacheable=True,
+)
 def list_sms(call: Call) -> Answer:
     """The messages that a customer has sent, newest first.
 
@@ -67,15 +82,21 @@ def list_sms(call: Call) -> Answer:
         total = call.store.submissions.count(accounts, which)
         body = {"offset": offset, "limit": limit, "total": total}
     names = names_of(call, customer.id, found[:limit])
-    body["messages"] = [shown(one, customer.id, call.employee, names) for one in found[:limit]]
+    body["messages"] = [seen(one, customer.id, call.employee, names) for one in found[:limit]]
     more = limit and len(found) > limit
     following = cursor_of(position_of(found[limit - 1], order)) if more else None
-    return Answer(body, next_page={"cursor": following} if following else None, cacheable=True)
+    return Answer(body, next_page={"cursor": following} if following else None)
 
 
-@resource("GET", "/sms/<message_id>")
+@resource(
+    "GET",
+    "/sms/<message_id>",
+    answers=Message,
+    fails=(access_denied(), unknown_id("Message")),
+    cacheable=True,
+)
 def get_sms(call: Call) -> Answer:
-    """One of them."""
+    """One message."""
     if SIGHT[call.employee.level].reach is Reach.NOBODY:
         raise access_denied()
     account_id, submission_id = from_wire_id(call.parts["message_id"]) or (0, 0)
@@ -83,8 +104,8 @@ def get_sms(call: Call) -> Answer:
     if customer is not None and reaches(call.employee, customer):
         found = call.store.submissions.find(account_id, submission_id)
         if found:
-            return Answer(shown(found, customer.id, call.employee), cacheable=True)
-    raise RestFailure(404, "id", "Message not found")  # of others', as if there were none
+            return Answer(seen(found, customer.id, call.employee))
+    raise unknown_id("Message")  # of others', as if there were none
 
 
 RESOURCES = (list_sms, get_sms)
@@ -100,7 +121,7 @@ def customer_asked(call: Call) -> Customer:
         asked = call.employee.customer_id
     customer = call.store.customers.find(asked)
     if customer is None:
-        raise RestFailure(404, "bad_request", "Customer not found")
+        raise customer_not_found()
     if not reaches(call.employee, customer):
         raise access_denied()
     return customer
@@ -129,44 +150,3 @@ def names_of(call: Call, customer_id: str, found: Sequence[Submitted]) -> Mappin
     groups = {one.group_id for one in found if one.group_id}
     contacts = call.store.contacts
     return {**contacts.names(customer_id, numbers), **contacts.group_names(groups)}
-
-
-def shown(
-    one: Submitted, customer_id: str, employee: Employee, names: Mapping[str, str] = NAMELESS
-) -> dict[str, Any]:
-    """The message object as far as the level sees it; what is empty is left out, but for `sent`."""
-    sight = SIGHT[employee.level]
-    message: dict[str, Any] = {
-        "_id": wire_id(one.id, one.account_id),
-        "customer": customer_id,
-        "type": "SMS",
-    }
-    if one.text is not None and reads_texts_of(employee, customer_id):
-        message["message"] = one.text
-    message["from"] = one.sender
-    message["to"] = one.recipients.split("\n")
-    message["sent"] = _date(one.sent_at) if one.sent_at else None
-    if one.sender in names:
-        message["fromName"] = names[one.sender]
-    if known := [names[number] for number in message["to"] if number in names]:
-        message["toName"] = known
-    if one.group_id and one.group_id in names:
-        message["groupName"] = names[one.group_id]
-    for name, millionths, seen in (
-        ("cost", one.cost, sight.cost),
-        ("price", one.price, True),
-        ("wholeSale", one.whole_sale, sight.whole_sale),
-    ):
-        if seen and millionths is not None:
-            message[name] = _money(millionths)
-    return message
-
-
-def _date(instant: str) -> str:
-    """ISO 8601 with milliseconds, of a text of the store."""
-    return f"{instant.replace(' ', 'T')}{'' if '.' in instant else '.000'}Z"
-
-
-def _money(millionths: int) -> int | float:
-    whole, rest = divmod(millionths, MILLION)
-    return millionths / MILLION if rest else whole

@@ -1,0 +1,70 @@
+"""The message object (REST protocol page, sections 3 and 5): its properties, and who sees which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from boxis_gateway.levels import SIGHT
+from boxis_gateway.model import Employee
+from boxis_gateway.rest_api.properties import Instant, Money, an_id, texts, words
+from boxis_gateway.rest_api.reach import reads_texts_of
+from boxis_gateway.store import Submitted, wire_id
+
+NAMELESS: Mapping[str, str] = MappingProxyType({})
+
+
+class Message(Schema):
+    """A message. What is empty, or out of the level's sight, is left out, but for `sent`."""
+
+    _id = an_id()
+    customer = an_id("Whose message it is.")
+    type = words(enum=["SMS", "MMS"])
+    message = words("The text; for those who may read it.", always=False, example="This is a test")
+    from_ = fields.String(
+        data_key="from",
+        required=True,
+        metadata={"description": "The sender, a name or a number.", "example": "Voicemail"},
+    )
+    to = texts("The recipients, in E.164.", example="+4581808888")
+    sent = Instant("When it was sent; null while it waits.")
+    fromName = words("The sender by the customer's phone book.", always=False)
+    toName = texts("The recipients by the customer's phone book.", always=False)
+    groupName = words("The group that it was sent to.", always=False)
+    cost = Money("What it costs the operator; for ADMIN.")
+    price = Money("What it costs the customer.")
+    wholeSale = Money("What it costs the reseller; for RESELLER and up.")
+
+
+def seen(
+    one: Submitted, customer_id: str, employee: Employee, names: Mapping[str, str] = NAMELESS
+) -> dict[str, Any]:
+    """What of the message the employee sees, by the attributes of `Message`."""
+    sight = SIGHT[employee.level]
+    recipients = one.recipients.split("\n")
+    message: dict[str, Any] = {
+        "_id": wire_id(one.id, one.account_id),
+        "customer": customer_id,
+        "type": "SMS",
+        "from_": one.sender,
+        "to": recipients,
+        "sent": one.sent_at,
+    }
+    if one.text is not None and reads_texts_of(employee, customer_id):
+        message["message"] = one.text
+    if one.sender in names:
+        message["fromName"] = names[one.sender]
+    if names and (known := [names[number] for number in recipients if number in names]):
+        message["toName"] = known
+    if one.group_id and one.group_id in names:
+        message["groupName"] = names[one.group_id]
+    if one.price is not None:
+        message["price"] = one.price
+    if one.whole_sale is not None and sight.whole_sale:
+        message["wholeSale"] = one.whole_sale
+    if one.cost is not None and sight.cost:
+        message["cost"] = one.cost
+    return message
