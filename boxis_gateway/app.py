@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
+from boxis_gateway.api_docs import api_docs
 from boxis_gateway.form_api.endpoint import Clock, form_api
 from boxis_gateway.rest_api import rest_api
 from boxis_gateway.settings import Settings, load_settings
@@ -28,6 +29,7 @@ def create_app(store: Store, settings: Settings, clock: Clock = utc_now) -> Flas
     app = Gateway("boxis_gateway", static_folder=None)
     app.register_blueprint(form_api(store, settings, clock))
     app.register_blueprint(rest_api(store, settings, clock))
+    app.register_blueprint(api_docs())
     return app
 
 

@@ -10,7 +10,7 @@ wanted="$(cat setup.cfg pyproject.toml | cksum) $(pwd)"
 
 ready() {
     [ "$(cat ".venv/ready-$1" 2>/dev/null)" = "$wanted" ] && [ -x .venv/bin/boxis-gateway ] &&
-        .venv/bin/python -c 'import apsw, argon2, boxis_gateway, flask, gunicorn, httptools, lxml, marshmallow, peewee' 2>/dev/null
+        .venv/bin/python -c 'import apispec, apsw, argon2, boxis_gateway, flask, flask_swagger_ui, gunicorn, httptools, lxml, marshmallow, peewee' 2>/dev/null
 }
 enough() { ready test || { [ -z "$extra" ] && ready run; }; }
 stop() {

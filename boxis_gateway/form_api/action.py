@@ -39,11 +39,25 @@ Load = Callable[[Given], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
+class ListOf:
+    """What an action answers, if that is a list: `sms1`, `sms2`, … of some schema, in a container
+    of that name in XML, of those names in JSON. Without a schema its members are texts."""
+
+    item: str
+    member: type[Schema] | None
+    name: str
+    names_in_json: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Action:
-    """A handler, the names by which the wire knows it, and the schema of its own parameters."""
+    """A handler, the names by which the wire knows it, the schema of its own parameters and what it
+    answers (a schema stands for what is in `params`)."""
 
     section: str
     name: str
+    params: type[Schema]
+    answers: ListOf | type[Schema]
     load: Load
     fields: tuple[str, ...]
     handler: Handler
@@ -57,7 +71,12 @@ class Action:
 
 
 def action(
-    section: str, name: str, params: type[Schema], *, remembered: int = 0
+    section: str,
+    name: str,
+    params: type[Schema] = Schema,
+    *,
+    answers: ListOf | type[Schema] = Schema,
+    remembered: int = 0,
 ) -> Callable[[Handler], Action]:
     """Describe a handler by its wire names; `actions/__init__.py` puts it in the table.
 
@@ -67,7 +86,8 @@ def action(
     load: Load = partial(_load, schema)
     if remembered:
         load = lru_cache(maxsize=remembered)(load)
-    return lambda handler: Action(section, name, load, tuple(schema.fields), handler)
+    names = tuple(schema.fields)
+    return lambda handler: Action(section, name, params, answers, load, names, handler)
 
 
 def _load(schema: Schema, given: Given) -> Mapping[str, Any]:

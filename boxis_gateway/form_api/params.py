@@ -1,4 +1,4 @@
-"""Fields that action schemas are made of. What they raise is the end of the error description:
+"""Fields that schemas of actions are made of. What they raise is the end of the error description:
 the field's name in quotes goes before it (protocol page, section 7)."""
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ class WireDate(fields.Field[datetime]):
 
     The documentation has the minutes, its examples the seconds; both are accepted."""
 
-    def __init__(self, *, seconds_if_missing: int) -> None:
-        super().__init__()
+    def __init__(self, description: str, *, seconds_if_missing: int) -> None:
+        facts = {"type": "string", "pattern": f"^{_WIRE_DATE.pattern}$"}
+        super().__init__(metadata={"description": description, **facts})
         self._seconds = seconds_if_missing
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
@@ -30,3 +31,9 @@ class WireDate(fields.Field[datetime]):
         except ValueError:
             raise ValidationError("is not valid") from None
         return time if match[1] else time.replace(second=self._seconds)
+
+
+def word(description: str, *, always: bool = True, **facts: Any) -> fields.String:
+    """A property of an answer: a text, as all that stands in lists. What is not `always` there may
+    be missing."""
+    return fields.String(required=always, metadata={"description": description, **facts})

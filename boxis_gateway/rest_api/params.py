@@ -89,7 +89,7 @@ class Address(fields.Field[str]):
     quoted in a URL."""
 
     def __init__(self, description: str, *, data_key: str | None = None) -> None:
-        facts = {"description": description, "type": "string", "example": "+4581808888"}
+        facts = {"description": description, "type": "string"}
         super().__init__(data_key=data_key, metadata=facts)
 
     def _deserialize(
@@ -103,7 +103,7 @@ class Month(fields.Field[int]):
     """`yyyy-mm`, or a date of it: where the month's ids begin, or where those of the next do."""
 
     def __init__(self, description: str, *, first: bool) -> None:
-        facts = {"type": "string", "pattern": f"^{MONTH.pattern}$", "example": "2014-01"}
+        facts = {"type": "string", "pattern": f"^{MONTH.pattern}$"}
         super().__init__(metadata={"description": description, **facts})
         self._first = first
 

@@ -51,7 +51,8 @@ def _write(field: fields.Field[Any]) -> Write | None:
 
 def words(description: str = "", *, always: bool = True, **facts: Any) -> fields.String:
     """A text. What is not `always` there may be left out."""
-    return fields.String(required=always, metadata={"description": description, **facts})
+    described = {"description": description} if description else {}
+    return fields.String(required=always, metadata={**described, **facts})
 
 
 def number(description: str, *, always: bool = True, **facts: Any) -> fields.Integer:

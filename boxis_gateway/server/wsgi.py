@@ -40,8 +40,9 @@ class StartResponse:
         return any(name.lower() == "content-length" for name, _ in self.headers)
 
     def head(self, now: int, *framing: str) -> bytes:
-        """Status line and headers; `framing` are the lines that belong to the connection."""
-        own = [f"{name}: {value}" for name, value in self.headers]
+        """Status line and headers; `framing` are the lines that belong to the connection. There is
+        one date (RFC 9110, 6.6.1), whoever else gave one."""
+        own = [f"{name}: {value}" for name, value in self.headers if name.lower() != "date"]
         lines = [f"HTTP/1.1 {self.status}", *own, f"Date: {_http_date(now)}", *framing, "\r\n"]
         return "\r\n".join(lines).encode("latin-1")
 

@@ -6,18 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from marshmallow import Schema
 
-from boxis_gateway.form_api.action import Call, action
-from boxis_gateway.form_api.params import WireDate
+from boxis_gateway.form_api.action import Call, ListOf, action
+from boxis_gateway.form_api.params import WireDate, word
 from boxis_gateway.form_api.results import Columns, Rows, Success
-from boxis_gateway.model import credit_text
+from boxis_gateway.model import Kind, credit_text
 from boxis_gateway.remembered import Remembered
 from boxis_gateway.sms.numbers import all_on_form_wire, on_form_wire
 from boxis_gateway.store import Row
 from boxis_gateway.zones import Zone, find_zone
 
-FIELDS = ("sender", "reciptient", "date", "parts", "credit", "type")  # sic: the wire's spelling
 PLAIN_FIELDS = frozenset(("date", "status_date", "parts", "credit", "type"))
-FIELDS_WITH_STATUS = ("sms_id", *FIELDS[:3], "status_date", *FIELDS[3:])
+STATUS_FIELDS = ("sms_id", "status_date")
 JSON_KEYS = {"senders": ("senders",), "history": ("history",), "both": ("senders", "history")}
 
 SENDERS = Remembered(on_form_wire, most=1024)
@@ -27,11 +26,32 @@ CREDITS = Remembered(credit_text, most=1024)
 class HistoryParams(Schema):
     """Both bounds are inclusive; with minutes only they mean the whole minute (section 11)."""
 
-    datefrom = WireDate(seconds_if_missing=0)
-    dateto = WireDate(seconds_if_missing=59)
+    datefrom = WireDate(
+        "The first date, such as `2012-05-09 10:28:00`, in the account's zone.",
+        seconds_if_missing=0,
+    )
+    dateto = WireDate("The last date.", seconds_if_missing=59)
 
 
-@action("sms", "getHistory", params=HistoryParams, remembered=4096)
+class HistoryMember(Schema):
+    """A message, in the order of the wire (section 8.1)."""
+
+    sms_id = word("With `history_status_fields`: the message's id.", always=False)
+    sender = word("The sender, a name or a number.", example="boxis.net")
+    reciptient = word("The recipient; sic.", example="48514151563")  # the wire's spelling
+    date = word("When it was or is to be sent.", example="2012-05-09 10:28:00")
+    status_date = word("With `history_status_fields`: of the last status.", always=False)
+    parts = word("Segments.", example="1")
+    credit = word("Credits for all segments.", example="1")
+    type = word("How it was submitted.", enum=[kind.value for kind in Kind])
+
+
+FIELDS_WITH_STATUS = tuple(HistoryMember().fields)
+FIELDS = tuple(name for name in FIELDS_WITH_STATUS if name not in STATUS_FIELDS)
+HISTORY = ListOf("sms", HistoryMember, "history", tuple(JSON_KEYS["both"]))
+
+
+@action("sms", "getHistory", params=HistoryParams, answers=HISTORY, remembered=4096)
 def get_history(call: Call) -> Success:
     """The account's messages, newest first; without dates, all of them."""
     zone = find_zone(call.settings.timezone)
@@ -44,10 +64,10 @@ def get_history(call: Call) -> Success:
 
     return Success(
         Rows(
-            item="sms",
+            item=HISTORY.item,
             fields=FIELDS_WITH_STATUS if with_status else FIELDS,
             start=walk,
-            names=("history",),
+            names=(HISTORY.name,),
             names_in={"json": JSON_KEYS[call.settings.history_key]},
             plain=PLAIN_FIELDS,
         )

@@ -1,0 +1,38 @@
+"""The OpenAPI document: what is common to both doors. Everything else comes from their tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+
+from boxis_gateway import __version__
+from boxis_gateway.api_docs.form_door import describe_form_door
+from boxis_gateway.api_docs.rest_door import describe_rest_door
+
+DESCRIPTION = """Two HTTP interfaces over one store of SMS messages.
+
+**The form door** is the Boxis.net API: one address takes a form whose `authcode` is the MD5 of its
+`timestamp` and the user key, and answers an envelope in XML or JSON, always with status 200.
+
+**The REST door** is the TelecomX API: JSON for employees who log in. Log in below, then put the
+`token` under *Authorize*."""
+
+
+def document() -> dict[str, Any]:
+    """The document, as it is to be written in JSON."""
+    marshmallow = MarshmallowPlugin()
+    spec = APISpec(
+        title="boxis_gateway",
+        version=__version__,
+        openapi_version="3.1.0",
+        info={"description": DESCRIPTION},
+        servers=[{"url": "/"}],
+        plugins=[marshmallow],
+    )
+    assert marshmallow.converter is not None  # since it belongs to a document
+    describe_form_door(spec, marshmallow.converter)
+    describe_rest_door(spec)
+    described: dict[str, Any] = spec.to_dict()
+    return described
