@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import measures, streaming
+from benchmarks import lists, measures, streaming
 from benchmarks.asks import UNKNOWN_ACTION, WRONG_CODE, Workload
 from benchmarks.bench import Measure, Round
 from benchmarks.imports import write_csv, write_kannel
@@ -144,6 +144,21 @@ CASES = [
         RATE,
         measures.workers(XML_10),
         [Target("two workers", "one worker", at_least=1.7)],
+    ),
+    Case(
+        "lists",
+        "Lists of the REST door, of 1,000,000 messages, one connection; the shell without HTTP",
+        RATE,
+        lists.lists,
+        [
+            Target("first page", "first page, shell"),
+            Target("first page", "first page, plain"),
+            Target("page by cursor", "page by cursor, shell"),
+            Target("page by offset", "page by offset, plain"),
+            Target("by recipient", "by recipient, shell"),
+            Target("by recipient", "by recipient, plain"),
+            Target("by text", "by text, plain"),
+        ],
     ),
     *(
         Case(

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import samples
+from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store import Store
 from boxis_gateway.store.database import MIGRATIONS
 
@@ -126,7 +127,7 @@ def add_accounts(store: Store, plan: Plan) -> None:
                 key,
                 datetime.fromtimestamp(NEWEST, UTC),
                 options={"timezone": zone} if zone else {},
-                customer=f"Customer {number % 50}",
+                customer=name if name == BIG else f"Customer {number % 50}",
             )
 
 
@@ -140,8 +141,20 @@ def add_messages(path: Path, plan: Plan) -> None:
     with database:
         database.executemany(INSERT_MESSAGES, _accounts(plan))
         database.executemany(INSERT_SUBMISSIONS, _accounts(plan))
+        _count_submissions(database)
     database.execute("PRAGMA journal_mode=wal")
     database.close()
+
+
+def _count_submissions(database: sqlite3.Connection) -> None:
+    rows = database.execute(
+        "SELECT account_id, substr(created_at, 1, 7), sender, count(*) FROM submission "
+        "WHERE recipients IS NOT NULL GROUP BY 1, 2, 3"
+    ).fetchall()
+    database.executemany(
+        "INSERT INTO submission_count VALUES (?, ?, ?, ?, ?)",
+        ((account, sender_key(name), month, name, listed) for account, month, name, listed in rows),
+    )
 
 
 def _add_samples(database: sqlite3.Connection) -> None:

@@ -10,9 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
+from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.store import Store
-from tests.conftest import add_messages, statements
+from tests.conftest import NOW, add_messages, statements
 
 Post = Callable[..., TestResponse]
 Ask = Callable[[], TestResponse]
@@ -93,3 +95,15 @@ def test_what_is_no_request_of_ours_asks_for_nothing(client: FlaskClient, cost: 
     assert cost(lambda: client.post("/elsewhere")) == []
     assert cost(lambda: client.put("/")) == []
     assert cost(lambda: client.post("/", data="{}", content_type="application/json")) == []
+
+
+def test_a_list_asks_for_the_session_the_customer_and_its_accounts_and_for_one_state(
+    store: Store, account: Account, client: FlaskClient, cost: Cost
+) -> None:
+    add_rows(store, account, 10)
+    customer = store.customers.get(account.username)
+    reader = store.employees.add(customer, "reader", "", Level.OWNER, None, NOW)
+    store.tokens.add(reader, digest_of("token"), NOW, machine=True)
+    one_state = ["BEGIN", "SELECT", "SELECT", "commit;"]  # the total and the page
+    assert cost(lambda: client.get("/sms?token=token")) == ["SELECT"] * 3 + one_state
+    assert cost(lambda: client.get("/sms?token=token&sort=SENT")) == ["SELECT"] * 3 + one_state

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from marshmallow import Schema, fields
 
 from boxis_gateway.levels import SIGHT
-from boxis_gateway.model import Employee
+from boxis_gateway.model import Customer, Employee
 from boxis_gateway.rest_api.properties import Instant, Money, an_id, texts, words
 from boxis_gateway.rest_api.reach import reads_texts_of
 from boxis_gateway.store import Submitted, wire_id
@@ -39,21 +39,34 @@ class Message(Schema):
     wholeSale = Money("What it costs the reseller; for RESELLER and up.")
 
 
-def seen(
-    one: Submitted, customer_id: str, employee: Employee, names: Mapping[str, str] = NAMELESS
-) -> dict[str, Any]:
-    """What of the message the employee sees, by the attributes of `Message`."""
-    sight = SIGHT[employee.level]
-    recipients = one.recipients.split("\n")
+class View(NamedTuple):
+    """How an employee sees the messages of a customer."""
+
+    customer_id: str
+    texts: bool
+    whole_sale: bool
+    cost: bool
+    names: Mapping[str, str] = NAMELESS
+
+    @classmethod
+    def of(cls, employee: Employee, customer: Customer) -> View:
+        """By the table of levels.py."""
+        sight = SIGHT[employee.level]
+        return cls(customer.id, reads_texts_of(employee, customer), sight.whole_sale, sight.cost)
+
+
+def seen(one: Submitted, view: View) -> dict[str, Any]:
+    """What of the message is seen, by the attributes of `Message`."""
+    recipients, names = one.recipients.split("\n"), view.names
     message: dict[str, Any] = {
         "_id": wire_id(one.id, one.account_id),
-        "customer": customer_id,
+        "customer": view.customer_id,
         "type": "SMS",
         "from_": one.sender,
         "to": recipients,
         "sent": one.sent_at,
     }
-    if one.text is not None and reads_texts_of(employee, customer_id):
+    if one.text is not None and view.texts:
         message["message"] = one.text
     if one.sender in names:
         message["fromName"] = names[one.sender]
@@ -63,8 +76,8 @@ def seen(
         message["groupName"] = names[one.group_id]
     if one.price is not None:
         message["price"] = one.price
-    if one.whole_sale is not None and sight.whole_sale:
+    if one.whole_sale is not None and view.whole_sale:
         message["wholeSale"] = one.whole_sale
-    if one.cost is not None and sight.cost:
+    if one.cost is not None and view.cost:
         message["cost"] = one.cost
     return message

@@ -10,18 +10,9 @@ from marshmallow import ValidationError, fields
 
 from boxis_gateway.rest_api.resource import MISSING
 from boxis_gateway.sms.numbers import to_e164
-from boxis_gateway.store import (
-    GREATEST_ID,
-    LEAST_ID,
-    Order,
-    Position,
-    first_id,
-    from_wire_id,
-    wire_id,
-)
+from boxis_gateway.store import Order, Position, from_wire_id, wire_id
 
 INVALID = "is invalid"
-YEARS = range(1970, 2262)  # those that ids can tell
 CURSOR = re.compile(
     r"([0-9a-f]{24})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3})?)?",
     re.ASCII,
@@ -99,26 +90,20 @@ class Address(fields.Field[str]):
         return to_e164(address) or address
 
 
-class Month(fields.Field[int]):
-    """`yyyy-mm`, or a date of it: where the month's ids begin, or where those of the next do."""
+class Month(fields.Field[str]):
+    """`yyyy-mm`, or a date of it, which is cut."""
 
-    def __init__(self, description: str, *, first: bool) -> None:
+    def __init__(self, description: str) -> None:
         facts = {"type": "string", "pattern": f"^{MONTH.pattern}$"}
         super().__init__(metadata={"description": description, **facts})
-        self._first = first
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> int:
+    ) -> str:
         found = MONTH.fullmatch(str(value))
         if not found:
             raise ValidationError(INVALID)
-        year, month = int(found[1]), int(found[2])
-        if not self._first:
-            year, month = year + month // 12, month % 12 + 1
-        if year not in YEARS:  # no message is of then
-            return LEAST_ID if year < YEARS[0] else GREATEST_ID
-        return first_id(f"{year:04}-{month:02}-01 00:00:00")
+        return f"{found[1]}-{found[2]}"
 
 
 class OrderWord(fields.Field[Order]):

@@ -16,8 +16,8 @@ def reaches(employee: Employee, customer: Customer) -> bool:
     return (own and reach is not Reach.NOBODY) or (sub and reach is Reach.SUB)
 
 
-def reads_texts_of(employee: Employee, customer_id: str) -> bool:
+def reads_texts_of(employee: Employee, customer: Customer) -> bool:
     """Whether the employee may see what that customer's messages say."""
     content = SIGHT[employee.level].content
-    own = customer_id == employee.customer_id
+    own = customer.id == employee.customer_id
     return content is Content.ANY or (own and content is Content.OWN)

@@ -30,6 +30,12 @@ def to_recipient(number: str) -> str | None:
     return to_e164(number) or (number if _SHORT_CODE.fullmatch(number) else None)
 
 
+def sender_key(sender: str) -> str:
+    """What senders are compared by: a number is the same with and without its `+`, a name is in any
+    case."""
+    return to_e164(sender) or sender.casefold()
+
+
 def on_form_wire(address: str) -> str:
     """A sender or recipient as the form door shows it: a number as digits with country code, no
     `+` (protocol page, section 5), a name as it is."""

@@ -1,24 +1,13 @@
 """The store: the only code that knows peewee. Read database.py, tables.py, then one file a noun."""
 
-from boxis_gateway.store.additions import first_id
 from boxis_gateway.store.database import Store
+from boxis_gateway.store.filters import Filter, Order
+from boxis_gateway.store.ids import from_wire_id, wire_id
 from boxis_gateway.store.queries import DATABASE_ERRORS, Row, explained
-from boxis_gateway.store.submissions import (
-    GREATEST_ID,
-    LEAST_ID,
-    Filter,
-    Order,
-    Position,
-    Submitted,
-    from_wire_id,
-    position_of,
-    wire_id,
-)
+from boxis_gateway.store.submissions import Position, Submitted, position_of
 
 __all__ = [
     "DATABASE_ERRORS",
-    "GREATEST_ID",
-    "LEAST_ID",
     "Filter",
     "Order",
     "Position",
@@ -26,7 +15,6 @@ __all__ = [
     "Store",
     "Submitted",
     "explained",
-    "first_id",
     "from_wire_id",
     "position_of",
     "wire_id",

@@ -1,10 +1,9 @@
 """Adding what an import brings: which messages are new, their ids, their rows.
 
-Ids are made here: the message's time in milliseconds since 1970, times a million, plus a count
-within that millisecond. That is 19 decimal digits, the shape of the provider's later ids (protocol
-page, section 5). It depends on what is stored and on nothing else, so that the same imports make
-the same store. An id that a message already has on the wire is kept in `wire_id`, and decides its
-place among equal times (protocol page, section 11: highest id first).
+An id (ids.py) has 19 decimal digits, the shape of the provider's later ids (protocol page, section
+5). It depends on what is stored and on nothing else, so that the same imports make the same store.
+An id that a message already has on the wire is kept in `wire_id`, and decides its place among equal
+times (protocol page, section 11: highest id first).
 
 Messages come in the order of time, nearly: so the rows between the first and the last time of a
 batch tell all about it, and are mostly few. Where they are many, they are asked for by lists.
@@ -13,17 +12,16 @@ batch tell all about it, and are mostly few. Where they are many, they are asked
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from peewee import SQL, Database, fn
 
 from boxis_gateway.model import Kind, NewMessage, Prices, Status
+from boxis_gateway.store.counts import Counts
+from boxis_gateway.store.ids import IDS_PER_MILLISECOND, first_id
 from boxis_gateway.store.queries import Insert, Row, errors_explained, rows_in, sql_of
 from boxis_gateway.store.tables import Message, Submission
-from boxis_gateway.zones import from_utc_text
 
-IDS_PER_MILLISECOND = 1_000_000
 OWN_DIGITS, LARGEST_OWN_ID = 19, 9_000_000_000_000_000_000
 LAST_DIGITS = 17  # of a longer id; their numbers fit between LARGEST_OWN_ID and 2**63
 CHUNK = 5_000  # items of a query; SQLite takes 32,766 parameters
@@ -45,6 +43,7 @@ class Additions:
         )
         self._insert_messages = Insert(database, Message)
         self._insert_submissions = Insert(database, Submission)
+        self._counts = Counts(database)
 
     def add(self, account_id: int, messages: Sequence[Fingerprinted]) -> int:
         """Add the messages that are not here yet, in one transaction; how many that were.
@@ -59,6 +58,14 @@ class Additions:
                 submissions, rows = _rows(account_id, new, ids)
                 self._insert_submissions.run(submissions)
                 self._insert_messages.run(rows)
+                self._counts.add(
+                    account_id,
+                    (
+                        (message.sender, message.sent_at[:7])
+                        for _, message in new
+                        if message.status is not Status.REFUSED
+                    ),
+                )
         return len(new)
 
     def missing(self, account_id: int, messages: Sequence[Fingerprinted]) -> int:
@@ -146,17 +153,6 @@ class _Ids:
             return submission_id, submission_id
         self.taken.add((sent_at, own))
         return own, submission_id
-
-
-def first_id(sent_at: str) -> int:
-    """The least of our ids at a time."""
-    milliseconds = _minute_milliseconds(sent_at[:16]) + round(float(sent_at[17:]) * 1000)
-    return milliseconds * IDS_PER_MILLISECOND
-
-
-@lru_cache(maxsize=1024)
-def _minute_milliseconds(minute: str) -> int:
-    return int(from_utc_text(minute).timestamp()) * 1000
 
 
 def _is_ours(number: int, sent_at: str) -> bool:

@@ -10,7 +10,7 @@ from peewee import Database
 
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.queries import rows_of
+from boxis_gateway.store.queries import rows_of, run, sql_of
 from boxis_gateway.store.tables import Account, Customer, Employee
 from boxis_gateway.zones import utc_text
 
@@ -20,10 +20,12 @@ class Customers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._find_sql = sql_of(database, Customer.select(*_COLUMNS).where(Customer.id == ""))
 
     def find(self, customer_id: str) -> model.Customer | None:
         """The customer of that id, in either case."""
-        return self._one(Customer.id == customer_id.lower())
+        row = run(self._database, self._find_sql, (customer_id.lower(),)).fetchone()
+        return model.Customer(*row) if row else None
 
     def of_account(self, account_id: int) -> model.Customer | None:
         """Whose account that is."""

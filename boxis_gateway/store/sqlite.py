@@ -60,7 +60,7 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
 
     def _add_conn_hooks(self, connection: Any) -> None:
         connection.convert_binding = _converted
-        connection.create_scalar_function("casefold", _casefold, 1, deterministic=True)
+        connection.create_scalar_function("has_folded", _has_folded, 2, deterministic=True)
         # Else SQLite may plan a statement anew each time that its parameters change.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, True)
         super()._add_conn_hooks(connection)
@@ -81,9 +81,9 @@ def sqlite_path(url: str) -> Path:
     return Path(path)
 
 
-def _casefold(text: str | None) -> str | None:
-    """For comparing without case; SQLite's own lower() knows ASCII."""
-    return text and text.casefold()
+def _has_folded(text: str, folded: str) -> bool:
+    """Whether the text contains the other one, which is folded; SQLite knows the case of ASCII."""
+    return folded in text.casefold()
 
 
 def _converted(cursor: Any, number: int, value: object) -> str:

@@ -69,7 +69,7 @@ class SenderName(Model):
 class Submission(Model):
     """One request to send: its text (None if the source did not tell), sender, times and flags.
 
-    `id` begins with the milliseconds of `created_at` (store/additions.py), so the order of ids is
+    `id` begins with the milliseconds of `created_at` (store/ids.py), so the order of ids is
     that of creation. `recipients` are one a line, as far as the SMSC took them; of a submission
     that was refused as a whole it is None, and it is in no list. `sent_at` is None while it waits.
     Money is millionths, None if nobody said."""
@@ -108,6 +108,22 @@ Submission.add_index(
     Submission.id,
     where=Submission.invoiced_at.is_null(False),
 )
+
+
+class SubmissionCount(Model):
+    """How many submissions of an account and month (of creation) lists show, by sender: so that no
+    total needs a walk, and a sender is looked for where there are any. Whatever adds submissions or
+    changes what is listed changes these, in the same transaction (store/counts.py)."""
+
+    account_id = IntegerField()
+    sender_key = TextField()
+    month = CharField(7)
+    sender = TextField()
+    listed = IntegerField()
+
+    class Meta:
+        table_name = "submission_count"
+        primary_key = CompositeKey("account_id", "sender_key", "month", "sender")
 
 
 class Message(Model):
@@ -228,6 +244,7 @@ TABLES = (
     Account,
     SenderName,
     Submission,
+    SubmissionCount,
     Message,
     Employee,
     Token,

@@ -9,7 +9,7 @@ from peewee import Database
 
 from boxis_gateway import model
 from boxis_gateway.levels import Level, State
-from boxis_gateway.store.queries import rows_of
+from boxis_gateway.store.queries import run, sql_of
 from boxis_gateway.store.tables import Employee, Token
 from boxis_gateway.zones import utc_text
 
@@ -21,16 +21,12 @@ class Tokens:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._find_sql = sql_of(database, _SELECT_BY_DIGEST)
 
     def find(self, digest: str) -> model.Session | None:
         """Whose token that is, expired or not."""
-        query = (
-            Token.select(Token.address, Token.expires_at, *_EMPLOYEE)
-            .join(Employee)
-            .where(Token.digest == digest)
-        )
-        rows = rows_of(self._database, query)
-        return _session(digest, rows[0]) if rows else None
+        row = run(self._database, self._find_sql, (digest,)).fetchone()
+        return _session(digest, row) if row else None
 
     def add(
         self,
@@ -84,6 +80,11 @@ _EMPLOYEE = (
     Employee.username,
     Employee.level,
     Employee.state,
+)
+_SELECT_BY_DIGEST = (
+    Token.select(Token.address, Token.expires_at, *_EMPLOYEE)
+    .join(Employee)
+    .where(Token.digest == "")
 )
 
 

@@ -10,7 +10,7 @@ from marshmallow import Schema, fields
 from boxis_gateway.levels import SIGHT, Reach
 from boxis_gateway.model import Customer
 from boxis_gateway.rest_api.failures import access_denied, customer_not_found, unknown_id
-from boxis_gateway.rest_api.messages import Message, seen
+from boxis_gateway.rest_api.messages import Message, View, seen
 from boxis_gateway.rest_api.params import (
     Address,
     Cursor,
@@ -22,7 +22,7 @@ from boxis_gateway.rest_api.params import (
     text,
 )
 from boxis_gateway.rest_api.properties import number
-from boxis_gateway.rest_api.reach import reaches, reads_texts_of
+from boxis_gateway.rest_api.reach import reaches
 from boxis_gateway.rest_api.resource import Answer, Call, resource
 from boxis_gateway.store import Filter, Submitted, from_wire_id, position_of
 
@@ -38,8 +38,8 @@ class SmsParams(Schema):
     to = Address("A recipient such as `+4581808888`, exactly; the `+` may be missing.")
     from_ = Address("The sender: a number exactly, a name in any case.", data_key="from")
     message = text("What the text contains, in any case; hidden texts contain nothing.")
-    fromDate = Month("The first month of creation, such as `2014-01`, UTC.", first=True)
-    toDate = Month("The last month of creation.", first=False)
+    fromDate = Month("The first month of creation, such as `2014-01`, UTC.")
+    toDate = Month("The last month of creation.")
     sort = OrderWord()
     names = YesOrNo("Add `fromName`, `toName` and `groupName`.")
     cursor = Cursor("Where the page before ended, as its `Link` header says; in place of `offset`.")
@@ -68,21 +68,22 @@ def list_sms(call: Call) -> Answer:
     A `Link` header leads to the next page by its `cursor`; such pages cost the same however far
     they are, and tell neither `offset` nor `total`."""
     customer, params = customer_asked(call), call.params
+    view = View.of(call.employee, customer)
     offset, limit = params["offset"], params["limit"]
     accounts = call.store.submissions.accounts_of(customer.id)
     which = filter_of(params)
-    if which.text is not None and not reads_texts_of(call.employee, customer.id):
+    if which.text is not None and not view.texts:
         accounts = []  # a text that is hidden is not found either
-    behind, order = params.get("cursor"), params["sort"]
-    found = call.store.submissions.page(
-        accounts, which, order, 0 if behind else offset, limit + 1, behind
-    )
+    place, order = params.get("cursor"), params["sort"]
+    submissions = call.store.submissions
     body: dict[str, Any] = {"limit": limit}
-    if not behind:
-        total = call.store.submissions.count(accounts, which)
+    if place:
+        found = submissions.page_behind(accounts, which, order, limit + 1, place)
+    else:
+        found, total = submissions.page(accounts, which, order, offset, limit + 1)
         body = {"offset": offset, "limit": limit, "total": total}
-    names = names_of(call, customer.id, found[:limit])
-    body["messages"] = [seen(one, customer.id, call.employee, names) for one in found[:limit]]
+    view = view._replace(names=names_of(call, customer.id, found[:limit]))
+    body["messages"] = [seen(one, view) for one in found[:limit]]
     more = limit and len(found) > limit
     following = cursor_of(position_of(found[limit - 1], order)) if more else None
     return Answer(body, next_page={"cursor": following} if following else None)
@@ -104,7 +105,7 @@ def get_sms(call: Call) -> Answer:
     if customer is not None and reaches(call.employee, customer):
         found = call.store.submissions.find(account_id, submission_id)
         if found:
-            return Answer(seen(found, customer.id, call.employee))
+            return Answer(seen(found, View.of(call.employee, customer)))
     raise unknown_id("Message")  # of others', as if there were none
 
 
@@ -129,16 +130,12 @@ def customer_asked(call: Call) -> Customer:
 
 def filter_of(params: Mapping[str, Any]) -> Filter:
     """The conditions that the parameters make."""
-    bounds = {}
-    if "fromDate" in params:
-        bounds["first_id"] = params["fromDate"]
-    if "toDate" in params:
-        bounds["end_id"] = params["toDate"]
     return Filter(
+        first_month=params.get("fromDate", ""),
+        last_month=params.get("toDate", ""),
         recipient=params.get("to") or None,
         sender=params.get("from_") or None,
         text=params.get("message") or None,
-        **bounds,
     )
 
 
