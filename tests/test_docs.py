@@ -151,6 +151,15 @@ def test_the_first_screen_shows_what_is_answered(run: Run) -> None:
     assert masked(run(["bash"], as_json)) == masked(blocks(README, "json")[0])
 
 
+def test_the_rest_door_lists_and_reads_what_is_shown(run: Run) -> None:
+    log_in, read = (block for block in blocks(README, "sh") if "/sms" in block)
+    listed, message = run(["bash"], log_in + "echo\n" + read).strip().split("\n")
+    customer = re.compile(r'(?<="customer":")[0-9a-f]{24}')  # whose id is another in each store
+    shown = next(block for block in blocks(README, "json") if '"messages"' in block)
+    assert customer.sub("…", listed) == customer.sub("…", shown.strip())
+    assert json.loads(listed)["messages"] == [json.loads(message)]
+
+
 @pytest.mark.parametrize(
     ("language", "command"), [("php", "php"), ("python", sys.executable), ("sh", "bash")]
 )
