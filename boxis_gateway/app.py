@@ -12,21 +12,27 @@ from boxis_gateway.settings import Settings, load_settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
 
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
+LOCK_SECONDS = 2  # that a request waits for another writer, and others for it
+
 
 class Gateway(Flask):
     """A Flask application that goes by the path alone: `Host` may be anything or missing, and the
-    root may be written without its slash, as in `POST http://host HTTP/1.1`."""
+    root may be written without its slash, as in `POST http://host HTTP/1.1`. Which methods there
+    are is for the doors to say: one that nobody knows gets to them as well."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What finds the endpoint. Flask's takes a closer look at the host than at anything."""
         if request is None:
             return super().create_url_adapter(None)
-        return self.url_map.bind("", path_info=request.path, default_method=request.method)
+        method = request.method if request.method in METHODS else "TRACE"
+        return self.url_map.bind("", path_info=request.path, default_method=method)
 
 
 def create_app(store: Store, settings: Settings, clock: Clock = utc_now) -> Flask:
     """The doors over one store."""
     app = Gateway("boxis_gateway", static_folder=None)
+    app.url_map.merge_slashes = False  # nothing is redirected
     app.register_blueprint(form_api(store, settings, clock))
     app.register_blueprint(rest_api(store, settings, clock))
     app.register_blueprint(api_docs())
@@ -40,4 +46,4 @@ def from_environ() -> Flask:
     settings = load_settings()
     store = Store(settings.database_url).require_current()
     store.close()  # no connection goes along into the processes that are forked from this one
-    return create_app(store, settings)
+    return create_app(Store(settings.database_url, LOCK_SECONDS), settings)

@@ -127,6 +127,12 @@ def test_a_phone_book_is_read_whole_or_not_at_all(run: Run, store: Store, tmp_pa
     assert store.contacts.names(customer.id, numbers) == known
 
     file.write_text("telephone\n1\n")
-    assert "no columns number and name" in run(*words).stderr
+    assert "needs one column number" in run(*words).stderr
+    for line in ('"+4581808888,x', "+4581808888,x,y", "12ab!,"):
+        file.write_text(f"number,name\n+4581808889,Rup\n{line}\n")
+        assert "line 3" in run(*words).stderr
+    file.write_text("Name;Number\nAnders And;Voicemail\n")
+    assert run(*words).stdout == "1 contacts of North SMS read.\n"
+    assert store.contacts.names(customer.id, ["VOICEMAIL"]) == {"voicemail": "Anders And"}
     file.unlink()
     assert "cannot be read" in run(*words).stderr

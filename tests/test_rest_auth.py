@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from boxis_gateway.passwords import hash_of
 from boxis_gateway.rest_api.auth import FREE_FAILURES, digest_of
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from tests.conftest import NOW
+from tests.conftest import NOW, statements
 
 PASSWORD = "correct horse"
 PASSWORD_HASH = hash_of(PASSWORD)
@@ -312,9 +313,12 @@ def test_failures_have_one_body(
 def test_options_and_head_are_answered(rest: FlaskClient, log_in: Callable[..., Any]) -> None:
     options = rest.options("/auth/login")
     assert options.status_code == 204
-    assert options.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
-    head = rest.head(f"/ping?token={log_in()['token']}")
+    assert options.headers["Allow"] == "GET, OPTIONS, POST"
+    token = log_in()["token"]
+    assert rest.head(f"/auth/logout?token={token}").status_code == 405  # it would act
+    head = rest.head(f"/ping?token={token}")
     assert (head.status_code, head.data) == (200, b"")
+    assert rest.options("/ping").headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
 def test_a_fault_is_told_without_its_cause(
@@ -332,3 +336,54 @@ def test_a_fault_is_told_without_its_cause(
 
 def test_other_addresses_are_the_form_door_s(rest: FlaskClient) -> None:
     assert b"address is not valid" in rest.get("/elsewhere").data
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code", "key"),
+    [
+        ("GET", "/sms/", 404, "bad_request"),
+        ("GET", "/auth", 404, "not_found"),
+        ("GET", "/auth/", 404, "not_found"),
+        ("GET", "/ping/", 404, "not_found"),
+        ("GET", "/employee", 404, "not_found"),
+        ("GET", "/auth//login", 404, "not_found"),
+        ("PROPFIND", "/sms", 405, "method_not_allowed"),
+        ("FOO", "/auth/login", 405, "method_not_allowed"),
+    ],
+)
+def test_every_address_and_method_of_the_door_is_answered_in_its_way(
+    rest: FlaskClient, method: str, path: str, code: int, key: str
+) -> None:
+    answer = rest.open(path, method=method)
+    assert (answer.status_code, answer.json["code"], answer.json["message"]) == (code, code, key)
+
+
+def test_a_name_that_nobody_has_costs_a_write_as_well(
+    rest: FlaskClient, store: Store, anna: Employee
+) -> None:
+    ran = {}
+    for name in ("anna@example.com", "nobody@example.com"):
+        with statements(store) as ran[name]:
+            rest.post("/auth/login", json={"username": name, "password": "wrong"})
+    for said in ran.values():
+        assert [sql.split()[0] for sql in said].count("commit;") == 1
+    assert store.require_current()
+
+
+def test_a_token_is_good_while_somebody_else_writes(
+    rest: FlaskClient, store: Store, anna: Employee
+) -> None:
+    expires_at = NOW + timedelta(minutes=5)
+    store.tokens.add(anna, digest_of("token"), NOW, expires_at=expires_at)
+    other = Store(store.url)
+    with other.database.atomic():
+        began = time.monotonic()
+        assert rest.get("/ping?token=token").json == {"success": True}
+        assert time.monotonic() - began < 5
+    other.close()
+
+
+def test_a_login_that_meets_a_new_password_opens_nothing(store: Store, anna: Employee) -> None:
+    store.employees.set_password_hash(anna, "another")
+    assert not store.tokens.add(anna, digest_of("token"), NOW)
+    assert store.tokens.find(digest_of("token")) is None

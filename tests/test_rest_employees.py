@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from boxis_gateway.app import create_app
-from boxis_gateway.levels import Level
+from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Employee
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
@@ -86,7 +86,9 @@ def test_tokens_are_cleared(
         (("north", Level.MANAGER), ("north", Level.MANAGER), "success"),
         (("north", Level.MANAGER), ("north", Level.OWNER), (403, "access_denied")),
         (("north", Level.OWNER), ("sub", Level.VIEWER), (404, "id")),
-        (("north", Level.RESELLER), ("sub", Level.OWNER), "success"),
+        (("north", Level.RESELLER), ("sub", Level.MANAGER), "success"),
+        (("north", Level.RESELLER), ("sub", Level.OWNER), (403, "access_denied")),  # reads texts
+        (("north", Level.RESELLER), ("north", Level.OWNER), "success"),
         (("north", Level.RESELLER), ("other", Level.VIEWER), (404, "id")),
         (("sub", Level.RESELLER), ("north", Level.VIEWER), (404, "id")),
         (("north", Level.ADMIN), ("other", Level.OWNER), "success"),
@@ -107,3 +109,13 @@ def test_who_may_make_tokens_for_whom(
 def test_an_unknown_employee_is_not_found(rest: FlaskClient, person: Person) -> None:
     answer = ask(rest, "POST", "/employee/x/token", person("north", Level.ADMIN))
     assert (answer["code"], answer["message"]) == (404, "id")
+
+
+def test_nobody_makes_tokens_for_whoever_may_not_log_in(
+    rest: FlaskClient, person: Person, store: Store
+) -> None:
+    boss, anna = person("north", Level.OWNER), person("north", Level.VIEWER)
+    for state, expected in ((State.DISABLED, (403, "access_denied")), (State.DELETED, (404, "id"))):
+        store.employees.set_state(anna, state)
+        answer = ask(rest, "POST", f"/employee/{anna.id}/token", boss)
+        assert (answer["code"], answer["message"]) == expected

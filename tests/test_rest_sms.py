@@ -403,3 +403,40 @@ def test_prices_come_from_imported_columns(
         oldest["_id"],
         newest["_id"],
     ]
+
+
+def test_any_place_in_a_list_may_be_asked_for(store: Store, account: Account, ask: Ask) -> None:
+    add(store, account, {})
+    for sort in ("CREATED", "SENT", "INVOICED"):
+        for place in ("7" + "f" * 23, "8" + "0" * 23, "f" * 24):
+            answer = ask(cursor=f"{place}-", sort=sort)
+            assert list(ask(cursor=f"{place}-2014-01-01T00:00:00", sort=sort)) == list(answer)
+            assert list(answer) == ["limit", "messages"]
+
+
+def test_a_sender_that_is_a_number_is_shown_named_and_found_as_one(
+    store: Store, shop: Customer, account: Account, ask: Ask
+) -> None:
+    add(store, account, {"sender": "48514151563"}, {"sender": "VOICEMAIL"})
+    store.contacts.add(shop, [("+48514151563", "Me", ""), ("Voicemail", "Anders And", "")])
+    named = {one["from"]: one.get("fromName") for one in ask(names="true")["messages"]}
+    assert named == {"+48514151563": "Me", "VOICEMAIL": "Anders And"}
+    for number in ("48514151563", "+48514151563"):
+        assert [one["from"] for one in ask(**{"from": number})["messages"]] == ["+48514151563"]
+
+
+def test_blanks_are_no_number_and_no_filter_that_is_ignored(ask: Ask) -> None:
+    for name in ("to", "from"):
+        assert ask(**{name: " "})["message"] == name
+
+
+def test_what_another_tag_asks_for_is_answered(ask: Ask, rest: FlaskClient, store: Store) -> None:
+    assert ask()["total"] == 0
+    answer = rest.get(
+        "/sms", headers={"If-Match": '"x"', "Authorization": f"Bearer {store_token(store)}"}
+    )
+    assert (answer.status_code, answer.json["total"]) == (200, 0)
+
+
+def store_token(store: Store) -> str:
+    return str(Level.OWNER) + "-" + store.customers.get("shop").id

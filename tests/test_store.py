@@ -12,9 +12,9 @@ from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.importers.columns import to_message
 from boxis_gateway.model import NewMessage
 from boxis_gateway.store import Store
-from boxis_gateway.store.database import MIGRATIONS
 from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.tables import TABLES
+from boxis_gateway.store.version import MIGRATIONS
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW, USER_KEY, make_store
 

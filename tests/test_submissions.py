@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account, NewMessage, Prices, Status
-from boxis_gateway.store import Filter, Order, Store, Submitted, position_of
+from boxis_gateway.store import Filter, Order, Store, Submitted, position_of, submissions
 from boxis_gateway.store.filters import FOLDED_INTO
 from tests.conftest import NOW, USER_KEY, make_store, statements
 
@@ -111,15 +112,23 @@ def expected(shop: Shop, which: Filter, order: Order) -> list[Submitted]:
 
 
 @given(MESSAGES, FILTERS, st.sampled_from(Order), st.integers(0, 8), st.integers(0, 12))
-@settings(deadline=None, max_examples=200)
+@pytest.mark.parametrize("walks_at_once", [200, 1])
+@settings(
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_a_page_is_a_part_of_the_whole_list(
     shop: Shop,
+    monkeypatch: pytest.MonkeyPatch,
+    walks_at_once: int,
     messages: list[tuple[int, NewMessage]],
     which: Filter,
     order: Order,
     offset: int,
     limit: int,
 ) -> None:
+    monkeypatch.setattr(submissions, "WALKS_AT_ONCE", walks_at_once)
     shop.fill(messages)
     whole = expected(shop, which, order)
     page, total = shop.store.submissions.page(shop.ids, which, order, offset, limit)
@@ -172,3 +181,29 @@ def test_a_total_is_no_walk(shop: Shop) -> None:
         which = Filter("2012-01", "2012-12", sender="S")
         assert shop.store.submissions.page(shop.ids, which, Order.CREATED, 0, 1)[1] == 1
     assert not any("count(*)" in sql for sql in ran)
+
+
+@pytest.mark.parametrize("order", Order)
+def test_a_customer_may_have_many_accounts(store: Store, order: Order) -> None:
+    with store.database.atomic():
+        for number in range(501):
+            name = f"{number}@example.com"
+            account = store.accounts.add(name, USER_KEY, NOW, customer="many")
+            message = NewMessage("7248", "s", f"2012-05-{number % 28 + 1:02} 12:00:00", "text")
+            store.messages.add(account.id, [(number, message)])
+    ids = store.submissions.accounts_of(store.customers.get("many").id)
+    for which in (Filter(), Filter(sender="s", recipient="7248", text="text")):
+        page, total = store.submissions.page(ids, which, order, 490, 20)
+        assert (len(page), total) == (11, 501)
+
+
+def test_who_adds_to_a_store_that_was_migrated_meanwhile_is_stopped(
+    store: Store, account: Account
+) -> None:
+    store.database.execute_sql("PRAGMA user_version = 9999")
+    with pytest.raises(StoreError, match="Run this again"):
+        store.messages.add(account.id, [(1, NewMessage("7248", "s", "2012-05-09 12:00:00"))])
+    with pytest.raises(StoreError, match="boxis-gateway migrate"):
+        store.require_current()
+    store.migrate()
+    store.require_current()

@@ -44,12 +44,10 @@ ANYTHING_ELSE = (
     "Any other failure: 400 for what can't be read, 405 `method_not_allowed`, 413 for a body that "
     "is too long, 500 `internal_error`."
 )
-HEADERS = {
-    "ETag": {"description": "Sent back as `If-None-Match` it spares the body.", "schema": TEXT},
-    "Link": {
-        "description": 'The address of the next page, with `rel="next"`; missing on the last one.',
-        "schema": TEXT,
-    },
+ETAG = {"description": "Sent back as `If-None-Match` it spares the body.", "schema": TEXT}
+LINK = {
+    "description": 'The address of the next page, with `rel="next"`; missing on the last one.',
+    "schema": TEXT,
 }
 
 
@@ -103,7 +101,7 @@ def _responses(one: Resource) -> dict[str, Any]:
     good: dict[str, Any] = {"description": _line(one.answers.__doc__ or ""), "content": content}
     responses = {"200": good}
     if one.cacheable:
-        good["headers"] = HEADERS
+        good["headers"] = {"ETag": ETAG} | ({"Link": LINK} if "cursor" in one.params.fields else {})
         responses["304"] = {"description": "As it was: the `ETag` of `If-None-Match` holds."}
     failures = sorted((*one.fails, *_usual_failures(one)), key=lambda failure: failure.code)
     for code, some in groupby(failures, key=lambda failure: failure.code):
@@ -122,6 +120,8 @@ def _usual_failures(one: Resource) -> Iterable[RestFailure]:
     """Those that come of the token and of the parameters."""
     if one.needs_token:
         yield from (credentials_invalid(), expired())
+    if one.method == "POST":
+        yield invalid("body")
     for name, field in one.params.fields.items():
         wire_name = field.data_key or name
         if one.method == "POST" or not isinstance(field, ANYTHING_GOES):

@@ -74,6 +74,8 @@ def main() -> None:
         _stop(str(error), 1)
     except (click.Abort, KeyboardInterrupt):
         _stop("Stopped.", 130)
+    except UnicodeEncodeError:
+        _stop("A word of the call is not text in UTF-8.", 2)
     except DATABASE_ERRORS as error:
         _stop(explained(error), 1)
     except BrokenPipeError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -31,7 +30,8 @@ def contacts() -> None:
 def import_(store: Store, file: Path, customer: str) -> None:
     """Read FILE, a CSV with the columns number and name, and group if there are any.
 
-    A number that is there already gets the new name. All lines are taken, or none.
+    A number may be a sender that is a name (Voicemail). One that is there already gets the new
+    name. All lines are taken, or none.
 
     \b
     Example:
@@ -42,20 +42,32 @@ def import_(store: Store, file: Path, customer: str) -> None:
     click.echo(f"{count} contacts of {owner.name} read.")
 
 
-def entries(file: Path) -> Iterator[tuple[str, str, str]]:
+def entries(file: Path) -> list[tuple[str, str, str]]:
     """(number, name, group) of each line. Raises ImportFailed that names the line."""
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            table = csv.DictReader(lines)
-            if not {"number", "name"} <= set(table.fieldnames or ()):
-                raise ImportFailed(f"{file} has no columns number and name in its first line.")
-            for row in table:
-                number = to_recipient((row["number"] or "").strip())
-                name = (row["name"] or "").strip()
-                if number is None or not name:
-                    raise ImportFailed(
-                        f"{file}, line {table.line_num}: a phone number and a name are needed."
-                    )
-                yield number, name, (row.get("group") or "").strip()
-    except (OSError, UnicodeError, csv.Error) as problem:
+        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    except (OSError, UnicodeError) as problem:
         raise ImportFailed(f"{file} cannot be read: {problem}.") from None
+    delimiter = max(",;\t", key=lines[0].count) if lines else ","
+    table = csv.reader(lines, delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip().lower() for name in next(table, [])]
+        for name in ("number", "name"):
+            if header.count(name) != 1:
+                raise ImportFailed(f"{file} needs one column {name} in its first line.")
+        return [
+            _entry(dict(zip(header, cells, strict=True)), f"{file}, line {table.line_num}")
+            for cells in table
+            if cells
+        ]
+    except (csv.Error, ValueError):
+        reason = "not as many cells as in the first line, or a quote that is not closed"
+        raise ImportFailed(f"{file}, line {table.line_num}: {reason}.") from None
+
+
+def _entry(row: dict[str, str], place: str) -> tuple[str, str, str]:
+    number, name = row["number"].strip(), row["name"].strip()
+    is_name = any(character.isalpha() for character in number)  # of a sender that is no number
+    if not (to_recipient(number) or is_name) or not name:
+        raise ImportFailed(f"{place}: a phone number and a name are needed.")
+    return number, name, row.get("group", "").strip()

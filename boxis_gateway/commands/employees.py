@@ -100,7 +100,6 @@ def set_password(store: Store, username: str, password: str | None) -> None:
     """
     found, made = store.employees.get(username), _password(password)
     store.employees.set_password_hash(found, hash_of(made))
-    store.tokens.end_all(found, machines=False)
     click.echo(f"Employee {username} has a new password.")
     if password is None:
         click.echo(f"password: {made}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from boxis_gateway.app import create_app
+from boxis_gateway.app import LOCK_SECONDS, create_app
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server import Server
@@ -24,10 +24,12 @@ from boxis_gateway.store import Store
     "timestamp_window_seconds",
     "history_key",
     "history_status_fields",
+    "token_minutes",
+    "token_renewal",
     "log_level",
 )
 def serve(settings: Settings) -> None:
-    """Serve the form API until Ctrl-C or SIGTERM; answers under way are finished.
+    """Serve both APIs until Ctrl-C or SIGTERM; answers under way are finished.
 
     \b
     Example:
@@ -35,4 +37,5 @@ def serve(settings: Settings) -> None:
     """
     set_up_logging(settings.log_level)
     Store(settings.database_url).require_current().close()
-    Server(settings, lambda: create_app(Store(settings.database_url), settings)).run()
+    url = settings.database_url
+    Server(settings, lambda: create_app(Store(url, LOCK_SECONDS), settings)).run()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Underflow
 from functools import lru_cache
 from typing import TypeVar
 
@@ -24,6 +24,8 @@ MOST_PARTS = 255  # of a concatenated message (3GPP TS 23.040, 9.2.3.24.1)
 NUMBERS_KEPT = 1024  # texts of numbers that were read
 
 LARGEST_AMOUNT = 10**9  # of money, in whatever the operator's currency is
+
+EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow, Underflow])
 
 T = TypeVar("T")
 _NAMES = {name.replace("_", ""): name for name in COLUMNS}
@@ -115,7 +117,7 @@ def _prices(cells: Sequence[str | None], zone: Zone) -> Prices:
 @lru_cache(maxsize=NUMBERS_KEPT)
 def _millionths(name: str, amount: str) -> int:
     try:
-        millionths = Decimal(amount if _AMOUNT.fullmatch(amount) else "NaN").scaleb(6)
+        millionths = Decimal(amount if _AMOUNT.fullmatch(amount) else "NaN").scaleb(6, EXACT)
         if 0 <= millionths < LARGEST_AMOUNT * 10**6 and millionths == int(millionths):
             return int(millionths)
     except ArithmeticError:

@@ -38,6 +38,7 @@ def check_password(store: Store, username: str, password: str, now: datetime) ->
     locked = employee is not None and (employee.locked_until or "") > utc_text(now)
     right = is_right(employee.password_hash if employee and not locked else None, password)
     if employee is None or locked:
+        store.employees.count_nothing()
         raise credentials_invalid()
     if not right:
         failures = store.employees.count_failure(employee)
@@ -66,10 +67,13 @@ def open_session(
     address: str | None,
     persist: bool,
 ) -> str:
-    """A new token of the employee; one that persists lasts until logout."""
+    """A new token of the employee; one that persists lasts until logout. Raises RestFailure if the
+    password was changed since it was checked."""
     token = new_token()
     expires_at = None if persist else now + _lifetime(settings)
-    store.tokens.add(employee, digest_of(token), now, expires_at=expires_at, address=address)
+    digest = digest_of(token)
+    if not store.tokens.add(employee, digest, now, expires_at=expires_at, address=address):
+        raise credentials_invalid()
     return token
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import PathConverter
 
 from boxis_gateway.rest_api.auth import find_session, renew
 from boxis_gateway.rest_api.failures import (
@@ -24,6 +25,7 @@ from boxis_gateway.rest_api.failures import (
     internal_error,
     invalid,
     method_not_allowed,
+    no_id,
     not_found,
 )
 from boxis_gateway.rest_api.resource import Answer, Call, Resource
@@ -34,20 +36,30 @@ from boxis_gateway.store import Store
 COOKIE = "token"
 JSON, EMPTY = "application/json", "text/plain"
 NOT_KEPT = ("token", "offset")  # in a link to the next page
+WITHOUT_ID = ("/sms/",)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 
 
+class Anything(PathConverter):
+    """The rest of a path, with whatever slashes; or nothing."""
+
+    regex = ".*?"
+    part_isolating = False
+
+
 def rest_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
     """The blueprint of the REST door."""
     blueprint = Blueprint("rest_api", __name__)
+    blueprint.record(lambda setup: setup.app.url_map.converters.update(anything=Anything))
     addresses: dict[str, dict[str, Resource]] = {}
     for one in RESOURCES:
         addresses.setdefault(one.path, {})[one.method] = one
     for first in sorted({path.split("/")[1] for path in addresses}):
-        addresses[f"/{first}/<path:elsewhere>"] = {}
+        for nowhere in (f"/{first}", f"/{first}/<anything:elsewhere>"):
+            addresses.setdefault(nowhere, {})
     for path, methods in addresses.items():
         endpoint = endpoint_of(methods, store, settings, clock)
         blueprint.add_url_rule(path, path.lower(), endpoint, methods=METHODS)
@@ -89,19 +101,18 @@ def answer(
 ) -> Answer:
     """What is answered. Raises RestFailure."""
     if not methods:
-        raise not_found()
+        raise no_id() if request.path in WITHOUT_ID else not_found()
     if request.method == "OPTIONS":
         return Answer(None, 204)
     found = methods.get("GET" if request.method == "HEAD" else request.method)
-    if found is None:
+    if found is None or (request.method == "HEAD" and found.acts):
         raise method_not_allowed()
-    request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
-    given = fields_of(request)
     token = token_of(request)
     session = find_session(store, token, now) if found.needs_token else None
     if session:
         renew(store, session, settings, now)
-    params = found.load(given)
+    request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
+    params = found.load(fields_of(request))
     call = Call(params, parts, session, request.remote_addr, token, settings, store, now)
     return found.run(call)
 
@@ -144,12 +155,15 @@ def respond(answered: Answer, methods: Mapping[str, Resource], request: Request)
         query = urlencode({**kept, **answered.next_page})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
     if answered.status in (204, 405):
-        allowed = {*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
+        head = {"HEAD"} if "GET" in methods and not methods["GET"].acts else set()
+        allowed = {*methods, *head, "OPTIONS"}
         response.headers["Allow"] = ", ".join(sorted(allowed))
     if answered.cookie is not None:
         age = None if answered.cookie else 0
         response.set_cookie(COOKIE, answered.cookie, max_age=age, httponly=True, samesite="Lax")
     if answered.cacheable:
         response.add_etag()
-        response.make_conditional(request)
+        if request.if_none_match.contains_weak(response.get_etag()[0] or ""):
+            del response.headers["Content-Type"], response.headers["Content-Length"]
+            response.status_code, response.data = 304, b""
     return response

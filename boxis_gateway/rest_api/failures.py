@@ -65,6 +65,11 @@ def unknown_id(noun: str) -> RestFailure:
     return RestFailure(404, "id", f"{noun} not found")
 
 
+def no_id() -> RestFailure:
+    """An address that ends where an id is to be (section 6)."""
+    return RestFailure(404, "bad_request", "Id not found in request URI")
+
+
 def unknown_token() -> RestFailure:
     """A token of a machine that there isn't."""
     return RestFailure(404, "token", "Token not found")

@@ -12,6 +12,7 @@ from boxis_gateway.levels import SIGHT
 from boxis_gateway.model import Customer, Employee
 from boxis_gateway.rest_api.properties import Instant, Money, an_id, texts, words
 from boxis_gateway.rest_api.reach import reads_texts_of
+from boxis_gateway.sms.numbers import on_rest_wire, sender_key
 from boxis_gateway.store import Submitted, wire_id
 
 NAMELESS: Mapping[str, str] = MappingProxyType({})
@@ -29,7 +30,7 @@ class Message(Schema):
         required=True,
         metadata={"description": "The sender, a name or a number.", "example": "Voicemail"},
     )
-    to = texts("The recipients, in E.164.", example="+4581808888")
+    to = texts("The recipients: numbers in E.164, or short codes.", example="+4581808888")
     sent = Instant("When it was sent; null while it waits.")
     fromName = words("The sender by the customer's phone book.", always=False)
     toName = texts("The recipients by the customer's phone book.", always=False)
@@ -62,16 +63,16 @@ def seen(one: Submitted, view: View) -> dict[str, Any]:
         "_id": wire_id(one.id, one.account_id),
         "customer": view.customer_id,
         "type": "SMS",
-        "from_": one.sender,
+        "from_": on_rest_wire(one.sender),
         "to": recipients,
         "sent": one.sent_at,
     }
     if one.text is not None and view.texts:
         message["message"] = one.text
-    if one.sender in names:
-        message["fromName"] = names[one.sender]
-    if names and (known := [names[number] for number in recipients if number in names]):
-        message["toName"] = known
+    if names:
+        called = [names.get(sender_key(address)) for address in (one.sender, *recipients)]
+        message |= {"fromName": called[0]} if called[0] else {}
+        message |= {"toName": known} if (known := [name for name in called[1:] if name]) else {}
     if one.group_id and one.group_id in names:
         message["groupName"] = names[one.group_id]
     if one.price is not None:

@@ -86,8 +86,10 @@ class Address(fields.Field[str]):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
-        address = str(value).strip()
-        return to_e164(address) or address
+        address = str(value)
+        if address and not address.strip():
+            raise ValidationError(INVALID)  # an ignored filter would find too much
+        return to_e164(address.strip()) or address
 
 
 class Month(fields.Field[str]):

@@ -62,7 +62,8 @@ class Answer:
 @dataclass(frozen=True)
 class Resource:
     """One method of an address. `answers` is the schema of what it answers, `fails` are failures
-    of its own, `empty` the statuses of answers without a body."""
+    of its own, `empty` the statuses of answers without a body. `acts` is of a GET that changes
+    something, which a HEAD must not."""
 
     method: str
     path: str
@@ -74,6 +75,7 @@ class Resource:
     fails: tuple[RestFailure, ...] = ()
     empty: tuple[int, ...] = ()
     cacheable: bool = False
+    acts: bool = False
 
     def load(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """The parameters. Raises RestFailure for the first that is missing or can't be used, in the

@@ -36,6 +36,13 @@ def sender_key(sender: str) -> str:
     return to_e164(sender) or sender.casefold()
 
 
+def on_rest_wire(sender: str) -> str:
+    """A sender as the REST door shows it: a number as E.164 (REST protocol page, section 1), a name
+    as it is."""
+    plain = _PLAIN.fullmatch(sender)
+    return "+" + plain[1] if plain else sender
+
+
 def on_form_wire(address: str) -> str:
     """A sender or recipient as the form door shows it: a number as digits with country code, no
     `+` (protocol page, section 5), a name as it is."""

@@ -21,6 +21,7 @@ from boxis_gateway.store.counts import Counts
 from boxis_gateway.store.ids import IDS_PER_MILLISECOND, first_id
 from boxis_gateway.store.queries import Insert, Row, errors_explained, rows_in, sql_of
 from boxis_gateway.store.tables import Message, Submission
+from boxis_gateway.store.version import require_same
 
 OWN_DIGITS, LARGEST_OWN_ID = 19, 9_000_000_000_000_000_000
 LAST_DIGITS = 17  # of a longer id; their numbers fit between LARGEST_OWN_ID and 2**63
@@ -51,6 +52,7 @@ class Additions:
         A message with a wire id is the account's message of that id; another is known by its
         fingerprint among those of its time. Among equal times a later one counts as newer."""
         with errors_explained(self._database), self._database.atomic():
+            require_same(self._database)
             nearby = self._nearby(account_id, messages)
             new = self._new(account_id, messages, nearby)
             if new:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from peewee import Database
+from peewee import EXCLUDED, Database
 
 from boxis_gateway.model import Customer
+from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.customers import new_id
 from boxis_gateway.store.queries import rows_of
 from boxis_gateway.store.tables import Contact, ContactGroup, GroupMember
@@ -16,15 +17,16 @@ NUMBERS_AT_ONCE = 500
 
 
 class Contacts:
-    """The phone books of a store. Numbers are E.164, or short codes and names as they are."""
+    """The phone books of a store. Numbers, and senders that are names, stand there by their
+    `sender_key`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def names(self, customer_id: str, numbers: Collection[str]) -> Mapping[str, str]:
-        """What the customer calls these numbers, as far as they have names."""
+        """What the customer calls these numbers, as far as they have names; by their keys."""
         found: dict[str, str] = {}
-        for some in _portions(sorted(set(numbers))):
+        for some in _portions(sorted(set(map(sender_key, numbers)))):
             mine = (Contact.customer == customer_id) & Contact.number.in_(some)
             found.update(self._pairs(Contact.select(Contact.number, Contact.name).where(mine)))
         return found
@@ -38,23 +40,31 @@ class Contacts:
             found.update(self._pairs(query))
         return found
 
-    def add(self, customer: Customer, entries: Iterable[tuple[str, str, str]]) -> int:
+    def add(self, customer: Customer, entries: Sequence[tuple[str, str, str]]) -> int:
         """Put (number, name, group) into the customer's phone book, all or nothing; how many.
 
         A number that is there gets the new name; a group that is new is made, "" is none."""
-        count = 0
+        names = {sender_key(number): name for number, name, _ in entries}
+        contacts = [(customer.id, number, name) for number, name in names.items()]
         with self._database.atomic():
             query = ContactGroup.select(ContactGroup.name, ContactGroup.id)
             groups = dict(self._pairs(query.where(ContactGroup.customer == customer.id)))
-            for number, name, group in entries:
-                Contact.insert(customer=customer.id, number=number, name=name).on_conflict(
-                    conflict_target=[Contact.customer, Contact.number], update={Contact.name: name}
+            members = {
+                (self._group(customer, groups, group), sender_key(number))
+                for number, _, group in entries
+                if group
+            }
+            for some in _portions(contacts):
+                Contact.insert_many(
+                    some, [Contact.customer, Contact.number, Contact.name]
+                ).on_conflict(
+                    conflict_target=[Contact.customer, Contact.number],
+                    update={Contact.name: EXCLUDED.name},
                 ).execute(self._database)
-                if group:
-                    member = {"group": self._group(customer, groups, group), "number": number}
-                    GroupMember.insert(member).on_conflict_ignore().execute(self._database)
-                count += 1
-        return count
+            for some in _portions(sorted(members)):
+                rows = GroupMember.insert_many(some, [GroupMember.group, GroupMember.number])
+                rows.on_conflict_ignore().execute(self._database)
+        return len(entries)
 
     def _group(self, customer: Customer, groups: dict[str, str], name: str) -> str:
         if name not in groups:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from playhouse.migrations import Runner
 
@@ -14,23 +13,23 @@ from boxis_gateway.store.customers import Customers
 from boxis_gateway.store.employees import Employees
 from boxis_gateway.store.messages import Messages
 from boxis_gateway.store.queries import errors_explained
-from boxis_gateway.store.sqlite import SqliteDatabase, sqlite_path
+from boxis_gateway.store.sqlite import LOCK_SECONDS, SqliteDatabase, sqlite_path
 from boxis_gateway.store.submissions import Submissions
 from boxis_gateway.store.tokens import Tokens
-
-MIGRATIONS = Path(__file__).parent / "migrations"
+from boxis_gateway.store.version import MIGRATIONS, is_current, set_version
 
 
 class Store:
     """A message store. Connections are per thread, opened by use; `close()` ends this thread's.
+    `lock_seconds` is how long a writer waits for another.
 
     >>> store = Store("sqlite:///gateway.db").require_current()
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, lock_seconds: float = LOCK_SECONDS) -> None:
         self.url = url
         self.path = sqlite_path(url)
-        self.database = SqliteDatabase(self.path)
+        self.database = SqliteDatabase(self.path, lock_seconds)
         self.accounts = Accounts(self.database)
         self.customers = Customers(self.database)
         self.contacts = Contacts(self.database)
@@ -60,6 +59,7 @@ class Store:
         with errors_explained(self.database), self.database.atomic():
             self._require_not_newer()
             applied: list[str] = self._runner().up()
+            set_version(self.database)
             return applied
 
     def require_current(self) -> Store:
@@ -68,7 +68,8 @@ class Store:
         with errors_explained(self.database):
             self._require_not_newer()
             pending = self.pending_migrations()
-        if pending:
+            current = is_current(self.database)
+        if pending or not current:
             raise StoreError(
                 f"The store {self.path} is of an older version. Run 'boxis-gateway migrate'."
             )

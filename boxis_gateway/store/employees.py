@@ -13,7 +13,8 @@ from boxis_gateway.errors import StoreError
 from boxis_gateway.levels import Level, State
 from boxis_gateway.store.customers import new_id
 from boxis_gateway.store.queries import rows_of
-from boxis_gateway.store.tables import Employee
+from boxis_gateway.store.tables import Employee, Token
+from boxis_gateway.store.version import write_again
 from boxis_gateway.zones import utc_text
 
 
@@ -78,13 +79,21 @@ class Employees:
         self._update(employee, {Employee.level: level.value})
 
     def set_password_hash(self, employee: model.Employee, password_hash: str) -> None:
-        """The only one that is right from now on; lets a locked employee in again."""
+        """The only one that is right from now on, which ends all sessions; lets a locked employee
+        in again."""
         changes = {Employee.password_hash: password_hash, Employee.failures: 0}
-        self._update(employee, {**changes, Employee.locked_until: None})
+        with self._database.atomic():
+            self._update(employee, {**changes, Employee.locked_until: None})
+            sessions = (Token.employee == employee.id) & ~Token.machine
+            Token.delete().where(sessions).execute(self._database)
 
     def set_state(self, employee: model.Employee, state: State) -> None:
         """Let in, keep out, or keep the record alone."""
         self._update(employee, {Employee.state: state.value})
+
+    def count_nothing(self) -> None:
+        """The same work for a name that nobody has."""
+        write_again(self._database)
 
     def count_failure(self, employee: model.Employee) -> int:
         """A wrong password more; how many in a row that makes."""

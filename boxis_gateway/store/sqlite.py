@@ -6,7 +6,8 @@ beside: it brings another copy of SQLite, and two copies in one process undo eac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,30 @@ OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_
 class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
     """A file of SQLite. Connections are per thread, opened by use."""
 
-    def __init__(self, path: Path, pragmas: Mapping[str, object] = PRAGMAS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        lock_seconds: float = LOCK_SECONDS,
+        pragmas: Mapping[str, object] = PRAGMAS,
+    ) -> None:
         super().__init__(
             str(path),
             pragmas=dict(pragmas),
             lock_type="IMMEDIATE",
             flags=OPEN_FLAGS,
-            timeout=LOCK_SECONDS,
+            timeout=lock_seconds,
         )
+        self._lock_seconds = lock_seconds
+
+    @contextmanager
+    def impatient(self) -> Iterator[None]:
+        """Writes don't wait for another writer, but fail."""
+        connection = self.connection()
+        connection.set_busy_timeout(0)
+        try:
+            yield
+        finally:
+            connection.set_busy_timeout(int(self._lock_seconds * 1000))
 
     def set_connection_aside(self) -> Any:
         """Take this thread's connection out of use: what is being read from it is read on from the

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from boxis_gateway.store.filters import (
     text_parameters,
 )
 from boxis_gateway.store.ids import GREATEST_ID, ids_of_months, number_of
-from boxis_gateway.store.queries import run
+from boxis_gateway.store.queries import Row, run
 
 
 class Submitted(NamedTuple):
@@ -57,7 +57,7 @@ class Position(NamedTuple):
 
     def end_id(self, account_id: int) -> int:
         """Where that account's ids end, of those behind this place and of its time."""
-        return self.id + (account_id < self.account_id)
+        return min(self.id + (account_id < self.account_id), GREATEST_ID)
 
 
 def position_of(one: Submitted, order: Order) -> Position:
@@ -165,6 +165,24 @@ class Submissions:
         limit: int,
         behind: Position | None,
     ) -> list[Submitted]:
+        if len(walks) <= WALKS_AT_ONCE:
+            return [Submitted(*row) for _, *row in self._rows(walks, shape, offset, limit, behind)]
+        rows: list[Row] = []
+        for first in range(0, len(walks), WALKS_AT_ONCE):
+            some = walks[first : first + WALKS_AT_ONCE]
+            rows += self._rows(some, shape, 0, offset + limit, behind)
+        rows.sort(key=_newest_first, reverse=True)
+        return [Submitted(*row) for _, *row in rows[offset : offset + limit]]
+
+    def _rows(
+        self,
+        walks: Sequence[_Walk],
+        shape: Shape,
+        offset: int,
+        limit: int,
+        behind: Position | None,
+    ) -> Iterable[Row]:
+        """What the order goes by, and the columns."""
         parameters: list[Any] = []
         for walk in walks:
             parameters += walk.parameters
@@ -178,8 +196,9 @@ class Submissions:
                 if behind:
                     parameters.append(end_id if behind.time is None else GREATEST_ID)
                 parameters.append(offset + limit)
-        rows = run(self._database, page_sql(shape, len(walks)), (*parameters, limit, offset))
-        return [Submitted(*row) for _, *row in rows]
+        sql = page_sql(shape, len(walks))
+        rows: Iterable[Row] = run(self._database, sql, (*parameters, limit, offset))
+        return rows
 
     def _walks(self, accounts: Sequence[int], which: Filter) -> list[_Walk]:
         """One for each account that may have something."""
@@ -214,6 +233,7 @@ class Submissions:
         return (first or "")[:10], (last or "")[:10]
 
 
+WALKS_AT_ONCE = 200  # SQLite takes 500 SELECTs in one, and a walk has up to two
 ACCOUNTS_SQL = "SELECT id FROM account WHERE customer_id = ?"
 FIND_SQL = (
     f"SELECT {', '.join(COLUMNS)} FROM submission WHERE account_id = ? AND id = ? AND {LISTED}"
@@ -222,6 +242,12 @@ SPAN_SQL = """
     SELECT (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at LIMIT 1),
            (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at DESC LIMIT 1)
 """
+
+
+def _newest_first(row: Row) -> tuple[bool, Any, int, int]:
+    """As the SQL has it: what lacks the time comes last."""
+    time, submission_id, account_id, *_ = row
+    return time is not None, time or 0, submission_id, account_id
 
 
 def _shape(which: Filter) -> Shape:

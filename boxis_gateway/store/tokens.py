@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from peewee import Database
+from peewee import OperationalError
 
 from boxis_gateway import model
 from boxis_gateway.levels import Level, State
-from boxis_gateway.store.queries import run, sql_of
+from boxis_gateway.store.queries import rows_of, run, sql_of
+from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.tables import Employee, Token
 from boxis_gateway.zones import utc_text
 
@@ -19,7 +21,7 @@ EXPIRED_KEPT = timedelta(days=1)  # so that an expired token is told from an unk
 class Tokens:
     """The tokens of a store, by digest."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
         self._find_sql = sql_of(database, _SELECT_BY_DIGEST)
 
@@ -37,11 +39,14 @@ class Tokens:
         expires_at: datetime | None = None,
         address: str | None = None,
         machine: bool = False,
-    ) -> None:
+    ) -> bool:
         """A new token; without `expires_at` it stays until it is ended. Those of the employee that
-        expired long ago are dropped."""
+        expired long ago are dropped. Nothing is added, which is told, if the employee has another
+        password by now than the one that was checked."""
         long_ago = utc_text(now - EXPIRED_KEPT)
         with self._database.atomic():
+            if not machine and self._password_hash(employee) != employee.password_hash:
+                return False
             Token.delete().where(
                 Token.employee == employee.id, Token.expires_at < long_ago
             ).execute(self._database)
@@ -53,12 +58,19 @@ class Tokens:
                 expires_at=utc_text(expires_at) if expires_at else None,
                 address=address,
             ).execute(self._database)
+            return True
+
+    def _password_hash(self, employee: model.Employee) -> str | None:
+        query = Employee.select(Employee.password_hash).where(Employee.id == employee.id)
+        rows = rows_of(self._database, query)
+        return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def renew(self, session: model.Session, expires_at: datetime) -> None:
-        """The token is good until then."""
-        Token.update(expires_at=utc_text(expires_at)).where(Token.digest == session.digest).execute(
-            self._database
-        )
+        """The token is good until then; not if somebody else is writing at the moment, which the
+        next use may make up for."""
+        longer = Token.update(expires_at=utc_text(expires_at))
+        with suppress(OperationalError), self._database.impatient():
+            longer.where(Token.digest == session.digest).execute(self._database)
 
     def end(self, employee: model.Employee, digest: str) -> bool:
         """The token is good no more; whether the employee had it."""

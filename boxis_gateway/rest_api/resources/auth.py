@@ -70,7 +70,7 @@ LOGIN: Mapping[str, Any] = MappingProxyType(
     {"needs_token": False, "fails": (credentials_invalid(),)}
 )
 post_login = resource("POST", "/auth/login", LoginParams, LoggedIn, **LOGIN)(log_in)
-get_login = resource("GET", "/auth/login", LoginParams, LoggedIn, **LOGIN)(log_in)
+get_login = resource("GET", "/auth/login", LoginParams, LoggedIn, acts=True, **LOGIN)(log_in)
 
 
 class ValidateParams(Schema):
@@ -121,7 +121,7 @@ def validate_token(call: Call) -> Answer:
     return Answer(body)
 
 
-@resource("GET", "/auth/logout")
+@resource("GET", "/auth/logout", acts=True)
 def log_out(call: Call) -> Answer:
     """End all tokens of the user, but for those of machines."""
     call.store.tokens.end_all(call.employee, machines=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from marshmallow import Schema
 
-from boxis_gateway.levels import Level
-from boxis_gateway.model import Employee
-from boxis_gateway.rest_api.auth import digest_of, new_token
+from boxis_gateway.levels import Level, State
+from boxis_gateway.model import Customer, Employee
+from boxis_gateway.rest_api.auth import digest_of, may_log_in, new_token
 from boxis_gateway.rest_api.failures import (
     access_denied,
     no_tokens_for_admins,
@@ -15,7 +15,7 @@ from boxis_gateway.rest_api.failures import (
 )
 from boxis_gateway.rest_api.params import YesOrNo
 from boxis_gateway.rest_api.properties import done, words
-from boxis_gateway.rest_api.reach import reaches
+from boxis_gateway.rest_api.reach import reaches, reads_texts_of
 from boxis_gateway.rest_api.resource import Answer, Call, resource
 
 
@@ -38,9 +38,12 @@ MANAGED = (access_denied(), unknown_id("Employee"))
 )
 def add_token(call: Call) -> Answer:
     """A token for a machine: it acts with the employee's rights and does not expire."""
-    employee = employee_managed(call)
+    employee, customer = employee_managed(call)
     if employee.level is Level.ADMIN:
         raise no_tokens_for_admins()
+    reads_more = reads_texts_of(employee, customer) and not reads_texts_of(call.employee, customer)
+    if reads_more or not may_log_in(employee):
+        raise access_denied()  # the token would lend what the caller lacks
     token = new_token()
     call.store.tokens.add(employee, digest_of(token), call.now, machine=True)
     return Answer({"success": True, "token": token})
@@ -49,7 +52,7 @@ def add_token(call: Call) -> Answer:
 @resource("DELETE", "/employee/<employee_id>/token/<token>", fails=(*MANAGED, unknown_token()))
 def delete_token(call: Call) -> Answer:
     """The token is good no more."""
-    employee = employee_managed(call)
+    employee, _ = employee_managed(call)
     if not call.store.tokens.end(employee, digest_of(call.parts["token"])):
         raise unknown_token()
     return Answer({"success": True})
@@ -61,19 +64,20 @@ class ClearParams(Schema):
     all = YesOrNo("End tokens of machines too.")
 
 
-@resource("GET", "/employee/<employee_id>/clearTokens", ClearParams, fails=MANAGED)
+@resource("GET", "/employee/<employee_id>/clearTokens", ClearParams, fails=MANAGED, acts=True)
 def clear_tokens(call: Call) -> Answer:
     """All sessions of the employee end."""
-    call.store.tokens.end_all(employee_managed(call), machines=call.params["all"])
+    employee, _ = employee_managed(call)
+    call.store.tokens.end_all(employee, machines=call.params["all"])
     return Answer({"success": True})
 
 
 RESOURCES = (add_token, delete_token, clear_tokens)
 
 
-def employee_managed(call: Call) -> Employee:
+def employee_managed(call: Call) -> tuple[Employee, Customer]:
     """The employee of the address, if the caller may manage them: from MANAGER up, of a customer
-    within reach, and of no higher level than the own, whose rights the token would lend.
+    within reach, and of no higher level than the own; and their customer.
 
     Raises RestFailure; nobody learns of employees out of reach."""
     mine = call.employee
@@ -81,8 +85,10 @@ def employee_managed(call: Call) -> Employee:
         raise access_denied()
     employee = call.store.employees.by_id(call.parts["employee_id"])
     customer = call.store.customers.find(employee.customer_id) if employee else None
-    if employee is None or customer is None or not reaches(mine, customer):
+    if employee is None or employee.state is State.DELETED or customer is None:
+        raise unknown_id("Employee")
+    if not reaches(mine, customer):
         raise unknown_id("Employee")
     if employee.level.rank > mine.level.rank:
         raise access_denied()
-    return employee
+    return employee, customer

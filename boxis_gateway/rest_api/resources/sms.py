@@ -30,7 +30,7 @@ MOST = 1000
 
 
 class SmsParams(Schema):
-    """All conditions have to hold."""
+    """All conditions have to hold; one that is empty is none."""
 
     offset = WholeNumber("How many messages to pass over, from the newest on.", default=0)
     limit = WholeNumber(f"How many messages to answer; above {MOST} means {MOST}.", 100, MOST)
@@ -117,8 +117,8 @@ def customer_asked(call: Call) -> Customer:
     reach = SIGHT[call.employee.level].reach
     if reach is Reach.NOBODY:
         raise access_denied()
-    asked = call.params.get("customer") or ""
-    if reach is Reach.OWN or not asked:
+    asked = call.params.get("customer") or call.employee.customer_id
+    if reach is Reach.OWN:
         asked = call.employee.customer_id
     customer = call.store.customers.find(asked)
     if customer is None:

@@ -1,0 +1,36 @@
+"""Which version the tables of a store have: how many migrations have made them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from peewee import Database
+
+from boxis_gateway.errors import StoreError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+VERSION = len(list(MIGRATIONS.glob("[0-9]*.py")))
+
+
+def set_version(database: Database) -> None:
+    """Write down that the tables are of this version."""
+    database.execute_sql(f"PRAGMA user_version = {VERSION}")
+
+
+def write_again(database: Database) -> None:
+    """A write that changes nothing, and takes as long as another one."""
+    with database.atomic():
+        version = int(database.execute_sql("PRAGMA user_version").fetchone()[0])
+        database.execute_sql(f"PRAGMA user_version = {version}")
+
+
+def is_current(database: Database) -> bool:
+    """Whether the tables are of this version."""
+    return bool(database.execute_sql("PRAGMA user_version").fetchone()[0] == VERSION)
+
+
+def require_same(database: Database) -> None:
+    """Raises StoreError if somebody has migrated the store since this process began: rows of this
+    version would lack what the tables have now. To be called inside a transaction."""
+    if not is_current(database):
+        raise StoreError("The store was migrated meanwhile. Run this again, with that version.")
