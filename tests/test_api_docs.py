@@ -113,7 +113,7 @@ def from_xml(context: Any, response: Any) -> Any:
 
 
 @schemathesis.openapi.from_dict(document()).parametrize()
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_answer_is_as_described(case: schemathesis.Case, world: World) -> None:
 
     def ask(**how: Any) -> None:

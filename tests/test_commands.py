@@ -9,7 +9,6 @@ import select
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import apsw
 import click
@@ -25,8 +24,14 @@ SIGNED = ("--username", "a", "--user-key", "k")
 SAMPLE = Path(__file__).parent / "imports/kannel-sample.log"
 
 
+def loaded(name: str) -> click.Command:
+    found = cli.get_command(click.Context(cli), name)
+    assert found
+    return found
+
+
 def all_commands() -> Iterator[tuple[str, click.Command]]:
-    for command in COMMANDS:
+    for command in map(loaded, COMMANDS):
         if isinstance(command, click.Group):
             for part in command.commands.values():
                 yield f"{command.name} {part.name}", part
@@ -237,7 +242,7 @@ def test_doctor_says_what_to_mend(gateway: Gateway, tmp_path: Path) -> None:
 
 
 def test_the_group_lists_every_command() -> None:
-    assert set(cli.commands) == {command.name for command in COMMANDS}
+    assert all(loaded(name).name == name for name in COMMANDS)
 
 
 def test_without_words_the_help_is_shown(gateway: Gateway) -> None:
@@ -273,11 +278,10 @@ def test_odd_words_get_one_line(words: tuple[str, ...], gateway: Gateway) -> Non
     assert result.stderr.count("\n") == 1, result.stderr
 
 
-def test_a_store_in_use_is_said(gateway: Gateway, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_store_in_use_is_said(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store.db")
     store.database.begin("EXCLUSIVE")
-    monkeypatch.setattr("boxis_gateway.store.sqlite.LOCK_SECONDS", 0.1)
-    other = Store(store.url)
+    other = Store(store.url, lock_seconds=0.1)
     with pytest.raises((StoreError, *DATABASE_ERRORS)) as failure:
         other.accounts.add(USERNAME, "k", NOW)
     assert "in use by another process" in explained(failure.value)

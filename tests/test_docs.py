@@ -16,7 +16,7 @@ import click
 import pytest
 from lxml import etree
 
-from boxis_gateway.commands import COMMANDS
+from boxis_gateway.commands import COMMANDS, cli
 from boxis_gateway.form_api.action import table
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.form import Form
@@ -43,7 +43,9 @@ def test_the_settings_table_is_that_of_the_code() -> None:
 
 
 def test_every_command_action_and_column_is_named() -> None:
-    for command in COMMANDS:
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command
         assert f"`boxis-gateway {command.name}`" in README
         for part in command.commands if isinstance(command, click.Group) else ():
             assert f"`{part}`" in README
@@ -99,14 +101,12 @@ def test_the_example_of_an_importer_works() -> None:
     assert {"NAME", "ACCOUNT_FIELDS", "matches", "read"} <= set(vars(module))
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[RunningServer]:
-    """`make run` without make: examples/demo.sh in a folder of its own."""
-    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
+def start_demo(folder: Path) -> tuple[RunningServer, str]:
+    """`make run` without make: examples/demo.sh in a folder of its own; and what it says."""
     server = RunningServer.__new__(RunningServer)
     server.process = subprocess.Popen(
         ["sh", "examples/demo.sh"],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PORT": "0", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -114,10 +114,20 @@ def demo(tmp_path: Path) -> Iterator[RunningServer]:
         start_new_session=True,
     )
     assert server.process.stdout is not None
+    said = ""
     for line in server.process.stdout:
+        said += line
         if found := re.search(r"listens on (http://\S+)", line):
             server.url = found[1]
             break
+    return server, said
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copytree(PROJECT / "examples", folder / "examples")
+    server, _ = start_demo(folder)
     yield server
     server.stop()
 
@@ -174,21 +184,9 @@ def test_signing_is_shown_in_six_languages(language: str) -> None:
     assert any("authcode" in block for block in blocks(README, language))
 
 
-def test_the_demo_is_harmless_to_repeat(demo: RunningServer, tmp_path: Path) -> None:
-    demo.stop()
-    again = subprocess.Popen(
-        ["sh", "examples/demo.sh"],
-        cwd=tmp_path,
-        env={**os.environ, "PORT": "0", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert again.stdout is not None
-    said = ""
-    for line in again.stdout:
-        said += line
-        if "listens on" in line:
-            break
-    again.terminate()
-    again.communicate()
-    assert said.count(" 0 added") == 3
+def test_the_demo_is_harmless_to_repeat(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
+    for added in (0, 3):
+        server, said = start_demo(tmp_path)
+        server.stop()
+        assert said.count(" 0 added") == added

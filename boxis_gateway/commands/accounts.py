@@ -234,3 +234,6 @@ def _check_sender_names(names: tuple[str, ...]) -> None:
 
 def _with_timezone(options: dict[str, str], timezone: str | None) -> dict[str, str]:
     return options if timezone is None else {**options, "timezone": timezone}
+
+
+COMMAND = account

@@ -47,3 +47,6 @@ def call(
     click.echo(answer.body, nl=sys.stdout.isatty())
     if answer.result != "1":
         ctx.exit(1)
+
+
+COMMAND = call

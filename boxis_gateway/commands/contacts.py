@@ -71,3 +71,6 @@ def _entry(row: dict[str, str], place: str) -> tuple[str, str, str]:
     if not (to_recipient(number) or is_name) or not name:
         raise ImportFailed(f"{place}: a phone number and a name are needed.")
     return number, name, row.get("group", "").strip()
+
+
+COMMAND = contacts

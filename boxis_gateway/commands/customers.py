@@ -69,3 +69,6 @@ def show(store: Store, name: str) -> None:
     click.echo(f"reseller: {reseller.name if reseller else ''}".rstrip())
     click.echo(f"accounts: {', '.join(store.customers.account_names(found))}".rstrip())
     click.echo(f"employees: {', '.join(store.customers.employee_names(found))}".rstrip())
+
+
+COMMAND = customer

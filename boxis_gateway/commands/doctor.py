@@ -29,3 +29,6 @@ def doctor(ctx: click.Context, settings: Settings) -> None:
         click.echo(f"{finding.level.value:5} {finding.text} {finding.remedy}".rstrip())
     if failed:
         ctx.exit(1)
+
+
+COMMAND = doctor

@@ -144,3 +144,6 @@ def _password(given: str | None) -> str:
             f"A password has {SHORTEST} characters or more; leave it out to have one made."
         )
     return password
+
+
+COMMAND = employee

@@ -66,3 +66,6 @@ def _date(text: str) -> datetime:
 def _printable(text: str) -> str:
     """The text with what would move a terminal's cursor made visible."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+COMMAND = history

@@ -134,3 +134,6 @@ def _told(summary: Summary, timezone: str, dry_run: bool) -> str:
         counts.append(f"{summary.refused} refused by the SMSC and not in the history")
     counts += [f"{count} × {what} passed over" for what, count in summary.other.items()]
     return f"{summary.format}, dates in {timezone}: {', '.join(counts)}."
+
+
+COMMAND = import_messages

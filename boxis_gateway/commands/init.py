@@ -21,3 +21,6 @@ def init(settings: Settings) -> None:
     store.migrate()
     store.close()
     click.echo(f"The store {store.path} is ready.")
+
+
+COMMAND = init

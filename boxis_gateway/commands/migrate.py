@@ -22,3 +22,6 @@ def migrate(settings: Settings) -> None:
     applied = store.migrate()
     store.close()
     click.echo(f"Applied: {', '.join(applied)}." if applied else "The store is current.")
+
+
+COMMAND = migrate

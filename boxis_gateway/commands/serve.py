@@ -39,3 +39,6 @@ def serve(settings: Settings) -> None:
     Store(settings.database_url).require_current().close()
     url = settings.database_url
     Server(settings, lambda: create_app(Store(url, LOCK_SECONDS), settings)).run()
+
+
+COMMAND = serve
