@@ -7,13 +7,12 @@ from werkzeug.routing import MapAdapter
 
 from boxis_gateway.api_docs import api_docs
 from boxis_gateway.form_api.endpoint import Clock, form_api
-from boxis_gateway.rest_api import rest_api
+from boxis_gateway.rest_api import METHODS, rest_api
 from boxis_gateway.settings import Settings, load_settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
 
-METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"))
-LOCK_SECONDS = 2  # that a request waits for another writer, and others for it
+LOCK_SECONDS = 2  # how long a request waits for another writer, and its process with it
 
 
 class Gateway(Flask):

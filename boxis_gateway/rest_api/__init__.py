@@ -1,5 +1,5 @@
 """The REST door: JSON by HTTP's own methods. Read endpoint.py, then auth.py."""
 
-from boxis_gateway.rest_api.endpoint import rest_api
+from boxis_gateway.rest_api.endpoint import METHODS, rest_api
 
-__all__ = ["rest_api"]
+__all__ = ["METHODS", "rest_api"]
