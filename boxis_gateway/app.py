@@ -18,7 +18,7 @@ LOCK_SECONDS = 2  # how long a request waits for another writer, and its process
 class Gateway(Flask):
     """A Flask application that goes by the path alone: `Host` may be anything or missing, and the
     root may be written without its slash, as in `POST http://host HTTP/1.1`. Which methods there
-    are is for the doors to say: one that nobody knows gets to them as well."""
+    are is for the doors to say: others that a server lets through get to them as well."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What finds the endpoint. Flask's takes a closer look at the host than at anything."""

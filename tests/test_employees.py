@@ -128,11 +128,12 @@ def test_a_phone_book_is_read_whole_or_not_at_all(run: Run, store: Store, tmp_pa
 
     file.write_text("telephone\n1\n")
     assert "needs one column number" in run(*words).stderr
-    for line in ('"+4581808888,x', "+4581808888,x,y", "12ab!,"):
+    for line in ('"+4581808888,x', "+4581808888,x,y", "+45818O8888,x", "4.58E+10,x", "x"):
         file.write_text(f"number,name\n+4581808889,Rup\n{line}\n")
         assert "line 3" in run(*words).stderr
-    file.write_text("Name;Number\nAnders And;Voicemail\n")
-    assert run(*words).stdout == "1 contacts of North SMS read.\n"
+    file.write_text("Name;Number;Group\nAnders And;Voicemail\nAn\u2028na;7248;;;\n", newline="\r\n")
+    assert run(*words).stdout == "2 contacts of North SMS read.\n"
+    assert store.contacts.names(customer.id, ["7248"]) == {"7248": "An\u2028na"}
     assert store.contacts.names(customer.id, ["VOICEMAIL"]) == {"voicemail": "Anders And"}
     file.unlink()
     assert "cannot be read" in run(*words).stderr

@@ -425,6 +425,11 @@ def test_a_sender_that_is_a_number_is_shown_named_and_found_as_one(
         assert [one["from"] for one in ask(**{"from": number})["messages"]] == ["+48514151563"]
 
 
+def test_a_short_code_is_found_with_a_raw_plus(store: Store, account: Account, ask: Ask) -> None:
+    add(store, account, {"recipient": "4711", "sender": "4712"})
+    assert ask(to=" 4711")["total"] == ask(**{"from": " 4712"})["total"] == 1
+
+
 def test_blanks_are_no_number_and_no_filter_that_is_ignored(ask: Ask) -> None:
     for name in ("to", "from"):
         assert ask(**{name: " "})["message"] == name

@@ -98,6 +98,20 @@ def test_a_client_of_http_1_0_reads_to_the_end(server: RunningServer) -> None:
     assert answer.endswith(b"</return>")
 
 
+def test_answers_without_a_body_end_with_their_head(server: RunningServer) -> None:
+    tag = requests.get(f"{server.url}openapi.json", timeout=10).headers["ETag"]
+    asked = f"GET /openapi.json HTTP/1.1\r\nHost: x\r\nIf-None-Match: {tag}\r\n\r\n"
+    asked += "OPTIONS /sms HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(asked.encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert b"chunked" not in answer
+    not_modified, nothing, rest = answer.split(b"\r\n\r\n")
+    assert not_modified.startswith(b"HTTP/1.1 304")
+    assert nothing.startswith(b"HTTP/1.1 204")
+    assert rest == b""
+
+
 def test_what_is_not_http_gets_an_envelope(server: RunningServer) -> None:
     secret = "authcode=0123456789abcdef"
     for request in (f"NOT HTTP {secret}\r\n\r\n", f"GET /?{secret}{'x' * 20_000} HTTP/1.1\r\n\r\n"):

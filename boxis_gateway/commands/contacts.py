@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -11,6 +15,8 @@ from boxis_gateway.commands.options import with_store
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.sms.numbers import to_recipient
 from boxis_gateway.store import Store
+
+SENDER_NAME = re.compile(r"[^\d+\W]")  # begins with a letter, so it is no number that was damaged
 
 
 @click.group()
@@ -45,30 +51,28 @@ def import_(store: Store, file: Path, customer: str) -> None:
 def entries(file: Path) -> list[tuple[str, str, str]]:
     """(number, name, group) of each line. Raises ImportFailed that names the line."""
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            content = lines.read()
     except (OSError, UnicodeError) as problem:
         raise ImportFailed(f"{file} cannot be read: {problem}.") from None
-    delimiter = max(",;\t", key=lines[0].count) if lines else ","
-    table = csv.reader(lines, delimiter=delimiter, strict=True)
+    delimiter = max(",;\t", key=content.partition("\n")[0].count)
+    table = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     try:
         header = [name.strip().lower() for name in next(table, [])]
         for name in ("number", "name"):
             if header.count(name) != 1:
                 raise ImportFailed(f"{file} needs one column {name} in its first line.")
-        return [
-            _entry(dict(zip(header, cells, strict=True)), f"{file}, line {table.line_num}")
-            for cells in table
-            if cells
-        ]
-    except (csv.Error, ValueError):
-        reason = "not as many cells as in the first line, or a quote that is not closed"
-        raise ImportFailed(f"{file}, line {table.line_num}: {reason}.") from None
+        return [_entry(header, cells, f"{file}, line {table.line_num}") for cells in table if cells]
+    except csv.Error as problem:
+        raise ImportFailed(f"{file}, line {table.line_num}: {problem}.") from None
 
 
-def _entry(row: dict[str, str], place: str) -> tuple[str, str, str]:
+def _entry(header: Sequence[str], cells: Sequence[str], place: str) -> tuple[str, str, str]:
+    if any(cells[len(header) :]):
+        raise ImportFailed(f"{place}: more cells than in the first line.")
+    row = dict(zip_longest(header, cells[: len(header)], fillvalue=""))
     number, name = row["number"].strip(), row["name"].strip()
-    is_name = any(character.isalpha() for character in number)  # of a sender that is no number
-    if not (to_recipient(number) or is_name) or not name:
+    if not (to_recipient(number) or SENDER_NAME.match(number)) or not name:
         raise ImportFailed(f"{place}: a phone number and a name are needed.")
     return number, name, row.get("group", "").strip()
 

@@ -89,7 +89,8 @@ class Address(fields.Field[str]):
         address = str(value)
         if address and not address.strip():
             raise ValidationError(INVALID)  # an ignored filter would find too much
-        return to_e164(address.strip()) or address
+        digits = address.strip()
+        return to_e164(digits) or (digits if digits.isdigit() else address)
 
 
 class Month(fields.Field[str]):

@@ -170,7 +170,7 @@ class Connection(asyncio.Protocol):
         try:
             body = self._shared.app(environ_of(request, self._environ), start)
             close = getattr(body, "close", lambda: None)
-            content = b"" if request.method == "HEAD" else None
+            content = b"" if request.method == "HEAD" or start.has_no_body else None
             if content is None and start.length_is_known:
                 content = b"".join((*start.written, *body))
             if content is not None:

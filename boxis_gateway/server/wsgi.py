@@ -35,6 +35,11 @@ class StartResponse:
         return self.written.append
 
     @property
+    def has_no_body(self) -> bool:
+        """Whether answers of this status end with their head (RFC 9112, 6.3)."""
+        return self.status[:3] in ("204", "304")
+
+    @property
     def length_is_known(self) -> bool:
         """Whether the application said how long its answer is."""
         return any(name.lower() == "content-length" for name, _ in self.headers)

@@ -39,8 +39,7 @@ def sender_key(sender: str) -> str:
 def on_rest_wire(sender: str) -> str:
     """A sender as the REST door shows it: a number as E.164 (REST protocol page, section 1), a name
     as it is."""
-    plain = _PLAIN.fullmatch(sender)
-    return "+" + plain[1] if plain else sender
+    return to_e164(sender) or sender
 
 
 def on_form_wire(address: str) -> str:

@@ -30,7 +30,7 @@ MOST = 1000
 
 
 class SmsParams(Schema):
-    """All conditions have to hold; one that is empty is none."""
+    """All conditions have to hold; a number, sender, text or customer that is empty is none."""
 
     offset = WholeNumber("How many messages to pass over, from the newest on.", default=0)
     limit = WholeNumber(f"How many messages to answer; above {MOST} means {MOST}.", 100, MOST)
