@@ -66,6 +66,15 @@ def position_of(one: Submitted, order: Order) -> Position:
     return Position(time, one.id, one.account_id)
 
 
+class _Part(NamedTuple):
+    """Which part of a list: `limit` submissions from an index on, counted from behind a place if
+    one is given."""
+
+    offset: int
+    limit: int
+    behind: Position | None = None
+
+
 @dataclass(frozen=True)
 class _Walk:
     """What is looked through of an account: the parameters of the conditions, in their order."""
@@ -101,7 +110,7 @@ class Submissions:
             limit = max(0, min(limit, total - offset))  # so that no walk goes on for more
             if limit and offset and which.is_counted and order is Order.CREATED:
                 which, offset = self._without_newer_months(accounts, which, offset)
-            return self._page(accounts, which, order, offset, limit, None), total
+            return self._page(accounts, which, order, _Part(offset, limit)), total
 
     def page_behind(
         self,
@@ -112,7 +121,7 @@ class Submissions:
         place: Position,
     ) -> list[Submitted]:
         """`limit` submissions behind a place; that costs the same however far it is."""
-        return self._page(accounts, which, order, 0, limit, place)
+        return self._page(accounts, which, order, _Part(0, limit, place))
 
     def find(self, account_id: int, submission_id: int) -> Submitted | None:
         """The submission of that id, if it is one that lists show."""
@@ -120,24 +129,18 @@ class Submissions:
         return Submitted(*row) if row else None
 
     def _page(
-        self,
-        accounts: Sequence[int],
-        which: Filter,
-        order: Order,
-        offset: int,
-        limit: int,
-        behind: Position | None,
+        self, accounts: Sequence[int], which: Filter, order: Order, part: _Part
     ) -> list[Submitted]:
-        walks = self._walks(accounts, which) if limit else []
+        walks = self._walks(accounts, which) if part.limit else []
         if not walks:
             return []
-        shape = _shape(which)._replace(order=order, behind=behind is not None)
+        shape = _shape(which)._replace(order=order, behind=part.behind is not None)
         found: list[Submitted] = []
-        if order in ORDERS and not (behind and behind.time is None):
-            found = self._read(walks, shape, offset, limit, behind)
-        if len(found) == limit:
+        if order in ORDERS and not (part.behind and part.behind.time is None):
+            found = self._read(walks, shape, part)
+        if len(found) == part.limit:
             return found  # without a look for what lacks the time
-        return self._read(walks, shape._replace(late=order in ORDERS), offset, limit, behind)
+        return self._read(walks, shape._replace(late=order in ORDERS), part)
 
     def _without_newer_months(
         self, accounts: Sequence[int], which: Filter, offset: int
@@ -157,32 +160,20 @@ class Submissions:
         walks = self._walks(accounts, which)
         return sum(run(self._database, sql, walk.parameters).fetchone()[0] for walk in walks)
 
-    def _read(
-        self,
-        walks: Sequence[_Walk],
-        shape: Shape,
-        offset: int,
-        limit: int,
-        behind: Position | None,
-    ) -> list[Submitted]:
+    def _read(self, walks: Sequence[_Walk], shape: Shape, part: _Part) -> list[Submitted]:
         if len(walks) <= WALKS_AT_ONCE:
-            return [Submitted(*row) for _, *row in self._rows(walks, shape, offset, limit, behind)]
+            return [Submitted(*row) for _, *row in self._rows(walks, shape, part)]
         rows: list[Row] = []
+        end = part.offset + part.limit
         for first in range(0, len(walks), WALKS_AT_ONCE):
             some = walks[first : first + WALKS_AT_ONCE]
-            rows += self._rows(some, shape, 0, offset + limit, behind)
+            rows += self._rows(some, shape, _Part(0, end, part.behind))
         rows.sort(key=_newest_first, reverse=True)
-        return [Submitted(*row) for _, *row in rows[offset : offset + limit]]
+        return [Submitted(*row) for _, *row in rows[part.offset : end]]
 
-    def _rows(
-        self,
-        walks: Sequence[_Walk],
-        shape: Shape,
-        offset: int,
-        limit: int,
-        behind: Position | None,
-    ) -> Iterable[Row]:
+    def _rows(self, walks: Sequence[_Walk], shape: Shape, part: _Part) -> Iterable[Row]:
         """What the order goes by, and the columns."""
+        offset, limit, behind = part
         parameters: list[Any] = []
         for walk in walks:
             parameters += walk.parameters
