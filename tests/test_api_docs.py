@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -148,7 +149,7 @@ def test_the_document_is_openapi_3_1_and_lacks_nothing() -> None:
             name.removeprefix(action.name) for name in written["components"]["schemas"]
         }
     assert set(COMMON) == {field.name for field in fields(ApiRequest)} | {"returntype", "encoding"}
-    assert "null" not in str(written["paths"]).lower()
+    assert ": null" not in json.dumps(written)  # which is no schema; "null" is one of the types
 
 
 def test_the_document_is_served_with_a_tag(client: FlaskClient, world: World) -> None:

@@ -20,7 +20,8 @@ AUTHCODE = (
     "The MD5 of the text of `timestamp` immediately followed by the user key, in hexadecimal."
 )
 TIMESTAMP = (
-    "Unix time in seconds, at most 5 minutes off. If the answer has `timestamperror`, use its."
+    "Unix time in seconds, no further off than the server allows (by default 5 minutes). If the "
+    "answer has `timestamperror`, use its."
 )
 _COMMON: dict[str, dict[str, Any]] = {
     "username": {"description": "The account's user name.", "example": "anna@example.com"},

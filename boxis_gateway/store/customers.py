@@ -21,6 +21,7 @@ class Customers:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._find_sql = sql_of(database, Customer.select(*_COLUMNS).where(Customer.id == ""))
+        self._of_account_sql = sql_of(database, _SELECT_OF_ACCOUNT)
 
     def find(self, customer_id: str) -> model.Customer | None:
         """The customer of that id, in either case."""
@@ -29,8 +30,8 @@ class Customers:
 
     def of_account(self, account_id: int) -> model.Customer | None:
         """Whose account that is."""
-        mine = Account.select(Account.customer).where(Account.id == account_id)
-        return self._one(Customer.id.in_(mine))
+        row = run(self._database, self._of_account_sql, (account_id,)).fetchone()
+        return model.Customer(*row) if row else None
 
     def get(self, name: str) -> model.Customer:
         """The customer of that name or id. Raises StoreError."""
@@ -80,6 +81,7 @@ class Customers:
 
 
 _COLUMNS = (Customer.id, Customer.name, Customer.parent_reseller_id)
+_SELECT_OF_ACCOUNT = Customer.select(*_COLUMNS).join(Account).where(Account.id == 0)
 
 
 def new_id() -> str:
