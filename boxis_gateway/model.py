@@ -89,13 +89,28 @@ class Prices(NamedTuple):
     cost: int | None = None
 
 
+class SubmissionFacts(NamedTuple):
+    """What a source tells of the submission that a message belongs to. Messages with the same
+    `wire_id`, the id that clients know, are recipients of one submission. Times are texts of the
+    store."""
+
+    wire_id: str
+    created_at: str
+    scheduled_at: str | None = None
+    flash: bool = False
+    fast: bool = False
+    group_id: str | None = None
+
+
 class NewMessage(NamedTuple):
     """A message on its way into the store, one recipient and its text.
 
     `sent_at` and `status_changed_at` are texts of the store (see zones.py); `sent_at` of a message
     that waits is when it is to be sent. Credits are whole thousandths, so that sums are exact.
     `wire_id` is the id under which the message is known to clients, if it has one already.
-    `reference` is whatever else tells this message from its like in the source (an SMSC's id)."""
+    `reference` is whatever else tells this message from its like in the source (an SMSC's id).
+    `reported_as` is what delivery reports call it, as a number (sms/reports.py), if they do.
+    `submission` is given where a source knows of submissions; else each message is its own."""
 
     recipient: str
     sender: str
@@ -109,6 +124,8 @@ class NewMessage(NamedTuple):
     wire_id: str | None = None
     reference: str = ""
     prices: Prices | None = None
+    reported_as: int | None = None
+    submission: SubmissionFacts | None = None
 
 
 def credit_text(thousandths: int) -> str:

@@ -55,16 +55,18 @@ def test_the_first_day(gateway: Gateway) -> None:
     assert re.fullmatch(rf"Account {USERNAME} added\.\nuser_key: [A-Za-z0-9]{{24}}\n", added.stdout)
     said = gateway("import", SAMPLE, "--account", USERNAME, "--timezone", "Europe/Warsaw")
     assert said.stdout == (
-        "kannel, dates in Europe/Warsaw: 13 added, 0 already there, 0 bad lines, 1 refused by the "
-        "SMSC and not in the history, 1 × log mark passed over, 2 × Receive SMS passed over, "
-        "15 × Receive DLR passed over.\n"
+        "kannel, dates in Europe/Warsaw: 13 added, 0 already there, 0 bad lines, "
+        "4 delivery reports (2 of messages that are not here), "
+        "1 refused by the SMSC and not in the history, 1 × log mark passed over, "
+        "2 × Receive SMS passed over, 10 × report that the SMSC has the message passed over, "
+        "1 × report without the SMSC's id of the message passed over. 31 lines read.\n"
     )
     assert said.stderr == ""
     table = gateway("history", USERNAME, "--limit", "2").stdout
     assert table.splitlines() == [
         "date                 sender     recipient     parts  credit  type  status",
         "2026-11-21 23:30:10  13013      +48600700800  1      1       sent  sent",
-        "2026-11-21 23:30:08  boxis.net  +48514151563  1      1       sent  sent",
+        "2026-11-21 23:30:08  boxis.net  +48514151563  1      1       sent  failed",
     ]
     table = gateway(
         "history", USERNAME, "--from", "2026-11-21 23:30:05", "--to", "2026-11-21 23:30:06"
@@ -327,7 +329,7 @@ def test_a_zone_that_differs_is_warned_of(gateway: Gateway) -> None:
 def test_history_takes_days_and_minutes_to_their_end(gateway: Gateway) -> None:
     gateway("init")
     gateway("account", "add", USERNAME)
-    gateway("import", SAMPLE, "--account", USERNAME)
+    gateway("import", SAMPLE, "--account", USERNAME, "--timezone", "UTC")
     for last, count in (("2026-11-21", 13), ("2026-11-21 23:30", 13), ("2026-11-21 23:30:02", 1)):
         assert len(gateway("history", USERNAME, "--to", last).stdout.splitlines()) == count + 1
 

@@ -8,6 +8,7 @@ up of what goes wrong. Beside each stands what it holds, a line of JSON for each
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,15 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import IMPORTERS, find_importer
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
+from boxis_gateway.importers.lines import (
+    BadLine,
+    GoodLine,
+    Line,
+    OtherLine,
+    ReadOptions,
+    ReportLine,
+)
+from boxis_gateway.importers.source import Source
 from boxis_gateway.zones import find_zone
 
 SAMPLES = sorted(p for p in Path(__file__).parent.glob("imports/*") if p.suffix != ".golden")
@@ -25,20 +34,22 @@ OPTIONS = ReadOptions(find_zone("Europe/Warsaw"))
 
 
 def read(name: str, content: bytes, options: ReadOptions = OPTIONS) -> list[Line]:
-    return list(IMPORTERS[name].read(content.splitlines(keepends=True), options))
+    return list(IMPORTERS[name].read(Source(BytesIO(content)), options))
 
 
 def shown(line: Line) -> dict[str, Any]:
     if isinstance(line, GoodLine):
         message = {k: v for k, v in line.message._asdict().items() if v not in (None, "")}
         return {"line": line.number, "message": message}
+    if isinstance(line, ReportLine):
+        return {"line": line.number, "report": line.report._asdict()}
     return {"line": line.number, type(line).__name__: line[1]}
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
 def test_a_sample_holds_what_stands_beside_it(sample: Path, pytestconfig: pytest.Config) -> None:
     content = sample.read_bytes()
-    importer = find_importer(None, content)
+    importer = find_importer(None, Source(BytesIO(content)))
     assert sample.name.startswith(importer.NAME)
     found = "".join(
         json.dumps(shown(line), ensure_ascii=False) + "\n" for line in read(importer.NAME, content)
@@ -57,7 +68,7 @@ def test_a_format_has_a_sample(name: str) -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
 def test_reasons_quote_nothing_of_the_line(sample: Path) -> None:
     content = sample.read_bytes()
-    for line in read(find_importer(None, content).NAME, content):
+    for line in read(find_importer(None, Source(BytesIO(content))).NAME, content):
         if isinstance(line, BadLine):
             for secret in ("48514151563", "nobody", "yesterday", "flash", "lost", "later"):
                 assert secret not in line.reason
@@ -76,7 +87,7 @@ def test_no_line_makes_reading_fail(name: str, data: st.DataObject) -> None:
     )
     lines = data.draw(st.lists(piece, max_size=8))
     found = read(name, header + b"\n".join(lines))
-    assert all(isinstance(line, (GoodLine, BadLine, OtherLine)) for line in found)
+    assert all(isinstance(line, (GoodLine, ReportLine, BadLine, OtherLine)) for line in found)
     numbers = [line.number for line in found]
     assert numbers == sorted(set(numbers))
 
@@ -86,13 +97,13 @@ def test_no_line_makes_reading_fail(name: str, data: st.DataObject) -> None:
 )
 def test_an_unknown_file_names_the_formats(content: bytes) -> None:
     with pytest.raises(ImportFailed, match="kannel, csv, jsonl"):
-        find_importer(None, content)
+        find_importer(None, Source(BytesIO(content)))
 
 
 def test_two_matches_are_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(IMPORTERS["csv"], "matches", lambda head: True)
     with pytest.raises(ImportFailed, match="csv and jsonl"):
-        find_importer(None, b"{}")
+        find_importer(None, Source(BytesIO(b"{}")))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +215,7 @@ def test_every_line_of_a_log_tells_how_late_it_is() -> None:
 
 def test_a_bare_carriage_return_in_the_first_line_is_no_fault() -> None:
     with pytest.raises(ImportFailed, match="no known format"):
-        find_importer(None, b"recipient\rsender,date\r1,2,3\r")
+        find_importer(None, Source(BytesIO(b"recipient\rsender,date\r1,2,3\r")))
 
 
 def test_years_are_bounded_in_utc() -> None:

@@ -6,6 +6,7 @@ import re
 import tempfile
 from collections import deque
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,12 +18,13 @@ from hypothesis import strategies as st
 from boxis_gateway.importers import csv_table, kannel_log
 from boxis_gateway.importers.dates import instant_in_full, to_instant
 from boxis_gateway.importers.lines import ReadOptions, Unusable
+from boxis_gateway.importers.source import Source
 from boxis_gateway.importing import fingerprint
 from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.gsm0338 import is_gsm, septets
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.segments import Alphabet, count_parts
-from boxis_gateway.store import additions
+from boxis_gateway.store import known
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW, make_store
 
@@ -116,9 +118,9 @@ def test_a_csv_is_the_same_in_blocks_of_any_size(pieces: list[str], block: int) 
     lines = re.findall(rb"[^\n]*\n|[^\n]+", b"recipient,sender,date\n" + "".join(pieces).encode())
     options = ReadOptions(find_zone("UTC"))
     with patch.object(csv_table, "_one_a_line", lambda lines, delimiter: []):
-        expected = list(csv_table.read(lines, options))
+        expected = list(csv_table.read(Source(BytesIO(b"".join(lines))), options))
     with patch.object(csv_table, "BLOCK", block):
-        assert list(csv_table.read(lines, options)) == expected
+        assert list(csv_table.read(Source(BytesIO(b"".join(lines))), options)) == expected
 
 
 LAZY_HEAD = re.compile(kannel_log._HEAD.pattern.replace(rb"[^\]\n]*+", b".*?"))
@@ -186,11 +188,11 @@ BATCHES = st.lists(st.lists(st.tuples(st.integers(0, 5), MESSAGES), max_size=8),
 @given(BATCHES)
 def test_what_is_known_and_the_ids_are_the_same_by_range_and_by_lists(batches: Any) -> None:
     found = []
-    for nearby_rows in (additions.NEARBY_ROWS, 0):
+    for nearby_rows in (known.NEARBY_ROWS, 0):
         with (
             tempfile.TemporaryDirectory() as folder,
-            patch.object(additions, "NEARBY_ROWS", nearby_rows),
-            patch.object(additions, "CHUNK", 3 if nearby_rows else additions.CHUNK),
+            patch.object(known, "NEARBY_ROWS", nearby_rows),
+            patch.object(known, "CHUNK", 3 if nearby_rows else known.CHUNK),
         ):
             store = make_store(Path(folder) / "store.db")
             account = store.accounts.add("anna@example.com", "k", NOW)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The Debian packages that the tests drive as clients: PHP with curl and XML, and curl; with the
-# argument "guard", valgrind, which counts for the guard.
+# The Debian packages that the tests drive: clients (PHP with curl and XML, curl) and sources of
+# messages (Kannel with its test SMSC, Gammu SMSD on SQLite, MariaDB); with the argument "guard", valgrind, which counts for the guard.
 # Root gets them installed; others are told the line that does it.
 set -eu
 missing=""
@@ -14,6 +14,11 @@ else
     else
         missing="$missing php-cli php-curl php-xml"
     fi
+    [ -x /usr/sbin/bearerbox ] || missing="$missing kannel"
+    [ -x /usr/lib/kannel/test/fakesmsc ] || missing="$missing kannel-extras"
+    [ -x /usr/bin/gammu-smsd ] || missing="$missing gammu-smsd"
+    ls /usr/lib/*/dbd/libdbdsqlite3.so >/dev/null 2>&1 || missing="$missing libdbd-sqlite3"
+    [ -x /usr/sbin/mariadbd ] || missing="$missing mariadb-server-core"
 fi
 [ -z "$missing" ] && exit 0
 

@@ -16,13 +16,13 @@ from boxis_gateway.importers.kannel_log import ACCOUNT_FIELDS
 from boxis_gateway.importers.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Summary, run_import
 from boxis_gateway.model import Account
-from boxis_gateway.settings import Settings
+from boxis_gateway.settings import Settings, find_sources
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("source", metavar="FILE_OR_URL")
 @click.option("--account", "username", metavar="USERNAME", help="Whose messages they are.")
 @click.option(
     "--format", "format_name", type=click.Choice(list(IMPORTERS)), help="Recognised if not given."
@@ -48,18 +48,31 @@ from boxis_gateway.zones import find_zone
     callback=named_values,
     help="With --account-field: this value means that account. Repeatable.",
 )
+@click.option("--sender", metavar="SENDER", help="Sender of messages whose source names none.")
+@click.option("--source-user", metavar="NAME", help="For a URL: the user name there.")
+@click.option(
+    "--source-secret",
+    metavar="SECRET",
+    envvar="BOXIS_GATEWAY_SOURCE_SECRET",
+    show_envvar=True,
+    help="For a URL: the user key, password or token there. Better in the environment, where no "
+    "list of processes shows it.",
+)
 @with_settings("database_url", "timezone")
 def import_messages(
     settings: Settings,
-    file: Path,
+    source: str,
     username: str | None,
     format_name: str | None,
     dry_run: bool,
     rejects_path: Path | None,
     account_field: str | None,
     account_names: dict[str, str],
+    sender: str | None,
+    source_user: str | None,
+    source_secret: str | None,
 ) -> None:
-    """Import the messages of FILE. Importing the same again adds nothing.
+    """Import the messages of a file or a URL. Importing the same again adds nothing.
 
     Dates without an offset are in --timezone. CSV files have a header, JSON lines have keys:
     recipient, sender, date and, if they are there, text, parts, credit, type, sms_id, status,
@@ -74,18 +87,29 @@ def import_messages(
     if username is None and account_field is None:
         raise click.UsageError("Whose messages are they? Give --account or --account-field.")
     store = Store(settings.database_url).require_current()
+    place: Path | str = source if "://" in source else Path(source)
     default = store.accounts.get(username) if username else None
     for name in account_names.values():
         store.accounts.get(name)
-    rejects_path = rejects_path or _beside(file)
-    if rejects_path.exists() and file.exists() and rejects_path.samefile(file):
+    rejects_path = rejects_path or _beside(place)
+    if _same_file(place, rejects_path):
         raise click.UsageError("--rejects would overwrite the file that is imported.")
-    _warn_of_zone(settings, default)
-    with _progress(file) as progress:
+    zone_given = _zone_is_given()
+    if not zone_given:
+        _warn_of_zone(settings, default)
+    options = ReadOptions(
+        find_zone(settings.timezone),
+        account_field,
+        sender,
+        zone_given=zone_given,
+        username=source_user,
+        secret=source_secret,
+    )
+    with _progress(place) as progress:
         summary = run_import(
-            file,
-            Accounts(store, default, account_names),
-            ReadOptions(find_zone(settings.timezone), account_field),
+            place,
+            Accounts(store, default, account_names, account_field is not None),
+            options,
             format_name=format_name,
             rejects_path=rejects_path,
             dry_run=dry_run,
@@ -97,16 +121,29 @@ def import_messages(
         click.echo(f"The bad lines are listed in {rejects_path}.", err=True)
 
 
-def _beside(file: Path) -> Path:
+def _same_file(place: Path | str, other: Path) -> bool:
+    if isinstance(place, str):
+        return False
+    return place.exists() and other.exists() and other.samefile(place)
+
+
+def _beside(place: Path | str) -> Path:
     """Where the bad lines go: beside the file, or here if that folder may not be written."""
-    folder = file.parent if os.access(file.parent, os.W_OK) else Path()
-    return folder / f"{file.name or 'import'}.rejects.csv"
+    if isinstance(place, str):
+        return Path("import.rejects.csv")
+    folder = place.parent if os.access(place.parent, os.W_OK) else Path()
+    return folder / f"{place.name or 'import'}.rejects.csv"
+
+
+def _zone_is_given() -> bool:
+    """Whether the operator named the zone of dates, by option or environment."""
+    given = {"timezone": click.get_current_context().params.get("timezone")}
+    return "timezone" in find_sources(given)
 
 
 def _warn_of_zone(settings: Settings, account: Account | None) -> None:
     zone = account.options.get("timezone", settings.timezone) if account else settings.timezone
-    given = click.get_current_context().params.get("timezone")
-    if given is None and zone != settings.timezone:
+    if zone != settings.timezone:
         click.echo(
             f"Dates without an offset are read in {settings.timezone}, while the account's zone is "
             f"{zone}. If that is not what the file has, stop (Ctrl-C) and give --timezone.",
@@ -115,12 +152,12 @@ def _warn_of_zone(settings: Settings, account: Account | None) -> None:
 
 
 @contextmanager
-def _progress(file: Path) -> Iterator[Callable[[int], object]]:
+def _progress(place: Path | str) -> Iterator[Callable[[int], object]]:
     """A bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty() or not file.is_file():
+    if not sys.stderr.isatty() or isinstance(place, str) or not place.is_file():
         yield lambda octets: None
         return
-    with click.progressbar(length=file.stat().st_size, label="Importing", file=sys.stderr) as bar:
+    with click.progressbar(length=place.stat().st_size, label="Importing", file=sys.stderr) as bar:
         yield bar.update
 
 
@@ -130,10 +167,19 @@ def _told(summary: Summary, timezone: str, dry_run: bool) -> str:
         f"{summary.known} already there",
         f"{summary.bad} bad lines",
     ]
+    if summary.changed:
+        counts.append(f"{summary.changed} of those there have another status now")
+    if summary.reports:
+        waiting = f" ({summary.reports_waiting} of messages that are not here)"
+        counts.append(
+            f"{summary.reports} delivery reports{waiting if summary.reports_waiting else ''}"
+        )
     if summary.refused:
         counts.append(f"{summary.refused} refused by the SMSC and not in the history")
     counts += [f"{count} × {what} passed over" for what, count in summary.other.items()]
-    return f"{summary.format}, dates in {timezone}: {', '.join(counts)}."
+    told = f"{summary.format}, dates in {timezone}: {', '.join(counts)}. {summary.read} lines read."
+    bad = "".join(f"\n  bad: {count} × {why}" for why, count in summary.reasons.most_common(10))
+    return told + bad
 
 
 COMMAND = import_messages

@@ -7,12 +7,13 @@ has an example).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import csv_table, json_lines, kannel_log
 from boxis_gateway.importers.lines import Line, ReadOptions
+from boxis_gateway.importers.source import Source
 
 
 class Importer(Protocol):
@@ -20,14 +21,16 @@ class Importer(Protocol):
 
     NAME: str
     ACCOUNT_FIELDS: tuple[str, ...]  # fields that can tell whose message it is
+    URL_SCHEMES: tuple[str, ...]  # of addresses that it can read, if any
+    LOCAL_TIMES: bool  # whether its times have no zone, so that one must be given
 
     def matches(self, head: bytes) -> bool:
         """Whether a file that begins like this is of the format. `head` is whole lines, up to
         64 KiB of them."""
 
-    def read(self, lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
-        """What the lines hold, in their order. Never raises for a bad line. Raises ImportFailed
-        if the file cannot be read at all (a CSV without the columns, say)."""
+    def read(self, source: Source, options: ReadOptions) -> Iterator[Line]:
+        """What the source holds, in its order. Never raises for a bad line. Raises ImportFailed
+        if the source cannot be read at all (a CSV without the columns, say)."""
 
 
 IMPORTERS: dict[str, Importer] = {
@@ -35,12 +38,15 @@ IMPORTERS: dict[str, Importer] = {
 }
 
 
-def find_importer(name: str | None, head: bytes) -> Importer:
+def find_importer(name: str | None, source: Source) -> Importer:
     """The importer of that name, or the one that knows the file by its head.
 
     Raises ImportFailed if none does, or more than one."""
+    if source.url is not None:
+        return _for_address(name, source.url)
     if name is not None:
         return IMPORTERS[name]
+    head = source.head()
     found = [importer for importer in IMPORTERS.values() if importer.matches(head)]
     if not found:
         raise ImportFailed(
@@ -50,3 +56,13 @@ def find_importer(name: str | None, head: bytes) -> Importer:
         names = " and ".join(importer.NAME for importer in found)
         raise ImportFailed(f"The file could be {names}. Say which with --format.")
     return found[0]
+
+
+def _for_address(name: str | None, url: str) -> Importer:
+    scheme = url.partition(":")[0]
+    able = [one.NAME for one in IMPORTERS.values() if scheme in one.URL_SCHEMES]
+    if name in able:
+        return IMPORTERS[name]
+    if not able:
+        raise ImportFailed(f"Nothing can be imported from a {scheme}: address.")
+    raise ImportFailed(f"Say with --format what is at the address: {' or '.join(able)}.")

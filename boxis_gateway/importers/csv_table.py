@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.columns import COLUMNS, REQUIRED, column_name, message_of
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
+from boxis_gateway.importers.source import Source
 
 NAME = "csv"
 ACCOUNT_FIELDS = ()
+URL_SCHEMES = ()
+LOCAL_TIMES = False
 DELIMITERS = ",;\t"
 BLOCK = 200  # lines
 MOST_LINES = 50  # of one record: a text may have line feeds
@@ -33,10 +36,10 @@ def matches(head: bytes) -> bool:
     return set(REQUIRED) <= set(_header(first)[1])
 
 
-def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
+def read(source: Source, options: ReadOptions) -> Iterator[Line]:
     """See importers/__init__.py."""
-    source = iter(lines)
-    delimiter, names = _header(next(source, b"").decode("utf-8-sig", "replace"))
+    lines = source.lines()
+    delimiter, names = _header(next(lines, b"").decode("utf-8-sig", "replace"))
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise ImportFailed(f"The CSV has no column {', '.join(missing)} in its first line.")
@@ -44,7 +47,7 @@ def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
     if doubled:
         raise ImportFailed(f"The CSV has the column {', '.join(doubled)} twice.")
     pick = itemgetter(*(names.index(name) if name in names else -1 for name in COLUMNS))
-    for number, cells in _records(source, delimiter, len(names)):
+    for number, cells in _records(lines, delimiter, len(names)):
         if isinstance(cells, str):
             yield BadLine(number, cells)
         elif len(cells) == len(names):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from boxis_gateway.importers.columns import column_name, to_message
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
+from boxis_gateway.importers.source import Source
 
 NAME = "jsonl"
 ACCOUNT_FIELDS = ()
+URL_SCHEMES = ()
+LOCAL_TIMES = False
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -19,9 +22,9 @@ def matches(head: bytes) -> bool:
     return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
 
 
-def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
+def read(source: Source, options: ReadOptions) -> Iterator[Line]:
     """See importers/__init__.py."""
-    for number, raw in enumerate(lines, 1):
+    for number, raw in enumerate(source.lines(), 1):
         if raw.strip():
             yield _line(number, raw, options)
 

@@ -7,23 +7,38 @@ on one line. `%L` counts the octets of the message. With 8-bit and UCS-2 data (`
 text is their hexadecimal digits; else it stands as it is, with line ends as full stops, and may
 hold brackets of its own: so it is cut out by its length. A long message is one line; its parts are
 counted here. Times have no zone.
+
+A delivery report names its message by the SMSC and the id that this gave it (`%F`), if it gave one;
+its event is the last of the flags.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from boxis_gateway.importers.dates import to_instant
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions, Unusable
+from boxis_gateway.importers.lines import (
+    BadLine,
+    GoodLine,
+    Line,
+    OtherLine,
+    ReadOptions,
+    ReportLine,
+    Unusable,
+)
+from boxis_gateway.importers.source import Source
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.numbers import to_e164
+from boxis_gateway.sms.reports import Report, reference_of
 from boxis_gateway.sms.segments import Alphabet, count_octet_parts, count_parts
 
 NAME = "kannel"
 MOST_HEADER_OCTETS = 120  # of 140; what leaves no room for a character is no message
 LONGEST_ADDRESS = 64  # characters, as in the other formats
 ACCOUNT_FIELDS = ("ACT", "BINF")
+URL_SCHEMES = ()
+LOCAL_TIMES = True
 
 _TIME = rb"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) "
 _FIELDS = ("SMSC", "SVC", "ACT", "BINF", "FID", "META", "from", "to")
@@ -35,7 +50,8 @@ def _head_pattern() -> bytes:
     pattern = _TIME + rb"(?P<event>[^\[]+) \[SMSC:"
     for name, following in zip(_FIELDS, (*_FIELDS[1:], "flags"), strict=True):
         pattern += rf"(?>(?P<{name}>[^\]\n]*+|.*?)\] \[{following}:)".encode()
-    return pattern + rb"-?\d+:(?P<coding>-?\d{1,3}):-?\d+:-?\d+:-?\d+\] \[msg:(?P<octets>\d{1,7}):"
+    pattern += rb"-?\d+:(?P<coding>-?\d{1,3}):-?\d+:-?\d+:(?P<dlr>-?\d+)\] "
+    return pattern + rb"\[msg:(?P<octets>\d{1,7}):"
 
 
 _HEAD = re.compile(_head_pattern())
@@ -53,7 +69,11 @@ _SENT = {
 }
 """Events of messages on their way out -> what became of them."""
 
-_PASSED_OVER = ("Receive SMS", "Receive DLR", "Sent DLR")
+_REPORT = "Receive DLR"
+_REPORTED = {b"1": Status.DELIVERED, b"2": Status.FAILED, b"16": Status.REFUSED}
+"""Events of reports that say more than that the SMSC has the message."""
+
+_PASSED_OVER = ("Receive SMS", "Sent DLR")
 
 _CODING_8BIT, _CODING_UCS2 = 1, 2
 
@@ -63,10 +83,10 @@ def matches(head: bytes) -> bool:
     return bool(_SAMPLE.search(head))
 
 
-def read(lines: Iterable[bytes], options: ReadOptions) -> Iterator[Line]:
+def read(source: Source, options: ReadOptions) -> Iterator[Line]:
     """See importers/__init__.py. The account fields are ACT and BINF."""
-    latest: str | None = None  # tells the two passes of a repeated hour apart
-    for number, raw in enumerate(lines, 1):
+    latest = options.not_before  # tells the two passes of a repeated hour apart
+    for number, raw in enumerate(source.lines(), 1):
         raw = raw.rstrip(b"\r\n")
         head = _HEAD.match(raw)
         if not head:
@@ -87,11 +107,30 @@ def _no_event(number: int, raw: bytes) -> Line:
 
 def _event(number: int, raw: bytes, head: re.Match[bytes], at: str, options: ReadOptions) -> Line:
     event = _plain(head["event"])
+    if event == _REPORT:
+        return _report(number, head, at)
     if event not in _SENT:
         return OtherLine(number, event if event in _PASSED_OVER else "other event")
     message = _message(head, raw, at, _SENT[event])
     key = head[options.account_field].decode("utf-8", "replace") if options.account_field else ""
     return GoodLine(number, message, key)
+
+
+def _report(number: int, head: re.Match[bytes], at: str) -> Line:
+    reference = _reference(head)
+    if head["dlr"] not in _REPORTED:
+        return OtherLine(number, "report that the SMSC has the message")
+    if reference is None:
+        return OtherLine(number, "report without the SMSC's id of the message")
+    return ReportLine(number, Report((reference,), _REPORTED[head["dlr"]], at))
+
+
+def _reference(head: re.Match[bytes]) -> int | None:
+    """What the SMSC calls the message, which some give to several recipients of one text; None if
+    it doesn't say."""
+    smsc, foreign_id, recipient = _plain(head["SMSC"]), _plain(head["FID"]), _plain(head["to"])
+    name = f"kannel {smsc} {foreign_id} {to_e164(recipient) or recipient}"
+    return reference_of(name) if foreign_id else None
 
 
 def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) -> NewMessage:
@@ -112,6 +151,7 @@ def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) ->
         credit_thousandths=parts * 1000 if status is _SENT["Sent SMS"] else 0,
         status=status,
         reference=f"{_plain(head['SMSC'])} {_plain(head['FID'])}",
+        reported_as=_reference(head),
     )
 
 

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from boxis_gateway.model import NewMessage
+from boxis_gateway.sms.reports import Report
 from boxis_gateway.zones import Zone
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """`zone` is that of dates which name none. `account_field` is the field of the format that
-    tells whose message it is, for formats that have such a field."""
+    """`zone` is that of dates which name none, and `zone_given` whether somebody chose it.
+    `account_field` is the field of the format that
+    tells whose message it is, for formats that have such a field. `sender` is that of messages
+    whose source does not tell it. `not_before` is the time of the last line of the same log that
+    was read before. `username` and `secret` (a key, a password) are for sources that are asked over
+    a network."""
 
     zone: Zone
     account_field: str | None = None
+    sender: str | None = None
+    not_before: str | None = None
+    username: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    zone_given: bool = True
 
 
 class GoodLine(NamedTuple):
@@ -34,15 +44,21 @@ class BadLine(NamedTuple):
     reason: str
 
 
+class ReportLine(NamedTuple):
+    """A delivery report for a message of this source, which may come before or after it."""
+
+    number: int
+    report: Report
+
+
 class OtherLine(NamedTuple):
-    """A line that is right and holds no message that was sent: a delivery report, an incoming
-    message, a heading."""
+    """A line that is right and holds nothing for us: an incoming message, a heading."""
 
     number: int
     what: str
 
 
-Line = GoodLine | BadLine | OtherLine
+Line = GoodLine | ReportLine | BadLine | OtherLine
 
 
 class Unusable(ValueError):

@@ -60,7 +60,7 @@ def seen(one: Submitted, view: View) -> dict[str, Any]:
     """What of the message is seen, by the attributes of `Message`."""
     recipients, names = one.recipients.split("\n"), view.names
     message: dict[str, Any] = {
-        "_id": wire_id(one.id, one.account_id),
+        "_id": one.wire_id or wire_id(one.id, one.account_id),
         "customer": view.customer_id,
         "type": "SMS",
         "from_": on_rest_wire(one.sender),

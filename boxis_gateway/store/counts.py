@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from peewee import EXCLUDED, Database
@@ -43,9 +42,8 @@ class Counts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, account_id: int, listed: Iterable[tuple[str, str]]) -> None:
-        """Count submissions that are new, given by sender and month."""
-        counted = Counter(listed)
+    def change(self, account_id: int, counted: Counter[tuple[str, str]]) -> None:
+        """Count so many more submissions, or less, by sender and month."""
         rows = [
             (account_id, sender_key(sender), month, sender, count)
             for (sender, month), count in counted.items()

@@ -8,11 +8,13 @@ from playhouse.migrations import Runner
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.accounts import Accounts
+from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.contacts import Contacts
 from boxis_gateway.store.customers import Customers
 from boxis_gateway.store.employees import Employees
 from boxis_gateway.store.messages import Messages
 from boxis_gateway.store.queries import errors_explained
+from boxis_gateway.store.reports import Reports
 from boxis_gateway.store.sqlite import LOCK_SECONDS, SqliteDatabase, sqlite_path
 from boxis_gateway.store.submissions import Submissions
 from boxis_gateway.store.tokens import Tokens
@@ -30,6 +32,7 @@ class Store:
         self.url = url
         self.path = sqlite_path(url)
         self.database = SqliteDatabase(self.path, lock_seconds)
+        self.audit = Audit(self.database)
         self.accounts = Accounts(self.database)
         self.customers = Customers(self.database)
         self.contacts = Contacts(self.database)
@@ -37,6 +40,7 @@ class Store:
         self.tokens = Tokens(self.database)
         self.submissions = Submissions(self.database)
         self.messages = Messages(self.database)
+        self.reports = Reports(self.database)
 
     def create(self) -> None:
         """Make an empty file that only its owner can read, if there is none.

@@ -22,6 +22,7 @@ COLUMNS = (
     "whole_sale",
     "cost",
     "group_id",
+    "wire_id",
 )
 LISTED = "recipients IS NOT NULL"
 LONGEST_PATTERN = 10_000  # characters; SQLite takes 50,000 bytes

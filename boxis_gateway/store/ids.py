@@ -10,6 +10,8 @@ from functools import lru_cache
 from boxis_gateway.zones import from_utc_text
 
 IDS_PER_MILLISECOND = 1_000_000
+OWN_DIGITS, LARGEST_OWN_ID = 19, 9_000_000_000_000_000_000
+LAST_DIGITS = 17  # of a longer id; their numbers fit between LARGEST_OWN_ID and 2**63
 UNSIGNED = 1 << 64
 LEAST_ID, GREATEST_ID = -(1 << 63), (1 << 63) - 1
 YEARS = range(1970, 2262)  # those that ids can tell
@@ -60,3 +62,14 @@ def from_wire_id(text: str) -> tuple[int, int] | None:
         return None
     number = int(found[1], 16)
     return int(found[2], 16), number - UNSIGNED if number > GREATEST_ID else number
+
+
+def own_id(digits: str) -> int | None:
+    """A number that puts the message where its wire id belongs among equal times: the id itself, if
+    the store can hold it, else (24 digits in 2012) its last digits, above all others."""
+    if not (digits.isascii() and digits.isdigit()) or digits[0] == "0":
+        return None
+    if len(digits) <= OWN_DIGITS:
+        number = int(digits)
+        return number if number <= LARGEST_OWN_ID else None
+    return LARGEST_OWN_ID + 1 + int(digits[-LAST_DIGITS:])

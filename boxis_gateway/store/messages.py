@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from peewee import Database
 
 from boxis_gateway.model import Status
-from boxis_gateway.store.additions import Additions, Fingerprinted
+from boxis_gateway.store.additions import Added, Additions
+from boxis_gateway.store.known import Fingerprinted
 from boxis_gateway.store.queries import Row, rows_of, run, sql_of
 from boxis_gateway.store.tables import Message
 from boxis_gateway.zones import EARLIEST, LATEST
@@ -63,11 +64,11 @@ class Messages:
         )
         return [RecentMessage(*row) for row in rows_of(self._database, query)]
 
-    def add(self, account_id: int, messages: Sequence[Fingerprinted]) -> int:
+    def add(self, account_id: int, messages: Sequence[Fingerprinted]) -> Added:
         """See Additions.add."""
         return self._additions.add(account_id, messages)
 
-    def missing(self, account_id: int, messages: Sequence[Fingerprinted]) -> int:
+    def missing(self, account_id: int, messages: Sequence[Fingerprinted]) -> Added:
         """See Additions.missing."""
         return self._additions.missing(account_id, messages)
 

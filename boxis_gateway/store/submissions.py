@@ -27,7 +27,7 @@ from boxis_gateway.store.filters import (
     page_sql,
     text_parameters,
 )
-from boxis_gateway.store.ids import GREATEST_ID, ids_of_months, number_of
+from boxis_gateway.store.ids import GREATEST_ID, from_wire_id, ids_of_months, number_of
 from boxis_gateway.store.queries import Row, run
 
 
@@ -45,6 +45,7 @@ class Submitted(NamedTuple):
     whole_sale: int | None
     cost: int | None
     group_id: str | None
+    wire_id: str | None
 
 
 class Position(NamedTuple):
@@ -123,10 +124,12 @@ class Submissions:
         """`limit` submissions behind a place; that costs the same however far it is."""
         return self._page(accounts, which, order, _Part(0, limit, place))
 
-    def find(self, account_id: int, submission_id: int) -> Submitted | None:
-        """The submission of that id, if it is one that lists show."""
-        row = run(self._database, FIND_SQL, (account_id, submission_id)).fetchone()
-        return Submitted(*row) if row else None
+    def find(self, wire_id: str) -> list[Submitted]:
+        """The submissions that clients know by that id, as far as lists show them: by ours, and by
+        that of another system, which may be given twice."""
+        account_id, submission_id = from_wire_id(wire_id) or (0, 0)
+        parameters = (account_id, submission_id, wire_id, wire_id.lower())
+        return [Submitted(*row) for row in run(self._database, FIND_SQL, parameters)]
 
     def _page(
         self, accounts: Sequence[int], which: Filter, order: Order, part: _Part
@@ -226,9 +229,11 @@ class Submissions:
 
 WALKS_AT_ONCE = 200  # SQLite takes 500 SELECTs in one, and a walk has up to two
 ACCOUNTS_SQL = "SELECT id FROM account WHERE customer_id = ?"
-FIND_SQL = (
-    f"SELECT {', '.join(COLUMNS)} FROM submission WHERE account_id = ? AND id = ? AND {LISTED}"
-)
+LISTED_SQL = f"SELECT {', '.join(COLUMNS)} FROM submission WHERE {LISTED}"
+FIND_SQL = f"""
+    {LISTED_SQL} AND account_id = ? AND id = ? AND wire_id IS NULL
+    UNION ALL {LISTED_SQL} AND wire_id IN (?, ?)
+"""
 SPAN_SQL = """
     SELECT (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at LIMIT 1),
            (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at DESC LIMIT 1)

@@ -24,7 +24,7 @@ from boxis_gateway.rest_api.params import (
 from boxis_gateway.rest_api.properties import number
 from boxis_gateway.rest_api.reach import reaches
 from boxis_gateway.rest_api.resource import Answer, Call, resource
-from boxis_gateway.store import Filter, Submitted, from_wire_id, position_of
+from boxis_gateway.store import Filter, Submitted, position_of
 
 MOST = 1000
 
@@ -100,11 +100,9 @@ def get_sms(call: Call) -> Answer:
     """One message."""
     if SIGHT[call.employee.level].reach is Reach.NOBODY:
         raise access_denied()
-    account_id, submission_id = from_wire_id(call.parts["message_id"]) or (0, 0)
-    customer = call.store.customers.of_account(account_id)
-    if customer is not None and reaches(call.employee, customer):
-        found = call.store.submissions.find(account_id, submission_id)
-        if found:
+    for found in call.store.submissions.find(call.parts["message_id"]):
+        customer = call.store.customers.of_account(found.account_id)
+        if customer is not None and reaches(call.employee, customer):
             return Answer(seen(found, View.of(call.employee, customer)))
     raise unknown_id("Message")  # of others', as if there were none
 

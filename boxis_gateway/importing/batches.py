@@ -1,0 +1,94 @@
+"""Messages and reports on their way into the store, in transactions of BATCH."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReportLine
+from boxis_gateway.importing.accounts import Accounts
+from boxis_gateway.importing.identity import Fingerprints
+from boxis_gateway.importing.rejects import Rejects
+from boxis_gateway.importing.summary import Summary
+from boxis_gateway.model import NewMessage, Status
+from boxis_gateway.sms.reports import Report
+from boxis_gateway.zones import utc_now, utc_text
+
+BATCH = 5_000  # lines in one transaction
+
+
+class Batches:
+    """Takes the lines of a source, one by one. What was taken is in the store after `flush`."""
+
+    def __init__(
+        self, accounts: Accounts, summary: Summary, rejects: Rejects, *, dry_run: bool = False
+    ) -> None:
+        self.summary = summary
+        self._accounts = accounts
+        self._rejects = rejects
+        self._dry_run = dry_run
+        self._store = accounts.store
+        self._messages: dict[int, list[tuple[int, NewMessage]]] = defaultdict(list)
+        self._reports: list[Report] = []
+        self._count = 0
+        self._fingerprints = Fingerprints()
+        self._submission: str | None = None
+
+    def take(self, line: Line) -> None:
+        """Sort the line out. Raises StoreError, ImportFailed (the file of bad lines)."""
+        self.summary.read += 1
+        if type(line) is GoodLine:
+            _, message, key = line
+            account = self._accounts.find(key)
+            if account:
+                self._add(account.id, message)
+                return
+            names = "names an account that does not exist" if key else "names no account"
+            line = BadLine(line.number, f"the line {names}")
+        if isinstance(line, ReportLine):
+            self.summary.reports += 1
+            self._reports.append(line.report)
+            self._counted(None)
+        elif isinstance(line, BadLine):
+            self.summary.reasons[line.reason] += 1
+            self._rejects.add(line)
+        elif isinstance(line, OtherLine):
+            self.summary.other[line.what] += 1
+
+    def flush(self) -> None:
+        """Bring what was taken into the store: a transaction for each account, and one for the
+        reports, which come after the messages."""
+        for account_id, messages in self._messages.items():
+            self._put(account_id, messages)
+        self._messages.clear()
+        if self._reports and self._dry_run:
+            found = self._store.reports.find(self._reports, self._accounts.one_id)
+            self.summary.reports_waiting += len(self._reports) - found
+        elif self._reports:
+            now = utc_text(utc_now())
+            applied = self._store.reports.apply(self._reports, self._accounts.one_id, now)
+            self.summary.reports_used += applied.changed
+            self.summary.reports_waiting += applied.waiting
+        self._reports.clear()
+        self._count = 0
+
+    def _add(self, account_id: int, message: NewMessage) -> None:
+        fingerprint = self._fingerprints.of(account_id, message)
+        self._counted(message.submission.wire_id if message.submission else None)
+        self._messages[account_id].append((fingerprint, message))
+
+    def _counted(self, submission: str | None) -> None:
+        """One more; a full batch goes first, but not between recipients of a submission."""
+        if self._count >= BATCH and (submission is None or submission != self._submission):
+            self.flush()
+        self._submission = submission
+        self._count += 1
+
+    def _put(self, account_id: int, messages: list[tuple[int, NewMessage]]) -> None:
+        store = self._store.messages
+        put = store.missing if self._dry_run else store.add
+        added = put(account_id, messages)
+        summary = self.summary
+        summary.added += added.new
+        summary.changed += added.changed
+        summary.known += len(messages) - added.new
+        summary.refused += [message.status for _, message in messages].count(Status.REFUSED)

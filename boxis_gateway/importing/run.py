@@ -1,0 +1,52 @@
+"""Importing a source from its beginning to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from boxis_gateway.errors import ImportFailed
+from boxis_gateway.importers import Importer, find_importer
+from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.source import Source
+from boxis_gateway.importing.accounts import Accounts
+from boxis_gateway.importing.batches import Batches
+from boxis_gateway.importing.rejects import Rejects
+from boxis_gateway.importing.summary import Summary
+
+
+def run_import(
+    place: Path | str,
+    accounts: Accounts,
+    options: ReadOptions,
+    *,
+    format_name: str | None = None,
+    rejects_path: Path | None = None,
+    dry_run: bool = False,
+    progress: Callable[[int], object] = lambda octets: None,
+) -> Summary:
+    """Import a file or, given as a text, an address; `progress` is told how many octets of the
+    file were read since it was told last.
+
+    Raises OperatorError if the source or the store cannot be used; the batches before stay."""
+    with Source.open(place, progress) as source:
+        importer = find_importer(format_name, source)
+        require_options(importer, options)
+        with Rejects(None if dry_run else rejects_path) as rejects:
+            batches = Batches(accounts, Summary(importer.NAME), rejects, dry_run=dry_run)
+            for line in importer.read(source, options):
+                batches.take(line)
+            batches.flush()
+        return batches.summary
+
+
+def require_options(importer: Importer, options: ReadOptions) -> None:
+    """Raise ImportFailed if the format lacks the field that is to tell the account, or if its times
+    have no zone and nobody named one."""
+    if options.account_field not in (None, *importer.ACCOUNT_FIELDS):
+        raise ImportFailed(f"{importer.NAME} files have no {options.account_field} field.")
+    if importer.LOCAL_TIMES and not options.zone_given:
+        raise ImportFailed(
+            f"The times of {importer.NAME} files have no zone. Name it: --timezone Europe/Warsaw, "
+            "or --timezone UTC."
+        )
