@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 import click
 
@@ -14,7 +17,7 @@ from boxis_gateway.commands.options import named_values, with_settings
 from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.kannel_log import ACCOUNT_FIELDS
 from boxis_gateway.importers.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Summary, run_import
+from boxis_gateway.importing import Accounts, Follower, Summary, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, find_sources
 from boxis_gateway.store import Store
@@ -26,6 +29,9 @@ from boxis_gateway.zones import find_zone
 @click.option("--account", "username", metavar="USERNAME", help="Whose messages they are.")
 @click.option(
     "--format", "format_name", type=click.Choice(list(IMPORTERS)), help="Recognised if not given."
+)
+@click.option(
+    "--follow", is_flag=True, help="kannel, jasmin: go on as the log grows, until stopped."
 )
 @click.option("--dry-run", is_flag=True, help="Say what would happen, change nothing.")
 @click.option(
@@ -64,6 +70,7 @@ def import_messages(
     source: str,
     username: str | None,
     format_name: str | None,
+    follow: bool,
     dry_run: bool,
     rejects_path: Path | None,
     account_field: str | None,
@@ -82,8 +89,11 @@ def import_messages(
     Examples:
       boxis-gateway import access.log --account anna@example.com --timezone Europe/Warsaw
       boxis-gateway import access.log --account-field BINF --map cust42=anna@example.com
+      boxis-gateway import access.log --account anna@example.com --timezone UTC --follow
       boxis-gateway import messages.csv --account anna@example.com --dry-run
     """
+    if follow and dry_run:
+        raise click.UsageError("--follow and --dry-run don't go together.")
     if username is None and account_field is None:
         raise click.UsageError("Whose messages are they? Give --account or --account-field.")
     store = Store(settings.database_url).require_current()
@@ -105,20 +115,49 @@ def import_messages(
         username=source_user,
         secret=source_secret,
     )
-    with _progress(place) as progress:
-        summary = run_import(
-            place,
-            Accounts(store, default, account_names, account_field is not None),
-            options,
-            format_name=format_name,
-            rejects_path=rejects_path,
-            dry_run=dry_run,
-            progress=progress,
-        )
+    accounts = Accounts(store, default, account_names, account_field is not None)
+    if follow:
+        summary = _follow(place, accounts, options, format_name, rejects_path)
+    else:
+        with _progress(place) as progress:
+            summary = run_import(
+                place,
+                accounts,
+                options,
+                format_name=format_name,
+                rejects_path=rejects_path,
+                dry_run=dry_run,
+                progress=progress,
+            )
     store.close()
     click.echo(_told(summary, settings.timezone, dry_run))
     if summary.bad and not dry_run:
         click.echo(f"The bad lines are listed in {rejects_path}.", err=True)
+
+
+def _follow(
+    place: Path | str,
+    accounts: Accounts,
+    options: ReadOptions,
+    format_name: str | None,
+    rejects_path: Path,
+) -> Summary:
+    """Until SIGTERM or SIGINT."""
+    if isinstance(place, str):
+        raise click.UsageError("--follow is for files, not for addresses.")
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    say = functools.partial(click.echo, err=True)
+    return Follower(
+        place,
+        accounts,
+        options,
+        stop=stop,
+        say=say,
+        format_name=format_name,
+        rejects_path=rejects_path,
+    ).run()
 
 
 def _same_file(place: Path | str, other: Path) -> bool:

@@ -28,7 +28,7 @@ class Accounts:
 
     def find(self, key: str) -> Account | None:
         """The account, or None if there is none for the key."""
-        if key not in self._found:
+        if self._found.get(key) is None:  # it may be made while a log is followed
             username = self.names.get(key, key)
             self._found[key] = self.store.accounts.find(username) if username else self.default
         return self._found[key]

@@ -16,15 +16,17 @@ from boxis_gateway.importers.lines import BadLine
 
 class Rejects:
     """The file of bad lines: number and reason, never what the line says. It is there only if there
-    is a bad line; that of an earlier run goes. Raises ImportFailed if it cannot be written."""
+    is a bad line; that of an earlier run goes, unless it is `kept` and added to. Raises
+    ImportFailed if it cannot be written."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, kept: bool = False) -> None:
         self.path = path
+        self._kept = kept
         self._file: IO[str] | None = None
         self._rows: Any = None
 
     def __enter__(self) -> Rejects:
-        if self.path:
+        if self.path and not self._kept:
             with self._explained():
                 self.path.unlink(missing_ok=True)
         return self
@@ -42,11 +44,19 @@ class Rejects:
             return
         with self._explained():
             if self._file is None:
-                descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-                self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+                how = os.O_APPEND if self._kept else os.O_TRUNC
+                descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | how, 0o600)
+                self._file = os.fdopen(descriptor, "a", encoding="utf-8", newline="")
                 self._rows = csv.writer(self._file)
-                self._rows.writerow(BadLine._fields)
+                if self._file.tell() == 0:
+                    self._rows.writerow(BadLine._fields)
             self._rows.writerow(line)
+
+    def flush(self) -> None:
+        """Let others see what was written."""
+        if self._file:
+            with self._explained():
+                self._file.flush()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
