@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import lists, measures, streaming
+from benchmarks import lists, measures, million, streaming
 from benchmarks.asks import UNKNOWN_ACTION, WRONG_CODE, Workload
 from benchmarks.bench import Measure, Round
 from benchmarks.imports import write_csv, write_kannel
@@ -176,6 +176,20 @@ CASES = [
         "lines/s",
         measures.importing(write_kannel),
         [Target("import", "csv", at_least=0.5)],
+    ),
+    Case(
+        "import-million",
+        "Import of 1,000,000 lines of a Kannel log, half of them delivery reports",
+        "lines/s",
+        million.rates,
+        [Target("import", "read and split"), Target("import", "sqlite3 .import")],
+    ),
+    Case(
+        "import-memory",
+        "Memory of that import",
+        "MB",
+        million.memory,
+        [Target("import", at_most=100)],
     ),
     Case(
         "import-csv",

@@ -35,7 +35,7 @@ def write_csv(path: Path, lines: int) -> int:
         table.writerow(COLUMNS)
         for number in range(lines):
             at = FIRST + timedelta(seconds=number * 17)
-            words = [_recipient(draw), draw.choice(SENDERS), str(at), draw.choice(TEXTS)]
+            words = [recipient_of(draw), draw.choice(SENDERS), str(at), draw.choice(TEXTS)]
             table.writerow([*words, 1, draw.choice(("1", "1.5")), "sent", "delivered"])
     return lines
 
@@ -52,7 +52,7 @@ def write_kannel(path: Path, lines: int) -> int:
 
 def _sent(draw: random.Random) -> str:
     text = draw.choice(TEXTS)
-    ends = f"[from:{draw.choice(SENDERS)}] [to:{_recipient(draw)}]"
+    ends = f"[from:{draw.choice(SENDERS)}] [to:{recipient_of(draw)}]"
     coding, octets = (0, text.encode()) if text.isascii() else (2, text.encode("utf-16-be"))
     shown = octets.hex().upper() if coding else text
     return (
@@ -64,11 +64,11 @@ def _sent(draw: random.Random) -> str:
 def _report(draw: random.Random) -> str:
     return (
         "Receive DLR [SMSC:operator1] [SVC:bulk] [ACT:] [BINF:] [FID:] [META:?smpp?] "
-        f"[from:INFO] [to:{_recipient(draw)}] [flags:-1:-1:-1:-1:1] [msg:4:ACK/] [udh:0:]"
+        f"[from:INFO] [to:{recipient_of(draw)}] [flags:-1:-1:-1:-1:1] [msg:4:ACK/] [udh:0:]"
     )
 
 
-def _recipient(draw: random.Random) -> str:
+def recipient_of(draw: random.Random) -> str:
     return f"+48{draw.randrange(500_000_000, 899_999_999)}"
 
 
@@ -83,17 +83,13 @@ def rates(folder: Path, write: Writer, lines: int, rounds: int) -> Iterator[dict
     for _ in range(rounds):
         # what it takes to start the command at all is no matter of lines
         taken = _import_seconds(folder, file, messages) - _import_seconds(folder, line, None)
-        alone = float(_run(sys.executable, "-c", CSV_LOOP, str(file)))
+        alone = float(run_command(sys.executable, "-c", CSV_LOOP, str(file)))
         yield {"import": lines / taken, "csv": lines / alone}
 
 
 def _import_seconds(folder: Path, file: Path, messages: int | None) -> float:
     """How long the command takes. Raises CouldNotRun if it did not add all messages."""
-    store = folder / "import.db"
-    for old in folder.glob("import.db*"):
-        old.unlink()
-    for words in (["init"], ["account", "add", USERNAME, "--timezone", "Europe/Warsaw"]):
-        _gateway(store, *words)
+    store = new_store(folder)
     started = time.perf_counter()
     said = _gateway(store, "import", str(file), "--account", USERNAME, "--timezone", "UTC")
     seconds = time.perf_counter() - started
@@ -102,11 +98,21 @@ def _import_seconds(folder: Path, file: Path, messages: int | None) -> float:
     return seconds
 
 
+def new_store(folder: Path) -> Path:
+    """An empty store with one account."""
+    store = folder / "import.db"
+    for old in folder.glob("import.db*"):
+        old.unlink()
+    for words in (["init"], ["account", "add", USERNAME, "--timezone", "Europe/Warsaw"]):
+        _gateway(store, *words)
+    return store
+
+
 def _gateway(store: Path, *words: str) -> str:
-    return _run(str(Path(sys.executable).parent / "boxis-gateway"), *words, store=store)
+    return run_command(str(Path(sys.executable).parent / "boxis-gateway"), *words, store=store)
 
 
-def _run(*command: str, store: Path | None = None) -> str:
+def run_command(*command: str, store: Path | None = None) -> str:
     env = {**clean_environment(), "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{store}"}
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode:

@@ -30,6 +30,8 @@ from boxis_gateway.app import create_app
 from boxis_gateway.form_api import action, endpoint
 from boxis_gateway.form_api.renderers import json_envelope, xml_envelope
 from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.source import Source
+from boxis_gateway.importing import identity
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server.connection import Connection, Shared
 from boxis_gateway.settings import Settings
@@ -138,9 +140,9 @@ def imports() -> Iterator[str]:
     """A line of an import in µs, by parts."""
     watch, columns, alone = Stopwatch(), {}, {}
     for owner, function, name in (
-        (importing, "_lines", "reading lines"),
+        (Source, "lines", "reading lines"),
         *((one, "read", "line -> message") for one in importers.IMPORTERS.values()),
-        (importing, "fingerprint", "fingerprint"),
+        (identity, "fingerprint", "fingerprint"),
         (Additions, "add", "what is new, ids, rows; commit"),
         (Insert, "run", "SQLite: two inserts"),
     ):

@@ -10,7 +10,7 @@ from boxis_gateway.importing.identity import Fingerprints
 from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.importing.summary import Summary
 from boxis_gateway.model import NewMessage, Status
-from boxis_gateway.sms.reports import Report
+from boxis_gateway.sms.reports import Report, changed, is_about
 from boxis_gateway.zones import utc_now, utc_text
 
 BATCH = 5_000  # lines in one transaction
@@ -28,6 +28,7 @@ class Batches:
         self._dry_run = dry_run
         self._store = accounts.store
         self._messages: dict[int, list[tuple[int, NewMessage]]] = defaultdict(list)
+        self._reported: dict[int, tuple[int, int]] = {}  # account and index of what is in _messages
         self._reports: list[Report] = []
         self._count = 0
         self._fingerprints = Fingerprints()
@@ -46,8 +47,9 @@ class Batches:
             line = BadLine(line.number, f"the line {names}")
         if isinstance(line, ReportLine):
             self.summary.reports += 1
-            self._reports.append(line.report)
             self._counted(None)
+            if not self._changed_at_once(line.report):
+                self._reports.append(line.report)
         elif isinstance(line, BadLine):
             self.summary.reasons[line.reason] += 1
             self._rejects.add(line)
@@ -60,6 +62,7 @@ class Batches:
         for account_id, messages in self._messages.items():
             self._put(account_id, messages)
         self._messages.clear()
+        self._reported.clear()
         if self._reports and self._dry_run:
             found = self._store.reports.find(self._reports, self._accounts.one_id)
             self.summary.reports_waiting += len(self._reports) - found
@@ -74,7 +77,24 @@ class Batches:
     def _add(self, account_id: int, message: NewMessage) -> None:
         fingerprint = self._fingerprints.of(account_id, message)
         self._counted(message.submission.wire_id if message.submission else None)
-        self._messages[account_id].append((fingerprint, message))
+        messages = self._messages[account_id]
+        if message.reported_as is not None:
+            self._reported[message.reported_as] = account_id, len(messages)
+        messages.append((fingerprint, message))
+
+    def _changed_at_once(self, report: Report) -> bool:
+        """Whether the message of the report is in this batch, as mostly in a log; it is changed."""
+        for reference in report.references:
+            place = self._reported.get(reference)
+            if place:
+                messages = self._messages[place[0]]
+                fingerprint, message = messages[place[1]]
+                if not is_about(report, message.sent_at):
+                    return False
+                messages[place[1]] = fingerprint, changed(message, report)
+                self.summary.reports_used += 1
+                return True
+        return False
 
     def _counted(self, submission: str | None) -> None:
         """One more; a full batch goes first, but not between recipients of a submission."""

@@ -7,10 +7,16 @@ message: what a message becomes by them does not depend on that.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from boxis_gateway.model import Status
+from boxis_gateway.model import NewMessage, Status
+from boxis_gateway.zones import from_utc_text, utc_text
+
+LONGEST_WAY = timedelta(days=30)  # from a message to its report
+CLOCKS_APART = timedelta(minutes=2)  # a report may seem to be that much earlier than its message
 
 _RANKS = {
     Status.PENDING: 0,
@@ -36,6 +42,30 @@ def reference_of(carrier_id: str) -> int:
     """64 bits, signed, that stand for what a carrier calls a message."""
     digest = blake2b(carrier_id.encode(), digest_size=8, person=b"reference").digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def span(changed_at: str) -> tuple[str, str]:
+    """When the message of a report was sent, at the earliest and at the latest."""
+    return _span(changed_at[:16])
+
+
+@lru_cache(maxsize=1024)
+def _span(minute: str) -> tuple[str, str]:
+    at = from_utc_text(minute)
+    return utc_text(at - LONGEST_WAY), utc_text(at + CLOCKS_APART)
+
+
+def is_about(report: Report, sent_at: str) -> bool:
+    """Whether a message of that time, which one of the references names, may be the report's."""
+    first, last = span(report.changed_at)
+    return first <= sent_at <= last
+
+
+def changed(message: NewMessage, report: Report) -> NewMessage:
+    """The message as it is after the report."""
+    old = message.status, message.status_changed_at
+    status, changed_at = later(old, (report.status, report.changed_at))
+    return message._replace(status=status, status_changed_at=changed_at)
 
 
 def later(

@@ -11,14 +11,11 @@ from typing import Any, NamedTuple
 from peewee import Database
 
 from boxis_gateway.model import Status
-from boxis_gateway.sms.reports import Report
+from boxis_gateway.sms.reports import Report, span
 from boxis_gateway.store.queries import errors_explained, run
 from boxis_gateway.store.statuses import COLUMNS, Statuses, Stored
 from boxis_gateway.store.version import require_same
 from boxis_gateway.zones import from_utc_text, utc_text
-
-LONGEST_WAY = timedelta(days=30)  # from a message to its report
-CLOCKS_APART = timedelta(minutes=1)  # a report may seem to be that much earlier than its message
 
 IN_LIST = "IN (SELECT value FROM json_each(?))"
 FIND_SQL = f"""
@@ -88,7 +85,7 @@ class Reports:
             waiting.setdefault(row[0], []).append(row)
         for reference, message in messages:
             for row in waiting.get(reference, ()):
-                first, last = _span(row[2])
+                first, last = span(row[2])
                 if first <= message.sent_at <= last:
                     self._statuses.change(message, Status(row[3]), row[2])
                     message = self._now(message)
@@ -100,7 +97,7 @@ class Reports:
         return int(cursor.connection.changes())
 
     def _find(self, report: Report, account_id: int) -> Stored | None:
-        first, last = _span(report.changed_at)
+        first, last = span(report.changed_at)
         tens, references = _ten_days(first[:10], last[:10]), json.dumps(report.references)
         parameters = (tens, references, first, last, account_id, account_id)
         row = run(self._database, FIND_SQL, parameters).fetchone()
@@ -110,12 +107,6 @@ class Reports:
         sql = f"SELECT {COLUMNS} FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
         key = (message.account_id, message.sent_at, message.id)
         return Stored(*run(self._database, sql, key).fetchone())
-
-
-def _span(changed_at: str) -> tuple[str, str]:
-    """When the message of a report was sent, at the earliest and at the latest."""
-    at = from_utc_text(changed_at)
-    return utc_text(at - LONGEST_WAY), utc_text(at + CLOCKS_APART)
 
 
 @lru_cache(maxsize=1024)
