@@ -21,7 +21,7 @@ boxis-gateway employee list | grep -q anna@example.com ||
 load() { boxis-gateway import --rejects "$folder/rejects.csv" "$@"; }
 load examples/messages.csv --account anna@example.com --timezone Europe/Warsaw
 load examples/messages.jsonl --account bob@example.com
-load examples/kannel-access.log --account bob@example.com
+load examples/kannel-access.log --account bob@example.com --timezone UTC
 
 cat <<END
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import click
@@ -21,9 +22,10 @@ from boxis_gateway.form_api.action import table
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.form import Form
 from boxis_gateway.form_api.renderers import RENDERERS
-from boxis_gateway.importers import IMPORTERS
+from boxis_gateway.importers import IMPORTERS, Importer
 from boxis_gateway.importers.columns import COLUMNS
 from boxis_gateway.importers.lines import GoodLine, ReadOptions
+from boxis_gateway.importers.source import Source
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, settings_table
 from boxis_gateway.store import Store
@@ -92,13 +94,13 @@ def test_the_example_of_an_importer_works() -> None:
     code = next(block for block in blocks(CONTRIBUTING, "python") if "`plain`" in block)
     module = types.ModuleType("example")
     exec(code, module.__dict__)
-    lines = [b"2026-11-21 23:30:02 boxis.net 48514151563 two words\n", b"x\n", b"a b c d e\n"]
-    assert module.matches(lines[0])
-    good, *bad = module.read(lines, ReadOptions(find_zone("UTC")))
+    said = b"2026-11-21 23:30:02 boxis.net 48514151563 two words\nx\na b c d e\n"
+    assert module.matches(said)
+    good, *bad = module.read(Source(BytesIO(said)), ReadOptions(find_zone("UTC")))
     assert isinstance(good, GoodLine)
     assert good.message.text == "two words"
     assert len(bad) == 2
-    assert {"NAME", "ACCOUNT_FIELDS", "matches", "read"} <= set(vars(module))
+    assert {*Importer.__annotations__, "matches", "read"} <= set(vars(module))
 
 
 def start_demo(folder: Path) -> tuple[RunningServer, str]:
