@@ -1,20 +1,13 @@
-"""`csv`: a table with a header, in UTF-8; cells divided by comma, semicolon or tab.
-
-One unclosed quote does not swallow the rest of the file: where a record does not end well within
-MOST_LINES lines, its first line alone is bad, and reading goes on with the next. Most files have a
-record on each line: BLOCK lines where that is so are read in one go, any others with this care.
-"""
+"""`csv`: a table with a header, in UTF-8; cells divided by comma, semicolon or tab."""
 
 from __future__ import annotations
 
-import csv
-from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from operator import itemgetter
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.columns import COLUMNS, REQUIRED, column_name, message_of
+from boxis_gateway.importers.csv_records import records, split_header
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 from boxis_gateway.importers.source import Source
 
@@ -22,12 +15,6 @@ NAME = "csv"
 ACCOUNT_FIELDS = ()
 URL_SCHEMES = ()
 LOCAL_TIMES = False
-DELIMITERS = ",;\t"
-BLOCK = 200  # lines
-MOST_LINES = 50  # of one record: a text may have line feeds
-
-Cells = list[str] | str
-"""The cells of a record, or what is wrong with it."""
 
 
 def matches(head: bytes) -> bool:
@@ -47,7 +34,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Line]:
     if doubled:
         raise ImportFailed(f"The CSV has the column {', '.join(doubled)} twice.")
     pick = itemgetter(*(names.index(name) if name in names else -1 for name in COLUMNS))
-    for number, cells in _records(lines, delimiter, len(names)):
+    for number, cells in records(lines, delimiter, len(names)):
         if isinstance(cells, str):
             yield BadLine(number, cells)
         elif len(cells) == len(names):
@@ -59,12 +46,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Line]:
 
 def _header(line: str) -> tuple[str, list[str]]:
     """The delimiter, and the names of the columns."""
-    delimiter = max(DELIMITERS, key=line.count)
-    try:
-        cells = next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
-    except csv.Error:
-        cells = []
-    return delimiter, [column_name(cell) for cell in cells]
+    delimiter, names = split_header(line)
+    return delimiter, [column_name(name) for name in names]
 
 
 def _line(number: int, cells: Sequence[str], options: ReadOptions) -> Line:
@@ -72,60 +55,3 @@ def _line(number: int, cells: Sequence[str], options: ReadOptions) -> Line:
         return GoodLine(number, message_of(cells, options.zone))
     except Unusable as problem:
         return BadLine(number, str(problem))
-
-
-def _records(source: Iterator[bytes], delimiter: str, width: int) -> Iterator[tuple[int, Cells]]:
-    """Line number and cells of each record, or what is wrong with it. The header was line 1."""
-    number = 2
-    while block := deque(islice(source, BLOCK)):
-        records = _one_a_line(block, delimiter) or _with_care(block, source, delimiter, width)
-        for cells, lines in records:
-            yield number, cells
-            number += lines
-
-
-def _one_a_line(block: deque[bytes], delimiter: str) -> list[tuple[Cells, int]]:
-    """The cells of each line, and that it is one line; nothing if not all lines are good records.
-
-    No record takes less than a line: where there are as many of both, there is one on each."""
-    try:
-        rows = list(csv.reader(map(bytes.decode, block), delimiter=delimiter, strict=True))
-    except (csv.Error, UnicodeDecodeError):
-        return []
-    return [(cells, 1) for cells in rows] if len(rows) == len(block) else []
-
-
-def _with_care(
-    waiting: deque[bytes], source: Iterator[bytes], delimiter: str, width: int
-) -> Iterator[tuple[Cells, int]]:
-    """The cells of each record that begins in `waiting`, and how many lines it takes; those behind
-    `waiting` come from `source`."""
-
-    def following() -> bytes:
-        return waiting.popleft() if waiting else next(source, b"")
-
-    while waiting:
-        record = [following()]
-        cells = _cells(record, delimiter)
-        while cells is None and len(record) < MOST_LINES and (ahead := following()):
-            record.append(ahead)
-            cells = _cells(record, delimiter)
-        bad = isinstance(cells, str) or (cells is not None and len(cells) != width)
-        if cells is None or (bad and len(record) > 1):
-            cells = "a quote is not closed"
-            waiting.extendleft(reversed(record[1:]))
-            del record[1:]
-        yield cells, len(record)
-
-
-def _cells(record: list[bytes], delimiter: str) -> Cells | None:
-    """The cells of a record; None if it goes on in the next line; a text if it is bad."""
-    try:
-        text = b"".join(record).decode()
-    except UnicodeDecodeError:
-        return "not UTF-8"
-    try:
-        rows = list(csv.reader([text.rstrip("\r\n")], delimiter=delimiter, strict=True))
-    except csv.Error as problem:
-        return None if "unexpected end of data" in str(problem) else "not CSV"
-    return rows[0] if rows else []
