@@ -15,13 +15,14 @@ import click
 
 from boxis_gateway.commands.options import named_values, with_settings
 from boxis_gateway.importers import IMPORTERS
-from boxis_gateway.importers.kannel_log import ACCOUNT_FIELDS
 from boxis_gateway.importers.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Follower, Summary, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, find_sources
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
+
+ACCOUNT_FIELDS = {field: None for one in IMPORTERS.values() for field in one.ACCOUNT_FIELDS}
 
 
 @click.command("import")
@@ -43,8 +44,8 @@ from boxis_gateway.zones import find_zone
 )
 @click.option(
     "--account-field",
-    type=click.Choice(ACCOUNT_FIELDS),
-    help="kannel: this field names the account; --account takes lines without.",
+    type=click.Choice(list(ACCOUNT_FIELDS)),
+    help="This field of the source names the account; --account takes lines without.",
 )
 @click.option(
     "--map",

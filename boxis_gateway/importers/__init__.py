@@ -1,4 +1,6 @@
-"""Import formats, one file each: lines of a file -> messages or bad lines; no database.
+"""Import formats, one file each: lines of a file -> messages or bad lines; no store.
+
+What other programs keep in tables comes as rows, from a file or over a network: see tables/.
 
 To add one, write `importers/acme_log.py` with `NAME`, `ACCOUNT_FIELDS`, `matches()` and
 `read()`, name it here, and put a sample beside its golden into `tests/imports/` (CONTRIBUTING.md
@@ -11,7 +13,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers import csv_table, json_lines, kannel_log
+from boxis_gateway.importers import csv_table, gammu, json_lines, kannel_log, playsms
 from boxis_gateway.importers.lines import Line, ReadOptions
 from boxis_gateway.importers.source import Source
 
@@ -34,7 +36,7 @@ class Importer(Protocol):
 
 
 IMPORTERS: dict[str, Importer] = {
-    module.NAME: module for module in (kannel_log, csv_table, json_lines)
+    module.NAME: module for module in (kannel_log, csv_table, json_lines, gammu, playsms)
 }
 
 

@@ -12,7 +12,7 @@ from boxis_gateway.importers.dates import to_instant
 from boxis_gateway.importers.lines import Unusable
 from boxis_gateway.model import Kind, NewMessage, Prices, Status
 from boxis_gateway.settings import bounded
-from boxis_gateway.sms.numbers import to_recipient
+from boxis_gateway.sms.numbers import to_e164, to_recipient
 from boxis_gateway.sms.segments import count_parts
 from boxis_gateway.zones import Zone
 
@@ -56,17 +56,41 @@ def message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
     parts = _parts(digits) if digits else count_parts(text) if text else 1
     return NewMessage(  # by place, which is quicker than by name
         _recipient(_needed("recipient", recipient)),
-        _short_text("sender", _needed("sender", sender)),
+        short_text("sender", sender),
         to_instant("date", _needed("date", date), zone),
         text or None,
         parts,
-        _thousandths(credit) if credit else parts * 1000,  # if not told, one credit per part
+        to_thousandths(credit) if credit else parts * 1000,  # if not told, one credit per part
         _word("type", kind, _KINDS) if kind else Kind.SENT,
         _word("status", status, _STATUSES) if status else Status.SENT,
         to_instant("status_date", changed_at, zone) if changed_at else None,
-        _short_text("sms_id", wire_id) if wire_id else None,
+        short_text("sms_id", wire_id) if wire_id else None,
         prices=_prices(money, zone) if any(money) else None,
     )
+
+
+@lru_cache(maxsize=NUMBERS_KEPT)
+def to_thousandths(credit: str) -> int:
+    """Credits as the store has them. Raises Unusable."""
+    match = _CREDIT.fullmatch(credit)
+    if not match:
+        raise Unusable("credit is not a number such as 1 or 1.5, with at most three decimals")
+    return int(match[1]) * 1000 + int((match[2] or "0").ljust(3, "0"))
+
+
+def to_address(name: str, address: str | None) -> str:
+    """A recipient of whom a program tells that it has sent: a number as E.164, anything else as it
+    is. Raises Unusable if it is missing or too long."""
+    plain = short_text(name, address)
+    return to_e164(plain) or plain
+
+
+def short_text(name: str, value: str | None) -> str:
+    """A text that is there, of at most 64 characters. Raises Unusable."""
+    text = _needed(name, value)
+    if len(text) > 64:
+        raise Unusable(f"{name} is longer than 64 characters")
+    return text
 
 
 def _needed(name: str, value: str | None) -> str:
@@ -82,26 +106,12 @@ def _recipient(number: str) -> str:
     return recipient
 
 
-def _short_text(name: str, value: str) -> str:
-    if len(value) > 64:
-        raise Unusable(f"{name} is longer than 64 characters")
-    return value
-
-
 @lru_cache(maxsize=NUMBERS_KEPT)
 def _parts(digits: str) -> int:
     parts = bounded(digits, 1, MOST_PARTS)
     if parts is None:
         raise Unusable(f"parts is not a number from 1 to {MOST_PARTS}")
     return parts
-
-
-@lru_cache(maxsize=NUMBERS_KEPT)
-def _thousandths(credit: str) -> int:
-    match = _CREDIT.fullmatch(credit)
-    if not match:
-        raise Unusable("credit is not a number such as 1 or 1.5, with at most three decimals")
-    return int(match[1]) * 1000 + int((match[2] or "0").ljust(3, "0"))
 
 
 def _prices(cells: Sequence[str | None], zone: Zone) -> Prices:

@@ -38,6 +38,14 @@ def to_instant(name: str, date: str, zone: Zone, not_before: str | None = None) 
     return instant_in_full(name, date, zone, not_before)
 
 
+def to_instant_if_any(date: str | None, zone: Zone) -> str | None:
+    """The same of a date that a message can do without: None if it is blank, or cannot be used."""
+    try:
+        return to_instant("", date, zone) if date else None
+    except Unusable:
+        return None
+
+
 @lru_cache(maxsize=STRETCHES_KEPT)
 def _utc_stretch(zone: Zone, start: str, first: str, last: str, offset: str) -> str | None:
     """What stands in UTC for the `start` of all dates from `start + first + offset` to

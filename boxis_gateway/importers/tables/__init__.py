@@ -17,9 +17,9 @@ from boxis_gateway.importers.tables.paging import Row, paged
 from boxis_gateway.importers.tables.servers import open_server
 from boxis_gateway.importers.tables.sqlite_file import SQLITE, open_file
 
-__all__ = ["URL_SCHEMES", "Row", "is_csv_with", "is_sqlite_with", "rows"]
+__all__ = ["TABLE_SCHEMES", "Row", "is_csv_with", "is_sqlite_with", "rows"]
 
-URL_SCHEMES = ("postgresql", "postgres", "mysql", "mariadb")
+TABLE_SCHEMES = ("postgresql", "postgres", "mysql", "mariadb")
 
 
 def rows(

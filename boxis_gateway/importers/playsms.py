@@ -1,0 +1,115 @@
+"""`playsms`: what was sent through playSMS (1.0 and later), out of its table
+`playsms_tblSMSOutgoing`: in MySQL, MariaDB, PostgreSQL or a file of SQLite, or dumped as CSV.
+
+A row is a message; its parts are counted here. The footer is a part of the text. Rows that were
+deleted stay there. `smslog_id`, by which playSMS names a message, is a counter that another source
+may have, too: it tells messages apart (`reference`), and is not their id here. Times have no zone;
+playSMS means them to be GMT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from boxis_gateway.importers.columns import short_text, to_address, to_thousandths
+from boxis_gateway.importers.dates import to_instant, to_instant_if_any
+from boxis_gateway.importers.lines import (
+    BadLine,
+    GoodLine,
+    Line,
+    OtherLine,
+    ReadOptions,
+    Unusable,
+)
+from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.tables import TABLE_SCHEMES, is_csv_with, is_sqlite_with, rows
+from boxis_gateway.model import NewMessage, Status
+from boxis_gateway.sms.segments import Alphabet, count_parts
+
+NAME = "playsms"
+ACCOUNT_FIELDS = ("uid", "parent_uid", "p_smsc")
+URL_SCHEMES = TABLE_SCHEMES
+LOCAL_TIMES = True
+
+TABLE = "playsms_tblSMSOutgoing"
+KEY = ("smslog_id",)
+
+
+class Outgoing(NamedTuple):
+    """A row of the table."""
+
+    smslog_id: str | None
+    flag_deleted: str | None
+    uid: str | None
+    parent_uid: str | None
+    p_smsc: str | None
+    p_src: str | None
+    p_dst: str | None
+    p_footer: str | None
+    p_msg: str | None
+    p_datetime: str | None
+    p_update: str | None
+    p_status: str | None
+    p_credit: str | None
+    unicode: str | None
+
+
+_STATUSES = {
+    "0": Status.PENDING,
+    "1": Status.SENT,
+    "2": Status.FAILED,
+    "3": Status.DELIVERED,
+}
+
+
+def matches(head: bytes) -> bool:
+    """A file of SQLite with the table, or a first line with its columns."""
+    return is_sqlite_with(head, TABLE) or is_csv_with(head, Outgoing._fields)
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Line]:
+    """See importers/__init__.py. A number is that of a row (of a CSV: a line)."""
+    for row in rows(source, options, TABLE, Outgoing._fields, KEY):
+        if isinstance(row, BadLine):
+            yield row
+        else:
+            yield _line(row.number, Outgoing(*row.cells), options)
+
+
+def _line(number: int, row: Outgoing, options: ReadOptions) -> Line:
+    if row.flag_deleted not in ("0", "", None):
+        return OtherLine(number, "deleted message")
+    try:
+        message = _message(row, options)
+    except Unusable as problem:
+        return BadLine(number, str(problem))
+    key = getattr(row, options.account_field) if options.account_field else ""
+    return GoodLine(number, message, key or "")
+
+
+def _message(row: Outgoing, options: ReadOptions) -> NewMessage:
+    if not row.smslog_id:
+        raise Unusable("smslog_id is missing")
+    if row.p_status not in _STATUSES:
+        raise Unusable("p_status is not one of playSMS")
+    status = _STATUSES[row.p_status]
+    text = (row.p_msg or "") + (row.p_footer or "")  # which begins with a blank of its own
+    parts = count_parts(text, Alphabet.UCS2 if row.unicode == "1" else None) if text else 1
+    changed_at = to_instant_if_any(row.p_update, options.zone)
+    return NewMessage(
+        to_address("p_dst", row.p_dst),
+        short_text("p_src", row.p_src or options.sender),
+        to_instant("p_datetime", row.p_datetime or "", options.zone),
+        text or None,
+        parts,
+        _credit(row.p_credit or "0") or parts * 1000,
+        status=status,
+        status_changed_at=None if status is Status.PENDING else changed_at,
+        reference=f"playsms {row.smslog_id}",
+    )
+
+
+def _credit(amount: str) -> int:
+    """In thousandths; 0 if nobody has charged the message."""
+    return 0 if amount.startswith("-") else to_thousandths(amount)
