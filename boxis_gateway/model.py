@@ -92,7 +92,8 @@ class Prices(NamedTuple):
 class SubmissionFacts(NamedTuple):
     """What a source tells of the submission that a message belongs to. Messages with the same
     `wire_id`, the id that clients know, are recipients of one submission. Times are texts of the
-    store."""
+    store. `place` is what the store that they come from knew it by, where that is another id: it
+    decides the order among those that were created at the same time."""
 
     wire_id: str
     created_at: str
@@ -100,6 +101,7 @@ class SubmissionFacts(NamedTuple):
     flash: bool = False
     fast: bool = False
     group_id: str | None = None
+    place: int | None = None
 
 
 class NewMessage(NamedTuple):
@@ -110,7 +112,8 @@ class NewMessage(NamedTuple):
     `wire_id` is the id under which the message is known to clients, if it has one already.
     `reference` is whatever else tells this message from its like in the source (an SMSC's id).
     `reported_as` is what delivery reports call it, as a number (sms/reports.py), if they do.
-    `submission` is given where a source knows of submissions; else each message is its own."""
+    `submission` is given where a source knows of submissions; else each message is its own.
+    `place` is for the message what it is for SubmissionFacts, and comes with them alone."""
 
     recipient: str
     sender: str
@@ -126,9 +129,16 @@ class NewMessage(NamedTuple):
     prices: Prices | None = None
     reported_as: int | None = None
     submission: SubmissionFacts | None = None
+    place: int | None = None
 
 
 def credit_text(thousandths: int) -> str:
     """Credits as they are shown: whole ones as an integer, others as `1.5` (protocol page, 11)."""
     whole, rest = divmod(thousandths, 1000)
     return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
+
+
+def money_text(millionths: int) -> str:
+    """Money in the same way."""
+    whole, rest = divmod(millionths, 1_000_000)
+    return f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole)

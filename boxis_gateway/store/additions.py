@@ -8,24 +8,31 @@ times (protocol page, section 11: highest id first).
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from peewee import SQL, Database, fn
+from peewee import SQL, Database
 
 from boxis_gateway.model import Kind, Prices, Status
 from boxis_gateway.store.counts import Counts
 from boxis_gateway.store.grouped import Grouped, reported
-from boxis_gateway.store.ids import IDS_PER_MILLISECOND, first_id, own_id
+from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_ours, own_id
 from boxis_gateway.store.known import Fingerprinted, Known, chunks
-from boxis_gateway.store.queries import Insert, Row, errors_explained, rows_in, sql_of
+from boxis_gateway.store.queries import Insert, Row, errors_explained, rows_in, run, sql_of
 from boxis_gateway.store.reports import Reports
 from boxis_gateway.store.statuses import Statuses
 from boxis_gateway.store.tables import Message, Submission
 from boxis_gateway.store.version import require_same
 
 UNPRICED = Prices()
+NEWEST_SQL = f"""
+    SELECT key, (
+        SELECT max(id) FROM submission
+        WHERE account_id = ? AND id >= value AND id < value + {UPPER_HALF}
+    ) FROM json_each(?)
+"""
 
 
 class Added(NamedTuple):
@@ -42,8 +49,6 @@ class Additions:
         self._database = database
         self._known = Known(database)
         mine, at_times = Message.account == 0, Message.sent_at.in_([""])
-        newest = Message.select(Message.sent_at, fn.MAX(Message.submission_id))
-        self._newest_sql = sql_of(database, newest.where(mine, at_times).group_by(Message.sent_at))
         numbers = (Message.id + SQL("0")).in_([0])  # walk by time alone
         ids = Message.select(Message.sent_at, Message.id).where(mine, at_times, numbers)
         self._ids_sql = sql_of(database, ids)
@@ -110,8 +115,9 @@ class Additions:
 
     def _look_up_ids(self, account_id: int, messages: Sequence[Fingerprinted], ids: _Ids) -> None:
         for times in chunks(list({message.sent_at for _, message in messages})):
-            for row in rows_in(self._database, self._newest_sql, account_id, times):
-                ids.has_submission(*row)
+            first_ids = json.dumps({sent_at: first_id(sent_at) for sent_at in times})
+            for sent_at, newest in run(self._database, NEWEST_SQL, (account_id, first_ids)):
+                ids.has_submission(sent_at, newest or 0)
         own = [(message.sent_at, own_id(message.wire_id or "")) for _, message in messages]
         for some in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
             times, numbers = zip(*some, strict=True)
@@ -126,8 +132,9 @@ class _Ids:
         self._next: dict[str, int] = {}
 
     def has_submission(self, sent_at: str, submission_id: int) -> None:
-        """A submission of that time and id is stored."""
-        self._next[sent_at] = max(submission_id + 1, self._next.get(sent_at, 0))
+        """A submission of that id is stored, of which a message has that time."""
+        if is_in_lower_half(submission_id, sent_at):
+            self._next[sent_at] = max(submission_id + 1, self._next.get(sent_at, 0))
 
     def take(self, sent_at: str, wire_id: str | None) -> tuple[int, int]:
         """Ids for the message and its submission: for the message its own, if that is a free number
@@ -135,14 +142,10 @@ class _Ids:
         submission_id = self._next.get(sent_at) or first_id(sent_at)
         self._next[sent_at] = submission_id + 1
         own = own_id(wire_id) if wire_id else None
-        if own is None or _is_ours(own, sent_at) or (sent_at, own) in self.taken:
+        if own is None or is_ours(own, sent_at) or (sent_at, own) in self.taken:
             return submission_id, submission_id
         self.taken.add((sent_at, own))
         return own, submission_id
-
-
-def _is_ours(number: int, sent_at: str) -> bool:
-    return 0 <= number - first_id(sent_at) < IDS_PER_MILLISECOND
 
 
 def _rows(

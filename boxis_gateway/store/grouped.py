@@ -1,41 +1,67 @@
 """Messages of sources that know submissions: several recipients of one, each a message.
 
 A submission keeps the id that clients know: as its own, if it is one that this store would give for
-its account and time, else as `wire_id`. Ids that are given here come from the upper half of their
-millisecond's, so that none of additions.py is in the way.
+its account and time, else as `wire_id`. The same holds for messages. So what was exported from a
+store and comes into another one is there what it was. Ids that are given here come from the upper
+half of their millisecond's, so that none of additions.py is in the way; those of the lower half are
+taken over only where additions.py sees them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from peewee import Database
 
 from boxis_gateway.model import NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.store.counts import Counts
-from boxis_gateway.store.ids import IDS_PER_MILLISECOND, first_id, from_wire_id, own_id
-from boxis_gateway.store.known import Fingerprinted
+from boxis_gateway.store.ids import (
+    IDS_PER_MILLISECOND,
+    UPPER_HALF,
+    first_id,
+    from_wire_id,
+    is_in_lower_half,
+    is_ours,
+    own_id,
+)
+from boxis_gateway.store.known import Fingerprinted, has_our_id
 from boxis_gateway.store.queries import Insert, Row, run
 from boxis_gateway.store.reports import Reports
 from boxis_gateway.store.statuses import Stored
 from boxis_gateway.store.tables import Message, Submission
 
-UPPER_HALF = IDS_PER_MILLISECOND // 2
-
 FIND_SQL = """
-    SELECT id, recipients FROM submission WHERE account_id = ? AND id = ?
-    UNION ALL SELECT id, recipients FROM submission WHERE wire_id = ? AND account_id = ?
+    SELECT id, sender, created_at, recipients IS NOT NULL FROM submission
+    WHERE account_id = ? AND id = ? AND wire_id IS NULL
+        AND sender = ? AND created_at = ? AND text IS ?
+    UNION ALL SELECT id, sender, created_at, recipients IS NOT NULL FROM submission
+    WHERE wire_id = ? AND account_id = ?
 """
 LIST_SQL = """
-    UPDATE submission SET recipients = ?, sent_at = coalesce(sent_at, ?)
-    WHERE account_id = ? AND id = ?
+    UPDATE submission
+    SET recipients = coalesce(recipients || char(10), '') || ?1,
+        sent_at = min(coalesce(sent_at, ?2), coalesce(?2, sent_at))
+    WHERE account_id = ?3 AND id = ?4
 """
 NEWEST_SUBMISSION_SQL = "SELECT max(id) FROM submission WHERE account_id = ? AND id BETWEEN ? AND ?"
 NEWEST_MESSAGE_SQL = """
     SELECT max(id) FROM message WHERE account_id = ? AND sent_at = ? AND id BETWEEN ? AND ?
 """
-TAKEN_SQL = "SELECT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND sent_at = ? AND id = ?)"
+SUBMISSION_TAKEN_SQL = "SELECT EXISTS (SELECT 1 FROM submission WHERE account_id = ? AND id = ?)"
+MESSAGE_TAKEN_SQL = """
+    SELECT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND sent_at = ? AND id = ?)
+"""
+
+
+class _Found(NamedTuple):
+    """A submission that is stored, and whether lists show it."""
+
+    id: int
+    sender: str
+    created_at: str
+    is_listed: bool
 
 
 class Grouped:
@@ -49,50 +75,68 @@ class Grouped:
         self._reports = Reports(database)
 
     def insert(self, account_id: int, messages: Sequence[Fingerprinted]) -> None:
-        """Store messages that are new, and their submissions or what these lack."""
-        groups: dict[str, list[Fingerprinted]] = {}
-        for pair in messages:
-            assert pair[1].submission  # what this is called for
-            groups.setdefault(pair[1].submission.wire_id, []).append(pair)
-        for group in groups.values():
-            submission_id = self._submission(account_id, [message for _, message in group])
-            rows = [self._row(account_id, submission_id, *pair) for pair in group]
-            self._reports.catch_up(reported(rows))
+        """Store messages that are new, and their submissions or what these lack. Among equal times
+        a later one counts as newer."""
+        groups: dict[str, list[NewMessage]] = {}
+        for _, message in messages:
+            groups.setdefault(_facts(message).wire_id, []).append(message)
+        submissions = {name: self._submission(account_id, group) for name, group in groups.items()}
+        rows: dict[str, list[Row]] = {name: [] for name in groups}
+        for fingerprint, message in messages:
+            name = _facts(message).wire_id
+            rows[name].append(self._row(account_id, submissions[name].id, fingerprint, message))
+        counted: Counter[tuple[str, str]] = Counter()
+        for name, found in submissions.items():
+            if self._list(account_id, found, rows[name]):
+                counted[found.sender, found.created_at[:7]] += 1
+        self._counts.change(account_id, counted)
+        self._reports.catch_up(reported(row for some in rows.values() for row in some))
 
-    def _submission(self, account_id: int, messages: Sequence[NewMessage]) -> int:
-        """The id of the submission, which has these recipients from now on."""
-        first, facts = messages[0], messages[0].submission
-        assert facts
-        own = _own_id(account_id, facts)
-        taken = [one for one in messages if one.status is not Status.REFUSED]
-        sent = [one.sent_at for one in taken if one.status is not Status.PENDING]
-        key = (account_id, own, facts.wire_id, account_id)
+    def _submission(self, account_id: int, messages: Sequence[NewMessage]) -> _Found:
+        """The submission of the messages, which is stored from now on."""
+        first, facts = messages[0], _facts(messages[0])
+        named = from_wire_id(facts.wire_id) if facts.place is None else None
+        own = named[1] if named and named[0] == account_id else None
+        looks = (first.sender, facts.created_at, first.text)
+        key = (account_id, own, *looks, facts.wire_id, account_id)
         found = run(self._database, FIND_SQL, key).fetchone()
-        listed_before = found[1].split("\n") if found and found[1] else []
-        listed = "\n".join([*listed_before, *(one.recipient for one in taken)]) or None
-        sent_at = min(sent) if sent else None
         if found:
-            submission_id = int(found[0])
-            run(self._database, LIST_SQL, (listed, sent_at, account_id, submission_id))
-        else:
-            submission_id = own or self._free_submission_id(account_id, facts.created_at)
-            values = (facts.created_at, facts.scheduled_at, facts.flash, facts.fast)
-            prices = first.prices or Prices()
-            known_as = None if own else facts.wire_id
-            row = (account_id, submission_id, first.sender, first.text, *values, listed, sent_at)
-            self._insert_submissions.run([(*row, *prices, facts.group_id, known_as)])
-        if listed and not listed_before:
-            month = facts.created_at[:7]
-            self._counts.change(account_id, Counter([(first.sender, month)]))
-        return submission_id
+            return _Found(*found)
+        submission_id = self._submission_id(account_id, facts, messages)
+        known_as = None if submission_id == own else facts.wire_id
+        times = (facts.created_at, facts.scheduled_at)
+        row = (account_id, submission_id, first.sender, first.text, *times, facts.flash, facts.fast)
+        listed, prices = (None, None), first.prices or Prices()
+        self._insert_submissions.run([(*row, *listed, *prices, facts.group_id, known_as)])
+        return _Found(submission_id, first.sender, facts.created_at, False)
+
+    def _submission_id(
+        self, account_id: int, facts: SubmissionFacts, messages: Sequence[NewMessage]
+    ) -> int:
+        """The one that it had in a store, if that is free and cannot be given to another."""
+        named = from_wire_id(facts.wire_id)
+        number = named[1] if facts.place is None and named else facts.place
+        created_at = facts.created_at
+        if number is not None and is_ours(number, created_at):
+            seen = any(one.sent_at == created_at for one in messages)  # by additions.py
+            key = (account_id, number)
+            if (seen or not is_in_lower_half(number, created_at)) and not self._is(
+                SUBMISSION_TAKEN_SQL, key
+            ):
+                return number
+        return self._next(NEWEST_SUBMISSION_SQL, (account_id,), created_at)
 
     def _row(
         self, account_id: int, submission_id: int, fingerprint: int, message: NewMessage
     ) -> Row:
+        message_id = self._message_id(account_id, submission_id, message)
+        known_as = message.wire_id
+        if known_as == str(message_id) and has_our_id(message):
+            known_as = None
         row = (
             account_id,
             message.sent_at,
-            self._message_id(account_id, submission_id, message),
+            message_id,
             submission_id,
             message.sender,
             message.recipient,
@@ -101,7 +145,7 @@ class Grouped:
             message.kind.value,
             message.status.value,
             message.status_changed_at,
-            message.wire_id,
+            known_as,
             fingerprint,
             message.reported_as,
         )
@@ -110,33 +154,33 @@ class Grouped:
 
     def _message_id(self, account_id: int, submission_id: int, message: NewMessage) -> int:
         """Its own, if that is free and cannot be given to another."""
-        number = own_id(message.wire_id or "")
+        number = own_id(message.wire_id or "") if message.place is None else message.place
         place = (account_id, message.sent_at)
-        first = first_id(message.sent_at)
         if number is not None:
-            offset = number - first
-            ours = 0 <= offset < UPPER_HALF and number != submission_id
-            if not ours and not run(self._database, TAKEN_SQL, (*place, number)).fetchone()[0]:
+            lower = is_in_lower_half(number, message.sent_at) and number != submission_id
+            if not lower and not self._is(MESSAGE_TAKEN_SQL, (*place, number)):
                 return number
-        bounds = (first + UPPER_HALF, first + IDS_PER_MILLISECOND - 1)
-        return self._next(NEWEST_MESSAGE_SQL, place, bounds)
+        return self._next(NEWEST_MESSAGE_SQL, place, message.sent_at)
 
-    def _free_submission_id(self, account_id: int, created_at: str) -> int:
-        first = first_id(created_at)
-        bounds = (first + UPPER_HALF, first + IDS_PER_MILLISECOND - 1)
-        return self._next(NEWEST_SUBMISSION_SQL, (account_id,), bounds)
+    def _list(self, account_id: int, found: _Found, rows: Sequence[Row]) -> bool:
+        """Put the recipients of these rows on the list of the submission's; whether they are its
+        first ones."""
+        taken = sorted(row[1:] for row in rows if row[9] != Status.REFUSED)  # by time and id
+        if not taken:
+            return False
+        recipients = "\n".join(row[4] for row in taken)
+        sent_at = next((row[0] for row in taken if row[8] != Status.PENDING), None)
+        run(self._database, LIST_SQL, (recipients, sent_at, account_id, found.id))
+        return not found.is_listed
 
-    def _next(self, sql: str, place: tuple[object, ...], bounds: tuple[int, int]) -> int:
+    def _is(self, sql: str, key: tuple[object, ...]) -> bool:
+        return bool(run(self._database, sql, key).fetchone()[0])
+
+    def _next(self, sql: str, place: tuple[object, ...], instant: str) -> int:
+        first = first_id(instant)
+        bounds = (first + UPPER_HALF, first + IDS_PER_MILLISECOND - 1)
         (newest,) = run(self._database, sql, (*place, *bounds)).fetchone()
         return bounds[0] if newest is None else int(newest) + 1
-
-
-def _own_id(account_id: int, facts: SubmissionFacts) -> int | None:
-    """The id of ours that the submission has already, if it is one of that account and time."""
-    named = from_wire_id(facts.wire_id)
-    if not named or named[0] != account_id:
-        return None
-    return named[1] if 0 <= named[1] - first_id(facts.created_at) < IDS_PER_MILLISECOND else None
 
 
 def reported(rows: Iterable[Row]) -> list[tuple[int, Stored]]:
@@ -146,3 +190,8 @@ def reported(rows: Iterable[Row]) -> list[tuple[int, Stored]]:
         for row in rows
         if row[-1] is not None
     ]
+
+
+def _facts(message: NewMessage) -> SubmissionFacts:
+    assert message.submission  # what this is called for
+    return message.submission

@@ -10,6 +10,7 @@ from functools import lru_cache
 from boxis_gateway.zones import from_utc_text
 
 IDS_PER_MILLISECOND = 1_000_000
+UPPER_HALF = IDS_PER_MILLISECOND // 2  # of a millisecond's ids: those of grouped.py begin here
 OWN_DIGITS, LARGEST_OWN_ID = 19, 9_000_000_000_000_000_000
 LAST_DIGITS = 17  # of a longer id; their numbers fit between LARGEST_OWN_ID and 2**63
 UNSIGNED = 1 << 64
@@ -22,6 +23,16 @@ def first_id(instant: str) -> int:
     """The least of our ids at a time, a text of the store."""
     milliseconds = _minute_milliseconds(instant[:16]) + round(float(instant[17:]) * 1000)
     return milliseconds * IDS_PER_MILLISECOND
+
+
+def is_ours(number: int, instant: str) -> bool:
+    """Whether we give such a number to what is of that time."""
+    return 0 <= number - first_id(instant) < IDS_PER_MILLISECOND
+
+
+def is_in_lower_half(number: int, instant: str) -> bool:
+    """Whether it is one of those that additions.py counts through."""
+    return 0 <= number - first_id(instant) < UPPER_HALF
 
 
 @lru_cache(maxsize=1024)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from peewee import Database
+from peewee import SQL, Database
 
 from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.reports import later
+from boxis_gateway.store.ids import is_ours, own_id
 from boxis_gateway.store.queries import Row, rows_in, sql_of
 from boxis_gateway.store.statuses import Stored
 from boxis_gateway.store.tables import Message
@@ -55,6 +56,10 @@ class Known:
         )
         wire_ids = Message.select(Message.wire_id, *stored).where(mine, Message.wire_id.in_([""]))
         self._wire_ids_sql = sql_of(database, wire_ids)
+        numbers = (Message.id + SQL("0")).in_([0])  # walk by time alone
+        ours = Message.select(Message.sender, Message.recipient, *stored)
+        ours = ours.where(mine, at_times, numbers, Message.wire_id.is_null())
+        self._our_ids_sql = sql_of(database, ours)
 
     def _nearby(self, account_id: int, messages: Sequence[Fingerprinted]) -> list[Row] | None:
         """Fingerprint, and as `Stored` what is stored from the first to the last of the messages'
@@ -104,7 +109,32 @@ class Known:
                 rows = rows_in(self._database, self._known_sql, account_id, times, marks)
                 for mark, sent_at, *rest in rows:
                     known[sent_at, mark] = Stored(account_id, sent_at, *rest)
+        return known | self._known_by_our_ids(account_id, messages)
+
+    def _known_by_our_ids(
+        self, account_id: int, messages: Sequence[Fingerprinted]
+    ) -> dict[Any, Stored]:
+        """Those that come back from where they were exported to: by the id that they have here, if
+        sender and recipient are the same, too. Another store may have given the same id."""
+        ours = [message for _, message in messages if has_our_id(message)]
+        known: dict[Any, Stored] = {}
+        for some in chunks(ours):
+            names = {(one.sender, one.recipient, one.sent_at, one.wire_id) for one in some}
+            times = list({one.sent_at for one in some})
+            ids = [int(one.wire_id or 0) for one in some]
+            for row in rows_in(self._database, self._our_ids_sql, account_id, times, ids):
+                sender, recipient, sent_at, message_id, *rest = row
+                if (sender, recipient, sent_at, str(message_id)) in names:
+                    known[str(message_id)] = Stored(account_id, sent_at, message_id, *rest)
         return known
+
+
+def has_our_id(message: NewMessage) -> bool:
+    """Whether the message brings an id that a store of ours gave it, and no other."""
+    if message.submission is None or message.place is not None:
+        return False
+    number = own_id(message.wire_id or "")
+    return number is not None and is_ours(number, message.sent_at)
 
 
 def _later(message: NewMessage, again: NewMessage) -> NewMessage:

@@ -18,7 +18,9 @@ UPDATE_SQL = """
         credit_thousandths = CASE ? WHEN 'refused' THEN 0 ELSE credit_thousandths END
     WHERE account_id = ? AND sent_at = ? AND id = ?
 """
-SENT_SQL = "UPDATE submission SET sent_at = ? WHERE account_id = ? AND id = ? AND sent_at IS NULL"
+SENT_SQL = """
+    UPDATE submission SET sent_at = min(coalesce(sent_at, ?1), ?1) WHERE account_id = ?2 AND id = ?3
+"""
 LISTED_SQL = "SELECT recipients, sender, created_at FROM submission WHERE account_id = ? AND id = ?"
 UNLISTED_SQL = "UPDATE submission SET recipients = ? WHERE account_id = ? AND id = ?"
 RECIPIENT_SQL = "SELECT recipient FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
