@@ -212,7 +212,9 @@ class Connection(asyncio.Protocol):
         if piece is None:
             self._end_stream(stream)
             return
-        self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if stream.chunked else piece)
+        if piece:  # an empty chunk would be the last one
+            framed = b"%x\r\n%b\r\n" % (len(piece), piece) if stream.chunked else piece
+            self._transport.write(framed)
         if self._writable:
             self._shared.turns.add(self._take_turn)
 
