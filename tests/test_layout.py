@@ -10,6 +10,7 @@ import pytest
 
 import boxis_gateway
 from boxis_gateway.commands import COMMANDS
+from boxis_gateway.exporters import EXPORTERS
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.renderers import RENDERERS
 from boxis_gateway.importers import IMPORTERS
@@ -23,8 +24,8 @@ STEPS = [
     ("app", "server", "client"),
     ("api_docs",),
     ("form_api", "rest_api", "importing", "doctor"),
-    ("store", "importers"),
-    ("sms", "model", "settings", "passwords"),
+    ("store", "importers", "exporters"),
+    ("sms", "model", "settings", "passwords", "message_files"),
     ("zones", "errors", "logs"),
     ("local_texts", "remembered", "levels"),
 ]
@@ -66,6 +67,7 @@ THIRD_PARTY = {
     "gunicorn": ("server/processes.py", "server/worker.py"),
     "httptools": ("server/requests.py", "server/wsgi.py"),
     "click": ("commands",),
+    "pyarrow": ("exporters/parquet.py",),
 }
 
 
@@ -116,6 +118,7 @@ def test_a_library_is_used_where_it_belongs(path: Path) -> None:
         ("form_api/actions", len(ACTIONS)),
         ("form_api/renderers", len(RENDERERS)),
         ("importers", len(IMPORTERS)),
+        ("exporters", len(EXPORTERS)),
         ("commands", len(COMMANDS)),
     ],
 )

@@ -23,6 +23,7 @@ COMMANDS = {
     "employee": "employees",
     "contacts": "contacts",
     "import": "import_messages",
+    "export": "export",
     "history": "history",
     "call": "call",
     "serve": "serve",

@@ -22,7 +22,9 @@ from boxis_gateway.settings import Settings, find_sources
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 
-ACCOUNT_FIELDS = {field: None for one in IMPORTERS.values() for field in one.ACCOUNT_FIELDS}
+ACCOUNT_FIELDS = tuple(
+    dict.fromkeys(name for one in IMPORTERS.values() for name in one.ACCOUNT_FIELDS)
+)
 
 
 @click.command("import")
@@ -44,8 +46,8 @@ ACCOUNT_FIELDS = {field: None for one in IMPORTERS.values() for field in one.ACC
 )
 @click.option(
     "--account-field",
-    type=click.Choice(list(ACCOUNT_FIELDS)),
-    help="This field of the source names the account; --account takes lines without.",
+    type=click.Choice(ACCOUNT_FIELDS),
+    help="This field or column names the account; --account takes lines without.",
 )
 @click.option(
     "--map",
@@ -84,7 +86,7 @@ def import_messages(
 
     Dates without an offset are in --timezone. CSV files have a header, JSON lines have keys:
     recipient, sender, date and, if they are there, text, parts, credit, type, sms_id, status,
-    status_date, price, whole_sale, cost, invoiced_at.
+    status_date, price, whole_sale, cost, invoiced_at; and those of an export.
 
     \b
     Examples:
@@ -92,6 +94,7 @@ def import_messages(
       boxis-gateway import access.log --account-field BINF --map cust42=anna@example.com
       boxis-gateway import access.log --account anna@example.com --timezone UTC --follow
       boxis-gateway import messages.csv --account anna@example.com --dry-run
+      boxis-gateway import export.jsonl --account-field account
     """
     if follow and dry_run:
         raise click.UsageError("--follow and --dry-run don't go together.")

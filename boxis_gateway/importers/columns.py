@@ -1,4 +1,7 @@
-"""Named columns -> message: what the table formats (csv, jsonl) have in common."""
+"""Named columns -> message: what the table formats (csv, jsonl) have in common.
+
+Most tables have COLUMNS or some of them. What an export of ours has beyond them (STORED) is looked
+for only in those that have any of it."""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import TypeVar
 
 from boxis_gateway.importers.dates import to_instant
 from boxis_gateway.importers.lines import Unusable
-from boxis_gateway.model import Kind, NewMessage, Prices, Status
+from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.settings import bounded
 from boxis_gateway.sms.numbers import to_e164, to_recipient
 from boxis_gateway.sms.segments import count_parts
@@ -20,25 +23,39 @@ REQUIRED = ("recipient", "sender", "date")
 OPTIONAL = ("text", "parts", "credit", "type", "sms_id", "status", "status_date")
 PRICES = ("invoiced_at", "price", "whole_sale", "cost")
 COLUMNS = (*REQUIRED, *OPTIONAL, *PRICES)
+ACCOUNT = "account"
+STORED = (
+    "submission_id",
+    "created_at",
+    "scheduled_at",
+    "flash",
+    "fast",
+    "group_id",
+    "message_place",
+    "submission_place",
+)
+ALL_COLUMNS = (*COLUMNS, *STORED)
 MOST_PARTS = 255  # of a concatenated message (3GPP TS 23.040, 9.2.3.24.1)
 NUMBERS_KEPT = 1024  # texts of numbers that were read
 
 LARGEST_AMOUNT = 10**9  # of money, in whatever the operator's currency is
+GREATEST_PLACE = (1 << 63) - 1
 
 EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow, Underflow])
 
 T = TypeVar("T")
-_NAMES = {name.replace("_", ""): name for name in COLUMNS}
+_NAMES = {name.replace("_", ""): name for name in (*ALL_COLUMNS, ACCOUNT)}
 _CREDIT = re.compile(r"(\d{1,6})(?:\.(\d{1,3})0*)?", re.ASCII)
 _AMOUNT = re.compile(r"[\d.+\-eE]+", re.ASCII)
 _KINDS = {kind.value: kind for kind in Kind}
 _STATUSES = {status.value: status for status in Status}
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 @lru_cache(maxsize=NUMBERS_KEPT)
 def column_name(name: str) -> str:
-    """The name of a column as it stands in COLUMNS: case and underscores don't tell names apart, so
-    that `wholeSale` is `whole_sale`."""
+    """The name of a column as it stands in ALL_COLUMNS: case and underscores don't tell names
+    apart, so that `wholeSale` is `whole_sale`."""
     plain = name.strip().lower()
     return _NAMES.get(plain.replace("_", ""), plain)
 
@@ -47,7 +64,9 @@ def to_message(columns: Mapping[str, str], zone: Zone) -> NewMessage:
     """The message that a line's columns describe. Blank columns count as missing.
 
     Raises Unusable."""
-    return message_of([columns.get(name) for name in COLUMNS], zone)
+    if columns.keys().isdisjoint(STORED):
+        return message_of([columns.get(name) for name in COLUMNS], zone)
+    return stored_message_of([columns.get(name) for name in ALL_COLUMNS], zone)
 
 
 def message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
@@ -91,6 +110,34 @@ def short_text(name: str, value: str | None) -> str:
     if len(text) > 64:
         raise Unusable(f"{name} is longer than 64 characters")
     return text
+
+
+def stored_message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
+    """As `message_of`, of a cell for each of ALL_COLUMNS. An empty text is kept as one."""
+    message = message_of(cells[: len(COLUMNS)], zone)
+    text = cells[ALL_COLUMNS.index("text")]
+    submission_id, created_at, scheduled_at, flash, fast, group_id, *places = cells[len(COLUMNS) :]
+    if not submission_id:
+        return message
+    message_place, submission_place = places
+    facts = SubmissionFacts(
+        short_text("submission_id", submission_id),
+        to_instant("created_at", created_at, zone) if created_at else message.sent_at,
+        to_instant("scheduled_at", scheduled_at, zone) if scheduled_at else None,
+        _word("flash", flash, _FLAGS) if flash else False,
+        _word("fast", fast, _FLAGS) if fast else False,
+        short_text("group_id", group_id) if group_id else None,
+        _place("submission_place", submission_place) if submission_place else None,
+    )
+    place = _place("message_place", message_place) if message_place else None
+    return message._replace(text=text, submission=facts, place=place)
+
+
+def _place(name: str, digits: str) -> int:
+    place = bounded(digits, 0, GREATEST_PLACE)
+    if place is None:
+        raise Unusable(f"{name} is not a number of at most 19 digits")
+    return place
 
 
 def _needed(name: str, value: str | None) -> str:

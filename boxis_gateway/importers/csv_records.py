@@ -15,6 +15,7 @@ from itertools import islice
 DELIMITERS = ",;\t"
 BLOCK = 200  # lines
 MOST_LINES = 50  # of one record: a text may have line feeds
+MOST_OCTETS = 1_048_576  # of a record of an export
 
 Cells = list[str] | str
 """The cells of a record, or what is wrong with it."""
@@ -38,6 +39,31 @@ def records(source: Iterator[bytes], delimiter: str, width: int) -> Iterator[tup
         for cells, lines in found:
             yield number, cells
             number += lines
+
+
+def exported_records(
+    lines: Iterator[bytes], delimiter: str, width: int
+) -> Iterator[tuple[int, Cells]]:
+    """As `records`, of an export of ours, which has quotes around cells only: a record ends where
+    as many quotes are closed as were opened, if that is within MOST_OCTETS."""
+    waiting: deque[bytes] = deque()
+    number = 2
+    while first := waiting.popleft() if waiting else next(lines, b""):
+        record, octets, is_open = [first], len(first), first.count(b'"') % 2
+        while is_open and octets < MOST_OCTETS:
+            following = waiting.popleft() if waiting else next(lines, b"")
+            if not following:
+                break
+            record.append(following)
+            octets += len(following)
+            is_open ^= following.count(b'"') % 2
+        if is_open:
+            waiting.extendleft(reversed(record[1:]))
+            yield number, "a quote is not closed"
+            number += 1
+        else:
+            yield number, _cells(record, delimiter) or []
+            number += len(record)
 
 
 def _one_a_line(block: deque[bytes], delimiter: str) -> list[tuple[Cells, int]]:

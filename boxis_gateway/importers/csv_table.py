@@ -6,13 +6,25 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.columns import COLUMNS, REQUIRED, column_name, message_of
-from boxis_gateway.importers.csv_records import records, split_header
+from boxis_gateway.importers.columns import (
+    ACCOUNT,
+    ALL_COLUMNS,
+    COLUMNS,
+    REQUIRED,
+    STORED,
+    column_name,
+    message_of,
+    stored_message_of,
+)
+from boxis_gateway.importers.csv_records import exported_records, records, split_header
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 from boxis_gateway.importers.source import Source
+from boxis_gateway.message_files import EXPORTED, ColumnKind, unguarded
+from boxis_gateway.model import NewMessage
+from boxis_gateway.zones import Zone
 
 NAME = "csv"
-ACCOUNT_FIELDS = ()
+ACCOUNT_FIELDS = (ACCOUNT,)
 URL_SCHEMES = ()
 LOCAL_TIMES = False
 
@@ -30,18 +42,46 @@ def read(source: Source, options: ReadOptions) -> Iterator[Line]:
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         raise ImportFailed(f"The CSV has no column {', '.join(missing)} in its first line.")
-    doubled = [name for name in COLUMNS if names.count(name) > 1]
+    table = _Table(names, options)
+    doubled = [name for name in table.columns if names.count(name) > 1]
     if doubled:
         raise ImportFailed(f"The CSV has the column {', '.join(doubled)} twice.")
-    pick = itemgetter(*(names.index(name) if name in names else -1 for name in COLUMNS))
-    for number, cells in records(lines, delimiter, len(names)):
+    read_records = exported_records if table.is_export else records
+    for number, cells in read_records(lines, delimiter, len(names)):
         if isinstance(cells, str):
             yield BadLine(number, cells)
         elif len(cells) == len(names):
-            cells.append("")  # which stands for the columns that are not there
-            yield _line(number, pick(cells), options)
+            yield table.line(number, cells)
         elif cells:
             yield BadLine(number, f"{len(cells)} cells where the header has {len(names)}")
+
+
+class _Table:
+    """What is read of a table with these columns."""
+
+    def __init__(self, names: Sequence[str], options: ReadOptions) -> None:
+        self.is_export = set(EXPORTED) <= set(names)
+        has_stored = not set(STORED).isdisjoint(names)
+        self.columns = ALL_COLUMNS if has_stored else COLUMNS
+        self._pick = itemgetter(
+            *(names.index(name) if name in names else -1 for name in self.columns)
+        )
+        self._to_message = (
+            _exported_message if self.is_export else _stored_message if has_stored else message_of
+        )
+        named = options.account_field is not None and ACCOUNT in names
+        self._account = names.index(ACCOUNT) if named else -1
+        self._zone = options.zone
+
+    def line(self, number: int, cells: list[str]) -> Line:
+        """The message of a record."""
+        cells.append("")  # which stands for the columns that are not there
+        try:
+            message = self._to_message(self._pick(cells), self._zone)
+        except Unusable as problem:
+            return BadLine(number, str(problem))
+        key = cells[self._account]
+        return GoodLine(number, message, unguarded(key) or "" if self.is_export else key)
 
 
 def _header(line: str) -> tuple[str, list[str]]:
@@ -50,8 +90,13 @@ def _header(line: str) -> tuple[str, list[str]]:
     return delimiter, [column_name(name) for name in names]
 
 
-def _line(number: int, cells: Sequence[str], options: ReadOptions) -> Line:
-    try:
-        return GoodLine(number, message_of(cells, options.zone))
-    except Unusable as problem:
-        return BadLine(number, str(problem))
+def _stored_message(cells: Sequence[str], zone: Zone) -> NewMessage:
+    return stored_message_of([cell or None for cell in cells], zone)
+
+
+def _exported_message(cells: Sequence[str], zone: Zone) -> NewMessage:
+    bare = [
+        unguarded(cell) if EXPORTED[name] is ColumnKind.TEXT else cell or None
+        for name, cell in zip(ALL_COLUMNS, cells, strict=True)
+    ]
+    return stored_message_of(bare, zone)

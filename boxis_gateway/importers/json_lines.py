@@ -6,14 +6,16 @@ import json
 import re
 from collections.abc import Iterator
 
-from boxis_gateway.importers.columns import column_name, to_message
+from boxis_gateway.importers.columns import ACCOUNT, column_name, to_message
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 from boxis_gateway.importers.source import Source
 
 NAME = "jsonl"
-ACCOUNT_FIELDS = ()
+ACCOUNT_FIELDS = (ACCOUNT,)
 URL_SCHEMES = ()
 LOCAL_TIMES = False
+WORDS = {True: "true", False: "false"}
+FLAGS = ("flash", "fast")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -38,6 +40,9 @@ def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
         return BadLine(number, "not a JSON object")
     given = [(column_name(name), value) for name, value in columns.items() if value is not None]
     filled = dict(given)
+    for name in FLAGS:
+        if isinstance(filled.get(name), bool):
+            filled[name] = WORDS[filled[name]]
     wrong = [name for name, value in filled.items() if not isinstance(value, str)]
     try:
         if len(filled) < len(given):
@@ -46,6 +51,7 @@ def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
             raise Unusable("a value is neither a text nor a number")
         if any(_LONE_SURROGATE.search(value) for value in filled.values()):
             raise Unusable("a text has half of a surrogate pair")
-        return GoodLine(number, to_message(filled, options.zone))
+        key = filled.get(ACCOUNT, "") if options.account_field else ""
+        return GoodLine(number, to_message(filled, options.zone), key)
     except Unusable as problem:
         return BadLine(number, str(problem))

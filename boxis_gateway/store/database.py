@@ -12,6 +12,7 @@ from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.contacts import Contacts
 from boxis_gateway.store.customers import Customers
 from boxis_gateway.store.employees import Employees
+from boxis_gateway.store.exports import Exports
 from boxis_gateway.store.followed import Followed
 from boxis_gateway.store.messages import Messages
 from boxis_gateway.store.queries import errors_explained
@@ -42,6 +43,7 @@ class Store:
         self.submissions = Submissions(self.database)
         self.messages = Messages(self.database)
         self.followed = Followed(self.database)
+        self.exports = Exports(self.database)
         self.reports = Reports(self.database)
 
     def create(self) -> None:

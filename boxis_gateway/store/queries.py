@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from typing import Any
 
 from peewee import (  # type: ignore[attr-defined, unused-ignore]
@@ -36,6 +36,12 @@ def run(database: Database, sql: str, parameters: Sequence[Any]) -> Any:
     with __exception_wrapper__:
         cursor.execute(sql, parameters)
     return cursor
+
+
+def take(database: Database, rows: Iterator[Row], number: int) -> list[Row]:
+    """The next rows of a query, up to that number. Raises StoreError."""
+    with errors_explained(database), __exception_wrapper__:
+        return list(islice(rows, number))
 
 
 def rows_of(database: Database, query: Any) -> list[Row]:

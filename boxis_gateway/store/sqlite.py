@@ -6,7 +6,7 @@ beside: it brings another copy of SQLite, and two copies in one process undo eac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,12 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
             yield
         finally:
             connection.set_busy_timeout(int(self._lock_seconds * 1000))
+
+    def lend_connection(self) -> Callable[[], None]:
+        """Leave this thread's connection to who reads from it now; they call what is returned when
+        they are done."""
+        connection = self.set_connection_aside()
+        return lambda: self.take_connection_back(connection)
 
     def set_connection_aside(self) -> Any:
         """Take this thread's connection out of use: what is being read from it is read on from the
