@@ -45,6 +45,8 @@ ANYTHING_ELSE = (
     "is too long, 500 `internal_error`."
 )
 ETAG = {"description": "Sent back as `If-None-Match` it spares the body.", "schema": TEXT}
+FILE = {"description": "A file, made while it is sent."}
+FILE_NAME = {"description": "The file's name, after `attachment`.", "schema": TEXT}
 LINK = {
     "description": 'The address of the next page, with `rel="next"`; missing on the last one.',
     "schema": TEXT,
@@ -97,9 +99,12 @@ def _part(name: str) -> dict[str, Any]:
 
 
 def _responses(one: Resource) -> dict[str, Any]:
-    content: dict[str, Any] = {JSON: {"schema": one.answers}}
+    content: dict[str, Any] = {kind: {"schema": FILE} for kind in one.files}
+    content = content or {JSON: {"schema": one.answers}}
     good: dict[str, Any] = {"description": _line(one.answers.__doc__ or ""), "content": content}
     responses = {"200": good}
+    if one.files:
+        good["headers"] = {"Content-Disposition": FILE_NAME}
     if one.cacheable:
         good["headers"] = {"ETag": ETAG} | ({"Link": LINK} if "cursor" in one.params.fields else {})
         responses["304"] = {"description": "As it was: the `ETag` of `If-None-Match` holds."}

@@ -126,7 +126,7 @@ def respond(
         beginning += piece
         if len(beginning) > WHOLE_ANSWER_BYTES:
             response = _response(_stream(beginning, pieces, request_id), renderer)
-            response.call_on_close(_lend_connection(store))
+            response.call_on_close(store.database.lend_connection())  # others are served meanwhile
             return response
     return _response(beginning, renderer)
 
@@ -145,12 +145,6 @@ def _response(body: bytes | Iterator[bytes], renderer: Renderer) -> Response:
     response = made(body, content_type=renderer.CONTENT_TYPE)
     response.headers.add("Cache-Control", "no-store")  # a GET's answer is nobody else's
     return response
-
-
-def _lend_connection(store: Store) -> Callable[[], None]:
-    """While an answer is streamed others are given: they need a connection of their own."""
-    connection = store.database.set_connection_aside()
-    return lambda: store.database.take_connection_back(connection)
 
 
 def _stream(beginning: bytes, pieces: Iterator[bytes], request_id: str) -> Iterator[bytes]:

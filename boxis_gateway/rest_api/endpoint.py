@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -28,7 +28,7 @@ from boxis_gateway.rest_api.failures import (
     no_id,
     not_found,
 )
-from boxis_gateway.rest_api.resource import Answer, Call, Resource
+from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
@@ -86,6 +86,8 @@ def endpoint_of(
                 failure = internal_error()
             answered, outcome = Answer(failure.body(), failure.code), failure.key
         log.info("request=%s result=%s", request_id, outcome)
+        if answered.file:
+            return respond_with_file(answered.file, store, request_id)
         return respond(answered, methods, request)
 
     return endpoint
@@ -166,4 +168,22 @@ def respond(answered: Answer, methods: Mapping[str, Resource], request: Request)
         if request.if_none_match.contains_weak(response.get_etag()[0] or ""):
             del response.headers["Content-Type"], response.headers["Content-Length"]
             response.status_code, response.data = 304, b""
+    return response
+
+
+def respond_with_file(file: File, store: Store, request_id: str) -> Response:
+    """The file, while others are served from another connection."""
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            yield from file.pieces
+        except Exception:
+            log.exception("request=%s broken off", request_id)
+            raise  # for the server to break the connection off: half a file is none
+
+    response = Response(pieces(), content_type=file.content_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
+    response.headers["Cache-Control"] = "no-store"
+    response.call_on_close(file.close)
+    response.call_on_close(store.database.lend_connection())
     return response

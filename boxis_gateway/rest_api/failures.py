@@ -55,6 +55,11 @@ def invalid(field: str) -> RestFailure:
     return RestFailure(422, field, f"{field[:1].upper()}{field[1:]} is invalid")
 
 
+def unavailable(field: str, description: str) -> RestFailure:
+    """A value that could be used elsewhere; the description says what is missing here."""
+    return RestFailure(422, field, description)
+
+
 def customer_not_found() -> RestFailure:
     """A customer that there isn't; the odd word is documented (section 5)."""
     return RestFailure(404, "bad_request", "Customer not found")

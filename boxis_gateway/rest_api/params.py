@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from marshmallow import ValidationError, fields
@@ -124,6 +124,23 @@ class OrderWord(fields.Field[Order]):
             return Order(str(value).upper())
         except ValueError:
             raise ValidationError(INVALID) from None
+
+
+class Word(fields.Field[str]):
+    """One of these words, in any case; the first if none is given."""
+
+    def __init__(self, description: str, words: Collection[str]) -> None:
+        facts = {"type": "string", "enum": list(words), "description": description}
+        super().__init__(load_default=next(iter(words)), metadata=facts)
+        self._words = frozenset(words)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        word = str(value).lower()
+        if word not in self._words:
+            raise ValidationError(INVALID)
+        return word
 
 
 class Cursor(fields.Field[Position]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -47,23 +47,35 @@ class Done(Schema):
 
 
 @dataclass(frozen=True)
+class File:
+    """An answer that is saved: in pieces, which are made as the client takes them, from the store
+    as it is now. `close` is called at the end, whatever it is."""
+
+    name: str
+    content_type: str
+    pieces: Iterator[bytes]
+    close: Callable[[], object]
+
+
+@dataclass(frozen=True)
 class Answer:
-    """A JSON object by the attributes of its schema, or nothing; a cookie holds the token that is
-    set (or "" to take it away). `next_page` are the parameters that lead on; an answer that is
-    cacheable may be asked for again by its tag."""
+    """A JSON object by the attributes of its schema, a file, or nothing; a cookie holds the token
+    that is set (or "" to take it away). `next_page` are the parameters that lead on; an answer that
+    is cacheable may be asked for again by its tag."""
 
     body: Mapping[str, Any] | None
     status: int = 200
     cookie: str | None = None
     next_page: Mapping[str, str] | None = None
     cacheable: bool = False
+    file: File | None = None
 
 
 @dataclass(frozen=True)
 class Resource:
     """One method of an address. `answers` is the schema of what it answers, `fails` are failures
-    of its own, `empty` the statuses of answers without a body. `acts` is of a GET that changes
-    something, which a HEAD must not."""
+    of its own, `empty` the statuses of answers without a body, `files` the types of files that it
+    answers in place of JSON. `acts` is of a GET that changes something, which a HEAD must not."""
 
     method: str
     path: str
@@ -74,6 +86,7 @@ class Resource:
     needs_token: bool = True
     fails: tuple[RestFailure, ...] = ()
     empty: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
     cacheable: bool = False
     acts: bool = False
 

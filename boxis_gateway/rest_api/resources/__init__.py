@@ -1,5 +1,5 @@
 """The resources, one noun a file. To add one, write it there and name it here."""
 
-from boxis_gateway.rest_api.resources import auth, employees, sms
+from boxis_gateway.rest_api.resources import auth, employees, sms, sms_export
 
-RESOURCES = (*auth.RESOURCES, *employees.RESOURCES, *sms.RESOURCES)
+RESOURCES = (*auth.RESOURCES, *employees.RESOURCES, *sms.RESOURCES, *sms_export.RESOURCES)
