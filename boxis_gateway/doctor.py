@@ -73,7 +73,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         return
     if damage:
         text = f"The store is damaged: {damage}."
-        yield Finding(Level.FAIL, text, "Restore a backup, or dump it with 'sqlite3 … .recover'.")
+        yield Finding(Level.FAIL, text, "Move it away and run 'boxis-gateway restore BACKUP'.")
         return
     yield Finding(Level.OK, f"The store {store.path} is whole and current.")
     for account in accounts:

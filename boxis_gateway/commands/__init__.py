@@ -28,6 +28,9 @@ COMMANDS = {
     "call": "call",
     "serve": "serve",
     "doctor": "doctor",
+    "backup": "backup",
+    "restore": "restore",
+    "verify": "verify",
 }
 """The files of the commands, each of which has its click command as `COMMAND`."""
 

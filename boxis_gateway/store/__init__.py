@@ -1,23 +1,32 @@
 """The store: the only code that knows peewee. Read database.py, tables.py, then one file a noun."""
 
+from boxis_gateway.store.backup import BackedUp, back_up
 from boxis_gateway.store.database import Store
 from boxis_gateway.store.filters import Filter, Order
 from boxis_gateway.store.followed import Mark
 from boxis_gateway.store.ids import from_wire_id, wire_id
 from boxis_gateway.store.queries import DATABASE_ERRORS, Row, explained
+from boxis_gateway.store.restoring import Restored, restore
 from boxis_gateway.store.submissions import Position, Submitted, position_of
+from boxis_gateway.store.verifying import Verified, verify
 
 __all__ = [
     "DATABASE_ERRORS",
+    "BackedUp",
     "Filter",
     "Mark",
     "Order",
     "Position",
+    "Restored",
     "Row",
     "Store",
     "Submitted",
+    "Verified",
+    "back_up",
     "explained",
     "from_wire_id",
     "position_of",
+    "restore",
+    "verify",
     "wire_id",
 ]

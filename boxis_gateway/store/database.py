@@ -83,6 +83,13 @@ class Store:
             )
         return self
 
+    def require_known(self) -> Store:
+        """The store itself, if it is one of this version or older, or empty; else StoreError."""
+        self._require_file()
+        with errors_explained(self.database):
+            self._require_not_newer()
+        return self
+
     def pending_migrations(self) -> list[str]:
         """Names of the migrations that the store has not seen."""
         return [row.name for row in self._runner().status() if not row.applied]
