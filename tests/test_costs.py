@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
+from boxis_gateway.passwords import hash_of
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.store import Store
 from tests.conftest import NOW, add_messages, statements
@@ -107,3 +108,15 @@ def test_a_list_asks_for_the_session_the_customer_and_its_accounts_and_for_one_s
     one_state = ["BEGIN", "SELECT", "SELECT", "commit;"]  # the total and the page
     assert cost(lambda: client.get("/sms?token=token")) == ["SELECT"] * 3 + one_state
     assert cost(lambda: client.get("/sms?token=token&sort=SENT")) == ["SELECT"] * 3 + one_state
+
+
+def test_a_login_writes_once(store: Store, account: Account, client: FlaskClient) -> None:
+    customer = store.customers.get(account.username)
+    password = hash_of("correct horse")
+    store.employees.add(customer, "anna@example.com", "", Level.OWNER, password, NOW)
+    login = {"username": "anna@example.com", "password": "correct horse"}
+    with statements(store) as ran:
+        assert client.post("/auth/login", data=login).status_code == 200
+    # Inside: the password that it was, old tokens, the new one; the audit, and what guards that.
+    inside = ["SELECT", "DELETE", "INSERT", "INSERT", "TRIGGER"]
+    assert [sql.split()[0] for sql in ran] == ["SELECT", "BEGIN", *inside, "commit;"]

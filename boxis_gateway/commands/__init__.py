@@ -6,6 +6,9 @@ done, 1 could not be done (one line on stderr says why and what to do), 2 the ca
 
 from __future__ import annotations
 
+import os
+import pwd
+import socket
 import sys
 from importlib import import_module
 
@@ -13,7 +16,7 @@ import click
 
 from boxis_gateway import __version__
 from boxis_gateway.errors import OperatorError
-from boxis_gateway.store import DATABASE_ERRORS, explained
+from boxis_gateway.store import DATABASE_ERRORS, acting, explained
 
 COMMANDS = {
     "init": "init",
@@ -31,6 +34,7 @@ COMMANDS = {
     "backup": "backup",
     "restore": "restore",
     "verify": "verify",
+    "audit": "audit",
 }
 """The files of the commands, each of which has its click command as `COMMAND`."""
 
@@ -57,7 +61,8 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """A self-hosted SMS gateway that speaks the Boxis.net form API.
 
     \b
@@ -67,6 +72,7 @@ def cli() -> None:
       boxis-gateway import access.log --account anna@example.com
       boxis-gateway serve
     """
+    ctx.with_resource(acting(operator(), f"command line of {socket.gethostname()}"))
 
 
 def main() -> None:
@@ -94,6 +100,16 @@ def main() -> None:
         sys.exit(1)
     except OSError as error:
         _stop(f"{error}. Check the disk and the permissions.", 1)
+
+
+def operator() -> str:
+    """Who calls, as the system knows them; of somebody who came by sudo both names."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    caller = os.environ.get("SUDO_USER", name)
+    return name if caller == name else f"{caller} as {name}"
 
 
 def _stop(text: str, code: int) -> None:

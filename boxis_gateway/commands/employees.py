@@ -117,7 +117,7 @@ def disable(store: Store, username: str) -> None:
     """
     found = store.employees.get(username)
     store.employees.set_state(found, State.DISABLED)
-    store.tokens.end_all(found, machines=True)
+    store.tokens.clear(found, machines=True)
     click.echo(f"Employee {username} disabled.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from boxis_gateway.errors import ImportFailed
@@ -11,6 +12,7 @@ from boxis_gateway.importers.lines import ReadOptions
 from boxis_gateway.importers.source import Source
 from boxis_gateway.importing.accounts import Accounts
 from boxis_gateway.importing.batches import Batches
+from boxis_gateway.importing.recorded import recorded
 from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.importing.summary import Summary
 
@@ -34,9 +36,10 @@ def run_import(
         require_options(importer, options)
         with Rejects(None if dry_run else rejects_path) as rejects:
             batches = Batches(accounts, Summary(importer.NAME), rejects, dry_run=dry_run)
-            for line in importer.read(source, options):
-                batches.take(line)
-            batches.flush()
+            with nullcontext() if dry_run else recorded(accounts, place, batches.summary):
+                for line in importer.read(source, options):
+                    batches.take(line)
+                batches.flush()
         return batches.summary
 
 

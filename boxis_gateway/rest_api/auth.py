@@ -11,7 +11,7 @@ from boxis_gateway.model import Employee, Session
 from boxis_gateway.passwords import is_right
 from boxis_gateway.rest_api.failures import credentials_invalid, expired
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
+from boxis_gateway.store import UNKNOWN, Store, acting
 from boxis_gateway.zones import from_utc_text, utc_text
 
 FREE_FAILURES = 5  # wrong passwords in a row, before the next ones have to wait
@@ -72,8 +72,9 @@ def open_session(
     token = new_token()
     expires_at = None if persist else now + _lifetime(settings)
     digest = digest_of(token)
-    if not store.tokens.add(employee, digest, now, expires_at=expires_at, address=address):
-        raise credentials_invalid()
+    with acting(employee.username, address or UNKNOWN):
+        if not store.tokens.add(employee, digest, now, expires_at=expires_at, address=address):
+            raise credentials_invalid()
     return token
 
 

@@ -31,7 +31,7 @@ from boxis_gateway.rest_api.failures import (
 from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
+from boxis_gateway.store import UNKNOWN, Store, acting
 
 COOKIE = "token"
 JSON, EMPTY = "application/json", "text/plain"
@@ -113,10 +113,12 @@ def answer(
     session = find_session(store, token, now) if found.needs_token else None
     if session:
         renew(store, session, settings, now)
+    who = session.employee.username if session else UNKNOWN
     request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
     params = found.load(fields_of(request))
     call = Call(params, parts, session, request.remote_addr, token, settings, store, now)
-    return found.run(call)
+    with acting(who, request.remote_addr or UNKNOWN):
+        return found.run(call)
 
 
 def fields_of(request: Request) -> dict[str, Any]:

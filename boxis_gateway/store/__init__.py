@@ -1,5 +1,6 @@
 """The store: the only code that knows peewee. Read database.py, tables.py, then one file a noun."""
 
+from boxis_gateway.store.audit import UNKNOWN, Entry, acting
 from boxis_gateway.store.backup import BackedUp, back_up
 from boxis_gateway.store.database import Store
 from boxis_gateway.store.filters import Filter, Order
@@ -12,7 +13,9 @@ from boxis_gateway.store.verifying import Verified, verify
 
 __all__ = [
     "DATABASE_ERRORS",
+    "UNKNOWN",
     "BackedUp",
+    "Entry",
     "Filter",
     "Mark",
     "Order",
@@ -22,6 +25,7 @@ __all__ = [
     "Store",
     "Submitted",
     "Verified",
+    "acting",
     "back_up",
     "explained",
     "from_wire_id",

@@ -14,6 +14,7 @@ from peewee import Database, IntegrityError, fn
 
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
+from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.customers import new_id
 from boxis_gateway.store.employees import folded
 from boxis_gateway.store.queries import rows_of, run, sql_of
@@ -26,6 +27,7 @@ class Accounts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit = Audit(database)
         self._find_sql = sql_of(database, _SELECT_BY_NAME)
 
     def find(self, username: str) -> model.Account | None:
@@ -76,9 +78,12 @@ class Accounts:
         }
         try:
             with self._database.atomic():
-                values[Account.customer] = self._customer_id(customer or username, now)
+                owner = customer or username
+                values[Account.customer] = self._customer_id(owner, now)
                 account_id = Account.insert(values).execute(self._database)
                 self._replace_sender_names(account_id, sender_names)
+                details = {"options": dict(options or {}), "sender_names": len(sender_names)}
+                self._audit.record("account.add", username, customer=owner, **details)
         except IntegrityError:
             raise StoreError(
                 f"There is an account {username!r} already. 'boxis-gateway account set' changes it."
@@ -87,11 +92,15 @@ class Accounts:
 
     def set_enabled(self, account: model.Account, enabled: bool) -> None:
         """Let the account in, or keep it out. Its messages stay."""
-        self._update(account, {Account.enabled: enabled})
+        with self._database.atomic():
+            self._update(account, {Account.enabled: enabled})
+            self._audit.record("account.state", account.username, enabled=enabled)
 
     def set_user_key(self, account: model.Account, user_key: str) -> None:
         """From now on only this key is right."""
-        self._update(account, {Account.user_key: user_key})
+        with self._database.atomic():
+            self._update(account, {Account.user_key: user_key})
+            self._audit.record("account.key", account.username)
 
     def set_options(self, account: model.Account, changes: Mapping[str, str]) -> None:
         """Change options, given as texts and checked by the caller; "" goes back to the server's
@@ -100,6 +109,7 @@ class Accounts:
             options = {**account.options, **changes}
             kept = {name: text for name, text in options.items() if text != ""}
             self._update(account, {Account.options: json.dumps(kept)})
+            self._audit.record("account.options", account.username, options=dict(changes))
 
     def sender_names(self, account: model.Account) -> list[str]:
         """The senders that the account may use."""
@@ -114,6 +124,7 @@ class Accounts:
         """Replace the senders that the account may use."""
         with self._database.atomic():
             self._replace_sender_names(account.id, names)
+            self._audit.record("account.sender_names", account.username, sender_names=len(names))
 
     def customer_name(self, account: model.Account) -> str:
         """The name of the customer that the account belongs to."""
@@ -132,6 +143,7 @@ class Accounts:
             return str(known)
         customer_id = new_id()
         Customer.insert(id=customer_id, name=name, created_at=utc_text(now)).execute(self._database)
+        self._audit.record("customer.add", name)
         return customer_id
 
     def _replace_sender_names(self, account_id: int, names: Sequence[str]) -> None:

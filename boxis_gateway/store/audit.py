@@ -40,7 +40,8 @@ class Actor(NamedTuple):
     origin: str
 
 
-NOBODY = Actor("unknown", "unknown")
+UNKNOWN = "unknown"
+NOBODY = Actor(UNKNOWN, UNKNOWN)
 ACTOR: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
 
 

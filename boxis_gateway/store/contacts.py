@@ -9,6 +9,7 @@ from peewee import EXCLUDED, Database
 
 from boxis_gateway.model import Customer
 from boxis_gateway.sms.numbers import sender_key
+from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.customers import new_id
 from boxis_gateway.store.queries import rows_of
 from boxis_gateway.store.tables import Contact, ContactGroup, GroupMember
@@ -22,6 +23,7 @@ class Contacts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit = Audit(database)
 
     def names(self, customer_id: str, numbers: Collection[str]) -> Mapping[str, str]:
         """What the customer calls these numbers, as far as they have names; by their keys."""
@@ -64,6 +66,7 @@ class Contacts:
             for some in _portions(sorted(members)):
                 rows = GroupMember.insert_many(some, [GroupMember.group, GroupMember.number])
                 rows.on_conflict_ignore().execute(self._database)
+            self._audit.record("contacts.add", customer.name, contacts=len(entries))
         return len(entries)
 
     def _group(self, customer: Customer, groups: dict[str, str], name: str) -> str:

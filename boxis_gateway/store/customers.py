@@ -10,6 +10,7 @@ from peewee import Database
 
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
+from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.queries import rows_of, run, sql_of
 from boxis_gateway.store.tables import Account, Customer, Employee
 from boxis_gateway.zones import utc_text
@@ -20,6 +21,7 @@ class Customers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit = Audit(database)
         self._find_sql = sql_of(database, Customer.select(*_COLUMNS).where(Customer.id == ""))
         self._of_account_sql = sql_of(database, _SELECT_OF_ACCOUNT)
 
@@ -62,6 +64,8 @@ class Customers:
                 created_at=utc_text(now),
                 parent_reseller_id=reseller.id if reseller else None,
             ).execute(self._database)
+            details = {"reseller": reseller.name} if reseller else {}
+            self._audit.record("customer.add", name, **details)
         return model.Customer(customer_id, name, reseller.id if reseller else None)
 
     def account_names(self, customer: model.Customer) -> list[str]:

@@ -66,8 +66,12 @@ class Store:
         self._require_file()
         with errors_explained(self.database), self.database.atomic():
             self._require_not_newer()
+            is_new = not self.database.get_tables()
             applied: list[str] = self._runner().up()
             set_version(self.database)
+            if applied:
+                what = "store.init" if is_new else "store.migrate"
+                self.audit.record(what, applied[-1], migrations=len(applied))
             return applied
 
     def require_current(self) -> Store:

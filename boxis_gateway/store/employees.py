@@ -11,6 +11,7 @@ from peewee import Database, IntegrityError
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
 from boxis_gateway.levels import Level, State
+from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.customers import new_id
 from boxis_gateway.store.queries import rows_of
 from boxis_gateway.store.tables import Employee, Token
@@ -23,6 +24,7 @@ class Employees:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit = Audit(database)
 
     def find(self, username: str) -> model.Employee | None:
         """The employee of that user name, whatever the state."""
@@ -70,13 +72,17 @@ class Employees:
                     created_at=utc_text(now),
                     failures=0,
                 ).execute(self._database)
+                details = {"customer": customer.name, "level": level.value}
+                self._audit.record("employee.add", username, **details)
         except IntegrityError:
             raise StoreError(f"There is an employee {username!r} already.") from None
         return self.get(username)
 
     def set_level(self, employee: model.Employee, level: Level) -> None:
         """From the next request on."""
-        self._update(employee, {Employee.level: level.value})
+        with self._database.atomic():
+            self._update(employee, {Employee.level: level.value})
+            self._audit.record("employee.level", employee.username, level=level.value)
 
     def set_password_hash(self, employee: model.Employee, password_hash: str) -> None:
         """The only one that is right from now on, which ends all sessions; lets a locked employee
@@ -86,10 +92,13 @@ class Employees:
             self._update(employee, {**changes, Employee.locked_until: None})
             sessions = (Token.employee == employee.id) & ~Token.machine
             Token.delete().where(sessions).execute(self._database)
+            self._audit.record("employee.password", employee.username)
 
     def set_state(self, employee: model.Employee, state: State) -> None:
         """Let in, keep out, or keep the record alone."""
-        self._update(employee, {Employee.state: state.value})
+        with self._database.atomic():
+            self._update(employee, {Employee.state: state.value})
+            self._audit.record("employee.state", employee.username, state=state.value)
 
     def count_nothing(self) -> None:
         """The same work for a name that nobody has."""
@@ -104,7 +113,9 @@ class Employees:
 
     def lock(self, employee: model.Employee, until: datetime) -> None:
         """No password is right before that time."""
-        self._update(employee, {Employee.locked_until: utc_text(until)})
+        with self._database.atomic():
+            self._update(employee, {Employee.locked_until: utc_text(until)})
+            self._audit.record("employee.lock", employee.username, until=utc_text(until))
 
     def forget_failures(self, employee: model.Employee) -> None:
         """After a right password."""

@@ -10,6 +10,7 @@ from peewee import OperationalError
 
 from boxis_gateway import model
 from boxis_gateway.levels import Level, State
+from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.queries import rows_of, run, sql_of
 from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.tables import Employee, Token
@@ -23,6 +24,7 @@ class Tokens:
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
+        self._audit = Audit(database)
         self._find_sql = sql_of(database, _SELECT_BY_DIGEST)
 
     def find(self, digest: str) -> model.Session | None:
@@ -58,6 +60,10 @@ class Tokens:
                 expires_at=utc_text(expires_at) if expires_at else None,
                 address=address,
             ).execute(self._database)
+            if machine:
+                self._audit.record("token.add", employee.username)
+            else:
+                self._audit.record("token.login", employee.username, persist=expires_at is None)
             return True
 
     def _password_hash(self, employee: model.Employee) -> str | None:
@@ -75,14 +81,29 @@ class Tokens:
     def end(self, employee: model.Employee, digest: str) -> bool:
         """The token is good no more; whether the employee had it."""
         mine = (Token.employee == employee.id) & (Token.digest == digest)
-        return bool(Token.delete().where(mine).execute(self._database))
+        with self._database.atomic():
+            ended = bool(Token.delete().where(mine).execute(self._database))
+            if ended:
+                self._audit.record("token.end", employee.username)
+        return ended
 
-    def end_all(self, employee: model.Employee, *, machines: bool) -> None:
-        """All tokens of the employee are good no more; those of machines stay unless told."""
-        doomed = Token.employee == employee.id
-        if not machines:
-            doomed &= ~Token.machine
-        Token.delete().where(doomed).execute(self._database)
+    def log_out(self, employee: model.Employee) -> None:
+        """The employee ends all sessions; tokens of machines stay."""
+        with self._database.atomic():
+            self._end_sessions(employee)
+            self._audit.record("token.logout", employee.username)
+
+    def clear(self, employee: model.Employee, *, machines: bool) -> None:
+        """Somebody ends all sessions of the employee; tokens of machines stay unless told."""
+        with self._database.atomic():
+            self._end_sessions(employee)
+            if machines:
+                Token.delete().where(Token.employee == employee.id).execute(self._database)
+            self._audit.record("token.clear", employee.username, machines=machines)
+
+    def _end_sessions(self, employee: model.Employee) -> None:
+        sessions = (Token.employee == employee.id) & ~Token.machine
+        Token.delete().where(sessions).execute(self._database)
 
 
 _EMPLOYEE = (

@@ -150,7 +150,7 @@ CHECKS: Mapping[str, str] = {
         SELECT coalesce(max(id), 0) - count(*) FROM audit_entry
     """,
     "triggers that keep the audit as it is are missing": """
-        SELECT 2 - count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_entry'
+        SELECT 3 - count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_entry'
     """,
 }
 """What is counted, and how. A `?` stands for tomorrow."""

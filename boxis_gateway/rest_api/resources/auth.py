@@ -124,7 +124,7 @@ def validate_token(call: Call) -> Answer:
 @resource("GET", "/auth/logout", acts=True)
 def log_out(call: Call) -> Answer:
     """End all tokens of the user, but for those of machines."""
-    call.store.tokens.end_all(call.employee, machines=False)
+    call.store.tokens.log_out(call.employee)
     return Answer({"success": True}, cookie="")
 
 

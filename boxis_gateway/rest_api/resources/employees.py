@@ -68,7 +68,7 @@ class ClearParams(Schema):
 def clear_tokens(call: Call) -> Answer:
     """All sessions of the employee end."""
     employee, _ = employee_managed(call)
-    call.store.tokens.end_all(employee, machines=call.params["all"])
+    call.store.tokens.clear(employee, machines=call.params["all"])
     return Answer({"success": True})
 
 

@@ -74,7 +74,12 @@ INDEXES = (
 )
 
 APPEND_ONLY = tuple(
-    f"CREATE TRIGGER audit_entry_{event.lower()} BEFORE {event} ON audit_entry "
+    f"CREATE TRIGGER audit_entry_{event.lower()} BEFORE {event} ON audit_entry {condition}"
     "BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END"
-    for event in ("UPDATE", "DELETE")
+    for event, condition in (
+        ("UPDATE", ""),
+        ("DELETE", ""),
+        # INSERT OR REPLACE deletes without the trigger of DELETE
+        ("INSERT", "WHEN EXISTS (SELECT 1 FROM audit_entry WHERE id = NEW.id) "),
+    )
 )
