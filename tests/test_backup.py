@@ -206,6 +206,7 @@ def test_a_store_of_an_older_version_can_be_backed_up_and_restored(
     assert [name[:4] for name in restored.migrations] == ["0002", "0003", "0004", "0005", "0006"]
     assert store.require_current().customers.get("old")
     assert findings(store.path) == []
+    assert [entry.what for entry in store.audit.entries("", "9")] == ["store.init", "store.restore"]
     assert not verify(file, NOW, at_rest=True).is_current  # the file is as it was
 
 
@@ -305,9 +306,9 @@ def test_messages_that_come_at_the_last_moment_are_not_replaced(
     back_up(store, file)
     migrate = Store.migrate
 
-    def meanwhile(copy: Store) -> list[str]:
+    def meanwhile(copy: Store, **options: bool) -> list[str]:
         add_messages(store, account, *rows(1))
-        return migrate(copy)
+        return migrate(copy, **options)
 
     monkeypatch.setattr(Store, "migrate", meanwhile)
     with pytest.raises(StoreError, match="has messages"):

@@ -42,14 +42,14 @@ def _warn(restored: Restored, file: Path) -> None:
         click.echo(
             f"{restored.erased_since} numbers were erased after {file} was made. Imports still "
             "leave them out, but messages of theirs that the backup has are here again: run "
-            "'boxis-gateway erase' for each.",
+            "'boxis-gateway erase --number NUMBER' for each.",
             err=True,
         )
     if restored.forgotten:
         click.echo(
             f"{restored.forgotten} numbers were erased from the store that was replaced, and this "
-            "one cannot know them, as it has a secret of its own: run 'boxis-gateway erase' for "
-            "each, before anything is imported.",
+            "one cannot know them, as it has a secret of its own: run 'boxis-gateway erase "
+            "--number NUMBER' for each, before anything is imported.",
             err=True,
         )
 

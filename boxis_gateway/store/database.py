@@ -59,8 +59,9 @@ class Store:
                 "with BOXIS_GATEWAY_DATABASE_URL."
             ) from None
 
-    def migrate(self) -> list[str]:
+    def migrate(self, *, recorded: bool = True) -> list[str]:
         """Bring the tables to this version; the names of the migrations that were applied.
+        `recorded` is whether the audit is told here.
 
         Safe beside others who do the same. Raises StoreError if the store is missing or newer."""
         self._require_file()
@@ -69,7 +70,7 @@ class Store:
             is_new = not self.database.get_tables()
             applied: list[str] = self._runner().up()
             set_version(self.database)
-            if applied:
+            if applied and recorded:
                 what = "store.init" if is_new else "store.migrate"
                 self.audit.record(what, applied[-1], migrations=len(applied))
             return applied

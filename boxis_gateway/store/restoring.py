@@ -116,7 +116,7 @@ def _tables(connection: apsw.Connection, schema: str) -> set[str]:
 
 
 def _replace(store: Store, copy: Store, file: Path, replace: bool, progress: Progress) -> Restored:
-    migrations = copy.migrate()
+    migrations = copy.migrate(recorded=False)
     source, target = copy.database.connection(), store.database.connection()
     _take_page_size(source, target)
     source.execute("ATTACH ? AS before", (str(store.path),))
@@ -124,7 +124,8 @@ def _replace(store: Store, copy: Store, file: Path, replace: bool, progress: Pro
         _require_replaceable(source, "before", store.path, replace)
         kept = _keep(source)
         messages = count_of(source, "main.message")
-        copy.audit.record("store.restore", file.name, messages=messages)
+        details = {"messages": messages, "migrations": len(migrations)}
+        copy.audit.record("store.restore", file.name, **details)
         copy_pages(backup, progress)
     target.set_busy_timeout(int(CHECKPOINT_SECONDS * 1000))
     target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
