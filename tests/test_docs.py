@@ -53,8 +53,10 @@ def test_every_command_action_and_column_is_named() -> None:
             assert f"`{part}`" in README
     for _, action in ACTIONS:
         assert f"`{action}`" in README
-    for name in (*IMPORTERS, *COLUMNS):
+    for name in IMPORTERS:
         assert f"`{name}`" in README
+    for name in COLUMNS:
+        assert f"`{name}`" in (PROJECT / "docs/importing.md").read_text()
 
 
 def test_every_error_text_of_the_wire_is_explained() -> None:
