@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import random
 import signal
 import stat
@@ -191,6 +192,21 @@ def test_a_file_that_cannot_be_read_is_said(
 ) -> None:
     with pytest.raises(ImportFailed, match=str(tmp_path)):
         load(store, account, tmp_path / what)
+
+
+def test_of_a_file_that_is_cut_off_all_before_is_kept(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.csv.gz"
+    big_csv(tmp_path / "m.csv", 4_000)  # less than a batch
+    whole = gzip.compress((tmp_path / "m.csv").read_bytes())
+    path.write_bytes(whole[: len(whole) * 9 // 10])
+    with pytest.raises(ImportFailed, match="damaged"):
+        load(store, account, path)
+    kept = len(rows(store)[0])
+    assert kept > 3_000
+    path.write_bytes(whole)
+    assert counts(load(store, account, path)) == (4_000 - kept, kept, 0)
 
 
 def test_lines_without_end_do_not_fill_the_memory(

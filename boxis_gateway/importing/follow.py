@@ -13,6 +13,7 @@ from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, 
 from boxis_gateway.importing.accounts import Accounts
 from boxis_gateway.importing.batches import Batches
 from boxis_gateway.importing.growing_log import GrowingLog
+from boxis_gateway.importing.recorded import recorded
 from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.importing.run import require_options
 from boxis_gateway.importing.summary import Summary
@@ -58,7 +59,7 @@ class Follower:
             return Summary(self._format or "nothing")
         require_options(importer, self._options)
         summary = Summary(importer.NAME)
-        with self._rejects:
+        with self._rejects, recorded(self._accounts, self._path, summary):
             self._batches = Batches(self._accounts, summary, self._rejects)
             self._say(f"Following {self._path} as {importer.NAME}.")
             for line in importer.read(self._log, self._options):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import Importer, find_importer
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.lines import Line, ReadOptions
 from boxis_gateway.importers.source import Source
 from boxis_gateway.importing.accounts import Accounts
 from boxis_gateway.importing.batches import Batches
 from boxis_gateway.importing.recorded import recorded
 from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.importing.summary import Summary
+
+BROKEN_OFF = (ImportFailed, EOFError, OSError, zlib.error)
+"""What a source that cannot be read to its end raises; what was read of it is kept."""
 
 
 def run_import(
@@ -37,10 +41,18 @@ def run_import(
         with Rejects(None if dry_run else rejects_path) as rejects:
             batches = Batches(accounts, Summary(importer.NAME), rejects, dry_run=dry_run)
             with nullcontext() if dry_run else recorded(accounts, place, batches.summary):
-                for line in importer.read(source, options):
-                    batches.take(line)
-                batches.flush()
+                _take_all(batches, importer.read(source, options))
         return batches.summary
+
+
+def _take_all(batches: Batches, lines: Iterator[Line]) -> None:
+    try:
+        for line in lines:
+            batches.take(line)
+    except BROKEN_OFF:
+        batches.flush()
+        raise
+    batches.flush()
 
 
 def require_options(importer: Importer, options: ReadOptions) -> None:
