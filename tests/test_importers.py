@@ -1,9 +1,9 @@
 """What every import format must do, and what each makes of its samples.
 
 tests/imports holds samples: `kannel-sample.log` was written by Kannel 1.4.5, `gammu-sample.db` and
-`gammu-sample.csv` by Gammu SMSD 1.42, the others are made up of what goes wrong. Beside each stands
-what it holds, a line of JSON for each line, written by `pytest --write-missing-answers`, which
-overwrites none.
+`gammu-sample.csv` by Gammu SMSD 1.42, the others are made up
+of what goes wrong. Beside each stands what it holds, a line of JSON for each line, written by
+`pytest --write-missing-answers`, which overwrites none.
 """
 
 from __future__ import annotations
@@ -78,6 +78,12 @@ def test_reasons_quote_nothing_of_the_line(sample: Path) -> None:
                 assert secret not in line.reason
 
 
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
+def test_a_sample_is_of_one_format_only(sample: Path) -> None:
+    head = Source(BytesIO(sample.read_bytes())).head()
+    assert len([name for name, importer in IMPORTERS.items() if importer.matches(head)]) == 1
+
+
 @pytest.mark.parametrize("name", IMPORTERS)
 @given(st.data())
 def test_no_line_makes_reading_fail(name: str, data: st.DataObject) -> None:
@@ -90,7 +96,7 @@ def test_no_line_makes_reading_fail(name: str, data: st.DataObject) -> None:
         ),
     )
     lines = data.draw(st.lists(piece, max_size=8))
-    header = [first] if sample.suffix == ".csv" else []
+    header = [] if sample.suffix == ".log" else [first]
     found = read(name, b"\n".join([*header, *lines]))
     assert all(isinstance(line, (GoodLine, ReportLine, BadLine, OtherLine)) for line in found)
     numbers = [line.number for line in found]
@@ -108,7 +114,22 @@ def test_an_unknown_file_names_the_formats(content: bytes) -> None:
 def test_two_matches_are_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(IMPORTERS["csv"], "matches", lambda head: True)
     with pytest.raises(ImportFailed, match="csv and jsonl"):
-        find_importer(None, Source(BytesIO(b"{}")))
+        find_importer(None, Source(BytesIO(b'{"recipient": 1, "sender": 2, "date": 3}')))
+
+
+@pytest.mark.parametrize(
+    "first",
+    ['{"messages": []}', "{}", "{", "[1]", '"text"', '{"recipient": "1", "sender": "2"}'],
+)
+def test_json_of_other_systems_is_not_taken_for_jsonl(first: str) -> None:
+    with pytest.raises(ImportFailed, match="no known format"):
+        find_importer(None, Source(BytesIO(first.encode())))
+
+
+@pytest.mark.parametrize("first", ["", "\ufeff", "\n \n"])
+def test_jsonl_is_known_by_its_first_object(first: str) -> None:
+    content = first + '{"Recipient": "48514151563", "sender": "s", "date": "2012-05-09 10:28"}\n'
+    assert find_importer(None, Source(BytesIO(content.encode()))).NAME == "jsonl"
 
 
 @pytest.mark.parametrize(

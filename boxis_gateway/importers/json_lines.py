@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from boxis_gateway.importers.columns import ACCOUNT, column_name, to_message
+from boxis_gateway.importers.columns import ACCOUNT, REQUIRED, column_name, to_message
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 from boxis_gateway.importers.source import Source
 
@@ -20,8 +21,8 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def matches(head: bytes) -> bool:
-    """A first line that begins like an object."""
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+    """A first object that has the required columns among its keys."""
+    return set(REQUIRED) <= {column_name(key) for key in first_object(head)}
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
@@ -31,26 +32,45 @@ def read(source: Source, options: ReadOptions) -> Iterator[Line]:
             yield _line(number, raw, options)
 
 
+def first_object(head: bytes) -> dict[str, Any]:
+    """The object of the first line that is not blank; empty if it is none."""
+    try:
+        return object_of(head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0])
+    except Unusable:
+        return {}
+
+
+def object_of(raw: bytes) -> dict[str, Any]:
+    """The object of a line, with numbers as the texts that stand there. Raises Unusable."""
+    try:
+        found = json.loads(raw.decode("utf-8-sig"), parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        raise Unusable("not JSON in UTF-8") from None
+    if not isinstance(found, dict):
+        raise Unusable("not a JSON object")
+    return found
+
+
+def require_texts(values: Iterable[Any]) -> None:
+    """Raise Unusable if one is no text (see `object_of`), or one that no UTF-8 can hold."""
+    for value in values:
+        if not isinstance(value, str):
+            raise Unusable("a value is neither a text nor a number")
+        if _LONE_SURROGATE.search(value):
+            raise Unusable("a text has half of a surrogate pair")
+
+
 def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
     try:
-        columns = json.loads(raw.decode("utf-8-sig"), parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return BadLine(number, "not JSON in UTF-8")
-    if not isinstance(columns, dict):
-        return BadLine(number, "not a JSON object")
-    given = [(column_name(name), value) for name, value in columns.items() if value is not None]
-    filled = dict(given)
-    for name in FLAGS:
-        if isinstance(filled.get(name), bool):
-            filled[name] = WORDS[filled[name]]
-    wrong = [name for name, value in filled.items() if not isinstance(value, str)]
-    try:
+        columns = object_of(raw)
+        given = [(column_name(name), value) for name, value in columns.items() if value is not None]
+        filled = dict(given)
         if len(filled) < len(given):
             raise Unusable("two keys are the same column")
-        if wrong:
-            raise Unusable("a value is neither a text nor a number")
-        if any(_LONE_SURROGATE.search(value) for value in filled.values()):
-            raise Unusable("a text has half of a surrogate pair")
+        for name in FLAGS:
+            if isinstance(filled.get(name), bool):
+                filled[name] = WORDS[filled[name]]
+        require_texts(filled.values())
         key = filled.get(ACCOUNT, "") if options.account_field else ""
         return GoodLine(number, to_message(filled, options.zone), key)
     except Unusable as problem:
