@@ -13,7 +13,14 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers import csv_table, gammu, json_lines, kannel_log, playsms
+from boxis_gateway.importers import (
+    csv_table,
+    gammu,
+    jasmin,
+    json_lines,
+    kannel_log,
+    playsms,
+)
 from boxis_gateway.importers.lines import Line, ReadOptions
 from boxis_gateway.importers.source import Source
 
@@ -36,7 +43,15 @@ class Importer(Protocol):
 
 
 IMPORTERS: dict[str, Importer] = {
-    module.NAME: module for module in (kannel_log, csv_table, json_lines, gammu, playsms)
+    module.NAME: module
+    for module in (
+        kannel_log,
+        csv_table,
+        json_lines,
+        gammu,
+        playsms,
+        jasmin,
+    )
 }
 
 

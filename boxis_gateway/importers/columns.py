@@ -165,14 +165,16 @@ def _prices(cells: Sequence[str | None], zone: Zone) -> Prices:
     invoiced_at, price, whole_sale, cost = cells
     return Prices(
         to_instant("invoiced_at", invoiced_at, zone) if invoiced_at else None,
-        _millionths("price", price) if price else None,
-        _millionths("whole_sale", whole_sale) if whole_sale else None,
-        _millionths("cost", cost) if cost else None,
+        to_millionths("price", price) if price else None,
+        to_millionths("whole_sale", whole_sale) if whole_sale else None,
+        to_millionths("cost", cost) if cost else None,
     )
 
 
 @lru_cache(maxsize=NUMBERS_KEPT)
-def _millionths(name: str, amount: str) -> int:
+def to_millionths(name: str, amount: str) -> int:
+    """An amount of money in millionths. Raises Unusable, which says that the column `name` is none
+    or has more decimals."""
     try:
         millionths = Decimal(amount if _AMOUNT.fullmatch(amount) else "NaN").scaleb(6, EXACT)
         if 0 <= millionths < LARGEST_AMOUNT * 10**6 and millionths == int(millionths):
