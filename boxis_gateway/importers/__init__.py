@@ -20,6 +20,7 @@ from boxis_gateway.importers import (
     json_lines,
     kannel_log,
     playsms,
+    twilio,
 )
 from boxis_gateway.importers.lines import Line, ReadOptions
 from boxis_gateway.importers.source import Source
@@ -51,6 +52,7 @@ IMPORTERS: dict[str, Importer] = {
         gammu,
         playsms,
         jasmin,
+        twilio,
     )
 }
 
