@@ -32,6 +32,7 @@ from boxis_gateway.zones import find_zone
 
 SAMPLES = sorted(p for p in Path(__file__).parent.glob("imports/*") if p.suffix != ".golden")
 OPTIONS = ReadOptions(find_zone("Europe/Warsaw"), sender="boxis.net")
+WHOLE_FILES = ("smsbackup",)  # which are no files of lines: damage ends the reading
 
 
 def read(name: str, content: bytes, options: ReadOptions = OPTIONS) -> list[Line]:
@@ -84,7 +85,7 @@ def test_a_sample_is_of_one_format_only(sample: Path) -> None:
     assert len([name for name, importer in IMPORTERS.items() if importer.matches(head)]) == 1
 
 
-@pytest.mark.parametrize("name", IMPORTERS)
+@pytest.mark.parametrize("name", [name for name in IMPORTERS if name not in WHOLE_FILES])
 @given(st.data())
 def test_no_line_makes_reading_fail(name: str, data: st.DataObject) -> None:
     sample = next(path for path in SAMPLES if path.match(f"{name}*[!b]"))

@@ -20,6 +20,7 @@ from boxis_gateway.importers import (
     json_lines,
     kannel_log,
     playsms,
+    smsbackup,
     twilio,
 )
 from boxis_gateway.importers.lines import Line, ReadOptions
@@ -53,6 +54,7 @@ IMPORTERS: dict[str, Importer] = {
         playsms,
         jasmin,
         twilio,
+        smsbackup,
     )
 }
 
