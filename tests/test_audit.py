@@ -154,7 +154,7 @@ COMMANDS: list[tuple[str, list[str], list[tuple[str, str, dict[str, Any]]]]] = [
 
 NO_CHANGES = {
     *("account", "account list", "account show", "customer", "customer list", "customer show"),
-    *("employee", "employee list", "contacts", "history", "call", "serve", "doctor", "verify"),
+    *("employee", "employee list", "contacts", "history", "export", "call", "serve", "doctor", "verify"),
     "audit",
 }
 
@@ -307,6 +307,7 @@ CHANGES: dict[str, Callable[[Store, Account, Employee], object]] = {
 
 WRITE_WITHOUT_ENTRY = {
     "messages.add": "the run of the import has one entry for all",
+    "followed.keep": "where to go on in a log; what was read has an entry",
     "reports.apply": "the run of the import has one entry for all",
     "reports.catch_up": "the run of the import has one entry for all",
     "reports.forget_waiting": "nobody's doing: they are dropped when they are old",
@@ -323,7 +324,8 @@ READ = {
     *("customers.account_names", "customers.employee_names"),
     *("contacts.names", "contacts.group_names"),
     *("employees.find", "employees.by_id", "employees.get", "employees.all"),
-    *("tokens.find", "audit.entries", "reports.find"),
+    *("tokens.find", "audit.entries", "reports.find", "followed.find"),
+    *("exports.accounts", "exports.rows"),
     *("messages.history", "messages.recent", "messages.missing"),
     *("submissions.accounts_of", "submissions.page", "submissions.page_behind"),
     "submissions.find",
