@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from boxis_gateway.importers import csv_table, kannel_log
+from boxis_gateway.importers import csv_records, csv_table, kannel_log
 from boxis_gateway.importers.dates import instant_in_full, to_instant
 from boxis_gateway.importers.lines import ReadOptions, Unusable
 from boxis_gateway.importers.source import Source
@@ -108,18 +108,18 @@ def test_csv_lines_read_in_one_go_are_those_read_with_care(
 ) -> None:
     content = "".join(pieces).encode() + (b"\xff\n" if broken else b"")
     lines = re.findall(rb"[^\n]*\n|[^\n]+", content)
-    quick = csv_table._one_a_line(deque(lines), ",")
+    quick = csv_records._one_a_line(deque(lines), ",")
     if quick:
-        assert quick == list(csv_table._with_care(deque(lines), iter(()), ",", width))
+        assert quick == list(csv_records._with_care(deque(lines), iter(()), ",", width))
 
 
 @given(st.lists(st.sampled_from(CSV_PIECES), max_size=40), st.integers(1, 5))
 def test_a_csv_is_the_same_in_blocks_of_any_size(pieces: list[str], block: int) -> None:
     lines = re.findall(rb"[^\n]*\n|[^\n]+", b"recipient,sender,date\n" + "".join(pieces).encode())
     options = ReadOptions(find_zone("UTC"))
-    with patch.object(csv_table, "_one_a_line", lambda lines, delimiter: []):
+    with patch.object(csv_records, "_one_a_line", lambda lines, delimiter: []):
         expected = list(csv_table.read(Source(BytesIO(b"".join(lines))), options))
-    with patch.object(csv_table, "BLOCK", block):
+    with patch.object(csv_records, "BLOCK", block):
         assert list(csv_table.read(Source(BytesIO(b"".join(lines))), options)) == expected
 
 
