@@ -121,6 +121,20 @@ class Settings:
         "Add `sms_id` and `status_date` to the rows of `getHistory`.",
         per_account=True,
     )
+    keep_texts_days: int = option(
+        0,
+        whole_number(0, 36_500),
+        "How long `prune` leaves texts; 0 is for ever.",
+        unit="days",
+        per_account=True,
+    )
+    keep_messages_days: int = option(
+        0,
+        whole_number(0, 36_500),
+        "How long `prune` leaves messages; 0 is for ever.",
+        unit="days",
+        per_account=True,
+    )
     token_minutes: int = option(
         15, whole_number(1, 10_080), "How long a token of the REST door lasts.", unit="minutes"
     )
@@ -184,6 +198,13 @@ def for_account(settings: Settings, options: Mapping[str, str]) -> Settings:
 
     Raises ConfigurationError if one cannot be used (a zone that is no longer known, say)."""
     return _for_account(settings, tuple(options.items())) if options else settings
+
+
+def account_value(settings: Settings, options: Mapping[str, str], name: str) -> Any:
+    """One of the settings that `for_account` gives, whatever the others are. Raises
+    ConfigurationError."""
+    text = options.get(name)
+    return getattr(settings, name) if text is None else parse_account_option(name, text)
 
 
 @lru_cache(maxsize=1024)

@@ -154,7 +154,17 @@ COMMANDS: list[tuple[str, list[str], list[tuple[str, str, dict[str, Any]]]]] = [
 
 NO_CHANGES = {
     *("account", "account list", "account show", "customer", "customer list", "customer show"),
-    *("employee", "employee list", "contacts", "history", "export", "call", "serve", "doctor", "verify"),
+    *(
+        "employee",
+        "employee list",
+        "contacts",
+        "history",
+        "export",
+        "call",
+        "serve",
+        "doctor",
+        "verify",
+    ),
     "audit",
 }
 

@@ -90,6 +90,8 @@ def test_accounts_are_shown_without_their_key(gateway: Gateway) -> None:
         "timestamp_window_seconds: (as the server)",
         "history_key: both",
         "history_status_fields: (as the server)",
+        "keep_texts_days: (as the server)",
+        "keep_messages_days: (as the server)",
     ]
     gateway("account", "set", USERNAME, "history_key=", "--sender-name", "C", "--timezone", "UTC")
     gateway("account", "disable", USERNAME)

@@ -155,7 +155,8 @@ def fill(store: Store, account: Account, count: int = MANY) -> None:
         store.database.execute_sql(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?) "
             "INSERT INTO message SELECT ?, datetime(1300000000 + i, 'unixepoch'), i, i, "
-            "'boxis.net', printf('+485%08d', i), 1, 1000, 'sent', 'sent', NULL, NULL, NULL, NULL FROM n",
+            "'boxis.net', printf('+485%08d', i), 1, 1000, 'sent', 'sent', "
+            "NULL, NULL, NULL, NULL FROM n",
             (count, account.id),
         )
 

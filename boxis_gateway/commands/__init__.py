@@ -27,6 +27,7 @@ COMMANDS = {
     "contacts": "contacts",
     "import": "import_messages",
     "export": "export",
+    "prune": "prune",
     "history": "history",
     "call": "call",
     "serve": "serve",

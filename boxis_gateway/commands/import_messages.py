@@ -119,7 +119,7 @@ def import_messages(
         username=source_user,
         secret=source_secret,
     )
-    accounts = Accounts(store, default, account_names, account_field is not None)
+    accounts = Accounts(store, default, account_names, account_field is not None, settings)
     if follow:
         summary = _follow(place, accounts, options, format_name, rejects_path)
     else:

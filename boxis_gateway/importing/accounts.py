@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from boxis_gateway.model import Account
+from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 
 
@@ -13,12 +14,13 @@ from boxis_gateway.store import Store
 class Accounts:
     """Whose a message is: the account of its key, through `names` if it stands there; the default
     account's if it has no key. A key that nobody knows is nobody's: a slip in `names` must not show
-    one customer's messages to another."""
+    one customer's messages to another. `settings` are for what accounts leave open."""
 
     store: Store
     default: Account | None
     names: Mapping[str, str]
     by_field: bool = False
+    settings: Settings = field(default_factory=Settings)
     _found: dict[str, Account | None] = field(default_factory=dict)
 
     @property

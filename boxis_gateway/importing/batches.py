@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
 
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReportLine
 from boxis_gateway.importing.accounts import Accounts
 from boxis_gateway.importing.identity import Fingerprints
 from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.importing.summary import Summary
-from boxis_gateway.model import NewMessage, Status
+from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.sms.reports import Report, changed, is_about
+from boxis_gateway.store import Limits, limits_of
 from boxis_gateway.zones import utc_now, utc_text
 
 BATCH = 5_000  # lines in one transaction
+TOO_OLD = "message older than the account keeps"
 
 
 class Batches:
     """Takes the lines of a source, one by one. What was taken is in the store after `flush`."""
 
     def __init__(
-        self, accounts: Accounts, summary: Summary, rejects: Rejects, *, dry_run: bool = False
+        self,
+        accounts: Accounts,
+        summary: Summary,
+        rejects: Rejects,
+        *,
+        dry_run: bool = False,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.summary = summary
         self._accounts = accounts
         self._rejects = rejects
         self._dry_run = dry_run
+        self._clock = clock
         self._store = accounts.store
         self._messages: dict[int, list[tuple[int, NewMessage]]] = defaultdict(list)
         self._reported: dict[int, tuple[int, int]] = {}  # account and index of what is in _messages
+        self._limits: dict[int, Limits] = {}
         self._reports: list[Report] = []
         self._count = 0
         self._fingerprints = Fingerprints()
@@ -41,7 +53,7 @@ class Batches:
             _, message, key = line
             account = self._accounts.find(key)
             if account:
-                self._add(account.id, message)
+                self._add(account, message)
                 return
             names = "names an account that does not exist" if key else "names no account"
             line = BadLine(line.number, f"the line {names}")
@@ -63,23 +75,30 @@ class Batches:
             self._put(account_id, messages)
         self._messages.clear()
         self._reported.clear()
+        self._limits.clear()
         if self._reports and self._dry_run:
             found = self._store.reports.find(self._reports, self._accounts.one_id)
             self.summary.reports_waiting += len(self._reports) - found
         elif self._reports:
-            now = utc_text(utc_now())
+            now = utc_text(self._clock())
             applied = self._store.reports.apply(self._reports, self._accounts.one_id, now)
             self.summary.reports_used += applied.changed
             self.summary.reports_waiting += applied.waiting
         self._reports.clear()
         self._count = 0
 
-    def _add(self, account_id: int, message: NewMessage) -> None:
-        fingerprint = self._fingerprints.of(account_id, message)
+    def _add(self, account: Account, message: NewMessage) -> None:
+        limits = self._limits.get(account.id) or self._look_up_limits(account)
+        if message.sent_at < limits.messages_from:
+            self.summary.other[TOO_OLD] += 1
+            return
+        fingerprint = self._fingerprints.of(account.id, message)
+        if message.sent_at < limits.texts_from:
+            message = message._replace(text=None)
         self._counted(message.submission.wire_id if message.submission else None)
-        messages = self._messages[account_id]
+        messages = self._messages[account.id]
         if message.reported_as is not None:
-            self._reported[message.reported_as] = account_id, len(messages)
+            self._reported[message.reported_as] = account.id, len(messages)
         messages.append((fingerprint, message))
 
     def _changed_at_once(self, report: Report) -> bool:
@@ -95,6 +114,13 @@ class Batches:
                 self.summary.reports_used += 1
                 return True
         return False
+
+    def _look_up_limits(self, account: Account) -> Limits:
+        """What the account keeps by now."""
+        limits = self._limits[account.id] = limits_of(
+            self._accounts.settings, account, self._clock()
+        )
+        return limits
 
     def _counted(self, submission: str | None) -> None:
         """One more; a full batch goes first, but not between recipients of a submission."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 
 from boxis_gateway.errors import ImportFailed
@@ -16,6 +17,7 @@ from boxis_gateway.importing.batches import Batches
 from boxis_gateway.importing.recorded import recorded
 from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.importing.summary import Summary
+from boxis_gateway.zones import utc_now
 
 BROKEN_OFF = (ImportFailed, EOFError, OSError, zlib.error)
 """What a source that cannot be read to its end raises; what was read of it is kept."""
@@ -30,19 +32,21 @@ def run_import(
     rejects_path: Path | None = None,
     dry_run: bool = False,
     progress: Callable[[int], object] = lambda octets: None,
+    clock: Callable[[], datetime] = utc_now,
 ) -> Summary:
     """Import a file or, given as a text, an address; `progress` is told how many octets of the
-    file were read since it was told last.
+    file were read since it was told last, and `clock` tells what is too old to be kept.
 
     Raises OperatorError if the source or the store cannot be used; the batches before stay."""
     with Source.open(place, progress) as source:
         importer = find_importer(format_name, source)
         require_options(importer, options)
         with Rejects(None if dry_run else rejects_path) as rejects:
-            batches = Batches(accounts, Summary(importer.NAME), rejects, dry_run=dry_run)
-            with nullcontext() if dry_run else recorded(accounts, place, batches.summary):
+            summary = Summary(importer.NAME)
+            batches = Batches(accounts, summary, rejects, dry_run=dry_run, clock=clock)
+            with nullcontext() if dry_run else recorded(accounts, place, summary):
                 _take_all(batches, importer.read(source, options))
-        return batches.summary
+        return summary
 
 
 def _take_all(batches: Batches, lines: Iterator[Line]) -> None:

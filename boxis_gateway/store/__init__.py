@@ -8,6 +8,7 @@ from boxis_gateway.store.followed import Mark
 from boxis_gateway.store.ids import from_wire_id, wire_id
 from boxis_gateway.store.queries import DATABASE_ERRORS, Row, explained
 from boxis_gateway.store.restoring import Restored, restore
+from boxis_gateway.store.retention import Limits, Pruned, limits_of
 from boxis_gateway.store.submissions import Position, Submitted, position_of
 from boxis_gateway.store.verifying import Verified, verify
 
@@ -17,9 +18,11 @@ __all__ = [
     "BackedUp",
     "Entry",
     "Filter",
+    "Limits",
     "Mark",
     "Order",
     "Position",
+    "Pruned",
     "Restored",
     "Row",
     "Store",
@@ -29,6 +32,7 @@ __all__ = [
     "back_up",
     "explained",
     "from_wire_id",
+    "limits_of",
     "position_of",
     "restore",
     "verify",

@@ -26,6 +26,8 @@ SENDERS_SQL = f"""
     GROUP BY sender
 """
 
+FORGET_SQL = "DELETE FROM submission_count WHERE account_id = ? AND listed = 0"
+
 
 class Spelling(NamedTuple):
     """A sender as it is written in some submissions, the months that have it, and how many."""
@@ -54,6 +56,10 @@ class Counts:
                 rows[first : first + ROWS_AT_ONCE], SubmissionCount._meta.sorted_fields
             )
             query.on_conflict(conflict_target=KEY, update=more).execute(self._database)
+
+    def forget_none(self, account_id: int) -> None:
+        """Drop the counts that have come to nothing, and so the names of their senders."""
+        run(self._database, FORGET_SQL, (account_id,))
 
     def total(self, account_id: int, which: Filter) -> int:
         """How many submissions there are, of those months and that sender."""

@@ -17,9 +17,11 @@ from boxis_gateway.store.followed import Followed
 from boxis_gateway.store.messages import Messages
 from boxis_gateway.store.queries import errors_explained
 from boxis_gateway.store.reports import Reports
-from boxis_gateway.store.sqlite import LOCK_SECONDS, SqliteDatabase, sqlite_path
+from boxis_gateway.store.retention import Retention
+from boxis_gateway.store.sqlite import LAYOUT, LOCK_SECONDS, SqliteDatabase, sqlite_path
 from boxis_gateway.store.submissions import Submissions
 from boxis_gateway.store.tokens import Tokens
+from boxis_gateway.store.upkeep import Upkeep
 from boxis_gateway.store.version import MIGRATIONS, is_current, set_version
 
 
@@ -45,6 +47,8 @@ class Store:
         self.followed = Followed(self.database)
         self.exports = Exports(self.database)
         self.reports = Reports(self.database)
+        self.retention = Retention(self.database)
+        self.upkeep = Upkeep(self.database)
 
     def create(self) -> None:
         """Make an empty file that only its owner can read, if there is none.
@@ -58,6 +62,10 @@ class Store:
                 f"The store {self.path} cannot be made: {problem.strerror}. Choose another place "
                 "with BOXIS_GATEWAY_DATABASE_URL."
             ) from None
+        if not self.path.stat().st_size:
+            empty = SqliteDatabase(self.path, pragmas=LAYOUT)
+            with errors_explained(empty), empty.connection_context():
+                pass
 
     def migrate(self, *, recorded: bool = True) -> list[str]:
         """Bring the tables to this version; the names of the migrations that were applied.

@@ -34,7 +34,10 @@ ARRIVED_SQL = """
     DELETE FROM delivery_report
     WHERE reference = ? AND account_id = ? AND changed_at = ? AND status = ?
 """
-FORGET_SQL = "DELETE FROM delivery_report WHERE received_at < ?"
+FORGET_SQL = """
+    DELETE FROM delivery_report WHERE rowid IN
+        (SELECT rowid FROM delivery_report WHERE received_at < ? LIMIT ?)
+"""
 
 
 class Applied(NamedTuple):
@@ -91,10 +94,15 @@ class Reports:
                     message = self._now(message)
                     run(self._database, ARRIVED_SQL, row)
 
-    def forget_waiting(self, before: str) -> int:
-        """Drop the reports that have waited since before that time; how many they were."""
-        cursor = run(self._database, FORGET_SQL, (before,))
+    def forget_waiting(self, before: str, most: int) -> int:
+        """Drop some of the reports that have waited since before that time; how many they were."""
+        cursor = run(self._database, FORGET_SQL, (before, most))
         return int(cursor.connection.changes())
+
+    def waiting(self, before: str) -> int:
+        """How many reports have waited since before that time."""
+        sql = "SELECT count(*) FROM delivery_report WHERE received_at < ?"
+        return int(run(self._database, sql, (before,)).fetchone()[0])
 
     def _find(self, report: Report, account_id: int) -> Stored | None:
         first, last = span(report.changed_at)

@@ -30,6 +30,11 @@ PRAGMAS = {
 OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOMUTEX
 
 
+# What an empty file gets for good: room that becomes free can be given back (upkeep.py). The order
+# matters, the second makes the file.
+LAYOUT = {"auto_vacuum": "incremental", "journal_mode": "wal"}
+
+
 class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
     """A file of SQLite. Connections are per thread, opened by use."""
 
