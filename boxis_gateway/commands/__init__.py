@@ -28,6 +28,7 @@ COMMANDS = {
     "import": "import_messages",
     "export": "export",
     "prune": "prune",
+    "erase": "erase",
     "history": "history",
     "call": "call",
     "serve": "serve",

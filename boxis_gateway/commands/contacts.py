@@ -44,8 +44,11 @@ def import_(store: Store, file: Path, customer: str) -> None:
       boxis-gateway contacts import phonebook.csv --customer "Anna's shop"
     """
     owner = store.customers.get(customer)
-    count = store.contacts.add(owner, entries(file))
+    read = entries(file)
+    count = store.contacts.add(owner, read)
     click.echo(f"{count} contacts of {owner.name} read.")
+    if erased := len(read) - count:
+        click.echo(f"{erased} passed over, of numbers that were erased.")
 
 
 def entries(file: Path) -> list[tuple[str, str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime
 
@@ -11,13 +11,14 @@ from boxis_gateway.importing.accounts import Accounts
 from boxis_gateway.importing.identity import Fingerprints
 from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.importing.summary import Summary
-from boxis_gateway.model import Account, NewMessage, Status
+from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.sms.reports import Report, changed, is_about
 from boxis_gateway.store import Limits, limits_of
 from boxis_gateway.zones import utc_now, utc_text
 
 BATCH = 5_000  # lines in one transaction
 TOO_OLD = "message older than the account keeps"
+ERASED = "message of a number that was erased"
 
 
 class Batches:
@@ -136,5 +137,6 @@ class Batches:
         summary = self.summary
         summary.added += added.new
         summary.changed += added.changed
-        summary.known += len(messages) - added.new
-        summary.refused += [message.status for _, message in messages].count(Status.REFUSED)
+        summary.known += len(messages) - added.new - added.erased
+        summary.refused += added.refused
+        summary.other += Counter({ERASED: added.erased} if added.erased else ())

@@ -3,6 +3,7 @@
 from boxis_gateway.store.audit import UNKNOWN, Entry, acting
 from boxis_gateway.store.backup import BackedUp, back_up
 from boxis_gateway.store.database import Store
+from boxis_gateway.store.erasing import Found
 from boxis_gateway.store.filters import Filter, Order
 from boxis_gateway.store.followed import Mark
 from boxis_gateway.store.ids import from_wire_id, wire_id
@@ -18,6 +19,7 @@ __all__ = [
     "BackedUp",
     "Entry",
     "Filter",
+    "Found",
     "Limits",
     "Mark",
     "Order",

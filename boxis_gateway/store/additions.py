@@ -17,6 +17,7 @@ from peewee import SQL, Database
 
 from boxis_gateway.model import Kind, Prices, Status
 from boxis_gateway.store.counts import Counts
+from boxis_gateway.store.erased import ErasedNumbers
 from boxis_gateway.store.grouped import Grouped, reported
 from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_ours, own_id
 from boxis_gateway.store.known import Fingerprinted, Known, chunks
@@ -36,10 +37,13 @@ NEWEST_SQL = f"""
 
 
 class Added(NamedTuple):
-    """Messages that are new, and known ones of which more has become by now."""
+    """Messages that are new, and known ones of which more has become by now; those of erased
+    numbers, which are neither; and those among the others that the SMSC refused."""
 
     new: int
     changed: int
+    erased: int
+    refused: int
 
 
 class Additions:
@@ -58,15 +62,17 @@ class Additions:
         self._reports = Reports(database)
         self._statuses = Statuses(database)
         self._grouped = Grouped(database)
+        self._erased = ErasedNumbers(database)
 
     def add(self, account_id: int, messages: Sequence[Fingerprinted]) -> Added:
         """Add the messages that are not here yet, in one transaction. Of those that are here, the
-        status is changed where a later one is told.
+        status is changed where a later one is told. Those of erased numbers are passed over.
 
         A message with a wire id is the account's message of that id; another is known by its
         fingerprint among those of its time. Among equal times a later one counts as newer."""
         with errors_explained(self._database), self._database.atomic():
             require_same(self._database)
+            offered, messages = messages, self._spared(messages)
             new, again, nearby = self._known.sort_out(account_id, messages)
             single = [pair for pair in new if pair[1].submission is None]
             if single:
@@ -77,13 +83,24 @@ class Additions:
                 self._statuses.change(stored, message.status, message.status_changed_at)
                 for stored, message in again
             ]
-        return Added(len(new), sum(changed))
+        return _added(new, sum(changed), offered, messages)
 
     def missing(self, account_id: int, messages: Sequence[Fingerprinted]) -> Added:
         """What `add` would do."""
         with errors_explained(self._database):
+            offered, messages = messages, self._spared(messages)
             new, again, _ = self._known.sort_out(account_id, messages)
-        return Added(len(new), sum(Statuses.would_change(*pair) for pair in again))
+        changed = sum(Statuses.would_change(*pair) for pair in again)
+        return _added(new, changed, offered, messages)
+
+    def _spared(self, messages: Sequence[Fingerprinted]) -> Sequence[Fingerprinted]:
+        """Those that neither go to an erased number nor come from one."""
+        erased = self._erased.among(
+            address for _, one in messages for address in (one.recipient, one.sender)
+        )
+        if not erased:
+            return messages
+        return [pair for pair in messages if erased.isdisjoint((pair[1].recipient, pair[1].sender))]
 
     def _insert(
         self, account_id: int, new: Sequence[Fingerprinted], nearby: list[Row] | None
@@ -122,6 +139,16 @@ class Additions:
         for some in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
             times, numbers = zip(*some, strict=True)
             ids.taken.update(rows_in(self._database, self._ids_sql, account_id, times, numbers))
+
+
+def _added(
+    new: Sequence[Fingerprinted],
+    changed: int,
+    offered: Sequence[Fingerprinted],
+    spared: Sequence[Fingerprinted],
+) -> Added:
+    refused = [message.status for _, message in spared].count(Status.REFUSED)
+    return Added(len(new), changed, len(offered) - len(spared), refused)
 
 
 class _Ids:

@@ -11,6 +11,7 @@ from boxis_gateway.model import Customer
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.customers import new_id
+from boxis_gateway.store.erased import ErasedNumbers
 from boxis_gateway.store.queries import rows_of
 from boxis_gateway.store.tables import Contact, ContactGroup, GroupMember
 
@@ -24,6 +25,7 @@ class Contacts:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._audit = Audit(database)
+        self._erased = ErasedNumbers(database)
 
     def names(self, customer_id: str, numbers: Collection[str]) -> Mapping[str, str]:
         """What the customer calls these numbers, as far as they have names; by their keys."""
@@ -44,11 +46,14 @@ class Contacts:
 
     def add(self, customer: Customer, entries: Sequence[tuple[str, str, str]]) -> int:
         """Put (number, name, group) into the customer's phone book, all or nothing; how many.
+        Numbers that were erased are passed over.
 
         A number that is there gets the new name; a group that is new is made, "" is none."""
-        names = {sender_key(number): name for number, name, _ in entries}
-        contacts = [(customer.id, number, name) for number, name in names.items()]
         with self._database.atomic():
+            erased = self._erased.among(number for number, _, _ in entries)
+            entries = [entry for entry in entries if entry[0] not in erased]
+            names = {sender_key(number): name for number, name, _ in entries}
+            contacts = [(customer.id, number, name) for number, name in names.items()]
             query = ContactGroup.select(ContactGroup.name, ContactGroup.id)
             groups = dict(self._pairs(query.where(ContactGroup.customer == customer.id)))
             members = {

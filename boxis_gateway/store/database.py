@@ -12,6 +12,7 @@ from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.contacts import Contacts
 from boxis_gateway.store.customers import Customers
 from boxis_gateway.store.employees import Employees
+from boxis_gateway.store.erasure import Erasure
 from boxis_gateway.store.exports import Exports
 from boxis_gateway.store.followed import Followed
 from boxis_gateway.store.messages import Messages
@@ -48,6 +49,7 @@ class Store:
         self.exports = Exports(self.database)
         self.reports = Reports(self.database)
         self.retention = Retention(self.database)
+        self.erasure = Erasure(self.database)
         self.upkeep = Upkeep(self.database)
 
     def create(self) -> None:

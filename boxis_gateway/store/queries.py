@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice, repeat
 from typing import Any
@@ -29,7 +29,7 @@ def sql_of(database: Database, query: Any) -> str:
     return str(database.get_sql_context().sql(query).query()[0])
 
 
-def run(database: Database, sql: str, parameters: Sequence[Any]) -> Any:
+def run(database: Database, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Any:
     """The cursor of a query that stands as text: less on the way than peewee's own for any query.
     Raises DatabaseError as that does."""
     cursor = database.cursor()

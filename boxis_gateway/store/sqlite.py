@@ -16,6 +16,7 @@ import apsw
 from playhouse.apsw_ext import APSWDatabase
 
 from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.sms.mentions import masked, mentions
 
 LOCK_SECONDS = 15  # how long a writer waits for another; imports write in short transactions
 CACHE_KIB = 2048  # of pages that a connection keeps
@@ -89,6 +90,8 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
     def _add_conn_hooks(self, connection: Any) -> None:
         connection.convert_binding = _converted
         connection.create_scalar_function("has_folded", _has_folded, 2, deterministic=True)
+        connection.create_scalar_function("mentions", _mentions, 2, deterministic=True)
+        connection.create_scalar_function("masked", masked, 2, deterministic=True)
         # Else SQLite may plan a statement anew each time that its parameters change.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, True)
         super()._add_conn_hooks(connection)
@@ -112,6 +115,10 @@ def sqlite_path(url: str) -> Path:
 def _has_folded(text: str, folded: str) -> bool:
     """Whether the text contains the other one, which is folded; SQLite knows the case of ASCII."""
     return folded in text.casefold()
+
+
+def _mentions(text: str | None, number: str | None) -> bool:
+    return bool(text and number and mentions(text, number))
 
 
 def _converted(cursor: Any, number: int, value: object) -> str:

@@ -1,0 +1,58 @@
+"""Erasing a person from a store: whatever tells the number, or what was said to it and from it.
+
+First the number is written down as erased (erased.py), so that no import brings it back: from then
+on there can only be less of it. The rest goes on in short transactions, each of which can be done
+again: an erasure that is stopped is finished by the next one of the same number.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.erased import ErasedNumbers
+from boxis_gateway.store.erasing import Found, Walk, in_texts
+from boxis_gateway.store.queries import errors_explained, run
+from boxis_gateway.store.sqlite import SqliteDatabase
+from boxis_gateway.store.upkeep import Upkeep
+
+NAMES_SQL = """
+    SELECT 'account', username FROM account WHERE mentions(username, :number)
+    UNION SELECT 'employee', username FROM employee
+        WHERE mentions(username, :number) OR mentions(name, :number)
+    UNION SELECT 'customer', name FROM customer WHERE mentions(name, :number)
+"""
+
+
+class Erasure:
+    """The way to erase numbers. They are E.164, or short codes: the few digits of these may be
+    anything in a text, and are left there."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._audit = Audit(database)
+        self._erased = ErasedNumbers(database)
+        self._upkeep = Upkeep(database)
+
+    def erase(self, number: str, now: datetime) -> Found:
+        """Erase the number. What its file has left of it is for Upkeep.rewrite. Raises
+        StoreError."""
+        self._upkeep.overwrite()
+        with self._upkeep.turn():
+            self._erased.add(number, now)
+        found = Walk(self._database, number, dry_run=False).to_the_end()
+        with self._upkeep.turn():
+            self._audit.record("erase", **vars(found))
+        return found
+
+    def would_erase(self, number: str) -> Found:
+        """What `erase` would find."""
+        with errors_explained(self._database), self._database.transaction("DEFERRED"):
+            return Walk(self._database, number, dry_run=True).to_the_end()
+
+    def names_with(self, number: str) -> list[tuple[str, str]]:
+        """Names that tell the number and stay, as people log in with them: ("account", the user
+        name) and so on."""
+        parameters = {"number": in_texts(number)}
+        with errors_explained(self._database):
+            return [(kind, name) for kind, name in run(self._database, NAMES_SQL, parameters)]
