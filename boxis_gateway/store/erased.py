@@ -36,6 +36,7 @@ class ErasedNumbers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._read = (b"", 0)  # the secret, and how many digests there were
         self._digests: frozenset[str] = frozenset()
 
     def add(self, number: str, now: datetime) -> None:
@@ -50,9 +51,10 @@ class ErasedNumbers:
         (count,) = run(self._database, COUNT_SQL, ()).fetchone()
         if not count:
             return set()
-        if count != len(self._digests):
-            self._digests = frozenset(one for (one,) in run(self._database, DIGESTS_SQL, ()))
-        digests, secret = self._digests, self._secret()
+        secret, digests = self._secret(), self._digests
+        if self._read != (secret, count):  # a restore may have brought others
+            digests = frozenset(one for (one,) in run(self._database, DIGESTS_SQL, ()))
+            self._digests, self._read = digests, (secret, count)
         return {one for one in set(addresses) if _digest(secret, number_in(one)) in digests}
 
     def _secret(self) -> bytes:

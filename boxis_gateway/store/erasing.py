@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 from boxis_gateway.sms.mentions import masked
 from boxis_gateway.store.counts import Counts
 from boxis_gateway.store.erased import number_in
-from boxis_gateway.store.grouped import UPPER_HALF
-from boxis_gateway.store.ids import IDS_PER_MILLISECOND, LEAST_ID, first_id
+from boxis_gateway.store.ids import IDS_PER_MILLISECOND, LEAST_ID, UPPER_HALF, first_id
 from boxis_gateway.store.queries import Row, run
 from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.upkeep import ROWS_AT_ONCE, Upkeep
