@@ -13,8 +13,8 @@ from urllib.parse import urlencode
 
 from lxml import etree
 
+from boxis_gateway.authcode import authcode_of
 from boxis_gateway.errors import OperatorError
-from boxis_gateway.form_api.auth import authcode_of
 
 TIMEOUT_SECONDS = 60
 _XML_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from boxis_gateway.app import create_app
-from boxis_gateway.form_api.auth import authcode_of
+from boxis_gateway.authcode import authcode_of
 from boxis_gateway.importers.columns import to_message
 from boxis_gateway.importing import fingerprint
 from boxis_gateway.model import Account

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from boxis_gateway.authcode import authcode_of
 from boxis_gateway.errors import AuthenticationFailed, ClockMismatch, InvalidRequest
-from boxis_gateway.form_api.auth import authcode_of, authenticate, check_clock
+from boxis_gateway.form_api.auth import authenticate, check_clock
 from boxis_gateway.form_api.form import Form
 from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.model import Account

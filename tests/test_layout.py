@@ -26,13 +26,13 @@ STEPS = [
     ("form_api", "rest_api", "importing", "doctor"),
     ("store", "importers", "exporters"),
     ("sms", "model", "settings", "passwords", "message_files"),
-    ("zones", "errors", "logs"),
+    ("zones", "errors", "logs", "authcode"),
     ("local_texts", "remembered", "levels"),
 ]
 """From the top down: a module imports its own kind and the steps below it. Two neighbours are told
 apart in ALLOWED."""
 
-ALLOWED = {("sms", "model"), ("settings", "zones"), ("server", "form_api"), ("client", "form_api")}
+ALLOWED = {("sms", "model"), ("settings", "zones"), ("server", "form_api")}
 
 THIRD_PARTY = {
     "apsw": (

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from datetime import datetime
 
+from boxis_gateway.authcode import authcode_of
 from boxis_gateway.errors import AuthenticationFailed, ClockMismatch, InvalidRequest
 from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, bounded
 from boxis_gateway.store import Store
-
-
-def authcode_of(timestamp: str, user_key: str) -> str:
-    """Lower-case hex of MD5(timestamp + user_key).
-
-    >>> authcode_of("1336553826", "0123456789abcdefABCDEF01")
-    'e49d1e748e14e9f170251d8f0c053b01'
-    """
-    joined = (timestamp + user_key).encode("utf-8", "surrogateescape")
-    return hashlib.md5(joined, usedforsecurity=False).hexdigest()
 
 
 def authenticate(request: ApiRequest, store: Store) -> Account:

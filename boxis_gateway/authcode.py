@@ -1,0 +1,16 @@
+"""The signature of the form API: what a client makes of its key, and a server compares (protocol
+page, section 3)."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def authcode_of(timestamp: str, user_key: str) -> str:
+    """Lower-case hex of MD5(timestamp + user_key).
+
+    >>> authcode_of("1336553826", "0123456789abcdefABCDEF01")
+    'e49d1e748e14e9f170251d8f0c053b01'
+    """
+    joined = (timestamp + user_key).encode("utf-8", "surrogateescape")
+    return hashlib.md5(joined, usedforsecurity=False).hexdigest()
