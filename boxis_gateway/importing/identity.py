@@ -29,7 +29,8 @@ class Repeats:
 
 
 class Fingerprints:
-    """Fingerprints of the messages of one run."""
+    """Fingerprints of the messages of one run. A recipient of a submission is known by that: its
+    text may come only later, when somebody asks who may read it."""
 
     def __init__(self) -> None:
         self._repeats = Repeats()
@@ -38,7 +39,11 @@ class Fingerprints:
         """That of the next message."""
         if new.wire_id is not None:
             return fingerprint("id", new.wire_id)
-        identity = (new.sent_at, new.sender, new.recipient, new.text or "", new.reference)
+        identity: tuple[str, ...]
+        if new.submission:
+            identity = ("of", new.submission.wire_id, new.recipient, new.reference)
+        else:
+            identity = (new.sent_at, new.sender, new.recipient, new.text or "", new.reference)
         first = fingerprint(*identity, "0")
         times = self._repeats.count((account_id << 64) + first)
         return fingerprint(*identity, str(times)) if times else first

@@ -29,7 +29,7 @@ from boxis_gateway.store.ids import (
 from boxis_gateway.store.known import Fingerprinted, has_our_id
 from boxis_gateway.store.queries import Insert, Row, run
 from boxis_gateway.store.reports import Reports
-from boxis_gateway.store.statuses import Stored
+from boxis_gateway.store.statuses import COLUMNS, Statuses, Stored
 from boxis_gateway.store.tables import Message, Submission
 
 FIND_SQL = """
@@ -45,6 +45,11 @@ LIST_SQL = """
         sent_at = min(coalesce(sent_at, ?2), coalesce(?2, sent_at))
     WHERE account_id = ?3 AND id = ?4
 """
+WAITING_SQL = f"""
+    SELECT {COLUMNS} FROM message
+    WHERE account_id = ? AND sent_at = ? AND submission_id = ? AND fingerprint = ? AND status = ?
+"""
+FORGET_SQL = "DELETE FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
 NEWEST_SUBMISSION_SQL = "SELECT max(id) FROM submission WHERE account_id = ? AND id BETWEEN ? AND ?"
 NEWEST_MESSAGE_SQL = """
     SELECT max(id) FROM message WHERE account_id = ? AND sent_at = ? AND id BETWEEN ? AND ?
@@ -73,13 +78,14 @@ class Grouped:
         self._insert_submissions = Insert(database, Submission)
         self._counts = Counts(database)
         self._reports = Reports(database)
+        self._statuses = Statuses(database)
 
     def insert(self, account_id: int, messages: Sequence[Fingerprinted]) -> None:
         """Store messages that are new, and their submissions or what these lack. Among equal times
         a later one counts as newer."""
-        groups: dict[str, list[NewMessage]] = {}
-        for _, message in messages:
-            groups.setdefault(_facts(message).wire_id, []).append(message)
+        groups: dict[str, list[Fingerprinted]] = {}
+        for pair in messages:
+            groups.setdefault(_facts(pair[1]).wire_id, []).append(pair)
         submissions = {name: self._submission(account_id, group) for name, group in groups.items()}
         rows: dict[str, list[Row]] = {name: [] for name in groups}
         for fingerprint, message in messages:
@@ -92,14 +98,17 @@ class Grouped:
         self._counts.change(account_id, counted)
         self._reports.catch_up(reported(row for some in rows.values() for row in some))
 
-    def _submission(self, account_id: int, messages: Sequence[NewMessage]) -> _Found:
+    def _submission(self, account_id: int, group: Sequence[Fingerprinted]) -> _Found:
         """The submission of the messages, which is stored from now on."""
+        messages = [message for _, message in group]
         first, facts = messages[0], _facts(messages[0])
         named = from_wire_id(facts.wire_id) if facts.place is None else None
         own = named[1] if named and named[0] == account_id else None
         looks = (first.sender, facts.created_at, first.text)
         key = (account_id, own, *looks, facts.wire_id, account_id)
         found = run(self._database, FIND_SQL, key).fetchone()
+        if found and self._forget_waiting(account_id, found[0], group):
+            found = run(self._database, FIND_SQL, key).fetchone()
         if found:
             return _Found(*found)
         submission_id = self._submission_id(account_id, facts, messages)
@@ -109,6 +118,23 @@ class Grouped:
         listed, prices = (None, None), first.prices or Prices()
         self._insert_submissions.run([(*row, *listed, *prices, facts.group_id, known_as)])
         return _Found(submission_id, first.sender, facts.created_at, False)
+
+    def _forget_waiting(
+        self, account_id: int, submission_id: int, group: Sequence[Fingerprinted]
+    ) -> int:
+        """Of the messages those that are here and wait, for a time that the source did not tell:
+        they go, since now they come with the time at which they were sent. How many went."""
+        went = 0
+        for fingerprint, message in group:
+            key = (account_id, _facts(message).created_at, submission_id, fingerprint)
+            row = run(self._database, WAITING_SQL, (*key, Status.PENDING.value)).fetchone()
+            if row:
+                waiting = Stored(*row)
+                self._statuses.take_off_lists(waiting)
+                place = (account_id, waiting.sent_at, waiting.id)
+                run(self._database, FORGET_SQL, place)
+                went += 1
+        return went
 
     def _submission_id(
         self, account_id: int, facts: SubmissionFacts, messages: Sequence[NewMessage]

@@ -58,7 +58,7 @@ class Statuses:
         key = (message.account_id, message.sent_at, message.id)
         run(self._database, UPDATE_SQL, (new[0].value, new[1], new[0].value, *key))
         if old[0] is Status.PENDING and new[0] is Status.REFUSED:
-            self._take_off_lists(message)
+            self.take_off_lists(message)
         elif old[0] is Status.PENDING:
             submission = (message.account_id, message.submission_id)
             run(self._database, SENT_SQL, (message.sent_at, *submission))
@@ -70,7 +70,7 @@ class Statuses:
         old = Status(message.status), message.changed_at
         return later(old, (new.status, new.status_changed_at)) != old
 
-    def _take_off_lists(self, message: Stored) -> None:
+    def take_off_lists(self, message: Stored) -> None:
         """The recipient is none of the submission's any more; without any, nobody sees it."""
         submission = (message.account_id, message.submission_id)
         listed, sender, created_at = run(self._database, LISTED_SQL, submission).fetchone()
