@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 
@@ -67,6 +68,12 @@ ACCOUNT_FIELDS = tuple(
     help="For a URL: the user key, password or token there. Better in the environment, where no "
     "list of processes shows it.",
 )
+@click.option(
+    "--since",
+    metavar="DATE",
+    callback=lambda ctx, param, text: _a_date(text),
+    help="For a URL: where to begin, such as 2015-01-01.",
+)
 @with_settings("database_url", "timezone")
 def import_messages(
     settings: Settings,
@@ -81,6 +88,7 @@ def import_messages(
     sender: str | None,
     source_user: str | None,
     source_secret: str | None,
+    since: str | None,
 ) -> None:
     """Import the messages of a file or a URL. Importing the same again adds nothing.
 
@@ -95,13 +103,17 @@ def import_messages(
       boxis-gateway import access.log --account anna@example.com --timezone UTC --follow
       boxis-gateway import messages.csv --account anna@example.com --dry-run
       boxis-gateway import export.jsonl --account-field account
+      boxis-gateway import https://api.boxis.net/ --format boxis --source-user anna@example.com \\
+          --account anna@example.com --timezone Europe/Warsaw
     """
     if follow and dry_run:
         raise click.UsageError("--follow and --dry-run don't go together.")
     if username is None and account_field is None:
         raise click.UsageError("Whose messages are they? Give --account or --account-field.")
-    store = Store(settings.database_url).require_current()
     place: Path | str = source if "://" in source else Path(source)
+    if since and isinstance(place, Path):
+        raise click.UsageError("--since is for a URL; a file is read from its beginning.")
+    store = Store(settings.database_url).require_current()
     default = store.accounts.get(username) if username else None
     for name in account_names.values():
         store.accounts.get(name)
@@ -118,6 +130,7 @@ def import_messages(
         zone_given=zone_given,
         username=source_user,
         secret=source_secret,
+        since=since,
     )
     accounts = Accounts(store, default, account_names, account_field is not None, settings)
     if follow:
@@ -162,6 +175,13 @@ def _follow(
         format_name=format_name,
         rejects_path=rejects_path,
     ).run()
+
+
+def _a_date(text: str | None) -> str | None:
+    try:
+        return str(datetime.fromisoformat(text).replace(tzinfo=None)) if text else None
+    except ValueError:
+        raise click.BadParameter("a date such as 2015-01-01 is needed.") from None
 
 
 def _same_file(place: Path | str, other: Path) -> bool:

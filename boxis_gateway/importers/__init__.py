@@ -14,6 +14,7 @@ from typing import Protocol
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import (
+    boxis,
     csv_table,
     gammu,
     jasmin,
@@ -21,6 +22,7 @@ from boxis_gateway.importers import (
     kannel_log,
     playsms,
     smsbackup,
+    telecomx,
     twilio,
 )
 from boxis_gateway.importers.lines import Line, ReadOptions
@@ -55,6 +57,8 @@ IMPORTERS: dict[str, Importer] = {
         jasmin,
         twilio,
         smsbackup,
+        boxis,
+        telecomx,
     )
 }
 

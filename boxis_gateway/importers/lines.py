@@ -17,7 +17,7 @@ class ReadOptions:
     tells whose message it is, for formats that have such a field. `sender` is that of messages
     whose source does not tell it. `not_before` is the time of the last line of the same log that
     was read before. `username` and `secret` (a key, a password) are for sources that are asked over
-    a network."""
+    a network, and so is `since`: where to begin, `yyyy-mm-dd` or with a time behind it."""
 
     zone: Zone
     account_field: str | None = None
@@ -26,6 +26,7 @@ class ReadOptions:
     username: str | None = None
     secret: str | None = field(default=None, repr=False)
     zone_given: bool = True
+    since: str | None = None
 
 
 class GoodLine(NamedTuple):
