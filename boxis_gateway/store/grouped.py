@@ -9,6 +9,7 @@ taken over only where additions.py sees them.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -31,18 +32,17 @@ from boxis_gateway.store.queries import Insert, Row, run
 from boxis_gateway.store.reports import Reports
 from boxis_gateway.store.statuses import COLUMNS, Statuses, Stored
 from boxis_gateway.store.tables import Message, Submission
+from boxis_gateway.store.ten_days import tens_of
 
-FIND_SQL = """
-    SELECT id, sender, created_at, recipients IS NOT NULL FROM submission
-    WHERE account_id = ? AND id = ? AND wire_id IS NULL
-        AND sender = ? AND created_at = ? AND text IS ?
-    UNION ALL SELECT id, sender, created_at, recipients IS NOT NULL FROM submission
-    WHERE wire_id = ? AND account_id = ?
+FOUND = "SELECT id, sender, created_at, recipients FROM submission WHERE account_id = ?1"
+LOOKS = "sender = ?4 AND created_at = ?5 AND text IS ?6"
+FIND_SQL = f"""
+    {FOUND} AND id = ?2 AND wire_id IS NULL AND {LOOKS}
+    UNION ALL {FOUND} AND wire_id = ?3 AND {LOOKS}
 """
 LIST_SQL = """
     UPDATE submission
-    SET recipients = coalesce(recipients || char(10), '') || ?1,
-        sent_at = min(coalesce(sent_at, ?2), coalesce(?2, sent_at))
+    SET recipients = ?1, sent_at = min(coalesce(sent_at, ?2), coalesce(?2, sent_at))
     WHERE account_id = ?3 AND id = ?4
 """
 WAITING_SQL = f"""
@@ -50,6 +50,13 @@ WAITING_SQL = f"""
     WHERE account_id = ? AND sent_at = ? AND submission_id = ? AND fingerprint = ? AND status = ?
 """
 FORGET_SQL = "DELETE FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
+RECIPIENTS_SQL = f"""
+    SELECT recipient FROM message
+    WHERE account_id = ? AND substr(sent_at, 1, 9) IN (SELECT value FROM json_each(?))
+        AND recipient IN (SELECT value FROM json_each(?)) AND submission_id = ?
+        AND status <> '{Status.REFUSED}'
+    ORDER BY sent_at, id
+"""
 NEWEST_SUBMISSION_SQL = "SELECT max(id) FROM submission WHERE account_id = ? AND id BETWEEN ? AND ?"
 NEWEST_MESSAGE_SQL = """
     SELECT max(id) FROM message WHERE account_id = ? AND sent_at = ? AND id BETWEEN ? AND ?
@@ -58,15 +65,27 @@ SUBMISSION_TAKEN_SQL = "SELECT EXISTS (SELECT 1 FROM submission WHERE account_id
 MESSAGE_TAKEN_SQL = """
     SELECT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND sent_at = ? AND id = ?)
 """
+WIRE_ID_TAKEN_SQL = "SELECT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND wire_id = ?)"
+
+
+class _Looks(NamedTuple):
+    """What tells submissions apart. More stores than one may have given an id, and another system
+    may give one to many texts."""
+
+    wire_id: str
+    place: int | None
+    sender: str
+    created_at: str
+    text: str | None
 
 
 class _Found(NamedTuple):
-    """A submission that is stored, and whether lists show it."""
+    """A submission that is stored."""
 
     id: int
     sender: str
     created_at: str
-    is_listed: bool
+    recipients: str | None
 
 
 class Grouped:
@@ -83,13 +102,13 @@ class Grouped:
     def insert(self, account_id: int, messages: Sequence[Fingerprinted]) -> None:
         """Store messages that are new, and their submissions or what these lack. Among equal times
         a later one counts as newer."""
-        groups: dict[str, list[Fingerprinted]] = {}
+        groups: dict[_Looks, list[Fingerprinted]] = {}
         for pair in messages:
-            groups.setdefault(_facts(pair[1]).wire_id, []).append(pair)
+            groups.setdefault(_looks(pair[1]), []).append(pair)
         submissions = {name: self._submission(account_id, group) for name, group in groups.items()}
-        rows: dict[str, list[Row]] = {name: [] for name in groups}
+        rows: dict[_Looks, list[Row]] = {name: [] for name in groups}
         for fingerprint, message in messages:
-            name = _facts(message).wire_id
+            name = _looks(message)
             rows[name].append(self._row(account_id, submissions[name].id, fingerprint, message))
         counted: Counter[tuple[str, str]] = Counter()
         for name, found in submissions.items():
@@ -104,8 +123,7 @@ class Grouped:
         first, facts = messages[0], _facts(messages[0])
         named = from_wire_id(facts.wire_id) if facts.place is None else None
         own = named[1] if named and named[0] == account_id else None
-        looks = (first.sender, facts.created_at, first.text)
-        key = (account_id, own, *looks, facts.wire_id, account_id)
+        key = (account_id, own, facts.wire_id, first.sender, facts.created_at, first.text)
         found = run(self._database, FIND_SQL, key).fetchone()
         if found and self._forget_waiting(account_id, found[0], group):
             found = run(self._database, FIND_SQL, key).fetchone()
@@ -117,7 +135,7 @@ class Grouped:
         row = (account_id, submission_id, first.sender, first.text, *times, facts.flash, facts.fast)
         listed, prices = (None, None), first.prices or Prices()
         self._insert_submissions.run([(*row, *listed, *prices, facts.group_id, known_as)])
-        return _Found(submission_id, first.sender, facts.created_at, False)
+        return _Found(submission_id, first.sender, facts.created_at, None)
 
     def _forget_waiting(
         self, account_id: int, submission_id: int, group: Sequence[Fingerprinted]
@@ -157,8 +175,10 @@ class Grouped:
     ) -> Row:
         message_id = self._message_id(account_id, submission_id, message)
         known_as = message.wire_id
-        if known_as == str(message_id) and has_our_id(message):
-            known_as = None
+        if has_our_id(message):
+            known = (account_id, known_as)
+            if known_as == str(message_id) or self._is(WIRE_ID_TAKEN_SQL, known):
+                known_as = None
         row = (
             account_id,
             message.sent_at,
@@ -189,15 +209,26 @@ class Grouped:
         return self._next(NEWEST_MESSAGE_SQL, place, message.sent_at)
 
     def _list(self, account_id: int, found: _Found, rows: Sequence[Row]) -> bool:
-        """Put the recipients of these rows on the list of the submission's; whether they are its
-        first ones."""
-        taken = sorted(row[1:] for row in rows if row[9] != Status.REFUSED)  # by time and id
+        """Put the recipients of these rows on the list of the submission's, which goes by time and
+        id; whether they are its first ones."""
+        taken = sorted(row[1:] for row in rows if row[9] != Status.REFUSED)
         if not taken:
             return False
-        recipients = "\n".join(row[4] for row in taken)
+        recipients = [row[4] for row in taken]
+        if found.recipients:
+            recipients = self._all_recipients(account_id, found.id, found.recipients, recipients)
         sent_at = next((row[0] for row in taken if row[8] != Status.PENDING), None)
-        run(self._database, LIST_SQL, (recipients, sent_at, account_id, found.id))
-        return not found.is_listed
+        run(self._database, LIST_SQL, ("\n".join(recipients), sent_at, account_id, found.id))
+        return not found.recipients
+
+    def _all_recipients(
+        self, account_id: int, submission_id: int, listed: str, new: Sequence[str]
+    ) -> list[str]:
+        """Those of a submission to which more come later."""
+        names = json.dumps(list({*listed.split("\n"), *new}))
+        tens = tens_of(self._database, account_id)
+        key = (account_id, tens, names, submission_id)
+        return [recipient for (recipient,) in run(self._database, RECIPIENTS_SQL, key)]
 
     def _is(self, sql: str, key: tuple[object, ...]) -> bool:
         return bool(run(self._database, sql, key).fetchone()[0])
@@ -216,6 +247,11 @@ def reported(rows: Iterable[Row]) -> list[tuple[int, Stored]]:
         for row in rows
         if row[-1] is not None
     ]
+
+
+def _looks(message: NewMessage) -> _Looks:
+    facts = _facts(message)
+    return _Looks(facts.wire_id, facts.place, message.sender, facts.created_at, message.text)
 
 
 def _facts(message: NewMessage) -> SubmissionFacts:

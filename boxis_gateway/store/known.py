@@ -57,9 +57,9 @@ class Known:
         wire_ids = Message.select(Message.wire_id, *stored).where(mine, Message.wire_id.in_([""]))
         self._wire_ids_sql = sql_of(database, wire_ids)
         numbers = (Message.id + SQL("0")).in_([0])  # walk by time alone
-        ours = Message.select(Message.sender, Message.recipient, *stored)
-        ours = ours.where(mine, at_times, numbers, Message.wire_id.is_null())
-        self._our_ids_sql = sql_of(database, ours)
+        is_it = (numbers & Message.wire_id.is_null()) | Message.wire_id.in_([""])
+        ours = Message.select(Message.wire_id, Message.sender, Message.recipient, *stored)
+        self._our_ids_sql = sql_of(database, ours.where(mine, at_times, is_it))
 
     def _nearby(self, account_id: int, messages: Sequence[Fingerprinted]) -> list[Row] | None:
         """Fingerprint, and as `Stored` what is stored from the first to the last of the messages'
@@ -78,7 +78,9 @@ class Known:
         again: list[tuple[Stored, NewMessage]] = []
         places: dict[Any, int] = {}
         for fingerprint, message in messages:
-            identity = message.wire_id or (message.sent_at, fingerprint)
+            identity: Any = message.wire_id or (message.sent_at, fingerprint)
+            if message.submission is not None and has_our_id(message):
+                identity = _our_identity(message)
             if identity in stored:
                 known = stored[identity]
                 if message.status_changed_at or known.status != message.status:
@@ -100,7 +102,7 @@ class Known:
             for mark, sent_at, *rest in nearby or ()
         }
         for some in chunks(messages):
-            ids = [message.wire_id for _, message in some if message.wire_id is not None]
+            ids = [one.wire_id for _, one in some if one.wire_id is not None]
             for wire_id, *place in rows_in(self._database, self._wire_ids_sql, account_id, ids):
                 known[wire_id] = Stored(account_id, *place)
             if nearby is None:
@@ -114,18 +116,16 @@ class Known:
     def _known_by_our_ids(
         self, account_id: int, messages: Sequence[Fingerprinted]
     ) -> dict[Any, Stored]:
-        """Those that come back from where they were exported to: by the id that they have here, if
-        sender and recipient are the same, too. Another store may have given the same id."""
-        ours = [message for _, message in messages if has_our_id(message)]
+        """Those that come back from where they were exported to, by `_our_identity`."""
         known: dict[Any, Stored] = {}
-        for some in chunks(ours):
-            names = {(one.sender, one.recipient, one.sent_at, one.wire_id) for one in some}
-            times = list({one.sent_at for one in some})
-            ids = [int(one.wire_id or 0) for one in some]
-            for row in rows_in(self._database, self._our_ids_sql, account_id, times, ids):
-                sender, recipient, sent_at, message_id, *rest = row
-                if (sender, recipient, sent_at, str(message_id)) in names:
-                    known[str(message_id)] = Stored(account_id, sent_at, message_id, *rest)
+        for some in chunks([message for _, message in messages if has_our_id(message)]):
+            times, names = list({one.sent_at for one in some}), [one.wire_id for one in some]
+            ids = list(map(int, filter(None, names)))
+            lists = (times, ids, names)
+            for row in rows_in(self._database, self._our_ids_sql, account_id, *lists):
+                wire_id, sender, recipient, sent_at, message_id, *rest = row
+                identity = (wire_id or str(message_id), sender, recipient, sent_at)
+                known[identity] = Stored(account_id, sent_at, message_id, *rest)
         return known
 
 
@@ -135,6 +135,11 @@ def has_our_id(message: NewMessage) -> bool:
         return False
     number = own_id(message.wire_id or "")
     return number is not None and is_ours(number, message.sent_at)
+
+
+def _our_identity(message: NewMessage) -> tuple[object, ...]:
+    """What tells apart messages that have ids of ours: more stores than one may have given one."""
+    return message.wire_id, message.sender, message.recipient, message.sent_at
 
 
 def _later(message: NewMessage, again: NewMessage) -> NewMessage:

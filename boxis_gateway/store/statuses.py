@@ -59,7 +59,7 @@ class Statuses:
         run(self._database, UPDATE_SQL, (new[0].value, new[1], new[0].value, *key))
         if old[0] is Status.PENDING and new[0] is Status.REFUSED:
             self.take_off_lists(message)
-        elif old[0] is Status.PENDING:
+        elif old[0] is Status.PENDING and new[0] is not Status.PENDING:
             submission = (message.account_id, message.submission_id)
             run(self._database, SENT_SQL, (message.sent_at, *submission))
         return True

@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from peewee import Database
@@ -27,8 +26,9 @@ from boxis_gateway.store.filters import (
     page_sql,
     text_parameters,
 )
-from boxis_gateway.store.ids import GREATEST_ID, from_wire_id, ids_of_months, number_of
+from boxis_gateway.store.ids import GREATEST_ID, from_wire_id, ids_of_months
 from boxis_gateway.store.queries import Row, run
+from boxis_gateway.store.ten_days import tens_of
 
 
 class Submitted(NamedTuple):
@@ -213,18 +213,13 @@ class Submissions:
         if _shape(which).by_month:
             parameters += ids_of_months(which.first_month, which.last_month)
         if which.recipient is not None:
-            tens = json.dumps(_ten_days(*self._span(account_id)))
+            tens = tens_of(self._database, account_id)
             parameters += [account_id, tens, which.recipient, f"\n{which.recipient}\n"]
         if spellings is not None:
             parameters.append(json.dumps([one.sender for one in spellings]))
         if which.text is not None:
             parameters += text_parameters(which.text)
         return _Walk(account_id, tuple(parameters))
-
-    def _span(self, account_id: int) -> tuple[str, str]:
-        """Days of the account's oldest and newest messages; "" if there are none."""
-        first, last = run(self._database, SPAN_SQL, (account_id, account_id)).fetchone()
-        return (first or "")[:10], (last or "")[:10]
 
 
 WALKS_AT_ONCE = 200  # SQLite takes 500 SELECTs in one, and a walk has up to two
@@ -233,10 +228,6 @@ LISTED_SQL = f"SELECT {', '.join(COLUMNS)} FROM submission WHERE {LISTED}"
 FIND_SQL = f"""
     {LISTED_SQL} AND account_id = ? AND id = ? AND wire_id IS NULL
     UNION ALL {LISTED_SQL} AND wire_id IN (?, ?)
-"""
-SPAN_SQL = """
-    SELECT (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at LIMIT 1),
-           (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at DESC LIMIT 1)
 """
 
 
@@ -253,13 +244,3 @@ def _shape(which: Filter) -> Shape:
         by_sender=which.sender is not None,
         by_text=which.text is not None,
     )
-
-
-@lru_cache(maxsize=1024)
-def _ten_days(first: str, last: str) -> list[str]:
-    """The beginnings, `yyyy-mm-d`, of all days from one to the other."""
-    if not first:
-        return []
-    months = range(number_of(first[:7]), number_of(last[:7]) + 1)
-    tens = (f"{n // 12:04}-{n % 12 + 1:02}-{ten}" for n in months for ten in range(4))
-    return [ten for ten in tens if first[:9] <= ten <= last[:9]]
