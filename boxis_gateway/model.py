@@ -113,7 +113,8 @@ class NewMessage(NamedTuple):
     `reference` is whatever else tells this message from its like in the source (an SMSC's id).
     `reported_as` is what delivery reports call it, as a number (sms/reports.py), if they do.
     `submission` is given where a source knows of submissions; else each message is its own.
-    `place` is for the message what it is for SubmissionFacts, and comes with them alone."""
+    `place` is for the message what it is for SubmissionFacts, and comes with them alone; without
+    a `wire_id` it is the id under which the message is known to clients."""
 
     recipient: str
     sender: str

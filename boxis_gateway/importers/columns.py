@@ -44,6 +44,7 @@ GREATEST_PLACE = (1 << 63) - 1
 EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow, Underflow])
 
 T = TypeVar("T")
+_TEXT = ALL_COLUMNS.index("text")
 _NAMES = {name.replace("_", ""): name for name in (*ALL_COLUMNS, ACCOUNT)}
 _CREDIT = re.compile(r"(\d{1,6})(?:\.(\d{1,3})0*)?", re.ASCII)
 _AMOUNT = re.compile(r"[\d.+\-eE]+", re.ASCII)
@@ -64,9 +65,7 @@ def to_message(columns: Mapping[str, str], zone: Zone) -> NewMessage:
     """The message that a line's columns describe. Blank columns count as missing.
 
     Raises Unusable."""
-    if columns.keys().isdisjoint(STORED):
-        return message_of([columns.get(name) for name in COLUMNS], zone)
-    return stored_message_of([columns.get(name) for name in ALL_COLUMNS], zone)
+    return message_of([columns.get(name) for name in COLUMNS], zone)
 
 
 def message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
@@ -113,9 +112,8 @@ def short_text(name: str, value: str | None) -> str:
 
 
 def stored_message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
-    """As `message_of`, of a cell for each of ALL_COLUMNS. An empty text is kept as one."""
+    """As `message_of`, of a cell for each of ALL_COLUMNS."""
     message = message_of(cells[: len(COLUMNS)], zone)
-    text = cells[ALL_COLUMNS.index("text")]
     submission_id, created_at, scheduled_at, flash, fast, group_id, *places = cells[len(COLUMNS) :]
     if not submission_id:
         return message
@@ -130,7 +128,20 @@ def stored_message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
         _place("submission_place", submission_place) if submission_place else None,
     )
     place = _place("message_place", message_place) if message_place else None
-    return message._replace(text=text, submission=facts, place=place)
+    return message._replace(submission=facts, place=place)
+
+
+def exported_message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
+    """As `stored_message_of`, of a line of an export: an empty text is one, and where there is no
+    place of the message `sms_id` is ours."""
+    message = stored_message_of(cells, zone)
+    if message.submission is None:
+        raise Unusable("submission_id is missing")
+    message = message._replace(text=cells[_TEXT])
+    if message.place is not None:
+        return message
+    place = _place("sms_id", _needed("sms_id", message.wire_id))
+    return message._replace(wire_id=None, place=place)
 
 
 def _place(name: str, digits: str) -> int:

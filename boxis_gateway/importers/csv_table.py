@@ -13,6 +13,7 @@ from boxis_gateway.importers.columns import (
     REQUIRED,
     STORED,
     column_name,
+    exported_message_of,
     message_of,
     stored_message_of,
 )
@@ -99,4 +100,4 @@ def _exported_message(cells: Sequence[str], zone: Zone) -> NewMessage:
         unguarded(cell) if EXPORTED[name] is ColumnKind.TEXT else cell or None
         for name, cell in zip(ALL_COLUMNS, cells, strict=True)
     ]
-    return stored_message_of(bare, zone)
+    return exported_message_of(bare, zone)

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from boxis_gateway.importers.columns import ACCOUNT, REQUIRED, column_name, to_message
+from boxis_gateway.importers.columns import (
+    ACCOUNT,
+    ALL_COLUMNS,
+    COLUMNS,
+    REQUIRED,
+    STORED,
+    column_name,
+    exported_message_of,
+    message_of,
+    stored_message_of,
+)
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
 from boxis_gateway.importers.source import Source
+from boxis_gateway.message_files import EXPORTED
+from boxis_gateway.model import NewMessage
+from boxis_gateway.zones import Zone
 
 NAME = "jsonl"
 ACCOUNT_FIELDS = (ACCOUNT,)
@@ -72,6 +85,14 @@ def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
                 filled[name] = WORDS[filled[name]]
         require_texts(filled.values())
         key = filled.get(ACCOUNT, "") if options.account_field else ""
-        return GoodLine(number, to_message(filled, options.zone), key)
+        return GoodLine(number, _message(columns, filled, options.zone), key)
     except Unusable as problem:
         return BadLine(number, str(problem))
+
+
+def _message(columns: Mapping[str, object], filled: Mapping[str, str], zone: Zone) -> NewMessage:
+    """Of an object that has all that an export has, be it null; or of any other."""
+    if filled.keys().isdisjoint(STORED):
+        return message_of([filled.get(name) for name in COLUMNS], zone)
+    of = exported_message_of if columns.keys() >= EXPORTED.keys() else stored_message_of
+    return of([filled.get(name) for name in ALL_COLUMNS], zone)

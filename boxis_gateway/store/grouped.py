@@ -27,7 +27,7 @@ from boxis_gateway.store.ids import (
     is_ours,
     own_id,
 )
-from boxis_gateway.store.known import Fingerprinted, has_our_id
+from boxis_gateway.store.known import Fingerprinted
 from boxis_gateway.store.queries import Insert, Row, run
 from boxis_gateway.store.reports import Reports
 from boxis_gateway.store.statuses import COLUMNS, Statuses, Stored
@@ -175,10 +175,10 @@ class Grouped:
     ) -> Row:
         message_id = self._message_id(account_id, submission_id, message)
         known_as = message.wire_id
-        if has_our_id(message):
-            known = (account_id, known_as)
-            if known_as == str(message_id) or self._is(WIRE_ID_TAKEN_SQL, known):
-                known_as = None
+        if known_as is None and message.place not in (None, message_id):
+            known_as = str(message.place)
+        if known_as is not None and self._is(WIRE_ID_TAKEN_SQL, (account_id, known_as)):
+            known_as = None  # of two with one id the first keeps it
         row = (
             account_id,
             message.sent_at,

@@ -13,7 +13,6 @@ from peewee import SQL, Database
 
 from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.reports import later
-from boxis_gateway.store.ids import is_ours, own_id
 from boxis_gateway.store.queries import Row, rows_in, sql_of
 from boxis_gateway.store.statuses import Stored
 from boxis_gateway.store.tables import Message
@@ -79,8 +78,9 @@ class Known:
         places: dict[Any, int] = {}
         for fingerprint, message in messages:
             identity: Any = message.wire_id or (message.sent_at, fingerprint)
-            if message.submission is not None and has_our_id(message):
-                identity = _our_identity(message)
+            if message.place is not None and message.wire_id is None:
+                ours = _our_identity(message)
+                identity = ours if ours in stored or identity not in stored else identity
             if identity in stored:
                 known = stored[identity]
                 if message.status_changed_at or known.status != message.status:
@@ -118,10 +118,10 @@ class Known:
     ) -> dict[Any, Stored]:
         """Those that come back from where they were exported to, by `_our_identity`."""
         known: dict[Any, Stored] = {}
-        for some in chunks([message for _, message in messages if has_our_id(message)]):
-            times, names = list({one.sent_at for one in some}), [one.wire_id for one in some]
-            ids = list(map(int, filter(None, names)))
-            lists = (times, ids, names)
+        ours = [one for _, one in messages if one.place is not None and one.wire_id is None]
+        for some in chunks(ours):
+            times, ids = list({one.sent_at for one in some}), [one.place for one in some]
+            lists = (times, ids, list(map(str, ids)))
             for row in rows_in(self._database, self._our_ids_sql, account_id, *lists):
                 wire_id, sender, recipient, sent_at, message_id, *rest = row
                 identity = (wire_id or str(message_id), sender, recipient, sent_at)
@@ -129,17 +129,9 @@ class Known:
         return known
 
 
-def has_our_id(message: NewMessage) -> bool:
-    """Whether the message brings an id that a store of ours gave it, and no other."""
-    if message.submission is None or message.place is not None:
-        return False
-    number = own_id(message.wire_id or "")
-    return number is not None and is_ours(number, message.sent_at)
-
-
 def _our_identity(message: NewMessage) -> tuple[object, ...]:
     """What tells apart messages that have ids of ours: more stores than one may have given one."""
-    return message.wire_id, message.sender, message.recipient, message.sent_at
+    return str(message.place), message.sender, message.recipient, message.sent_at
 
 
 def _later(message: NewMessage, again: NewMessage) -> NewMessage:
