@@ -30,7 +30,7 @@ from boxis_gateway.passwords import hash_of
 from boxis_gateway.rest_api.auth import FREE_FAILURES, digest_of
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Entry, Store, acting, back_up, restore
+from boxis_gateway.store import Entry, Limits, Store, acting, back_up, restore
 from boxis_gateway.zones import find_zone, utc_now
 from tests.conftest import NOW, USERNAME, RunningServer, statements
 from tests.test_commands import all_commands
@@ -149,23 +149,25 @@ COMMANDS: list[tuple[str, list[str], list[tuple[str, str, dict[str, Any]]]]] = [
         ["FOLDER/one.db", "--force"],
         [("store.restore", "one.db", {"messages": 1, "migrations": 0})],
     ),
+    (
+        "erase",
+        ["--number", "+" + NUMBER],
+        [("erase", "", {"messages": 1, "texts": 1, "mentions": 0, "entries": 2})],
+    ),
+    ("prune", [], []),
+    (
+        "account set",
+        [USERNAME, "keep_messages_days=9"],
+        [("account.options", USERNAME, {"options": {"keep_messages_days": "9"}})],
+    ),
+    ("prune", [], [("prune", USERNAME, {"messages": 1, "texts": 0})]),
 ]
 """Each command that changes something, and the entries that it makes; in this order."""
 
 NO_CHANGES = {
     *("account", "account list", "account show", "customer", "customer list", "customer show"),
-    *(
-        "employee",
-        "employee list",
-        "contacts",
-        "history",
-        "export",
-        "call",
-        "serve",
-        "doctor",
-        "verify",
-    ),
-    "audit",
+    *("employee", "employee list", "contacts", "history", "export", "call", "serve", "doctor"),
+    *("verify", "audit"),
 }
 
 
@@ -300,6 +302,8 @@ CHANGES: dict[str, Callable[[Store, Account, Employee], object]] = {
     "accounts.set_options": lambda s, a, e: s.accounts.set_options(a, {"history_key": "both"}),
     "accounts.set_sender_names": lambda s, a, e: s.accounts.set_sender_names(a, ["x"]),
     "customers.add": lambda s, a, e: s.customers.add("North", NOW),
+    "erasure.erase": lambda s, a, e: s.erasure.erase(NUMBER, NOW),
+    "retention.prune": lambda s, a, e: s.retention.prune(a, Limits("9", "9")),
     "contacts.add": lambda s, a, e: s.contacts.add(s.customers.get("Shop"), [(NUMBER, "x", "")]),
     "employees.add": lambda s, a, e: s.employees.add(
         s.customers.get("Shop"), "b@example.com", "B", Level.VIEWER, None, NOW
@@ -321,6 +325,12 @@ WRITE_WITHOUT_ENTRY = {
     "reports.apply": "the run of the import has one entry for all",
     "reports.catch_up": "the run of the import has one entry for all",
     "reports.forget_waiting": "nobody's doing: they are dropped when they are old",
+    "retention.prune_reports": "the same",
+    "upkeep.turn": "changes nothing",
+    "upkeep.overwrite": "of what has gone already",
+    "upkeep.rewrite": "the rows are the same",
+    "upkeep.give_back": "the rows are the same",
+    "upkeep.empty_log": "the rows are the same",
     "tokens.renew": "use is no change",
     "employees.count_failure": "counting is no change; the lock is",
     "employees.count_nothing": "changes nothing",
@@ -335,7 +345,9 @@ READ = {
     *("contacts.names", "contacts.group_names"),
     *("employees.find", "employees.by_id", "employees.get", "employees.all"),
     *("tokens.find", "audit.entries", "reports.find", "followed.find"),
-    *("exports.accounts", "exports.rows"),
+    *("exports.accounts", "exports.rows", "reports.waiting"),
+    *("erasure.names_with", "erasure.would_erase"),
+    *("retention.would_prune", "retention.would_prune_reports"),
     *("messages.history", "messages.recent", "messages.missing"),
     *("submissions.accounts_of", "submissions.page", "submissions.page_behind"),
     "submissions.find",

@@ -174,7 +174,7 @@ def test_a_message_twice_in_one_batch_has_the_later_of_its_states(
     message = NewMessage("+48514151563", "s", WHEN, wire_id="77")
     done = message._replace(status=Status.DELIVERED, status_changed_at="2026-11-21 10:00:09")
     added = store.messages.add(account.id, [(1, message), (2, done), (3, message)])
-    assert added == (1, 0)
+    assert (added.new, added.changed) == (1, 0)
     assert statuses(store) == [("delivered", "2026-11-21 10:00:09")]
 
 
@@ -200,5 +200,5 @@ def test_the_order_of_reports_makes_no_difference(first: Any, others: list[Any])
 def test_a_report_that_waits_too_long_is_forgotten(store: Store, account: Account) -> None:
     reports = [Report((1,), Status.DELIVERED, WHEN)]
     store.reports.apply(reports, account.id, "2026-01-01 00:00:00")
-    assert store.reports.forget_waiting("2026-01-01 00:00:00") == 0
-    assert store.reports.forget_waiting("2026-01-01 00:00:01") == 1
+    assert store.reports.forget_waiting("2026-01-01 00:00:00", 9) == 0
+    assert store.reports.forget_waiting("2026-01-01 00:00:01", 9) == 1

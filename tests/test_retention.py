@@ -145,8 +145,8 @@ def test_a_text_of_others_is_not_counted_twice(store: Store, account: Account) -
     fill(store, account, [NewMessage("7248", "s", day, "text") for day in DAYS])
     limits = Limits(DAYS[2], DAYS[5])
     assert store.retention.prune(account, limits) == Pruned(2, 3)
-    (entry,) = store.audit.entries("", "9")
-    assert (entry.what, entry.subject) == ("prune", USERNAME)
+    (entry,) = (one for one in store.audit.entries("", "9") if one.what == "prune")
+    assert entry.subject == USERNAME
     assert entry.details == '{"messages": 2, "texts": 3}'
 
 
