@@ -40,6 +40,7 @@ class Erasure:
         self._upkeep.overwrite()
         with self._upkeep.turn():
             self._erased.add(number, now)
+            self._audit.record("erase.begin")  # for one that is killed
         found = Walk(self._database, number, dry_run=False).to_the_end()
         with self._upkeep.turn():
             self._audit.record("erase", **vars(found))
