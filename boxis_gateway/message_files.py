@@ -66,6 +66,8 @@ def guarded(text: str | None) -> str:
     """
     if text is None:
         return ""
+    if text[:1].isalpha():  # as most begin: a look that is quick
+        return text
     return GUARD + text if not text or _TAKEN_OTHERWISE.match(text) else text
 
 

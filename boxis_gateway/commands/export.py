@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -108,8 +108,11 @@ def export(
     if to_stdout and not exporter.IS_TEXT:
         raise click.UsageError(f"A {exporter.NAME} file needs a name: give FILE.")
     which = Filter(first_month, last_month, recipient, sender, text)
-    rows = store.exports.rows(_accounts(store, customer, usernames), which, statuses)
-    with _stdout() if to_stdout else new_file(file or Path()) as target:
+    accounts = _accounts(store, customer, usernames)
+    with (
+        closing(store.exports.rows(accounts, which, statuses)) as rows,
+        _stdout() if to_stdout else new_file(file or Path()) as target,
+    ):
         count = _write(target, exporter, rows)
     click.echo(f"{count} messages exported{'' if to_stdout else f' to {file}'}.", err=True)
 
