@@ -52,7 +52,7 @@ GUARD = "'"
 _TAKEN_OTHERWISE = re.compile(
     r"[\s\x00-\x1f\u200b-\u200f\ufeff]*[=+\-@＝＋－＠]"  # for a formula
     r"|['\t\r\n]"  # for our guard, or for the beginning of another cell
-    r"|(?!(?:0|[1-9][0-9]{0,14})\Z)[0-9][0-9.,:/\-eE% ]*\Z"  # for a number, and rounded
+    r"|(?!(?:0|[1-9][0-9]{0,10})\Z)[0-9][0-9.,:/\-eE% ]*\Z"  # for a number: 1.2E+11
 )
 
 
