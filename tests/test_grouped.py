@@ -100,10 +100,10 @@ def test_a_submission_was_sent_when_its_first_message_was(
     add(one(TO[0], sent_at=T3, wire_id="a", **pending), one(TO[1], wire_id="b", **pending))
     assert listed(store, account)[0].sent_at is None
     again = {"status": Status.PENDING, "status_changed_at": T3}
-    assert add(one(TO[0], sent_at=T3, wire_id="a", **again)) == (0, 1)
+    assert add(one(TO[0], sent_at=T3, wire_id="a", **again))[:2] == (0, 1)
     assert listed(store, account)[0].sent_at is None
     for name, sent_at in (("a", T3), ("b", T2)):
-        assert add(one(TO[0], sent_at=sent_at, wire_id=name)) == (0, 1)
+        assert add(one(TO[0], sent_at=sent_at, wire_id=name))[:2] == (0, 1)
         assert listed(store, account)[0].sent_at == sent_at
 
 
@@ -143,11 +143,11 @@ def test_an_id_that_is_taken_is_kept_for_clients_alone(
     facts = SubmissionFacts(wire_id(first_id(T1), account.id), T1)
     mine = one(TO[0], sent_at=T1, submission=facts, place=first_id(T1))
     add(NewMessage(TO[1], "other", T1))  # which has both ids
-    assert add(mine) == (1, 0)
+    assert add(mine)[:2] == (1, 0)
     assert [found.sender for found in listed(store, account)] == ["shop", "other"]
     assert {found.wire_id for found in listed(store, account)} == {None, facts.wire_id}
     assert [row[7] for row in history(store, account)] == [str(first_id(T1)), None]
-    assert add(mine) == (0, 0)
+    assert add(mine)[:2] == (0, 0)
 
 
 def test_an_id_of_plain_messages_is_not_given_to_what_they_do_not_see(

@@ -13,6 +13,10 @@ _E164 = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # protocol page, section 5: 7
 _PLAIN = re.compile(r"\+?([1-9][0-9]{6,14})", re.ASCII)  # as most are written
 _SHORT_CODE = re.compile(r"[0-9]{3,6}", re.ASCII)
 
+NOBODY = "0"
+"""In place of a number that was erased: digits, which clients of the form door expect, that no
+number is."""
+
 
 def to_e164(number: str) -> str | None:
     """`+` and digits, from a number with country code written with `+`, `00` or neither, and with
@@ -26,8 +30,11 @@ def to_e164(number: str) -> str | None:
 
 
 def to_recipient(number: str) -> str | None:
-    """E.164, or a short code of 3 to 6 digits as it is; None for anything else."""
-    return to_e164(number) or (number if _SHORT_CODE.fullmatch(number) else None)
+    """E.164, or a short code of 3 to 6 digits or NOBODY as it is; None for anything else."""
+    e164 = to_e164(number)
+    if e164 or not (number == NOBODY or _SHORT_CODE.fullmatch(number)):
+        return e164
+    return number
 
 
 def sender_key(sender: str) -> str:

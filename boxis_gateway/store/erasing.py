@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from boxis_gateway.sms.mentions import masked
+from boxis_gateway.sms.numbers import NOBODY
 from boxis_gateway.store.counts import Counts
 from boxis_gateway.store.erased import number_in
 from boxis_gateway.store.ids import IDS_PER_MILLISECOND, LEAST_ID, UPPER_HALF, first_id
 from boxis_gateway.store.queries import Row, run
 from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.upkeep import ROWS_AT_ONCE, Upkeep
-
-NOBODY = "0"  # digits, which clients of the form door expect, that no number is
 
 ADDRESSES_SQL = """
     SELECT sender FROM message UNION SELECT sender FROM submission
