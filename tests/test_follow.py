@@ -305,3 +305,24 @@ def test_equal_lines_of_one_second_are_counted_across_a_restart(
         log.write_text(line(1, "same") * written)
         follower(store, account, log, Steps(iter([]))).run()
         assert stored_texts(store) == {"same": written}
+
+
+def test_a_log_of_jasmin_is_followed_too(store: Store, account: Account, tmp_path: Path) -> None:
+    log = tmp_path / "messages.log"
+    lines = (Path(__file__).parent / "imports/jasmin-sample.log").read_text().splitlines(True)
+    log.write_text("".join(lines[:3]))
+
+    def grow() -> None:
+        with open(log, "a") as file:
+            file.write("".join(lines[3:]))
+
+    summary = follower(store, account, log, Steps(iter([grow]))).run()
+    assert (summary.format, summary.added, summary.bad) == ("jasmin", 6, 0)
+
+
+def test_who_follows_a_log_is_in_the_audit(store: Store, account: Account, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text(line(1, "one"))
+    follower(store, account, log, Steps(iter([]))).run()
+    told = [(one.what, one.subject) for one in store.audit.entries("", "9")]
+    assert told[-2:] == [("import.follow", "access.log"), ("import.run", "access.log")]

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The Debian packages that the tests drive: clients (PHP with curl and XML, curl) and sources of
-# messages (Kannel with its test SMSC, Gammu SMSD on SQLite, MariaDB); with the argument "guard", valgrind, which counts for the guard.
+# messages (Kannel with its test SMSC, Gammu SMSD on SQLite, MariaDB), and what reads those besides; with the argument "guard", valgrind, which counts for the guard.
 # Root gets them installed; others are told the line that does it.
 set -eu
 missing=""
@@ -14,6 +14,8 @@ else
     else
         missing="$missing php-cli php-curl php-xml"
     fi
+    command -v sqlite3 >/dev/null 2>&1 || missing="$missing sqlite3"
+    command -v awk >/dev/null 2>&1 || missing="$missing mawk"
     [ -x /usr/sbin/bearerbox ] || missing="$missing kannel"
     [ -x /usr/lib/kannel/test/fakesmsc ] || missing="$missing kannel-extras"
     [ -x /usr/bin/gammu-smsd ] || missing="$missing gammu-smsd"

@@ -61,6 +61,9 @@ class Follower:
         summary = Summary(importer.NAME)
         with self._rejects, recorded(self._accounts, self._path, summary):
             self._batches = Batches(self._accounts, summary, self._rejects)
+            self._accounts.store.audit.record(
+                "import.follow", self._path.name, format=importer.NAME
+            )
             self._say(f"Following {self._path} as {importer.NAME}.")
             for line in importer.read(self._log, self._options):
                 self._note_time(line)
