@@ -604,6 +604,7 @@ def test_a_head_makes_no_file(shop: Shop) -> None:
     client = create_app(shop.store, Settings(), lambda: NOW).test_client()
     answer = client.head("/sms/export?token=OWNER")
     assert (answer.status_code, answer.data) == (200, b"")
+    assert not shop.store.database.connection().in_transaction
     shop.add("anna", NewMessage("7248", "s", TIMES[1], "later"))
     assert len(from_csv(ask(Level.OWNER).data)) == 4
 

@@ -74,7 +74,7 @@ class Exports:
     ) -> Generator[list[Row], None, None]:
         """Batches, which may be empty, of rows with a value for each of EXPORTED: of these
         accounts, given with their names, and of these statuses, if any are named. Hidden columns
-        are None.
+        are None, and a text that is hidden is not found either.
 
         The connection is in use until the iterator has ended or is closed. Raises StoreError."""
         connection = self._database.connection()

@@ -51,9 +51,8 @@ def export_sms(call: Call) -> Answer:
     view = View.of(call.employee, customer)
     sights = {"text": view.texts, "whole_sale": view.whole_sale, "cost": view.cost}
     hidden = [name for name, seen in sights.items() if not seen]
-    nothing = which.text is not None and not view.texts  # a text that is hidden is not found either
-    accounts = {} if nothing else call.store.exports.accounts(customer.id)
-    batches = call.store.exports.rows(accounts, which, TAKEN, hidden)
+    exports = call.store.exports
+    batches = exports.rows(exports.accounts(customer.id), which, TAKEN, hidden)
     exporter = EXPORTERS[call.params["format"]]
     first = next(batches, [])  # what cannot be read at all is a failure yet
     try:
