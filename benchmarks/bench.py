@@ -31,12 +31,13 @@ class Length(NamedTuple):
     long_rounds: int  # of the million rows, of latencies, of imports
     latency_seconds: float
     import_lines: int
+    log_lines: int  # of the long log
     main_store: str
     large_store: str
 
 
-FULL = Length(5, 2.0, 3, 5.0, 200_000, "main", "large")
-QUICK = Length(3, 0.3, 1, 1.5, 50_000, "quick", "quick")
+FULL = Length(5, 2.0, 3, 5.0, 200_000, 1_000_000, "main", "large")
+QUICK = Length(3, 0.3, 1, 1.5, 50_000, 100_000, "quick", "quick")
 
 
 @dataclass

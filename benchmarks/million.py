@@ -1,4 +1,4 @@
-"""A million lines of a Kannel access log, each second one a delivery report for the one before:
+"""A million lines of a Kannel access log (fewer with --quick), every other one a delivery report:
 beside Python that only reads and splits them, and the sqlite3 shell that imports the same rows."""
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from benchmarks.imports import FIRST, USERNAME, new_store, recipient_of, run_com
 from benchmarks.processes import CouldNotRun, clean_environment
 from benchmarks.samples import SENDERS, TEXTS
 
-LINES = 1_000_000
 MB = 1024  # in KiB, as the system tells
 COLUMNS = ("at", "smsc", "fid", "sender", "recipient", "coding", "text")
 SPLIT_LOOP = """
@@ -57,22 +56,23 @@ def write_log(log: Path, table: Path, lines: int) -> int:
 def rates(bench: Bench) -> Iterator[Round]:
     """Lines a second."""
     log, table = bench.folder / "million.log", bench.folder / "million.csv"
-    messages = write_log(log, table, LINES)
+    lines = bench.length.log_lines
+    messages = write_log(log, table, lines)
     for _ in range(bench.length.long_rounds):
         seconds, _ = import_once(bench.folder, log, messages)
         split = float(run_command(sys.executable, "-c", SPLIT_LOOP, str(log)))
         shell = shell_seconds(bench.folder, table)
         yield {
-            "import": LINES / seconds,
-            "read and split": LINES / split,
-            "sqlite3 .import": LINES / shell,
+            "import": lines / seconds,
+            "read and split": lines / split,
+            "sqlite3 .import": lines / shell,
         }
 
 
 def memory(bench: Bench) -> Iterator[Round]:
     """MB that the importing process had at most."""
     log = bench.folder / "million.log"
-    messages = write_log(log, bench.folder / "million.csv", LINES)
+    messages = write_log(log, bench.folder / "million.csv", bench.length.log_lines)
     _, peak = import_once(bench.folder, log, messages)
     yield {"import": peak}
 
