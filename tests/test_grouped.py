@@ -165,7 +165,7 @@ def test_an_id_of_plain_messages_is_not_given_to_what_they_do_not_see(
 
 def test_a_place_of_a_plain_message_is_not_taken(store: Store, account: Account, add: Add) -> None:
     add(one(TO[0], place=first_id(T2)))
-    assert add(NewMessage(TO[1], "plain", T2)) == (1, 0)
+    assert add(NewMessage(TO[1], "plain", T2))[0] == 1
     rows = [(row[0], row[6], row[7]) for row in history(store, account)]
     upper = first_id(T2) + UPPER_HALF
     assert rows == [("shop", upper, str(first_id(T2))), ("plain", first_id(T2), None)]
