@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from peewee import Database
@@ -14,8 +12,8 @@ from boxis_gateway.model import Status
 from boxis_gateway.sms.reports import Report, span
 from boxis_gateway.store.queries import errors_explained, run
 from boxis_gateway.store.statuses import COLUMNS, Statuses, Stored
+from boxis_gateway.store.ten_days import ten_days
 from boxis_gateway.store.version import require_same
-from boxis_gateway.zones import from_utc_text, utc_text
 
 IN_LIST = "IN (SELECT value FROM json_each(?))"
 FIND_SQL = f"""
@@ -106,7 +104,7 @@ class Reports:
 
     def _find(self, report: Report, account_id: int) -> Stored | None:
         first, last = span(report.changed_at)
-        tens, references = _ten_days(first[:10], last[:10]), json.dumps(report.references)
+        tens, references = ten_days(first[:10], last[:10]), json.dumps(report.references)
         parameters = (tens, references, first, last, account_id, account_id)
         row = run(self._database, FIND_SQL, parameters).fetchone()
         return Stored(*row) if row else None
@@ -115,14 +113,3 @@ class Reports:
         sql = f"SELECT {COLUMNS} FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
         key = (message.account_id, message.sent_at, message.id)
         return Stored(*run(self._database, sql, key).fetchone())
-
-
-@lru_cache(maxsize=1024)
-def _ten_days(first: str, last: str) -> str:
-    """The beginnings, `yyyy-mm-d`, of all days from one to the other, as JSON."""
-    day, end = from_utc_text(f"{first} 00:00:00"), last[:9]
-    tens = {end}
-    while (ten := utc_text(day)[:9]) < end:
-        tens.add(ten)
-        day += timedelta(days=1)
-    return json.dumps(sorted(tens))

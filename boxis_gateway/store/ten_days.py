@@ -20,11 +20,12 @@ def tens_of(database: Database, account_id: int) -> str:
     """The beginnings, `yyyy-mm-d`, of all days from the account's oldest message to its newest, as
     JSON."""
     first, last = run(database, SPAN_SQL, (account_id, account_id)).fetchone()
-    return _ten_days((first or "")[:10], (last or "")[:10])
+    return ten_days((first or "")[:10], (last or "")[:10])
 
 
 @lru_cache(maxsize=1024)
-def _ten_days(first: str, last: str) -> str:
+def ten_days(first: str, last: str) -> str:
+    """The same from one day to another, both `yyyy-mm-dd`; of none if the first is ""."""
     if not first:
         return "[]"
     months = range(number_of(first[:7]), number_of(last[:7]) + 1)
