@@ -326,3 +326,34 @@ def test_who_follows_a_log_is_in_the_audit(store: Store, account: Account, tmp_p
     follower(store, account, log, Steps(iter([]))).run()
     told = [(one.what, one.subject) for one in store.audit.entries("", "9")]
     assert told[-2:] == [("import.follow", "access.log"), ("import.run", "access.log")]
+
+
+def test_a_log_that_has_only_begun_is_known_by_its_mark(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    log = tmp_path / "access.log"
+    log.write_text("2026-11-21 23:00:00 Log begins\n")
+
+    def grow() -> None:
+        with open(log, "a") as file:
+            file.write(line(1, "first"))
+
+    follower(store, account, log, Steps(iter([grow]))).run()
+    assert stored_texts(store) == {"first": 1}
+
+
+def test_what_an_account_keeps_may_change_while_its_log_is_followed(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    log = tmp_path / "access.log"
+    old = line(1, "old").replace("2026", "2012")
+    log.write_text(old.replace("old", "one"))
+
+    def change() -> None:
+        store.accounts.set_options(account, {"keep_messages_days": "9"})
+        with open(log, "a") as file:
+            file.write(old)
+
+    summary = follower(store, account, log, Steps(iter([change]))).run()
+    assert stored_texts(store) == {"one": 1}
+    assert summary.other["message older than the account keeps"] == 1

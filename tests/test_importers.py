@@ -32,6 +32,8 @@ from boxis_gateway.zones import find_zone
 
 SAMPLES = sorted(p for p in Path(__file__).parent.glob("imports/*") if p.suffix != ".golden")
 OPTIONS = ReadOptions(find_zone("Europe/Warsaw"), sender="boxis.net")
+BARE = ReadOptions(find_zone("Europe/Warsaw"))
+TELLS_SENDERS = ("kannel", "csv", "jsonl")  # whose samples are read without one given
 WHOLE_FILES = ("smsbackup",)  # which are no files of lines: damage ends the reading
 ANSWERS = ("boxis", "telecomx")
 """Formats that are one document, which may be damaged as a whole, newest first."""
@@ -45,7 +47,8 @@ def read_sample(sample: Path) -> tuple[str, list[Line]]:
     """The format that the file is taken for, and what it holds."""
     with Source.open(sample) as source:
         importer = find_importer(None, source)
-        return importer.NAME, list(importer.read(source, OPTIONS))
+        options = BARE if importer.NAME in TELLS_SENDERS else OPTIONS
+        return importer.NAME, list(importer.read(source, options))
 
 
 def shown(line: Line) -> dict[str, Any]:
@@ -254,3 +257,25 @@ def test_a_bare_carriage_return_in_the_first_line_is_no_fault() -> None:
 def test_years_are_bounded_in_utc() -> None:
     content = b"recipient,sender,date\n48514151563,s,1970-01-01T00:00:00+05:00\n"
     assert read("csv", content) == [BadLine(2, "date: the year is not from 1970 to 2261")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("csv", b"recipient,date\n48514151563,2012-05-09 10:00\n"),
+        ("csv", b"recipient,sender,date\n48514151563,,2012-05-09 10:00\n"),
+        ("jsonl", b'{"recipient": "48514151563", "date": "2012-05-09 10:00"}\n'),
+        ("kannel", HEAD.format("Sent SMS", "0", "0").replace("[from:b]", "[from:]").encode()),
+    ],
+)
+def test_a_sender_is_given_where_the_source_has_none(name: str, content: bytes) -> None:
+    (line,) = read(name, content, ReadOptions(find_zone("UTC"), sender="boxis.net"))
+    assert isinstance(line, GoodLine)
+    assert line.message.sender == "boxis.net"
+
+
+def test_a_sender_that_the_source_has_is_kept() -> None:
+    content = b"recipient,sender,date\n48514151563,s,2012-05-09 10:00\n"
+    (line,) = read("csv", content, ReadOptions(find_zone("UTC"), sender="boxis.net"))
+    assert isinstance(line, GoodLine)
+    assert line.message.sender == "s"

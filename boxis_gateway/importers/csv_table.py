@@ -28,6 +28,7 @@ NAME = "csv"
 ACCOUNT_FIELDS = (ACCOUNT,)
 URL_SCHEMES = ()
 LOCAL_TIMES = False
+SENDER = COLUMNS.index("sender")
 
 
 def matches(head: bytes) -> bool:
@@ -40,7 +41,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Line]:
     """See importers/__init__.py."""
     lines = source.lines()
     delimiter, names = _header(next(lines, b"").decode("utf-8-sig", "replace"))
-    missing = [name for name in REQUIRED if name not in names]
+    given = {"sender"} if options.sender else set()
+    missing = [name for name in REQUIRED if name not in {*names, *given}]
     if missing:
         raise ImportFailed(f"The CSV has no column {', '.join(missing)} in its first line.")
     table = _Table(names, options)
@@ -73,12 +75,16 @@ class _Table:
         named = options.account_field is not None and ACCOUNT in names
         self._account = names.index(ACCOUNT) if named else -1
         self._zone = options.zone
+        self._sender = options.sender
 
     def line(self, number: int, cells: list[str]) -> Line:
         """The message of a record."""
         cells.append("")  # which stands for the columns that are not there
         try:
-            message = self._to_message(self._pick(cells), self._zone)
+            picked = self._pick(cells)
+            if self._sender and not picked[SENDER]:
+                picked = (*picked[:SENDER], self._sender, *picked[SENDER + 1 :])
+            message = self._to_message(picked, self._zone)
         except Unusable as problem:
             return BadLine(number, str(problem))
         key = cells[self._account]

@@ -84,6 +84,8 @@ def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
             if isinstance(filled.get(name), bool):
                 filled[name] = WORDS[filled[name]]
         require_texts(filled.values())
+        if options.sender and not filled.get("sender"):
+            filled["sender"] = options.sender
         key = filled.get(ACCOUNT, "") if options.account_field else ""
         return GoodLine(number, _message(columns, filled, options.zone), key)
     except Unusable as problem:

@@ -79,8 +79,8 @@ _CODING_8BIT, _CODING_UCS2 = 1, 2
 
 
 def matches(head: bytes) -> bool:
-    """A line of the log among the first."""
-    return bool(_SAMPLE.search(head))
+    """A line of the log among the first, or the mark that a new log begins with."""
+    return bool(_MARK.match(head) or _SAMPLE.search(head))
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
@@ -112,6 +112,8 @@ def _event(number: int, raw: bytes, head: re.Match[bytes], at: str, options: Rea
     if event not in _SENT:
         return OtherLine(number, event if event in _PASSED_OVER else "other event")
     message = _message(head, raw, at, _SENT[event])
+    if options.sender and not message.sender:
+        message = message._replace(sender=options.sender)
     key = head[options.account_field].decode("utf-8", "replace") if options.account_field else ""
     return GoodLine(number, message, key)
 

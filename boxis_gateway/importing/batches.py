@@ -117,10 +117,10 @@ class Batches:
         return False
 
     def _look_up_limits(self, account: Account) -> Limits:
-        """What the account keeps by now."""
-        limits = self._limits[account.id] = limits_of(
-            self._accounts.settings, account, self._clock()
-        )
+        """What the account keeps by now, which may have changed while a log is followed."""
+        account = self._store.accounts.get(account.username)
+        limits = limits_of(self._accounts.settings, account, self._clock())
+        self._limits[account.id] = limits
         return limits
 
     def _counted(self, submission: str | None) -> None:
