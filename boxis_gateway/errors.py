@@ -3,7 +3,9 @@
     GatewayError                 its text is fit for the client that asked
     ├── InvalidRequest           the form, or one of its fields, cannot be used
     ├── AuthenticationFailed     user name and authcode do not go together
-    └── ClockMismatch            the timestamp is outside the window
+    ├── ClockMismatch            the timestamp is outside the window
+    ├── LimitReached             too much was asked, or too often in vain
+    └── Unavailable              the store cannot be used at the moment
     OperatorError                its text is one line for the operator, with the remedy
     ├── ConfigurationError       a setting cannot be used
     ├── StoreError               the store is missing, not migrated, newer, not readable
@@ -15,7 +17,11 @@ one line on stderr and exit code 1 on the command line. What is neither is a bug
 
 
 class GatewayError(Exception):
-    """Anticipated, and the client's to mend. `str()` is the error description on the wire."""
+    """Anticipated. `str()` is the error description on the wire, `outcome` the word for it in logs
+    and metrics, `reason` a word for the operator alone, or ""."""
+
+    outcome = "invalid"
+    reason = ""
 
 
 class InvalidRequest(GatewayError):
@@ -28,17 +34,43 @@ class InvalidRequest(GatewayError):
 
 
 class AuthenticationFailed(GatewayError):
-    """One text for an unknown user, a disabled account and a wrong authcode."""
+    """One text for an unknown user, a disabled account and a wrong authcode; `reason` tells them
+    apart."""
 
-    def __init__(self) -> None:
+    outcome = "refused"
+
+    def __init__(self, reason: str) -> None:
         super().__init__("'authcode' is not valid")
+        self.reason = reason
 
 
 class ClockMismatch(GatewayError):
     """The client's clock is off: the answer carries `timestamperror` (protocol page, section 3)."""
 
+    outcome = "clock"
+
     def __init__(self) -> None:
         super().__init__("'timestamp' is not valid")
+
+
+class LimitReached(GatewayError):
+    """Too much was asked, or too often in vain; `seconds` is how long to wait, `reason` which limit
+    it is."""
+
+    outcome = "limited"
+
+    def __init__(self, reason: str, seconds: int) -> None:
+        super().__init__(f"too many requests, try again in {seconds} seconds")
+        self.reason, self.seconds = reason, seconds
+
+
+class Unavailable(GatewayError):
+    """The store cannot be used at the moment. What is wrong with it is for the log alone."""
+
+    outcome = "unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("service is not available, try again later")
 
 
 class OperatorError(Exception):

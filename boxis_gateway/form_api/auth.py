@@ -21,9 +21,11 @@ def authenticate(request: ApiRequest, store: Store) -> Account:
     account = store.accounts.find_or_nobody(request.username)
     expected = authcode_of(request.timestamp, account.user_key).encode()
     given = request.authcode.lower().encode("utf-8", "surrogateescape")
-    if not hmac.compare_digest(expected, given) or not account.enabled:
-        raise AuthenticationFailed
-    return account
+    right = hmac.compare_digest(expected, given)
+    if right and account.enabled:
+        return account
+    unknown = "account" if not account.id else "authcode"
+    raise AuthenticationFailed("disabled" if right else unknown)
 
 
 def check_clock(request: ApiRequest, settings: Settings, now: datetime) -> None:
