@@ -8,71 +8,22 @@ table of the README (`settings_table`) and, for those marked `per_account`, the 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import lru_cache
 from typing import Any
 
 from boxis_gateway.errors import ConfigurationError
-from boxis_gateway.zones import find_zone
+from boxis_gateway.setting_kinds import (
+    Parse,
+    one_of,
+    some_text,
+    whole_number,
+    yes_or_no,
+    zone_name,
+)
 
 ENVIRONMENT_PREFIX = "BOXIS_GATEWAY_"
-Parse = Callable[[str], Any]
-
-
-def whole_number(least: int, most: int) -> Parse:
-    """Decimal digits with a value from `least` to `most`."""
-
-    def parse(text: str) -> int:
-        number = bounded(text, least, most)
-        if number is None:
-            raise ValueError(f"a whole number from {least} to {most} is needed")
-        return number
-
-    return parse
-
-
-def bounded(digits: str, least: int, most: int) -> int | None:
-    """The number that ASCII digits stand for, however many, if it is from `least` to `most`."""
-    significant = digits.lstrip("0")
-    if not (digits.isascii() and digits.isdigit()) or len(significant) > len(str(most)):
-        return None
-    number = int(significant or "0")
-    return number if least <= number <= most else None
-
-
-def one_of(*words: str) -> Parse:
-    """One of the words, as written."""
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"one of {', '.join(words)} is needed")
-        return text
-
-    return parse
-
-
-def yes_or_no(text: str) -> bool:
-    """`1 true yes on` or `0 false no off`, in any case."""
-    word = text.lower()
-    if word in ("1", "true", "yes", "on"):
-        return True
-    if word in ("0", "false", "no", "off"):
-        return False
-    raise ValueError("yes or no is needed")
-
-
-def zone_name(text: str) -> str:
-    """A name of the IANA time zone database."""
-    find_zone(text)
-    return text
-
-
-def some_text(text: str) -> str:
-    """Any text that is not empty."""
-    if not text:
-        raise ValueError("a value is needed")
-    return text
 
 
 def option(

@@ -9,7 +9,8 @@ from boxis_gateway.authcode import authcode_of
 from boxis_gateway.errors import AuthenticationFailed, ClockMismatch, InvalidRequest
 from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.model import Account
-from boxis_gateway.settings import Settings, bounded
+from boxis_gateway.setting_kinds import bounded
+from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 
 

@@ -20,7 +20,7 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.boxis_answers import BrokenOff, NotAnEnvelope, Refused, Row, rows
 from boxis_gateway.importers.lines import ReadOptions
 from boxis_gateway.importers.web import Address, Passing, Patience, TooMuch, asked
-from boxis_gateway.settings import bounded
+from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.zones import utc_now
 
 EARLIEST, LATEST = datetime(2000, 1, 1), datetime(2100, 1, 1)

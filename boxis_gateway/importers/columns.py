@@ -14,7 +14,7 @@ from typing import TypeVar
 from boxis_gateway.importers.dates import to_instant
 from boxis_gateway.importers.lines import Unusable
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
-from boxis_gateway.settings import bounded
+from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms.numbers import to_e164, to_recipient
 from boxis_gateway.sms.segments import count_parts
 from boxis_gateway.zones import Zone

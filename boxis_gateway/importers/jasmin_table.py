@@ -19,7 +19,7 @@ from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, 
 from boxis_gateway.importers.source import Source
 from boxis_gateway.importers.tables import is_csv_with, rows
 from boxis_gateway.model import NewMessage, Prices, Status
-from boxis_gateway.settings import bounded
+from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms import gsm0338
 from boxis_gateway.sms.segments import Alphabet, count_parts
 from boxis_gateway.sms.short_message import read_short_message

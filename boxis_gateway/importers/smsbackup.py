@@ -28,7 +28,7 @@ from boxis_gateway.importers.lines import (
 from boxis_gateway.importers.source import Source
 from boxis_gateway.importers.xml_references import settled
 from boxis_gateway.model import NewMessage, Status
-from boxis_gateway.settings import bounded
+from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms.segments import count_parts
 from boxis_gateway.zones import utc_text
 

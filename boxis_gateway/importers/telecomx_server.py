@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.json_walk import NotJson, walk
 from boxis_gateway.importers.web import Address, Answer, Passing, asked
-from boxis_gateway.settings import bounded
+from boxis_gateway.setting_kinds import bounded
 
 MESSAGES = ("messages",)
 OPENED = frozenset({(), MESSAGES})

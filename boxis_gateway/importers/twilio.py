@@ -29,7 +29,7 @@ from boxis_gateway.importers.lines import (
 )
 from boxis_gateway.importers.source import Source
 from boxis_gateway.model import Kind, NewMessage, Prices, Status
-from boxis_gateway.settings import bounded
+from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms.numbers import to_recipient
 from boxis_gateway.sms.segments import count_parts
 from boxis_gateway.zones import find_zone

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.settings import bounded
+from boxis_gateway.setting_kinds import bounded
 
 TIMEOUT_SECONDS = 60  # without an octet
 TRIES = 8  # in a row; the pauses between them are two minutes, together
