@@ -24,15 +24,16 @@ STEPS = [
     ("app", "server", "client"),
     ("api_docs",),
     ("form_api", "rest_api", "importing", "doctor"),
-    ("store", "importers", "exporters"),
+    ("store", "importers", "exporters", "limiting"),
     ("sms", "model", "settings", "passwords", "message_files"),
-    ("zones", "errors", "logs", "authcode"),
+    ("setting_kinds",),
+    ("zones", "errors", "logs", "authcode", "networks"),
     ("local_texts", "remembered", "levels"),
 ]
 """From the top down: a module imports its own kind and the steps below it. Two neighbours are told
 apart in ALLOWED."""
 
-ALLOWED = {("sms", "model"), ("settings", "zones"), ("server", "form_api")}
+ALLOWED = {("sms", "model"), ("server", "form_api")}
 
 THIRD_PARTY = {
     "apsw": (
@@ -72,6 +73,7 @@ THIRD_PARTY = {
     ),
     "lxml": ("client.py", "importers/boxis_answers.py"),
     "gunicorn": ("server/processes.py", "server/worker.py"),
+    "limits": ("limiting", "setting_kinds.py"),
     "httptools": ("server/requests.py", "server/wsgi.py"),
     "click": ("commands",),
     "pyarrow": ("exporters/parquet.py",),
