@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
 from boxis_gateway.api_docs import api_docs
-from boxis_gateway.form_api.endpoint import Clock, form_api
+from boxis_gateway.form_api.endpoint import form_api
+from boxis_gateway.limiting import Limiter, Tables, tables_at
+from boxis_gateway.networks import client_of
+from boxis_gateway.parts import Clock, Parts
 from boxis_gateway.rest_api import METHODS, rest_api
 from boxis_gateway.settings import Settings, load_settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 LOCK_SECONDS = 2  # how long a request waits for another writer, and its process with it
 
@@ -20,6 +28,18 @@ class Gateway(Flask):
     root may be written without its slash, as in `POST http://host HTTP/1.1`. Which methods there
     are is for the doors to say: others that a server lets through get to them as well."""
 
+    def __init__(self, name: str, trusted_proxies: str) -> None:
+        super().__init__(name, static_folder=None)
+        self.url_map.merge_slashes = False  # nothing is redirected
+        self._trusted_proxies = trusted_proxies
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
+        """WSGI. From here on `REMOTE_ADDR` is the client's address, also behind a proxy."""
+        if self._trusted_proxies != "none":
+            peer, said = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
+            environ["REMOTE_ADDR"] = client_of(peer, said, self._trusted_proxies)
+        return super().wsgi_app(environ, start_response)
+
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What finds the endpoint. Flask's takes a closer look at the host than at anything."""
         if request is None:
@@ -28,12 +48,16 @@ class Gateway(Flask):
         return self.url_map.bind("", path_info=request.path, default_method=method)
 
 
-def create_app(store: Store, settings: Settings, clock: Clock = utc_now) -> Flask:
-    """The doors over one store."""
-    app = Gateway("boxis_gateway", static_folder=None)
-    app.url_map.merge_slashes = False  # nothing is redirected
-    app.register_blueprint(form_api(store, settings, clock))
-    app.register_blueprint(rest_api(store, settings, clock))
+def create_app(
+    store: Store, settings: Settings, clock: Clock = utc_now, tables: Tables | None = None
+) -> Flask:
+    """The doors over one store. `tables` are where limits are counted: of a process alone, if they
+    are not given."""
+    limiter = Limiter(settings, tables or tables_at(settings.counters))
+    parts = Parts(store, settings, limiter, clock)
+    app = Gateway("boxis_gateway", settings.trusted_proxies)
+    app.register_blueprint(form_api(parts))
+    app.register_blueprint(rest_api(parts))
     app.register_blueprint(api_docs())
     return app
 

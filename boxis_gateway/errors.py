@@ -4,6 +4,7 @@
     ├── InvalidRequest           the form, or one of its fields, cannot be used
     ├── AuthenticationFailed     user name and authcode do not go together
     ├── ClockMismatch            the timestamp is outside the window
+    │   └── Replayed             the request came before
     ├── LimitReached             too much was asked, or too often in vain
     └── Unavailable              the store cannot be used at the moment
     OperatorError                its text is one line for the operator, with the remedy
@@ -51,6 +52,13 @@ class ClockMismatch(GatewayError):
 
     def __init__(self) -> None:
         super().__init__("'timestamp' is not valid")
+
+
+class Replayed(ClockMismatch):
+    """The request came before; with another timestamp it is a new one, which clients make of the
+    answer as they do when their clock is off."""
+
+    reason = "replay"
 
 
 class LimitReached(GatewayError):

@@ -44,7 +44,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Employee:
-    """Who logs in at the REST door. `locked_until` is a text of the store (see zones.py)."""
+    """Who logs in at the REST door."""
 
     id: str
     customer_id: str
@@ -53,8 +53,6 @@ class Employee:
     password_hash: str | None = field(repr=False)
     level: Level
     state: State
-    failures: int = 0
-    locked_until: str | None = None
 
 
 @dataclass(frozen=True)

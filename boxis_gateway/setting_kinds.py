@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
+from boxis_gateway.networks import networks_of
 from boxis_gateway.zones import find_zone
 
 Parse = Callable[[str], Any]
@@ -63,3 +65,40 @@ def some_text(text: str) -> str:
     if not text:
         raise ValueError("a value is needed")
     return text
+
+
+def rate_list(text: str) -> str:
+    """`off`, or rates such as `20/second;600/minute`."""
+    if text != "off":
+        from limits import (
+            parse_many,
+        )  # takes a tenth of a second to load; hardly any command needs it
+
+        parse_many(text)
+    return text
+
+
+def network_list(text: str) -> str:
+    """`any`, `none`, or networks and addresses with commas between them."""
+    if text not in ("any", "none") and not networks_of(text):
+        raise ValueError("networks such as 192.0.2.0/24 are needed")
+    return text
+
+
+def counters_place(text: str) -> str:
+    """`memory`, or the URL of a Redis server."""
+    if text != "memory" and not text.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValueError("memory or redis://HOST:PORT/NUMBER is needed")
+    return text
+
+
+def origin_list(text: str) -> str:
+    """`none`, or origins of pages with blanks between them."""
+    if text != "none" and not all(_is_origin(word) for word in text.split() or [""]):
+        raise ValueError("origins such as https://app.example.com are needed")
+    return text
+
+
+def _is_origin(word: str) -> bool:
+    url = urlsplit(word)
+    return f"{url.scheme}://{url.netloc}" == word and url.scheme in ("http", "https")

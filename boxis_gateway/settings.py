@@ -16,7 +16,11 @@ from typing import Any
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.setting_kinds import (
     Parse,
+    counters_place,
+    network_list,
     one_of,
+    origin_list,
+    rate_list,
     some_text,
     whole_number,
     yes_or_no,
@@ -27,11 +31,17 @@ ENVIRONMENT_PREFIX = "BOXIS_GATEWAY_"
 
 
 def option(
-    default: Any, parse: Parse, help: str, *, unit: str = "", per_account: bool = False
+    default: Any,
+    parse: Parse,
+    help: str,
+    *,
+    unit: str = "",
+    per_account: bool = False,
+    secret: bool = False,
 ) -> Any:
-    """A row of the table."""
+    """A row of the table. What may hold a secret is not shown, but for its default."""
     facts = {"parse": parse, "help": help, "unit": unit, "per_account": per_account}
-    return field(default=default, metadata=facts)
+    return field(default=default, metadata={**facts, "secret": secret})
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,73 @@ class Settings:
         unit="days",
         per_account=True,
     )
+    trusted_proxies: str = option(
+        "none",
+        network_list,
+        "Proxies whose `X-Forwarded-For` is believed, such as `127.0.0.1, 10.0.0.0/8`.",
+    )
+    networks: str = option(
+        "any",
+        network_list,
+        "Where the account may ask from, such as `192.0.2.0/24, 2001:db8::7`.",
+        per_account=True,
+    )
+    account_rate: str = option(
+        "off",
+        rate_list,
+        "How often an account or employee may ask, such as `20/second;600/minute`.",
+        per_account=True,
+    )
+    address_rate: str = option("off", rate_list, "How often may be asked from one address.")
+    server_rate: str = option("off", rate_list, "How often may be asked in all.")
+    counters: str = option(
+        "memory",
+        counters_place,
+        "Where is counted: `memory` of this machine, or `redis://HOST:PORT/NUMBER`.",
+        secret=True,
+    )
+    free_failures: int = option(
+        5,
+        whole_number(1, 1000),
+        "Wrong codes or passwords in a row before the next has to wait.",
+    )
+    longest_lockout_seconds: int = option(
+        900,
+        whole_number(0, 86_400),
+        "How long that wait grows; 0 is for no wait.",
+        unit="seconds",
+    )
+    replay: str = option(
+        "off",
+        one_of("off", "warn", "enforce"),
+        "What becomes of a request that comes again: `off`, `warn` or `enforce`.",
+        per_account=True,
+    )
+    max_streams: int = option(
+        32,
+        whole_number(1, 100_000),
+        "Long answers that an account may read at the same time, in each server process.",
+        per_account=True,
+    )
+    max_connections: int = option(
+        1000,
+        whole_number(10, 1_000_000),
+        "Connections of a server process; beyond, the one that waits longest is closed.",
+    )
+    client_seconds: int = option(
+        60,
+        whole_number(1, 3600),
+        "For a client to send a request, or to take the next piece of an answer.",
+        unit="seconds",
+    )
+    answer_seconds: int = option(
+        3600, whole_number(1, 86_400), "For a client to take a whole answer.", unit="seconds"
+    )
+    cors_origins: str = option(
+        "none",
+        origin_list,
+        "Web pages that may use the REST door, such as `https://app.example.com`.",
+    )
     token_minutes: int = option(
         15, whole_number(1, 10_080), "How long a token of the REST door lasts.", unit="minutes"
     )
@@ -108,10 +185,12 @@ def parse_option(name: str, text: str, source: str) -> Any:
     """The value of an option from its text.
 
     Raises ConfigurationError that names `source` (a variable, a command line option)."""
+    facts = OPTIONS[name].metadata
     try:
-        return OPTIONS[name].metadata["parse"](text)
+        return facts["parse"](text)
     except ValueError as problem:
-        raise ConfigurationError(f"{source} cannot be {text!r}: {problem}.") from None
+        given = "what it is" if facts["secret"] else repr(text)
+        raise ConfigurationError(f"{source} cannot be {given}: {problem}.") from None
 
 
 def parse_account_option(name: str, text: str) -> Any:

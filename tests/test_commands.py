@@ -92,6 +92,10 @@ def test_accounts_are_shown_without_their_key(gateway: Gateway) -> None:
         "history_status_fields: (as the server)",
         "keep_texts_days: (as the server)",
         "keep_messages_days: (as the server)",
+        "networks: (as the server)",
+        "account_rate: (as the server)",
+        "replay: (as the server)",
+        "max_streams: (as the server)",
     ]
     gateway("account", "set", USERNAME, "history_key=", "--sender-name", "C", "--timezone", "UTC")
     gateway("account", "disable", USERNAME)

@@ -16,14 +16,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxis_gateway.server import connection as connection_module
-from boxis_gateway.server.connection import Connection, Shared
+from boxis_gateway.server.connection import ANSWERS_AT_ONCE, Connection, Shared
 from boxis_gateway.server.requests import LONGEST_HEAD, RequestReader
 from boxis_gateway.server.turns import Turns
 from boxis_gateway.server.wsgi import base_environ, environ_of
+from boxis_gateway.settings import Settings
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 MOST = 1000
+CLIENT_SECONDS = 60
 
 
 class Host:
@@ -31,7 +32,8 @@ class Host:
 
     def __init__(self, app: App) -> None:
         self.loop = asyncio.new_event_loop()
-        self.shared = Shared(app, refusal, MOST, Turns(self.loop))
+        settings = Settings(max_body_bytes=MOST, client_seconds=CLIENT_SECONDS)
+        self.shared = Shared(app, refusal, settings, Turns(self.loop))
         made = self.loop.create_server(lambda: Connection(self.shared), "127.0.0.1", 0)
         self.server = self.loop.run_until_complete(made)
         self.address = self.server.sockets[0].getsockname()
@@ -396,11 +398,66 @@ def test_a_reader_that_stands_still_is_parted_with(
         time.sleep(0.3)  # until the system takes no more
         now = connection._deadline
         one.do(lambda: connection.sweep(now - 1))  # it has taken something
-        one.do(lambda: connection.sweep(now + connection_module.CLIENT_SECONDS - 2))
+        one.do(lambda: connection.sweep(now + CLIENT_SECONDS - 2))
         assert not closed.is_set()
-        one.do(lambda: connection.sweep(now + connection_module.CLIENT_SECONDS))
+        one.do(lambda: connection.sweep(now + CLIENT_SECONDS))
         assert closed.wait(10)
     assert "a client was too slow" in caplog.text
+
+
+def test_a_whole_answer_has_its_time_as_well(
+    host: Callable[[App], Host], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who takes a little now and then would hold a view of the store for days."""
+
+    def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        return itertools.repeat(b"x" * 65_536)
+
+    one = host(app)
+    with one.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        client.recv(1)
+        (connection,) = one.shared.connections
+        stream = connection._stream
+        assert stream
+        one.do(lambda: connection.sweep(stream.deadline - 1))
+        assert client.recv(100_000)
+        one.do(lambda: connection.sweep(stream.deadline))
+        with pytest.raises(ConnectionResetError):
+            everything(client)
+    assert "a client was too slow" in caplog.text
+
+
+def test_many_requests_at_once_are_answered_in_turns(host: Callable[[App], Host]) -> None:
+    """In their order, and with others in between."""
+    most = 0
+    answered: list[str] = []
+
+    def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        answered.append(environ["PATH_INFO"])
+        return echo(environ, start)
+
+    one = host(app)
+    lines = b"".join(b"GET /%d HTTP/1.1\r\n\r\n" % number for number in range(500))
+
+    def count() -> None:
+        nonlocal most
+        before = len(answered)
+        one.loop.call_soon(lambda: see(before))
+
+    def see(before: int) -> None:
+        nonlocal most
+        most = max(most, len(answered) - before)
+        if len(answered) < 500:
+            count()
+
+    with one.connect() as client:
+        one.do(count)
+        client.sendall(lines + b"GET /last HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert everything(client).count(b"HTTP/1.1 200") == 501
+    assert answered == [f"/{number}" for number in range(500)] + ["/last"]
+    assert 0 < most <= ANSWERS_AT_ONCE
 
 
 def test_a_connection_that_is_not_used_is_closed_without_a_word(

@@ -20,7 +20,6 @@ from lxml import etree
 from boxis_gateway.commands import COMMANDS, cli
 from boxis_gateway.form_api.action import table
 from boxis_gateway.form_api.actions import ACTIONS
-from boxis_gateway.form_api.form import Form
 from boxis_gateway.form_api.renderers import RENDERERS
 from boxis_gateway.importers import IMPORTERS, Importer
 from boxis_gateway.importers.columns import COLUMNS
@@ -79,7 +78,7 @@ def test_the_example_of_an_action_works(store: Store, account: Account) -> None:
         (["HQSMS", "boxis.net"], b'{"senders":{"sender1":"HQSMS","sender2":"boxis.net"}}'),
     ):
         store.accounts.set_sender_names(account, names)
-        result = action.run(account, Form({}), Settings(), store, NOW)
+        result = action.run(account, (), Settings(), store, NOW)
         assert shown in b"".join(RENDERERS["json"].render(result, 0))
 
 
@@ -88,7 +87,7 @@ def test_the_example_of_a_renderer_works(store: Store, account: Account) -> None
     module = types.ModuleType("example")
     exec(code, module.__dict__)
     add_messages(store, account, {"date": "2012-05-09 10:00"}, {"date": "2012-05-09 10:01"})
-    result = ACTIONS["sms", "getHistory"].run(account, Form({}), Settings(), store, NOW)
+    result = ACTIONS["sms", "getHistory"].run(account, (), Settings(), store, NOW)
     assert list(module.render(result, 0)) == [b"2"]
 
 

@@ -29,7 +29,7 @@ from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.reports import Report
 from boxis_gateway.store import Filter, Found, Order, Store, erasing
 from boxis_gateway.store.tables import TABLES
-from boxis_gateway.store.version import write_again
+from boxis_gateway.store.version import set_version
 from boxis_gateway.zones import find_zone
 from tests.conftest import GATEWAY, NOW, USER_KEY, USERNAME, RunningServer, make_store, signed
 from tests.test_retention import counted, fill, recounted, start
@@ -462,7 +462,7 @@ def test_no_octet_is_left_beside_a_server_and_an_import(
         other = Store(store.url)
         while not done.is_set():
             try:
-                write_again(other.database)
+                set_version(other.database)
             except Exception as problem:
                 failed.append(problem)
             time.sleep(0.01)

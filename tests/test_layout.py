@@ -24,6 +24,7 @@ STEPS = [
     ("app", "server", "client"),
     ("api_docs",),
     ("form_api", "rest_api", "importing", "doctor"),
+    ("parts",),
     ("store", "importers", "exporters", "limiting"),
     ("sms", "model", "settings", "passwords", "message_files"),
     ("setting_kinds",),

@@ -26,7 +26,7 @@ from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.sms.reports import Report
 from boxis_gateway.store import Filter, Limits, Order, Pruned, Store, limits_of, retention
 from boxis_gateway.store.sqlite import SqliteDatabase
-from boxis_gateway.store.version import write_again
+from boxis_gateway.store.version import set_version
 from boxis_gateway.zones import find_zone, utc_now, utc_text
 from tests.conftest import GATEWAY, NOW, USERNAME, RunningServer, make_store, signed
 
@@ -381,7 +381,7 @@ def test_a_server_an_import_and_other_writers_go_on(
         store = Store(copy.url, lock_seconds=2)
         while not done.is_set():
             try:
-                write_again(store.database)
+                set_version(store.database)
             except Exception as problem:
                 failed.append(problem)
             time.sleep(0.01)

@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -324,41 +323,42 @@ def test_a_long_answer_keeps_its_view_and_others_see_the_newest(
 
 
 def test_clients_that_only_hold_on_lose_their_place(
-    store: Store, account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    store: Store, account: Account, serve: Serve
 ) -> None:
     """Silent clients hold nobody up, and are parted with when their time is up."""
-    code = (
-        "import boxis_gateway.server.connection as connection\n"
-        "import boxis_gateway.commands as commands\n"
-        "connection.CLIENT_SECONDS = 1\n"
-        "commands.main()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, "serve", "--port", "0", "--workers", "1"],
-        env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    url = process.stdout.readline().split()[-1]
-    port = int(url.rstrip("/").rsplit(":", 1)[1])
+    server = serve(store, "--workers", "1", "--client-seconds", "1")
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
-    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(4)]
     for connection, request in zip(silent, [head, head[:9], head, head[:40]], strict=True):
         connection.sendall(request)
     time.sleep(0.5)
-    answer = requests.post(url, data=form(datefrom="2030-01-01 00:00"), timeout=1)
+    answer = requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=1)
     assert b"<history/>" in answer.content
     for connection in silent:
         connection.settimeout(10)
         with contextlib.suppress(ConnectionResetError):
             assert connection.recv(1) == b""
         connection.close()
-    process.terminate()
-    _, errors = process.communicate(timeout=20)
+    _, errors = server.stop()
     assert "Traceback" not in errors
     assert "too slow" in errors
+
+
+def test_who_waits_longest_goes_when_there_is_no_room(
+    store: Store, account: Account, serve: Serve
+) -> None:
+    """Clients that only hold on cannot keep others out."""
+    server = serve(store, "--workers", "1", "--max-connections", "10")
+    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(30)]
+    for connection in silent:
+        connection.sendall(b"POST / HTTP/1.1\r\n")
+    assert b"<history/>" in requests.post(server.url, data=form(), timeout=2).content
+    for connection in silent:
+        connection.close()
+    time.sleep(1.1)
+    _, errors = server.stop()
+    assert "clients had to go: too many connections" in errors
+    assert "Traceback" not in errors
 
 
 def test_a_fault_of_http_is_told_in_the_format_asked_for(server: RunningServer) -> None:

@@ -238,7 +238,8 @@ def test_a_store_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
             "?, NULL, NULL, NULL)",
             (number, submission_id, recipient, status),
         )
-    assert [name[:4] for name in store.migrate()] == ["0002", "0003", "0004", "0005", "0006"]
+    made = sorted(path.stem for path in MIGRATIONS.glob("0*.py"))
+    assert store.migrate() == made[1:]
     rows = run("SELECT id, text, recipients, sent_at FROM submission ORDER BY id").fetchall()
     assert rows == [
         (1, "text", "+48514151563\n+48514151564", "2012-05-09 12:00:00"),

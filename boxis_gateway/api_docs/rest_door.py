@@ -10,6 +10,7 @@ from typing import Any
 from apispec import APISpec
 from marshmallow import fields
 
+from boxis_gateway.errors import LimitReached
 from boxis_gateway.rest_api.endpoint import COOKIE, EMPTY, JSON
 from boxis_gateway.rest_api.failures import (
     Failure,
@@ -18,6 +19,7 @@ from boxis_gateway.rest_api.failures import (
     expired,
     invalid,
     missing,
+    too_many_requests,
 )
 from boxis_gateway.rest_api.params import Address
 from boxis_gateway.rest_api.properties import ID_EXAMPLE
@@ -47,6 +49,10 @@ ANYTHING_ELSE = (
 ETAG = {"description": "Sent back as `If-None-Match` it spares the body.", "schema": TEXT}
 FILE = {"description": "A file, made while it is sent."}
 FILE_NAME = {"description": "The file's name, after `attachment`.", "schema": TEXT}
+RETRY_AFTER = {
+    "description": "Seconds to wait.",
+    "schema": {"type": "integer", "minimum": 1},
+}
 LINK = {
     "description": 'The address of the next page, with `rel="next"`; missing on the last one.',
     "schema": TEXT,
@@ -111,6 +117,7 @@ def _responses(one: Resource) -> dict[str, Any]:
     failures = sorted((*one.fails, *_usual_failures(one)), key=lambda failure: failure.code)
     for code, some in groupby(failures, key=lambda failure: failure.code):
         responses[str(code)] = _failed(some)
+    responses["429"]["headers"] = {"Retry-After": RETRY_AFTER}
     for code in one.empty:
         nothing = responses.setdefault(str(code), {"description": "No.", "content": {}})
         nothing["content"] |= NOTHING
@@ -122,7 +129,8 @@ def _responses(one: Resource) -> dict[str, Any]:
 
 
 def _usual_failures(one: Resource) -> Iterable[RestFailure]:
-    """Those that come of the token and of the parameters."""
+    """Those that come of limits, of the token and of the parameters."""
+    yield too_many_requests(LimitReached("account", 60))
     if one.needs_token:
         yield from (credentials_invalid(), expired())
     if one.method == "POST":

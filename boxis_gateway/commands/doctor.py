@@ -22,7 +22,9 @@ def doctor(ctx: click.Context, settings: Settings) -> None:
     sources = find_sources({"database_url": ctx.params["database_url"]})
     for name in OPTIONS:
         _, source = sources.get(name, ("", "default"))
-        click.echo(f"set   {name} = {shown(getattr(settings, name))} ({source})")
+        hidden = OPTIONS[name].metadata["secret"] and source != "default"
+        value = "(not shown)" if hidden else shown(getattr(settings, name))
+        click.echo(f"set   {name} = {value} ({source})")
     failed = False
     for finding in examine(settings):
         failed |= finding.level is Level.FAIL

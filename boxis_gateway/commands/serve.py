@@ -6,6 +6,7 @@ import click
 
 from boxis_gateway.app import LOCK_SECONDS, create_app
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.limiting import tables_at
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server import Server
 from boxis_gateway.settings import Settings
@@ -24,6 +25,19 @@ from boxis_gateway.store import Store
     "timestamp_window_seconds",
     "history_key",
     "history_status_fields",
+    "trusted_proxies",
+    "networks",
+    "account_rate",
+    "address_rate",
+    "server_rate",
+    "free_failures",
+    "longest_lockout_seconds",
+    "replay",
+    "max_streams",
+    "max_connections",
+    "client_seconds",
+    "answer_seconds",
+    "cors_origins",
     "token_minutes",
     "token_renewal",
     "log_level",
@@ -38,7 +52,8 @@ def serve(settings: Settings) -> None:
     set_up_logging(settings.log_level)
     Store(settings.database_url).require_current().close()
     url = settings.database_url
-    Server(settings, lambda: create_app(Store(url, LOCK_SECONDS), settings)).run()
+    tables = tables_at(settings.counters)  # which all processes share
+    Server(settings, lambda: create_app(Store(url, LOCK_SECONDS), settings, tables=tables)).run()
 
 
 COMMAND = serve

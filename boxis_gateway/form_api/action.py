@@ -62,11 +62,14 @@ class Action:
     fields: tuple[str, ...]
     handler: Handler
 
+    def given(self, form: Form) -> Given:
+        """The action's own parameters in the form."""
+        return tuple((name, text) for name in self.fields if (text := form.get(name)))
+
     def run(
-        self, account: Account, form: Form, settings: Settings, store: Store, now: datetime
+        self, account: Account, given: Given, settings: Settings, store: Store, now: datetime
     ) -> Success:
         """Check the parameters and handle the call. Raises GatewayError."""
-        given = tuple((name, text) for name in self.fields if (text := form.get(name)))
         return self.handler(Call(account, self.load(given), settings, store, now))
 
 

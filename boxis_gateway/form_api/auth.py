@@ -8,25 +8,38 @@ from datetime import datetime
 from boxis_gateway.authcode import authcode_of
 from boxis_gateway.errors import AuthenticationFailed, ClockMismatch, InvalidRequest
 from boxis_gateway.form_api.request import ApiRequest
+from boxis_gateway.limiting import Lockouts, attempt_of
 from boxis_gateway.model import Account
+from boxis_gateway.networks import is_within
 from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 
 
-def authenticate(request: ApiRequest, store: Store) -> Account:
-    """The account that asks.
+def authenticate(request: ApiRequest, store: Store, lockouts: Lockouts, address: str) -> Account:
+    """The account that asks from that address.
 
-    Raises AuthenticationFailed, the same for an unknown user, a disabled account and a wrong code.
-    The window is checked after this: who does not know the key learns nothing from it."""
+    Raises AuthenticationFailed, the same for an unknown user, a disabled account and a wrong code,
+    and LimitReached for who was wrong too often. The window is checked after this: who does not
+    know the key learns nothing from it."""
     account = store.accounts.find_or_nobody(request.username)
+    attempt = attempt_of("form", address, request.username, account.user_key)
+    lockouts.check(attempt)
     expected = authcode_of(request.timestamp, account.user_key).encode()
     given = request.authcode.lower().encode("utf-8", "surrogateescape")
     right = hmac.compare_digest(expected, given)
     if right and account.enabled:
+        lockouts.succeeded(attempt)
         return account
+    lockouts.failed(attempt)
     unknown = "account" if not account.id else "authcode"
     raise AuthenticationFailed("disabled" if right else unknown)
+
+
+def check_network(settings: Settings, address: str) -> None:
+    """Raises AuthenticationFailed, as for a wrong code, if the account may not ask from there."""
+    if settings.networks != "any" and not is_within(address, settings.networks):
+        raise AuthenticationFailed("network")
 
 
 def check_clock(request: ApiRequest, settings: Settings, now: datetime) -> None:

@@ -9,23 +9,26 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import IO, TYPE_CHECKING, cast
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_input_stream
 
-from boxis_gateway.errors import ClockMismatch, GatewayError, InvalidRequest
-from boxis_gateway.form_api.action import find_action
+from boxis_gateway.errors import ClockMismatch, GatewayError, InvalidRequest, LimitReached
+from boxis_gateway.form_api.action import Given, find_action
 from boxis_gateway.form_api.actions import ACTIONS
-from boxis_gateway.form_api.auth import authenticate, check_clock
+from boxis_gateway.form_api.auth import authenticate, check_clock, check_network
 from boxis_gateway.form_api.form import Form, read_form
 from boxis_gateway.form_api.renderers import Renderer, find_renderer
 from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.form_api.results import Failure, Result
+from boxis_gateway.model import Account
+from boxis_gateway.parts import Parts
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import Store
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -43,25 +46,40 @@ WHOLE_ANSWER_BYTES = 65_536
 """Up to here an answer leaves in one piece with its Content-Length; above, it streams."""
 
 log = logging.getLogger(__name__)
-Clock = Callable[[], datetime]
 
 
-def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
+@dataclass(slots=True)
+class Visit:
+    """A request under way: which, when, from where; whose it turned out to be, and what is set for
+    them."""
+
+    id: str
+    now: datetime
+    address: str
+    settings: Settings
+    account: Account | None = None
+
+
+def form_api(parts: Parts) -> Blueprint:
     """The blueprint of the form door."""
     blueprint = Blueprint("form_api", __name__)
 
     def endpoint() -> Response:
-        now, request_id = clock(), secrets.token_hex(8)
+        address = request.environ.get("REMOTE_ADDR", "")
+        visit = Visit(secrets.token_hex(8), parts.clock(), address, parts.settings)
         form = Form({})
         try:
-            form, problem = receive(request.environ, settings.max_body_bytes)
-            result = Failure(str(problem)) if problem else answer(form, store, settings, now)
-            response = respond(form, result, now, store, request_id)
+            form, problem = receive(request.environ, parts.settings.max_body_bytes)
+            result = Failure(str(problem)) if problem else answer(form, visit, parts)
+            response = respond(form, result, visit, parts)
+        except LimitReached as limit:
+            result = Failure(str(limit))
+            response = respond(form, result, visit, parts)
         except Exception:
-            log.exception("request=%s failed", request_id)
+            log.exception("request=%s failed", visit.id)
             result = Failure("internal error")
-            response = respond(form, result, now, store, request_id)
-        log.info("request=%s result=%s", request_id, getattr(result, "description", "success"))
+            response = respond(form, result, visit, parts)
+        log.info("request=%s result=%s", visit.id, getattr(result, "description", "success"))
         return response
 
     def elsewhere(error: HTTPException) -> Response:
@@ -69,7 +87,8 @@ def form_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
         form, _ = read_form(request.query_string, "", b"")
         code = error.code or 500
         failure = Failure(ELSEWHERE.get(code, "internal error"))
-        response = respond(form, failure, clock(), store)
+        visit = Visit("-", parts.clock(), "", parts.settings)
+        response = respond(form, failure, visit, parts)
         response.status_code = 404 if code == 404 else 200
         log.info("request=- result=%s", failure.description)
         return response
@@ -101,34 +120,60 @@ def _input(environ: WSGIEnvironment) -> IO[bytes]:
     return get_input_stream(environ)
 
 
-def answer(form: Form, store: Store, settings: Settings, now: datetime) -> Result:
+def answer(form: Form, visit: Visit, parts: Parts) -> Result:
     """Form fields in, result out; every anticipated failure comes back as Failure."""
+    store, limiter = parts.store, parts.limiter
     try:
+        limiter.admit(visit.address)
         request = ApiRequest.from_form(form)
-        account = authenticate(request, store)
-        settings = for_account(settings, account.options)
-        check_clock(request, settings, now)
+        account = visit.account = authenticate(request, store, limiter.lockouts, visit.address)
+        settings = visit.settings = for_account(parts.settings, account.options)
+        check_network(settings, visit.address)
+        limiter.admit_account(settings, "form", account.id)
+        check_clock(request, settings, visit.now)
         request.check_version()
         action = find_action(ACTIONS, request.section, request.action)
-        return action.run(account, form, settings, store, now)
+        given = action.given(form)
+        _check_replay(request, given, visit, parts)
+        return action.run(account, given, settings, store, visit.now)
     except GatewayError as error:
         return Failure(str(error), clock_mismatch=isinstance(error, ClockMismatch))
 
 
-def respond(
-    form: Form, result: Result, now: datetime, store: Store, request_id: str = ""
-) -> Response:
-    """The result in the format that the form asks for: whole if it is short, else streamed."""
+def _check_replay(request: ApiRequest, given: Given, visit: Visit, parts: Parts) -> None:
+    if visit.account and visit.settings.replay != "off":
+        asked = (request.section, request.action, *chain.from_iterable(given))
+        replays = parts.limiter.replays
+        replays.check(visit.settings, visit.account.id, request.timestamp, asked, visit.now)
+
+
+def respond(form: Form, result: Result, visit: Visit, parts: Parts) -> Response:
+    """The result in the format that the form asks for: whole if it is short, else streamed. Raises
+    LimitReached if it would be streamed and the account has as many streams as it may."""
     renderer = find_renderer(form.get("returntype"))
-    pieces = renderer.render(result, int(now.timestamp()))
+    pieces = renderer.render(result, int(visit.now.timestamp()))
     beginning = b""
     for piece in pieces:
         beginning += piece
         if len(beginning) > WHOLE_ANSWER_BYTES:
-            response = _response(_stream(beginning, pieces, request_id), renderer)
-            response.call_on_close(store.database.lend_connection())  # others are served meanwhile
+            ended = _begin_stream(visit, parts)
+            response = _response(_stream(beginning, pieces, visit.id), renderer)
+            response.call_on_close(ended)
             return response
     return _response(beginning, renderer)
+
+
+def _begin_stream(visit: Visit, parts: Parts) -> Callable[[], None]:
+    """Others are served from another connection meanwhile. Call what is returned at the end."""
+    whose = visit.account.id if visit.account else 0
+    ended = parts.limiter.streams.begin(("form", whose), visit.settings.max_streams)
+    give_back = parts.store.database.lend_connection()
+
+    def end() -> None:
+        ended()
+        give_back()
+
+    return end
 
 
 class WholeAnswer(Response):

@@ -7,6 +7,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from boxis_gateway.levels import Level, State
+from boxis_gateway.limiting import Lockouts, attempt_of
 from boxis_gateway.model import Employee, Session
 from boxis_gateway.passwords import is_right
 from boxis_gateway.rest_api.failures import credentials_invalid, expired
@@ -14,8 +15,6 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import UNKNOWN, Store, acting
 from boxis_gateway.zones import from_utc_text, utc_text
 
-FREE_FAILURES = 5  # wrong passwords in a row, before the next ones have to wait
-LONGEST_LOCK_MINUTES = 15
 RENEWED_AFTER = timedelta(seconds=30)  # a renewal is a write; a token lasts this much longer for it
 
 
@@ -29,28 +28,22 @@ def new_token() -> str:
     return secrets.token_hex(20)
 
 
-def check_password(store: Store, username: str, password: str, now: datetime) -> Employee:
+def check_password(
+    store: Store, lockouts: Lockouts, username: str, password: str, address: str
+) -> Employee:
     """The employee, if that is the password and the employee may log in.
 
-    Raises RestFailure, the same whatever is not right. After FREE_FAILURES wrong passwords in a
-    row no password is right for a minute, then for two, four and so on."""
+    Raises RestFailure, the same whatever is not right, and LimitReached for who was wrong too often
+    from that address."""
     employee = store.employees.find(username)
-    locked = employee is not None and (employee.locked_until or "") > utc_text(now)
-    right = is_right(employee.password_hash if employee and not locked else None, password)
-    if employee is None or locked:
-        store.employees.count_nothing()
-        raise credentials_invalid()
-    if not right:
-        failures = store.employees.count_failure(employee)
-        if failures >= FREE_FAILURES:
-            minutes = min(2 ** (failures - FREE_FAILURES), LONGEST_LOCK_MINUTES)
-            store.employees.lock(employee, now + timedelta(minutes=minutes))
-        raise credentials_invalid()
-    if not may_log_in(employee):
-        raise credentials_invalid()
-    if employee.failures:
-        store.employees.forget_failures(employee)
-    return employee
+    password_hash = employee.password_hash if employee else None
+    attempt = attempt_of("rest", address, username, password_hash or "")
+    lockouts.check(attempt)
+    if is_right(password_hash, password) and employee and may_log_in(employee):
+        lockouts.succeeded(attempt)
+        return employee
+    lockouts.failed(attempt)
+    raise credentials_invalid()
 
 
 def may_log_in(employee: Employee) -> bool:
@@ -64,7 +57,7 @@ def open_session(
     settings: Settings,
     now: datetime,
     *,
-    address: str | None,
+    address: str,
     persist: bool,
 ) -> str:
     """A new token of the employee; one that persists lasts until logout. Raises RestFailure if the
@@ -73,7 +66,8 @@ def open_session(
     expires_at = None if persist else now + _lifetime(settings)
     digest = digest_of(token)
     with acting(employee.username, address or UNKNOWN):
-        if not store.tokens.add(employee, digest, now, expires_at=expires_at, address=address):
+        known = address or None
+        if not store.tokens.add(employee, digest, now, expires_at=expires_at, address=known):
             raise credentials_invalid()
     return token
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +18,8 @@ from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import PathConverter
 
+from boxis_gateway.errors import LimitReached
+from boxis_gateway.parts import Parts
 from boxis_gateway.rest_api.auth import find_session, renew
 from boxis_gateway.rest_api.failures import (
     RestFailure,
@@ -27,10 +29,10 @@ from boxis_gateway.rest_api.failures import (
     method_not_allowed,
     no_id,
     not_found,
+    too_many_requests,
 )
 from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
 from boxis_gateway.rest_api.resources import RESOURCES
-from boxis_gateway.settings import Settings
 from boxis_gateway.store import UNKNOWN, Store, acting
 
 COOKIE = "token"
@@ -40,7 +42,6 @@ WITHOUT_ID = ("/sms/",)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 log = logging.getLogger(__name__)
-Clock = Callable[[], datetime]
 
 
 class Anything(PathConverter):
@@ -50,7 +51,7 @@ class Anything(PathConverter):
     part_isolating = False
 
 
-def rest_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
+def rest_api(parts: Parts) -> Blueprint:
     """The blueprint of the REST door."""
     blueprint = Blueprint("rest_api", __name__)
     blueprint.record(lambda setup: setup.app.url_map.converters.update(anything=Anything))
@@ -61,33 +62,36 @@ def rest_api(store: Store, settings: Settings, clock: Clock) -> Blueprint:
         for nowhere in (f"/{first}", f"/{first}/<anything:elsewhere>"):
             addresses.setdefault(nowhere, {})
     for path, methods in addresses.items():
-        endpoint = endpoint_of(methods, store, settings, clock)
+        endpoint = endpoint_of(methods, parts)
         blueprint.add_url_rule(path, path.lower(), endpoint, methods=METHODS)
+    if parts.settings.cors_origins != "none":
+        blueprint.after_request(partial(allow_pages, parts.settings.cors_origins.split()))
     return blueprint
 
 
-def endpoint_of(
-    methods: Mapping[str, Resource], store: Store, settings: Settings, clock: Clock
-) -> Callable[..., Response]:
+def endpoint_of(methods: Mapping[str, Resource], parts: Parts) -> Callable[..., Response]:
     """What serves an address; one without methods is nowhere."""
 
-    def endpoint(**parts: str) -> Response:
+    def endpoint(**places: str) -> Response:
         request_id = secrets.token_hex(8)
         outcome = "success"
         try:
-            answered = answer(methods, request, parts, store, settings, clock())
+            answered = answer(methods, request, places, parts)
         except Exception as problem:
             if isinstance(problem, RestFailure):
                 failure = problem
+            elif isinstance(problem, LimitReached):
+                failure = too_many_requests(problem)
             elif isinstance(problem, HTTPException):  # of a body that is too long, or cut short
                 failure = bad_request(problem.code or 400)
             else:
                 log.exception("request=%s failed", request_id)
                 failure = internal_error()
-            answered, outcome = Answer(failure.body(), failure.code), failure.key
+            answered = Answer(failure.body(), failure.code, retry_after=failure.retry_after)
+            outcome = failure.key
         log.info("request=%s result=%s", request_id, outcome)
         if answered.file:
-            return respond_with_file(answered.file, store, request_id)
+            return respond_with_file(answered.file, parts.store, request_id)
         return respond(answered, methods, request)
 
     return endpoint
@@ -96,12 +100,12 @@ def endpoint_of(
 def answer(
     methods: Mapping[str, Resource],
     request: Request,
-    parts: Mapping[str, str],
-    store: Store,
-    settings: Settings,
-    now: datetime,
+    places: Mapping[str, str],
+    parts: Parts,
 ) -> Answer:
-    """What is answered. Raises RestFailure."""
+    """What is answered. Raises RestFailure and LimitReached."""
+    address, store, settings = request.remote_addr or "", parts.store, parts.settings
+    parts.limiter.admit(address)
     if not methods:
         raise no_id() if request.path in WITHOUT_ID else not_found()
     if request.method == "OPTIONS":
@@ -109,16 +113,32 @@ def answer(
     found = methods.get("GET" if request.method == "HEAD" else request.method)
     if found is None or (request.method == "HEAD" and found.acts):
         raise method_not_allowed()
-    token = token_of(request)
+    token, now = token_of(request), parts.clock()
     session = find_session(store, token, now) if found.needs_token else None
     if session:
+        parts.limiter.admit_account(settings, "rest", session.employee.id)
         renew(store, session, settings, now)
     who = session.employee.username if session else UNKNOWN
     request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
     params = found.load(fields_of(request))
-    call = Call(params, parts, session, request.remote_addr, token, settings, store, now)
-    with acting(who, request.remote_addr or UNKNOWN):
+    call = Call(params, places, session, address, token, settings, store, parts.limiter, now)
+    with acting(who, address or UNKNOWN):
         return found.run(call)
+
+
+def allow_pages(origins: Sequence[str], response: Response) -> Response:
+    """Let pages of these origins read answers; with a token, as cookies are not sent along."""
+    headers, origin = response.headers, request.headers.get("Origin", "")
+    headers.add("Vary", "Origin")
+    if origin not in origins:
+        return response
+    headers["Access-Control-Allow-Origin"] = origin
+    headers["Access-Control-Expose-Headers"] = "Link, Retry-After, ETag"
+    if request.method == "OPTIONS":
+        headers["Access-Control-Allow-Methods"] = headers.get("Allow", "")
+        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-None-Match"
+        headers["Access-Control-Max-Age"] = "600"
+    return response
 
 
 def fields_of(request: Request) -> dict[str, Any]:
@@ -154,10 +174,13 @@ def respond(answered: Answer, methods: Mapping[str, Resource], request: Request)
         body = json.dumps(answered.body, ensure_ascii=False, separators=(",", ":")).encode()
     response = Response(body, answered.status, content_type=JSON if body else EMPTY)
     response.headers["Cache-Control"] = "private, no-cache" if answered.cacheable else "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
     if answered.next_page:
         kept = {name: value for name, value in request.args.items() if name not in NOT_KEPT}
         query = urlencode({**kept, **answered.next_page})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+    if answered.retry_after:
+        response.headers["Retry-After"] = str(answered.retry_after)
     if answered.status in (204, 405):
         head = {"HEAD"} if "GET" in methods and not methods["GET"].acts else set()
         allowed = {*methods, *head, "OPTIONS"}
@@ -186,6 +209,7 @@ def respond_with_file(file: File, store: Store, request_id: str) -> Response:
     response = Response(pieces(), content_type=file.content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
     response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Content-Type-Options"] = "nosniff"
     response.call_on_close(file.close)
     response.call_on_close(store.database.lend_connection())
     return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema
 
-from boxis_gateway.errors import GatewayError
+from boxis_gateway.errors import GatewayError, LimitReached
 from boxis_gateway.rest_api.properties import number, words
 
 
@@ -24,6 +24,7 @@ class RestFailure(GatewayError):
     def __init__(self, code: int, key: str, description: str) -> None:
         super().__init__(description)
         self.code, self.key, self.description = code, key, description
+        self.retry_after = 0  # seconds
 
     def body(self) -> dict[str, object]:
         """The JSON object of the answer."""
@@ -98,6 +99,13 @@ def not_found() -> RestFailure:
 def method_not_allowed() -> RestFailure:
     """A method that the address doesn't have."""
     return RestFailure(405, "method_not_allowed", "Method not allowed")
+
+
+def too_many_requests(limit: LimitReached) -> RestFailure:
+    """A limit; also who guesses, for a while."""
+    failure = RestFailure(429, "too_many_requests", str(limit).capitalize())
+    failure.retry_after = limit.seconds
+    return failure
 
 
 def internal_error() -> RestFailure:

@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError
 
+from boxis_gateway.limiting import Limiter
 from boxis_gateway.model import Employee, Session
 from boxis_gateway.rest_api.failures import RestFailure, invalid, missing
 from boxis_gateway.rest_api.properties import Write, done, writer_of
@@ -27,10 +28,11 @@ class Call:
     params: Mapping[str, Any]
     parts: Mapping[str, str]
     session: Session | None
-    address: str | None
+    address: str
     token: str | None
     settings: Settings
     store: Store
+    limiter: Limiter
     now: datetime
 
     @property
@@ -61,7 +63,7 @@ class File:
 class Answer:
     """A JSON object by the attributes of its schema, a file, or nothing; a cookie holds the token
     that is set (or "" to take it away). `next_page` are the parameters that lead on; an answer that
-    is cacheable may be asked for again by its tag."""
+    is cacheable may be asked for again by its tag. `retry_after` is in seconds."""
 
     body: Mapping[str, Any] | None
     status: int = 200
@@ -69,6 +71,7 @@ class Answer:
     next_page: Mapping[str, str] | None = None
     cacheable: bool = False
     file: File | None = None
+    retry_after: int = 0
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING, Any, cast
 from boxis_gateway.server.requests import Request, RequestReader
 from boxis_gateway.server.turns import Turns
 from boxis_gateway.server.wsgi import StartResponse, base_environ, environ_of, split_target
+from boxis_gateway.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 KEEP_ALIVE_SECONDS = 5  # between an answer and the next request
-CLIENT_SECONDS = 60  # to send a request, or to take a piece of an answer (some 150 KB)
+ANSWERS_AT_ONCE = 16  # to a client that has sent many requests; then others have their turn
 LINGER_SECONDS = 5  # for the answer to a broken request to arrive before its connection is cut
 RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)  # linger, for no time
 LAST_CHUNK = b"0\r\n\r\n"
@@ -46,10 +47,12 @@ class Shared:
 
     app: WSGIApplication
     refusal: Refusal
-    max_body_bytes: int
+    settings: Settings
     turns: Turns
     stopping: bool = False
     connections: set[Connection] = field(default_factory=set)
+    waiting: dict[Connection, None] = field(default_factory=dict)
+    """Those that wait for their client, the longest first."""
 
 
 @dataclass
@@ -60,20 +63,23 @@ class _Stream:
     close: Callable[[], object]
     chunked: bool
     keep_alive: bool
+    deadline: float
 
 
 class Connection(asyncio.Protocol):
-    """Methods without underscore are called by asyncio, but for `sweep`, `stop` and `break_off`."""
+    """Methods without underscore are called by asyncio, but for `sweep`, `give_way`, `stop` and
+    `break_off`."""
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
-        self._reader = RequestReader(shared.max_body_bytes)
+        self._client_seconds = shared.settings.client_seconds
+        self._reader = RequestReader(shared.settings.max_body_bytes)
         self._requests: deque[Request] = deque()
         self._stream: _Stream | None = None
         self._writable = True
         self._closing = False
         self._unsent = 0
-        self._deadline = time.monotonic() + CLIENT_SECONDS
+        self._deadline = time.monotonic() + self._client_seconds
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The client is there."""
@@ -81,10 +87,12 @@ class Connection(asyncio.Protocol):
         server, client = (transport.get_extra_info(name) for name in ("sockname", "peername"))
         self._environ = base_environ(server, client[0] if client else "")  # a reset has no name
         self._shared.connections.add(self)
+        self._shared.waiting[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: what was being made for it is dropped."""
         self._shared.connections.discard(self)
+        self._shared.waiting.pop(self, None)
         self._closing = True
         self._requests.clear()
         self._drop_stream()
@@ -96,7 +104,7 @@ class Connection(asyncio.Protocol):
         had_begun = self._reader.in_request
         self._requests.extend(self._reader.feed(data))
         if not had_begun and (self._requests or self._reader.in_request):
-            self._deadline = time.monotonic() + CLIENT_SECONDS
+            self._deadline = time.monotonic() + self._client_seconds
         if self._reader.expects_continue and not self._requests:
             self._reader.expects_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -128,11 +136,12 @@ class Connection(asyncio.Protocol):
         """Part with a client whose time is up; called now and then, by a monotonic clock."""
         unsent = self._unsent_bytes()
         if unsent and unsent != self._unsent:
-            self._deadline = now + CLIENT_SECONDS
+            self._deadline = now + self._client_seconds
         self._unsent = unsent
-        if now < self._deadline:
+        overdue = self._stream is not None and now >= self._stream.deadline
+        if now < self._deadline and not overdue:
             return
-        if unsent or self._reader.in_request:
+        if overdue or unsent or self._reader.in_request:
             log.warning("a client was too slow")
             self.break_off()
         elif not self._stream:
@@ -146,20 +155,38 @@ class Connection(asyncio.Protocol):
             queued = fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, queued)
         return self._transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
+    def give_way(self) -> None:
+        """Make room for another client; see `Shared.waiting`."""
+        if self._reader.in_request:
+            self.break_off()
+        else:
+            self._transport.close()
+
     def stop(self) -> None:
         """Take no more requests; the answer under way is finished."""
         if not (self._stream or self._requests or self._reader.in_request):
             self._transport.close()
 
     def _go_on(self) -> None:
-        """Answer what has been asked, until an answer turns out long."""
+        """Answer what has been asked, until an answer turns out long, or others have their turn."""
+        left = ANSWERS_AT_ONCE
         while self._requests and self._may_answer():
+            if not left:
+                self._transport.pause_reading()
+                self._shared.turns.add(self._go_on_later)
+                return
+            left -= 1
             request = self._requests.popleft()
             if request.fault:
                 log.warning("no valid HTTP request: %s", request.fault)
                 self._refuse("400 Bad Request", "request is not valid", request)
             else:
                 self._answer(request)
+
+    def _go_on_later(self) -> None:
+        self._go_on()
+        if not self._requests and self._may_answer():
+            self._transport.resume_reading()
 
     def _may_answer(self) -> bool:
         lost = self._closing or self._transport.is_closing()
@@ -194,7 +221,9 @@ class Connection(asyncio.Protocol):
         framing = ("Transfer-Encoding: chunked",) if chunked else ()
         self._transport.write(_head(start, keep_alive, *framing))
         self._transport.pause_reading()
-        self._stream = _Stream(pieces, close, chunked, keep_alive)
+        self._shared.waiting.pop(self, None)
+        deadline = time.monotonic() + self._shared.settings.answer_seconds
+        self._stream = _Stream(pieces, close, chunked, keep_alive, deadline)
         if self._writable:
             self._shared.turns.add(self._take_turn)
 
@@ -203,7 +232,7 @@ class Connection(asyncio.Protocol):
         stream = self._stream
         if stream is None:
             return
-        self._deadline = time.monotonic() + CLIENT_SECONDS
+        self._deadline = time.monotonic() + self._client_seconds
         try:
             piece = next(stream.pieces, None)
         except Exception:  # the application has said why in the log
@@ -235,7 +264,10 @@ class Connection(asyncio.Protocol):
     def _answered(self, keep_alive: bool) -> None:
         if keep_alive:
             more = self._requests or self._reader.in_request
-            self._deadline = time.monotonic() + (CLIENT_SECONDS if more else KEEP_ALIVE_SECONDS)
+            seconds = self._client_seconds if more else KEEP_ALIVE_SECONDS
+            self._deadline = time.monotonic() + seconds
+            self._shared.waiting.pop(self, None)
+            self._shared.waiting[self] = None
         elif self._reader.ended:
             self._linger()
         else:

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -23,9 +24,21 @@ from boxis_gateway.server.turns import Turns
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
 SWEEP_SECONDS = 1.0  # also the heartbeat that gunicorn's arbiter wants
+SPARE_DESCRIPTORS = 256
 PAUSE_SECONDS = 1.0  # in taking connections, when there are more than the system allows
 
 log = logging.getLogger(__name__)
+
+
+def _allow_descriptors(connections: int) -> None:
+    """As many as the system lets a process have: a client may need one for itself, and three for
+    its view of the store."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * connections + SPARE_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft not in (resource.RLIM_INFINITY, hard):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 class GatewayWorker(Worker):  # type: ignore[misc]
@@ -44,10 +57,12 @@ class GatewayWorker(Worker):  # type: ignore[misc]
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._told_to_stop = asyncio.Event()
+        self._gave_way = 0
         self._coming: set[asyncio.Task[Any]] = set()
         server = self.app
-        most = server.settings.max_body_bytes
-        self._shared = Shared(self.wsgi, server.refusal, most, Turns(self._loop))
+        self._most = server.settings.max_connections
+        _allow_descriptors(self._most)
+        self._shared = Shared(self.wsgi, server.refusal, server.settings, Turns(self._loop))
         for ending in ENDING_SIGNALS:
             self._loop.add_signal_handler(ending, self._stop)
         self._listen()
@@ -76,14 +91,32 @@ class GatewayWorker(Worker):  # type: ignore[misc]
             self._loop.remove_reader(listener)
             self._loop.call_later(PAUSE_SECONDS, self._listen)
             return
+        if not self._makes_room():
+            client.close()
+            return
         client.setblocking(False)
         made = self._loop.connect_accepted_socket(lambda: Connection(self._shared), client)
         task = self._loop.create_task(made)
         self._coming.add(task)
         task.add_done_callback(self._coming.discard)
 
+    def _makes_room(self) -> bool:
+        """Whether one more client can be taken; somebody else may have to go for that."""
+        shared = self._shared
+        if len(shared.connections) + len(self._coming) < self._most:
+            return True
+        self._gave_way += 1
+        longest = next(iter(shared.waiting), None)
+        if longest:
+            del shared.waiting[longest]
+            longest.give_way()
+        return longest is not None
+
     def _sweep(self) -> None:
         self.notify()
+        if self._gave_way:
+            log.warning("%d clients had to go: too many connections", self._gave_way)
+            self._gave_way = 0
         now = time.monotonic()
         for connection in tuple(self._shared.connections):
             connection.sweep(now)

@@ -15,7 +15,6 @@ from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.customers import new_id
 from boxis_gateway.store.queries import rows_of
 from boxis_gateway.store.tables import Employee, Token
-from boxis_gateway.store.version import write_again
 from boxis_gateway.zones import utc_text
 
 
@@ -70,7 +69,6 @@ class Employees:
                     level=level.value,
                     state=State.ENABLED.value,
                     created_at=utc_text(now),
-                    failures=0,
                 ).execute(self._database)
                 details = {"customer": customer.name, "level": level.value}
                 self._audit.record("employee.add", username, **details)
@@ -85,11 +83,9 @@ class Employees:
             self._audit.record("employee.level", employee.username, level=level.value)
 
     def set_password_hash(self, employee: model.Employee, password_hash: str) -> None:
-        """The only one that is right from now on, which ends all sessions; lets a locked employee
-        in again."""
-        changes = {Employee.password_hash: password_hash, Employee.failures: 0}
+        """The only one that is right from now on, which ends all sessions."""
         with self._database.atomic():
-            self._update(employee, {**changes, Employee.locked_until: None})
+            self._update(employee, {Employee.password_hash: password_hash})
             sessions = (Token.employee == employee.id) & ~Token.machine
             Token.delete().where(sessions).execute(self._database)
             self._audit.record("employee.password", employee.username)
@@ -99,27 +95,6 @@ class Employees:
         with self._database.atomic():
             self._update(employee, {Employee.state: state.value})
             self._audit.record("employee.state", employee.username, state=state.value)
-
-    def count_nothing(self) -> None:
-        """The same work for a name that nobody has."""
-        write_again(self._database)
-
-    def count_failure(self, employee: model.Employee) -> int:
-        """A wrong password more; how many in a row that makes."""
-        with self._database.atomic():
-            self._update(employee, {Employee.failures: Employee.failures + 1})
-            query = Employee.select(Employee.failures).where(Employee.id == employee.id)
-            return int(rows_of(self._database, query)[0][0])
-
-    def lock(self, employee: model.Employee, until: datetime) -> None:
-        """No password is right before that time."""
-        with self._database.atomic():
-            self._update(employee, {Employee.locked_until: utc_text(until)})
-            self._audit.record("employee.lock", employee.username, until=utc_text(until))
-
-    def forget_failures(self, employee: model.Employee) -> None:
-        """After a right password."""
-        self._update(employee, {Employee.failures: 0, Employee.locked_until: None})
 
     def _one(self, condition: Any) -> model.Employee | None:
         rows = rows_of(self._database, Employee.select(*_COLUMNS).where(condition))
@@ -137,23 +112,13 @@ _COLUMNS = (
     Employee.password_hash,
     Employee.level,
     Employee.state,
-    Employee.failures,
-    Employee.locked_until,
 )
 
 
 def _employee(row: tuple[Any, ...]) -> model.Employee:
-    employee_id, customer, name, username, password_hash, level, state, failures, until = row
+    employee_id, customer, name, username, password_hash, level, state = row
     return model.Employee(
-        employee_id,
-        customer,
-        name,
-        username,
-        password_hash,
-        Level(level),
-        State(state),
-        failures,
-        until,
+        employee_id, customer, name, username, password_hash, Level(level), State(state)
     )
 
 

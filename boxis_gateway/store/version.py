@@ -17,13 +17,6 @@ def set_version(database: Database) -> None:
     database.execute_sql(f"PRAGMA user_version = {VERSION}")
 
 
-def write_again(database: Database) -> None:
-    """A write that changes nothing, and takes as long as another one."""
-    with database.atomic():
-        version = int(database.execute_sql("PRAGMA user_version").fetchone()[0])
-        database.execute_sql(f"PRAGMA user_version = {version}")
-
-
 def is_current(database: Database) -> bool:
     """Whether the tables are of this version."""
     return bool(database.execute_sql("PRAGMA user_version").fetchone()[0] == VERSION)

@@ -45,7 +45,9 @@ class LoggedIn(Schema):
 def log_in(call: Call) -> Answer:
     """A token for a password."""
     params = call.params
-    employee = check_password(call.store, params["username"], params["password"], call.now)
+    username, password = params["username"], params["password"]
+    lockouts = call.limiter.lockouts
+    employee = check_password(call.store, lockouts, username, password, call.address)
     token = open_session(
         call.store,
         employee,

@@ -59,8 +59,7 @@ class SenderName(Model):
 
 
 class Employee(Model):
-    """Who logs in at the REST door. `failures` are wrong passwords since the last right one; nobody
-    is let in before `locked_until`."""
+    """Who logs in at the REST door."""
 
     id = CharField(24, primary_key=True)
     customer = ForeignKeyField(Customer)
@@ -71,8 +70,6 @@ class Employee(Model):
     level = CharField(14)
     state = CharField(8)
     created_at = CharField(INSTANT_LENGTH)
-    failures = SmallIntegerField()
-    locked_until = CharField(INSTANT_LENGTH, null=True)
 
     class Meta:
         table_name = "employee"

@@ -1,0 +1,339 @@
+"""Limits at both doors: how often may be asked, how often in vain, from where, and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from boxis_gateway.app import create_app
+from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.levels import Level
+from boxis_gateway.limiting import Tables, tables_at
+from boxis_gateway.limiting.counters import SharedCounters
+from boxis_gateway.model import Account
+from boxis_gateway.passwords import hash_of
+from boxis_gateway.settings import Settings, parse_option
+from boxis_gateway.store import Store
+from tests.conftest import NOW, USER_KEY, USERNAME, add_messages, signed
+
+SECOND = int(NOW.timestamp())
+HERE, ELSEWHERE = "192.0.2.7", "198.51.100.9"
+WRONG_CODE = {"authcode": "0" * 32}
+REFUSED = "Error: 'authcode' is not valid"
+PASSWORD = "correct horse"
+PASSWORD_HASH = hash_of(PASSWORD)
+
+
+class Doors:
+    """Both doors of a store, asked from addresses, at a time that goes on as told."""
+
+    def __init__(self, store: Store, **settings: Any) -> None:
+        self.seconds = 0.0
+        counters = {
+            one.name: SharedCounters(lambda: self.seconds)
+            for one in fields(Tables)
+            if one.name != "born"
+        }
+        tables = Tables(**counters, born=NOW.timestamp())
+        self.client: FlaskClient = create_app(
+            store, Settings(**settings), lambda: NOW, tables
+        ).test_client()
+
+    def form(self, address: str = HERE, *, forwarded: str = "", **form: str) -> str:
+        """What the form door says: `success`, or what is wrong."""
+        headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+        answer = self.client.post(
+            "/",
+            data=signed(SECOND, {"returntype": "json", **form}),
+            environ_base={"REMOTE_ADDR": address},
+            headers=headers,
+        )
+        assert answer.status_code == 200
+        return str(answer.json["resulttxt"])
+
+    def log_in(self, password: str, address: str = HERE, username: str = USERNAME) -> Any:
+        """The answer of the REST door."""
+        return self.client.post(
+            "/auth/login",
+            json={"username": username, "password": password},
+            environ_base={"REMOTE_ADDR": address},
+        )
+
+    def guess(self, times: int, address: str = HERE, **form: str) -> None:
+        for _ in range(times):
+            assert self.form(address, **{**WRONG_CODE, **form}) == REFUSED
+
+
+@pytest.fixture
+def doors(store: Store, account: Account) -> Callable[..., Doors]:
+    customer = store.customers.get(USERNAME)
+    store.employees.add(customer, USERNAME, "Anna", Level.OWNER, PASSWORD_HASH, NOW)
+    return lambda **settings: Doors(store, **settings)
+
+
+def test_nothing_is_limited_unless_set(doors: Callable[..., Doors]) -> None:
+    asked = doors()
+    assert {asked.form() for _ in range(200)} == {"success"}
+
+
+@pytest.mark.parametrize("rate", ["account_rate", "address_rate", "server_rate"])
+def test_a_rate_holds_and_its_time_ends(doors: Callable[..., Doors], rate: str) -> None:
+    asked = doors(**{rate: "3/minute"})
+    assert [asked.form() for _ in range(3)] == ["success"] * 3
+    asked.seconds += 20
+    assert asked.form() == "Error: too many requests, try again in 40 seconds"
+    asked.seconds += 40
+    assert asked.form() == "success"
+
+
+def test_each_of_several_rates_holds(doors: Callable[..., Doors]) -> None:
+    asked = doors(account_rate="2/second;3/minute")
+    assert [asked.form() == "success" for _ in range(3)] == [True, True, False]
+    asked.seconds += 1
+    assert [asked.form() == "success" for _ in range(2)] == [True, False]
+    asked.seconds += 1
+    assert asked.form() == "Error: too many requests, try again in 58 seconds"
+
+
+def test_rates_are_of_one_account_and_of_one_address(
+    doors: Callable[..., Doors], store: Store
+) -> None:
+    store.accounts.add("ben@example.com", USER_KEY, NOW, options={"account_rate": "off"})
+    asked = doors(account_rate="1/minute")
+    assert asked.form() == "success"
+    assert asked.form() != "success"
+    assert {asked.form(username="ben@example.com") for _ in range(5)} == {"success"}
+    asked = doors(address_rate="1/minute")
+    assert asked.form(HERE) == asked.form(ELSEWHERE) == "success"
+    assert asked.form(HERE) != "success"
+
+
+def test_who_does_not_know_the_key_uses_up_nothing_of_the_account(
+    doors: Callable[..., Doors],
+) -> None:
+    asked = doors(account_rate="1/minute")
+    asked.guess(3)
+    assert asked.form() == "success"
+
+
+def test_the_rest_door_says_when_to_come_again(doors: Callable[..., Doors]) -> None:
+    asked = doors(account_rate="2/minute")
+    token = asked.log_in(PASSWORD).json["token"]
+    answers = [asked.client.get(f"/ping?token={token}") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1].headers["Retry-After"] == "60"
+    assert answers[-1].json == {
+        "code": 429,
+        "message": "too_many_requests",
+        "description": "Too many requests, try again in 60 seconds",
+    }
+
+
+def test_guesses_have_to_wait_longer_each_time(doors: Callable[..., Doors]) -> None:
+    asked = doors()
+    asked.guess(5)
+    for seconds in (1, 2, 4, 8):
+        expected = f"Error: too many requests, try again in {seconds} seconds"
+        assert asked.form() == asked.form(**WRONG_CODE) == expected  # right or wrong
+        asked.seconds += seconds
+        asked.guess(1)
+    asked.seconds += 16
+    assert asked.form() == "success"
+    asked.guess(5)  # counted from nothing again
+
+
+def test_a_wait_has_an_end(doors: Callable[..., Doors]) -> None:
+    asked = doors(longest_lockout_seconds=10)
+    for _ in range(20):
+        asked.form(**WRONG_CODE)
+        asked.seconds += 10
+    assert asked.form() == "success"
+
+
+def test_waiting_can_be_switched_off(doors: Callable[..., Doors]) -> None:
+    asked = doors(longest_lockout_seconds=0)
+    asked.guess(50)
+    assert asked.form() == "success"
+
+
+def test_nobody_is_locked_out_from_elsewhere(doors: Callable[..., Doors]) -> None:
+    asked = doors()
+    asked.guess(5, ELSEWHERE)
+    assert "too many" in asked.form(ELSEWHERE)
+    assert asked.form(HERE) == "success"
+
+
+def test_an_unknown_user_has_to_wait_as_well(doors: Callable[..., Doors]) -> None:
+    asked = doors()
+    asked.guess(5, username="nobody@example.com")
+    assert "try again in 1 seconds" in asked.form(username="Nobody@example.com")
+
+
+def test_a_new_key_begins_anew(doors: Callable[..., Doors], store: Store, account: Account) -> None:
+    asked = doors()
+    asked.guess(5)
+    store.accounts.set_user_key(account, "another-key")
+    assert asked.form() == REFUSED  # the old key
+    form = signed(SECOND, {"returntype": "json"}, user_key="another-key")
+    assert asked.form(authcode=form["authcode"]) == "success"
+
+
+def test_who_tries_many_names_waits_but_who_was_right_does_not(
+    doors: Callable[..., Doors],
+) -> None:
+    asked = doors()
+    assert asked.form() == "success"
+    for number in range(30):
+        asked.guess(1, username=f"user{number}@example.com")
+    assert "too many" in asked.form(username="one-more@example.com", **WRONG_CODE)
+    assert asked.form() == "success"  # it was right from there before
+    assert asked.form(ELSEWHERE, username="one-more@example.com", **WRONG_CODE) == REFUSED
+
+
+def test_wrong_passwords_have_to_wait_too(doors: Callable[..., Doors], store: Store) -> None:
+    asked = doors()
+    assert {asked.log_in("wrong").status_code for _ in range(5)} == {401}
+    locked = asked.log_in(PASSWORD)
+    assert (locked.status_code, locked.headers["Retry-After"]) == (429, "1")
+    assert asked.log_in(PASSWORD, ELSEWHERE).status_code == 200
+    assert asked.form() == "success"  # the other door
+    store.employees.set_password_hash(store.employees.get(USERNAME), hash_of("new password"))
+    assert asked.log_in("new password").status_code == 200
+
+
+def test_an_account_may_be_bound_to_networks(
+    doors: Callable[..., Doors], store: Store, account: Account
+) -> None:
+    store.accounts.set_options(account, {"networks": "192.0.2.0/24, 2001:db8::/32"})
+    asked = doors()
+    assert asked.form(HERE) == asked.form("2001:db8::1") == "success"
+    assert asked.form(ELSEWHERE) == REFUSED
+    assert asked.form("") == REFUSED
+
+
+def test_a_proxy_tells_the_address_if_it_is_trusted(
+    doors: Callable[..., Doors], store: Store, account: Account
+) -> None:
+    store.accounts.set_options(account, {"networks": HERE})
+    asked = doors(trusted_proxies="127.0.0.1")
+    assert asked.form("127.0.0.1", forwarded=HERE) == "success"
+    assert asked.form("127.0.0.1", forwarded=f"{HERE}, {ELSEWHERE}") == REFUSED
+    assert asked.form(ELSEWHERE, forwarded=HERE) == REFUSED
+    assert doors().form("127.0.0.1", forwarded=HERE) == REFUSED  # none is trusted
+
+
+@pytest.mark.parametrize(("replay", "second"), [("off", True), ("warn", True), ("enforce", False)])
+def test_a_request_that_comes_again(
+    doors: Callable[..., Doors],
+    store: Store,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+    replay: str,
+    second: bool,
+) -> None:
+    store.accounts.set_options(account, {"replay": replay})
+    asked = doors()
+    assert asked.form() == "success"
+    assert (asked.form() == "success") is second
+    assert ("sent a request again" in caplog.text) is (replay == "warn")
+    assert asked.form(datefrom="2012-05-09 10:00") == "success"  # is another one
+    assert asked.form(timestamp=str(SECOND + 1)) == "success"
+    again = asked.form(timestamp=str(SECOND + 1), surplus="x", returntype="json")
+    assert (again == "success") is second
+
+
+def test_a_replay_is_answered_as_a_clock_that_is_off(
+    doors: Callable[..., Doors], store: Store, account: Account
+) -> None:
+    """Documented clients then sign anew, with the server's time."""
+    store.accounts.set_options(account, {"replay": "enforce"})
+    asked = doors()
+    form = signed(SECOND, {"returntype": "json"})
+    answers = [asked.client.post("/", data=form).json for _ in range(2)]
+    assert answers[1] == {
+        "result": "0",
+        "resulttxt": "Error: 'timestamp' is not valid",
+        "timestamperror": "1",
+        "timestamp": SECOND,
+    }
+
+
+def test_what_came_before_the_start_is_not_known_and_refused(
+    doors: Callable[..., Doors], store: Store, account: Account
+) -> None:
+    store.accounts.set_options(account, {"replay": "enforce"})
+    asked = doors()
+    assert asked.form(timestamp=str(SECOND - 1)) == "Error: 'timestamp' is not valid"
+
+
+def test_a_replay_is_remembered_while_its_timestamp_is_good(
+    doors: Callable[..., Doors], store: Store, account: Account
+) -> None:
+    store.accounts.set_options(account, {"replay": "enforce", "timestamp_window_seconds": "60"})
+    asked = doors()
+    ahead = str(SECOND + 60)
+    assert asked.form(timestamp=ahead) == "success"
+    asked.seconds += 120  # SECOND + 120 is the last that it is good at
+    assert asked.form(timestamp=ahead) != "success"
+
+
+def test_an_account_has_so_many_long_answers_at_a_time(
+    doors: Callable[..., Doors], store: Store, account: Account
+) -> None:
+    add_messages(store, account, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
+    other = store.accounts.add("ben@example.com", USER_KEY, NOW)
+    add_messages(store, other, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
+    asked = doors(max_streams=2)
+
+    def begin(username: str = USERNAME) -> Any:
+        return asked.client.post("/", data=signed(SECOND, {}, username), buffered=False)
+
+    first, second, third = begin(), begin(), begin()
+    assert b"too many requests, try again in 1 seconds" in third.data
+    assert begin("ben@example.com").data.endswith(b"</return>")
+    first.close()
+    assert begin().data.endswith(b"</return>")
+    assert second.data.endswith(b"</return>")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("account_rate", "often"),
+        ("account_rate", ""),
+        ("networks", "192.0.2.1/24"),
+        ("networks", " "),
+        ("networks", "here"),
+        ("replay", "perhaps"),
+    ],
+)
+def test_a_limit_that_cannot_be_used_is_said(
+    gateway: Callable[..., Any], store: Store, account: Account, name: str, value: str
+) -> None:
+    done = gateway("serve", "--" + name.replace("_", "-"), value)
+    assert done.returncode == 1
+    assert f"--{name.replace('_', '-')} cannot be" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_server_of_counters_that_cannot_be_used_is_said_without_its_password() -> None:
+    with pytest.raises(ConfigurationError) as failure:
+        parse_option("counters", "mysql://user:hidden@host/", "X")
+    assert "hidden" not in str(failure.value)
+
+
+def test_a_server_of_counters_that_is_gone_keeps_nobody_out(
+    store: Store, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    tables = tables_at("redis://:hidden@127.0.0.1:1/0")
+    settings = Settings(address_rate="2/minute")
+    client = create_app(store, settings, lambda: NOW, tables).test_client()
+    form = signed(SECOND, {"returntype": "json"})
+    results = [client.post("/", data=form).json["result"] for _ in range(3)]
+    assert results == ["1", "1", "0"]  # counted here meanwhile
+    assert "does not answer" in caplog.text
+    assert "hidden" not in caplog.text
