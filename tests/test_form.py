@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.form_api import form as form_module
-from boxis_gateway.form_api.form import CODECS, Form, read_form, urlencoded_pairs
+from boxis_gateway.form_api.form import (
+    CODECS,
+    LONGEST_FIELD,
+    LONGEST_NAME,
+    Form,
+    read_form,
+    urlencoded_pairs,
+)
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=B"
@@ -118,3 +125,17 @@ def test_any_text_comes_through_url_encoding(form: dict[str, str]) -> None:
 def test_no_bytes_make_reading_fail(query: bytes, content_type: str, body: bytes) -> None:
     form, _ = read_form(query, content_type, body)
     assert all(isinstance(value, str) for value in form.fields.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("a", "x" * LONGEST_FIELD, None),
+        ("a", "x" * (LONGEST_FIELD + 1), "request has a field that is too long"),
+        ("n" * LONGEST_NAME, "x", None),
+        ("n" * (LONGEST_NAME + 1), "x", "request has a field that is too long"),
+    ],
+)
+def test_a_field_has_a_longest(name: str, value: str, problem: str | None) -> None:
+    _, found = read_form(b"", URLENCODED, f"{name}={value}&returntype=json".encode())
+    assert (str(found) if found else None) == problem

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -337,3 +340,55 @@ def test_a_server_of_counters_that_is_gone_keeps_nobody_out(
     assert results == ["1", "1", "0"]  # counted here meanwhile
     assert "does not answer" in caplog.text
     assert "hidden" not in caplog.text
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    """A real server, on a socket of its own."""
+    place = tmp_path / "redis.sock"
+    words = ["redis-server", "--port", "0", "--unixsocket", str(place), "--save", ""]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    while not place.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    yield f"redis+unix://{place}"
+    process.terminate()
+    process.wait(10)
+
+
+def test_several_machines_count_together_on_a_server_of_counters(
+    store: Store, account: Account, redis: str
+) -> None:
+    settings = Settings(address_rate="4/minute", replay="enforce")
+    one, two = (
+        create_app(store, settings, lambda: NOW, tables_at(redis)).test_client() for _ in range(2)
+    )
+
+    def ask(at: FlaskClient, **form: str) -> Any:
+        return at.post("/", data=signed(SECOND, {"returntype": "json", **form})).json["resulttxt"]
+
+    assert ask(one) == "success"
+    assert ask(two) == "Error: 'timestamp' is not valid"  # came before
+    assert ask(two, **WRONG_CODE) == ask(one, **WRONG_CODE) == REFUSED
+    assert "too many requests" in ask(one)
+    tables = tables_at(redis)
+    assert (
+        0 < tables.requests.get_expiry("LIMITER/address/127.0.0.1/4/1/minute") - time.time() <= 60
+    )
+    keys = tables.requests._server.storage.keys("*")  # type: ignore[attr-defined]
+    assert keys
+    assert not any(word in str(keys) for word in (USERNAME, USER_KEY, str(SECOND)))
+
+
+def test_guesses_are_counted_on_a_server_of_counters(
+    store: Store, account: Account, redis: str
+) -> None:
+    clients = [
+        create_app(store, Settings(), lambda: NOW, tables_at(redis)).test_client() for _ in range(2)
+    ]
+    form = signed(SECOND, {"returntype": "json", **WRONG_CODE})
+    said = [clients[n % 2].post("/", data=form).json["resulttxt"] for n in range(6)]
+    assert said == [REFUSED] * 5 + ["Error: too many requests, try again in 1 seconds"]
+    time.sleep(1.1)
+    form = signed(SECOND, {"returntype": "json"})
+    assert clients[0].post("/", data=form).json["result"] == "1"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The Debian packages that the tests drive: clients (PHP with curl and XML, curl) and sources of
-# messages (Kannel with its test SMSC, Gammu SMSD on SQLite, MariaDB), and what reads those besides; with the argument "guard", valgrind, which counts for the guard.
+# messages (Kannel with its test SMSC, Gammu SMSD on SQLite, MariaDB), what reads those besides, and
+# Redis; with the argument "guard", valgrind, which counts for the guard.
 # Root gets them installed; others are told the line that does it.
 set -eu
 missing=""
@@ -20,6 +21,7 @@ else
     [ -x /usr/lib/kannel/test/fakesmsc ] || missing="$missing kannel-extras"
     [ -x /usr/bin/gammu-smsd ] || missing="$missing gammu-smsd"
     ls /usr/lib/*/dbd/libdbdsqlite3.so >/dev/null 2>&1 || missing="$missing libdbd-sqlite3"
+    command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
     [ -x /usr/sbin/mariadbd ] || missing="$missing mariadb-server-core"
 fi
 [ -z "$missing" ] && exit 0

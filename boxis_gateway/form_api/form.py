@@ -19,6 +19,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 from boxis_gateway.errors import InvalidRequest
 
 MAX_FIELDS = 20_000
+LONGEST_NAME = 4_096
+LONGEST_FIELD = 524_288  # bytes; twice what ten thousand recipients take
 CODECS = {"UTF-8": "utf-8", "ISO-8859-2": "iso8859_2", "Windows-1252": "cp1252"}
 """The encodings that a client may declare; the names are case-sensitive."""
 
@@ -58,9 +60,16 @@ def read_form(query: bytes, content_type: str, body: bytes) -> tuple[Form, Inval
         if query:
             pairs += urlencoded_pairs(query)
         pairs.extend(body_pairs(content_type, body))
+        _check_lengths(pairs)
     except InvalidRequest as fault:
         problem = fault
     return decode(pairs), problem
+
+
+def _check_lengths(pairs: Iterable[tuple[str, str]]) -> None:
+    for name, value in pairs:
+        if len(value) > LONGEST_FIELD or len(name) > LONGEST_NAME:
+            raise InvalidRequest("request has a field that is too long")
 
 
 def body_pairs(content_type: str, body: bytes) -> Iterable[tuple[str, str]]:
