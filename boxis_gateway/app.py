@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request
@@ -20,6 +22,7 @@ from boxis_gateway.zones import utc_now
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+log = logging.getLogger(__name__)
 LOCK_SECONDS = 2  # how long a request waits for another writer, and its process with it
 
 
@@ -35,9 +38,11 @@ class Gateway(Flask):
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """WSGI. From here on `REMOTE_ADDR` is the client's address, also behind a proxy."""
-        if self._trusted_proxies != "none":
-            peer, said = environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", "")
-            environ["REMOTE_ADDR"] = client_of(peer, said, self._trusted_proxies)
+        if "HTTP_X_FORWARDED_FOR" in environ:
+            peer, said = environ.get("REMOTE_ADDR", ""), environ["HTTP_X_FORWARDED_FOR"]
+            client = environ["REMOTE_ADDR"] = client_of(peer, said, self._trusted_proxies)
+            if client == peer:
+                _warn_of_proxies()
         return super().wsgi_app(environ, start_response)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
@@ -46,6 +51,12 @@ class Gateway(Flask):
             return super().create_url_adapter(None)
         method = request.method if request.method in METHODS else "TRACE"
         return self.url_map.bind("", path_info=request.path, default_method=method)
+
+
+@lru_cache(maxsize=1)
+def _warn_of_proxies() -> None:
+    """Once: everybody behind a proxy is one address to us, to be locked out together."""
+    log.warning("X-Forwarded-For of a proxy that is not among the trusted_proxies is not believed")
 
 
 def create_app(

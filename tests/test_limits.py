@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from boxis_gateway import app as app_module
 from boxis_gateway.app import create_app
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.levels import Level
@@ -392,3 +393,39 @@ def test_guesses_are_counted_on_a_server_of_counters(
     time.sleep(1.1)
     form = signed(SECOND, {"returntype": "json"})
     assert clients[0].post("/", data=form).json["result"] == "1"
+
+
+def test_a_proxy_that_nobody_trusts_is_told_of_once(
+    doors: Callable[..., Doors], caplog: pytest.LogCaptureFixture
+) -> None:
+    app_module._warn_of_proxies.cache_clear()
+    asked = doors()
+    for _ in range(3):
+        asked.form("127.0.0.1", forwarded=HERE)
+    assert caplog.text.count("trusted_proxies") == 1
+    assert HERE not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("origin", "method", "allowed"),
+    [
+        ("https://app.example.com", "GET", True),
+        ("https://app.example.com", "OPTIONS", True),
+        ("https://app.example.com.evil.example", "GET", False),
+        ("null", "GET", False),
+        ("", "GET", False),
+    ],
+)
+def test_pages_of_other_origins_read_the_rest_door_if_they_are_set(
+    doors: Callable[..., Doors], origin: str, method: str, allowed: bool
+) -> None:
+    headers = {"Origin": origin} if origin else {}
+    asked = doors(cors_origins="https://app.example.com http://127.0.0.1:3000").client
+    answer = asked.open("/ping", method=method, headers=headers)
+    assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+    assert answer.headers["Vary"] == "Origin"
+    if allowed and method == "OPTIONS":
+        assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+        assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert "Access-Control-Allow-Origin" not in doors().client.get("/ping", headers=headers).headers
