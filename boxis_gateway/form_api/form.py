@@ -60,7 +60,8 @@ def read_form(query: bytes, content_type: str, body: bytes) -> tuple[Form, Inval
         if query:
             pairs += urlencoded_pairs(query)
         pairs.extend(body_pairs(content_type, body))
-        _check_lengths(pairs)
+        if len(query) + len(body) > LONGEST_NAME:
+            _check_lengths(pairs)
     except InvalidRequest as fault:
         problem = fault
     return decode(pairs), problem

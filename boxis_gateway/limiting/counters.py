@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import weakref
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -29,7 +30,15 @@ BUCKET_OCTETS = PLACE.size * PLACES_IN_BUCKET
 FREE = bytes(16)
 
 
-class SharedCounters(Storage):
+class Counters(Storage):
+    """A storage that may know at once that it holds nothing."""
+
+    @abstractmethod
+    def is_idle(self) -> bool:
+        """Whether nothing is counted at the moment, if that can be told cheaply; else False."""
+
+
+class SharedCounters(Counters):
     """65,536 counters in 2 MB. `clock` is monotonic, in seconds: setting the machine's clock
     neither ends nor prolongs anything.
 
@@ -86,6 +95,11 @@ class SharedCounters(Storage):
             if place:
                 PLACE.pack_into(self._table, place, FREE, 0, 0)
 
+    def is_idle(self) -> bool:
+        """Whether all counters have ended, as mostly those of failures have."""
+        ends: float = HEAD.unpack_from(self._table)[0]
+        return ends <= self._clock()
+
     def check(self) -> bool:
         """Part of the library's interface."""
         return True
@@ -98,9 +112,9 @@ class SharedCounters(Storage):
     def _live(self, key: str) -> tuple[float, int] | None:
         """When it ends, and the count. Without a lock, like all that only looks: at worst it is as
         if asked a moment before."""
+        if self.is_idle():
+            return None
         now = self._clock()
-        if HEAD.unpack_from(self._table)[0] <= now:
-            return None  # as mostly, of a table of failures
         place = self._find(self._digest(key))
         _, ends, count = PLACE.unpack_from(self._table, place) if place else (b"", now, 0)
         return (ends, count) if ends > now else None

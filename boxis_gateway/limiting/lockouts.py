@@ -55,6 +55,8 @@ class Lockouts:
 
     def check(self, attempt: Attempt) -> None:
         """Raises LimitReached for who has to wait, whether the code is right or wrong."""
+        if self._locks.is_idle():
+            return
         if self._locks.get(attempt.pair):
             self._refuse(attempt.pair)
         if self._locks.get(attempt.address) and not self._rights.get(attempt.pair):
@@ -74,7 +76,7 @@ class Lockouts:
         """It was right."""
         if self._longest:
             self._right[attempt.pair]
-            if self._failures.get(attempt.pair):
+            if not self._failures.is_idle() and self._failures.get(attempt.pair):
                 self._failures.clear(attempt.pair)
 
     def _note_right(self, pair: str) -> None:
