@@ -96,6 +96,8 @@ def _environment(place: Place) -> dict[str, str]:
     return {
         "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{place.store}",
         "BOXIS_GATEWAY_PORT": "0",
+        "BOXIS_GATEWAY_LONGEST_LOCKOUT_SECONDS": "0",  # wrong codes are measured, too
+        "BOXIS_GATEWAY_MAX_STREAMS": "10000",
         "BENCHMARK_ANSWERS": str(place.answers),
         **({"BOXIS_GATEWAY_WORKERS": str(place.workers)} if place.workers else {}),
     }
