@@ -79,7 +79,7 @@ def requests() -> Iterator[str]:
 
 def send(app: Flask, bodies: Iterable[bytes]) -> None:
     """The requests through one connection, less the system's part of it."""
-    connection = Connection(Shared(app, lambda *_: ("", b""), 1 << 20, None))  # type: ignore[arg-type]
+    connection = Connection(Shared(app, lambda *_: ("", b""), Settings(), None))  # type: ignore[arg-type]
     connection.connection_made(Sink())  # type: ignore[arg-type]
     for body in bodies:
         length = b"Content-Length: %d\r\n\r\n" % len(body)
