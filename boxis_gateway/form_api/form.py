@@ -17,6 +17,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from boxis_gateway.errors import InvalidRequest
+from boxis_gateway.form_api.php_list import read_php_list
 
 MAX_FIELDS = 20_000
 LONGEST_NAME = 4_096
@@ -48,6 +49,12 @@ class Form:
             for key, value in self.fields.items()
             if key.startswith(f"{name}[") and key.endswith("]")
         ]
+
+    def php_list(self, name: str) -> list[str]:
+        """The values of the list that PHP's `serialize` made of them. Raises NotPhpList."""
+        codec = codec_of(self.fields)
+        octets = self.get(name).encode(codec, "surrogateescape")  # lengths are of these
+        return [value.decode(codec, "surrogateescape") for value in read_php_list(octets)]
 
 
 def read_form(query: bytes, content_type: str, body: bytes) -> tuple[Form, InvalidRequest | None]:
@@ -134,12 +141,17 @@ def _one_character_a_byte(name: str) -> str:
 
 
 def decode(pairs: Iterable[tuple[str, str]]) -> Form:
-    """Raw fields -> Form, by the encoding that they declare (UTF-8 if they declare none)."""
+    """Raw fields -> Form, by the encoding that they declare."""
     raw = dict(pairs)
     if "".join(chain(raw, raw.values())).isascii():
         return Form(raw)
-    codec = CODECS.get(raw.get("encoding", ""), "utf-8")
+    codec = codec_of(raw)
     return Form({_decoded(name, codec): _decoded(value, codec) for name, value in raw.items()})
+
+
+def codec_of(fields: Mapping[str, str]) -> str:
+    """Of the encoding that the fields declare; UTF-8 if they declare none that we know."""
+    return CODECS.get(fields.get("encoding", ""), "utf-8")
 
 
 def _decoded(text: str, codec: str) -> str:
