@@ -445,3 +445,10 @@ def test_what_another_tag_asks_for_is_answered(ask: Ask, rest: FlaskClient, stor
 
 def store_token(store: Store) -> str:
     return str(Level.OWNER) + "-" + store.customers.get("shop").id
+
+
+def test_a_query_may_have_raw_bytes(rest: FlaskClient, store: Store, shop: Customer) -> None:
+    token = employee(store, shop, Level.OWNER)
+    for octets in ("\xb1", "\xc5\x82"):
+        query = {"QUERY_STRING": f"token={token}&message={octets}"}
+        assert rest.get("/sms", environ_overrides=query).json["total"] == 0

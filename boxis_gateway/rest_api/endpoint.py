@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_from_bytes, urlencode
 
 from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import HTTPException
@@ -36,6 +36,7 @@ from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.store import UNKNOWN, Store, acting
 
 COOKIE = "token"
+ASCII = bytes(range(128))
 JSON, EMPTY = "application/json", "text/plain"
 NOT_KEPT = ("token", "offset")  # in a link to the next page
 WITHOUT_ID = ("/sms/",)
@@ -113,6 +114,8 @@ def answer(
     found = methods.get("GET" if request.method == "HEAD" else request.method)
     if found is None or (request.method == "HEAD" and found.acts):
         raise method_not_allowed()
+    if not request.query_string.isascii():  # which the framework cannot read
+        request.query_string = quote_from_bytes(request.query_string, ASCII).encode()
     token, now = token_of(request), parts.clock()
     session = find_session(store, token, now) if found.needs_token else None
     if session:
