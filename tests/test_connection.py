@@ -182,10 +182,13 @@ def test_what_stands_behind_a_body_is_no_header() -> None:
     assert request.headers == [(b"Transfer-Encoding", b"chunked")]
 
 
-def test_a_query_may_have_raw_bytes() -> None:
+@pytest.mark.parametrize("cut", range(28))
+def test_a_query_may_have_raw_bytes(cut: int) -> None:
+    sent = b"\r\nGET /?text=\xb1\xb1 HTTP/1.1\r\nHost: \xb1\r\n\r\n"
     reader = RequestReader(MOST)
-    (request,) = reader.feed(b"GET /?text=\xb1 HTTP/1.1\r\n\r\n")
-    assert request.target == b"/?text=%B1"
+    (request,) = reader.feed(sent[:cut]) + reader.feed(sent[cut:])
+    assert request.target == b"/?text=%B1%B1"
+    assert request.headers == [(b"Host", b"\xb1")]
 
 
 def test_a_body_that_is_too_large_is_cut_and_not_kept() -> None:

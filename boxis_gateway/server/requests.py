@@ -35,6 +35,7 @@ class RequestReader:
         self._under_way = Request()
         self._head_bytes = 0
         self._unseen = 0  # bytes that the parser has taken and said nothing of
+        self._in_line = True  # the next byte is of a request line
         self._in_head = True
         self._body = bytearray()
         self.in_request = False
@@ -45,7 +46,9 @@ class RequestReader:
         """The requests that are complete now. Once `ended` is true, nothing more can be read."""
         self._unseen += len(data)
         if not self.in_request:
-            data = _quoted_line(data)
+            self._in_line = True
+        if self._in_line:
+            data = self._quoted_line(data)
         try:
             self._parser.feed_data(data)
             if self._unseen > LONGEST_HEAD:
@@ -57,6 +60,19 @@ class RequestReader:
                 self._refuse(type(problem).__name__)
         ready, self._ready = self._ready, []
         return ready
+
+    def _quoted_line(self, data: bytes) -> bytes:
+        """With the bytes above 127 of the first line as `%XX`: old clients leave them in a query as
+        they are, which the parser does not take. (Not of a request in one piece with the end of
+        another: such clients wait for their answer.)"""
+        begins = 0 if self.in_request else len(data) - len(data.lstrip(b"\r\n"))
+        ends = data.find(b"\n", begins)
+        self._in_line = ends < 0
+        line = data if ends < 0 else data[:ends]
+        if line.isascii():
+            return data
+        quoted = (b"%%%02X" % octet if octet > 127 else bytes((octet,)) for octet in line)
+        return b"".join(quoted) + data[len(line) :]
 
     def end_of_input(self) -> list[Request]:
         """The client sends no more; a request that it left unfinished is a fault."""
@@ -152,14 +168,3 @@ class RequestReader:
         self.in_request = self.expects_continue = False
         for request in self._ready[-1:]:
             request.keep_alive = False
-
-
-def _quoted_line(data: bytes) -> bytes:
-    """With the bytes above 127 of the first line as `%XX`: old clients leave them in a query as
-    they are, which the parser does not take."""
-    line, newline, rest = data.partition(b"\n")
-    if line.isascii():
-        return data
-    return b"".join(b"%%%02X" % octet if octet > 127 else bytes((octet,)) for octet in line) + (
-        newline + rest
-    )
