@@ -129,6 +129,12 @@ def test_a_file_that_declares_entities_is_refused(declared: str, body: str) -> N
     assert time.monotonic() - started < 1
 
 
+@pytest.mark.parametrize("encoding", ["UDF-8", "gbk", "rot13"])
+def test_a_file_in_an_encoding_that_nobody_reads_is_refused(encoding: str) -> None:
+    with pytest.raises(ImportFailed, match="encoding"):
+        read(f"<?xml version='1.0' encoding='{encoding}'?><smses>{SMS}</smses>".encode())
+
+
 @pytest.mark.parametrize(
     "end",
     ["", '<sms address="+4851', "<sms body='&#55", "</wrong>", "\xff", "&", "<sms body='&none;'/>"],

@@ -90,6 +90,11 @@ def _elements(source: Source) -> Iterator[tuple[str, Attributes]]:
             f"The file is damaged or ends early, behind message {count + len(found)}. Those before "
             "it are imported; the same again adds the rest when the file is whole."
         ) from None
+    except (LookupError, ValueError):  # of Python's codecs
+        raise ImportFailed(
+            "The file declares an encoding that cannot be read. Convert it to UTF-8, and its first "
+            "line too."
+        ) from None
 
 
 def _refuse(*_: object) -> None:
