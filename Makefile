@@ -4,6 +4,8 @@
 # make bench  how fast, beside other servers (BENCH_ARGS=--quick for under two minutes)
 # make profile  where the time goes: a request, a row, a line of an import
 # make servers  other WSGI servers beside ours
+# make audit  licences and known vulnerabilities of what we depend on
+# make dist   sdist and wheel, the same wherever they are made; dist-check tries them
 # make guard  whether requests cost what was accepted; make guard-accept accepts what they cost now
 # Each makes what it needs by itself; nothing is installed outside of this folder, but for the
 # Debian packages that are driven (PHP, curl; valgrind; wrk, nginx, php-fpm, sqlite3), and those only
@@ -15,7 +17,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run test lint bench profile servers guard guard-accept venv venv-test venv-bench packages packages-bench packages-guard clean
+.PHONY: run test lint audit dist dist-check bench profile servers guard guard-accept venv venv-test venv-bench venv-release packages packages-bench packages-guard clean
 
 run: venv
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh
@@ -25,6 +27,15 @@ test: packages venv-test
 
 lint: venv-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+audit: venv-test venv-release
+	@$(BIN)/python -m release.audit
+
+dist: venv-release
+	@release/.venv/bin/python -m release.dist
+
+dist-check: venv-release
+	@release/.venv/bin/python -m release.check
 
 bench: packages-bench venv-bench
 	@benchmarks/.venv/bin/python -m benchmarks $(BENCH_ARGS)
@@ -50,6 +61,9 @@ venv-test:
 venv-bench:
 	@sh tools/bench-venv.sh
 
+venv-release:
+	@sh tools/release-venv.sh
+
 packages:
 	@sh tools/packages.sh
 
@@ -60,4 +74,4 @@ packages-guard:
 	@sh tools/packages.sh guard
 
 clean:
-	rm -rf .venv benchmarks/.venv benchmarks/.data .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv release/.venv benchmarks/.venv benchmarks/.data .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
