@@ -27,8 +27,9 @@ SAMPLES = Path(__file__).parent / "imports"
 DOCUMENTED = Path(__file__).parent / "documented"
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
+numbers = st.floats(allow_nan=False, allow_infinity=False)
 documents = st.recursive(
-    st.none() | st.booleans() | st.integers() | texts,
+    st.none() | st.booleans() | st.integers() | numbers | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
@@ -51,7 +52,15 @@ def test_documents_are_walked_through_in_whatever_pieces_they_come(
     encoded = [json.dumps(one, ensure_ascii=ascii_only) for one in given_documents]
     content = "\n ".join(encoded).encode()
     found = list(walk(pieces(content, size), frozenset()))
-    assert found == [((), json.loads(one, parse_int=str)) for one in encoded]
+    assert found == [((), json.loads(one, parse_int=str, parse_float=str)) for one in encoded]
+
+
+@pytest.mark.parametrize("number", ["0.0075", "5e-05", "-1.5E+10", "-0"])
+def test_a_number_may_be_cut_anywhere(number: str) -> None:
+    content = f"[{number}, {number}]".encode()
+    for cut in range(len(content)):
+        found = list(walk([content[:cut], content[cut:]], frozenset({()})))
+        assert found == [((), number), ((), number)]
 
 
 @settings(max_examples=50)

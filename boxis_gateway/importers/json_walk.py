@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
@@ -16,6 +17,7 @@ LONGEST_VALUE = 8_388_608  # characters of a value that is read as a whole
 Path = tuple[str, ...]
 """The keys that lead to a value. Items of an array have the path of the array."""
 BRACKETS = {"{": "}", "[": "]"}
+_MAY_GO_ON = re.compile(r"[.eE+-]{0,2}\Z")  # behind `5`, if `5e-05` is cut
 
 
 class NotJson(ValueError):
@@ -99,7 +101,7 @@ class _Text:
                 if not self._read_on():
                     raise NotJson from None
                 continue
-            if end < len(self._text) or not self._read_on():  # what ends here is no longer number
+            if not _MAY_GO_ON.match(self._text, end) or not self._read_on():
                 self._at = end
                 return value
 
