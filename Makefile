@@ -4,6 +4,7 @@
 # make bench  how fast, beside other servers (BENCH_ARGS=--quick for under two minutes)
 # make profile  where the time goes: a request, a row, a line of an import
 # make servers  other WSGI servers beside ours
+# make fuzz   octets that nobody thought of (FUZZ_SECONDS=20 for each target); fuzz-keep keeps what was found
 # make audit  licences and known vulnerabilities of what we depend on
 # make dist   sdist and wheel, the same wherever they are made; dist-check tries them
 # make guard  whether requests cost what was accepted; make guard-accept accepts what they cost now
@@ -15,9 +16,10 @@ SHELL := /bin/sh
 PORT ?= 8080
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FUZZ_SECONDS ?= 20
 BIN := .venv/bin
 
-.PHONY: run test lint audit dist dist-check bench profile servers guard guard-accept venv venv-test venv-bench venv-release packages packages-bench packages-guard clean
+.PHONY: run test lint fuzz fuzz-keep audit dist dist-check bench profile servers guard guard-accept venv venv-test venv-bench venv-fuzz venv-release packages packages-bench packages-guard clean
 
 run: venv
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh
@@ -27,6 +29,12 @@ test: packages venv-test
 
 lint: venv-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+fuzz: venv-fuzz
+	@$(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
+
+fuzz-keep: venv-fuzz
+	@$(BIN)/python -m fuzz --keep
 
 audit: venv-test venv-release
 	@$(BIN)/python -m release.audit
@@ -61,6 +69,9 @@ venv-test:
 venv-bench:
 	@sh tools/bench-venv.sh
 
+venv-fuzz: venv-test
+	@sh tools/fuzz-venv.sh
+
 venv-release:
 	@sh tools/release-venv.sh
 
@@ -74,4 +85,4 @@ packages-guard:
 	@sh tools/packages.sh guard
 
 clean:
-	rm -rf .venv release/.venv benchmarks/.venv benchmarks/.data .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .fuzz release/.venv benchmarks/.venv benchmarks/.data .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,95 @@
+"""Dates of the wire and of files: one character for the zone, then the date.
+
+The wire's date is what the standard library reads; the instants that it bounds show that date in
+the zone, and none outside of them does; what is worked out once for many dates of a file is what
+each of them means in full.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from marshmallow import ValidationError
+
+from boxis_gateway.form_api.params import WireDate
+from boxis_gateway.importers.dates import instant_in_full, to_instant
+from boxis_gateway.importers.lines import Unusable
+from boxis_gateway.zones import Zone, find_zone
+
+ZONES = (
+    "UTC",
+    "Europe/Warsaw",
+    "America/New_York",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Europe/Amsterdam",
+    "Africa/Monrovia",
+    "Pacific/Apia",
+    "Africa/Casablanca",
+    "Asia/Tehran",
+)
+WORDS = ("2012-03-25 02:30", "2012-10-28 02:30:00", "2011-12-30", "+02:00", "T", "Z", ".123", "W")
+DATE = WireDate("", seconds_if_missing=0)
+SHAPES = {
+    re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d", re.ASCII): "%Y-%m-%d %H:%M",
+    re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", re.ASCII): "%Y-%m-%d %H:%M:%S",
+}
+
+
+def seeds() -> Iterator[bytes]:
+    """Around changes of clocks, and in each shape."""
+    for number in range(len(ZONES)):
+        for date in ("2012-03-25 02:30", "2012-10-28 02:30:00", "2011-12-30T12:00:00+01:00"):
+            yield f"{number}{date}".encode()
+
+
+def check(octets: bytes) -> None:
+    """See above."""
+    text = octets.decode("utf-8", "replace")
+    zone, date = find_zone(ZONES[ord(text[:1] or "0") % len(ZONES)]), text[1:]
+    assert _instant(to_instant, date, zone) == _instant(instant_in_full, date, zone)
+    local = _wire_date(date)
+    assert local == _read_by_the_standard_library(date)
+    if local and 1 < local.year < 9999:
+        _check_bounds(zone, local)
+
+
+def _instant(read: object, date: str, zone: Zone) -> str:
+    assert callable(read)
+    try:
+        return str(read("date", date, zone))
+    except Unusable as problem:
+        return str(problem)
+
+
+def _wire_date(date: str) -> datetime | None:
+    try:
+        return DATE.deserialize(date)
+    except ValidationError:
+        return None
+
+
+def _read_by_the_standard_library(date: str) -> datetime | None:
+    for shape, pattern in SHAPES.items():
+        if shape.fullmatch(date):
+            try:
+                return datetime.strptime(date, pattern)
+            except ValueError:
+                return None
+    return None
+
+
+def _check_bounds(zone: Zone, local: datetime) -> None:
+    first, last = zone.earliest_instant(local), zone.latest_instant(local)
+    info = ZoneInfo(zone.name)
+    passes = {local.replace(tzinfo=info, fold=fold).astimezone(UTC) for fold in (0, 1)}
+    shown = [one for one in passes if one.astimezone(info).replace(tzinfo=None) == local]
+    if shown:
+        assert [first, last] == [str(end(shown).replace(tzinfo=None)) for end in (min, max)]
+    for instant in (first, last):
+        seen = datetime.fromisoformat(f"{instant}+00:00").astimezone(info)
+        assert zone.local_texts([instant]) == [str(seen.replace(tzinfo=None, microsecond=0))]
+        assert not shown or seen.replace(tzinfo=None) == local

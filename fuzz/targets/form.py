@@ -1,0 +1,103 @@
+"""The form parser: content type, query and body, each on a line of its own (the body is the rest).
+
+A reading of forms that looks at one octet after the other has to find the same fields; and what was
+read comes through the other way of sending a form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from boxis_gateway.form_api.form import CODECS, MULTIPART, URLENCODED, Form, read_form
+from tests.test_wire import EXCHANGES, to_send
+
+WORDS = (
+    *CODECS,
+    URLENCODED,
+    f"{MULTIPART}; boundary=B",
+    "Content-Disposition: form-data; name=",
+    "filename=",
+    "encoding=",
+    "--B",
+    "--B--",
+    "\r\n\r\n",
+    "%5B",
+    "%",
+    "&",
+)
+BOUNDARY = b"d1v1d3r"
+PLAIN_NAME = re.compile(r"[A-Za-z0-9_.\[\]%+&= -]+", re.ASCII)
+
+
+def seeds() -> Iterator[bytes]:
+    """The requests of tests/wire."""
+    for name in EXCHANGES:
+        _, path, headers, body = to_send(name, "json", 1336564800)
+        query = path.partition("?")[2].encode("latin-1", "replace")
+        yield b"\n".join((headers.get("Content-Type", "").encode(), query, body))
+
+
+def check(octets: bytes) -> None:
+    """See above."""
+    kind, query, body = (*octets.split(b"\n", 2), b"", b"")[:3]
+    content_type = kind.decode("latin-1")
+    form, problem = read_form(query, content_type, body)
+    sent_as = content_type.partition(";")[0].strip().lower()
+    if problem is None and sent_as == MULTIPART:
+        for name, value in read_form(b"", content_type, body)[0].fields.items():
+            assert _octets(form, value) in body, name
+    elif problem is None and sent_as in ("", URLENCODED):
+        assert form == naive(query + b"&" + body)
+    again, problem = read_form(b"", f"{MULTIPART}; boundary={BOUNDARY.decode()}", resent(form))
+    assert problem is None
+    assert again.fields == resendable(form)
+
+
+def naive(text: bytes) -> Form:
+    """The fields of a urlencoded text, octet by octet."""
+    raw: dict[bytes, bytes] = {}
+    for field in text.split(b"&"):
+        name, _, value = field.partition(b"=")
+        if field:
+            raw[unescaped(name)] = unescaped(value)
+    codec = CODECS.get(raw.get(b"encoding", b"").decode("latin-1"), "utf-8")
+    decoded = {n.decode(codec, "surrogateescape"): v for n, v in raw.items()}
+    return Form({name: value.decode(codec, "surrogateescape") for name, value in decoded.items()})
+
+
+def unescaped(text: bytes) -> bytes:
+    """Without `+` and `%XX`."""
+    digits = b"0123456789abcdefABCDEF"
+    found, at = bytearray(), 0
+    while at < len(text):
+        octet, escape = text[at], text[at + 1 : at + 3]
+        if octet == ord("%") and len(escape) == 2 and all(digit in digits for digit in escape):
+            octet, at = int(escape, 16), at + 2
+        found.append(ord(" ") if text[at] == ord("+") else octet)
+        at += 1
+    return bytes(found)
+
+
+def resendable(form: Form) -> dict[str, str]:
+    """The fields that a multipart body of ours can carry."""
+    return {
+        name: value
+        for name, value in form.fields.items()
+        if PLAIN_NAME.fullmatch(name) and BOUNDARY not in _octets(form, value)
+    }
+
+
+def resent(form: Form) -> bytes:
+    """The same as a multipart body."""
+    parts = [
+        b'--%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+        % (BOUNDARY, name.encode(), _octets(form, value))
+        for name, value in resendable(form).items()
+    ]
+    return b"".join(parts) + b"--%b--\r\n" % BOUNDARY
+
+
+def _octets(form: Form, value: str) -> bytes:
+    codec = CODECS.get(form.get("encoding"), "utf-8")
+    return value.encode(codec, "surrogateescape")
