@@ -16,7 +16,7 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import IMPORTERS, find_importer
 from boxis_gateway.importers.boxis_answers import rows
 from boxis_gateway.importers.json_walk import NotJson, walk
-from boxis_gateway.importers.lines import GoodLine, Line, ReadOptions
+from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
 from boxis_gateway.importers.source import Source
 from boxis_gateway.importing import Accounts, run_import
 from boxis_gateway.model import Account
@@ -228,6 +228,13 @@ def listed(store: Store, account: Account, content: bytes) -> list[Any]:
 
 
 WAITS = {"_id": "52f4fd8034697b28ccaf7810", "sent": None, "message": "hello"}
+
+
+def test_an_id_that_is_no_text_is_said_and_spoils_no_other() -> None:
+    sent = {"sent": "2014-02-07T15:36:23Z", "message": "hello"}
+    bad, *good = read("telecomx", page(sent | {"_id": "half \ud800"}, sent | {"_id": "whole"}))
+    assert bad == BadLine(1, "a text has half of a surrogate pair")
+    assert [type(line) for line in good] == [GoodLine] * 2
 
 
 def test_a_message_that_waited_is_sent_and_not_doubled(store: Store, account: Account) -> None:

@@ -129,6 +129,7 @@ def _facts(one: Mapping[str, Any]) -> SubmissionFacts:
     kind = _text(one, "type")
     if not wire_id or len(wire_id) > LONGEST_ID:
         raise Unusable(f"_id is missing, or longer than {LONGEST_ID} characters")
+    require_texts([wire_id])
     if kind not in ("SMS", "SMSFLASH"):
         raise Unusable("type is neither SMS nor MMS")
     sent_at = to_instant("sent", sent, find_zone("UTC")) if sent else None
