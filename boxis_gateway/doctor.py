@@ -18,6 +18,7 @@ from boxis_gateway.store import DATABASE_ERRORS, Store, explained
 from boxis_gateway.zones import from_utc_text, utc_now
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this is wrong
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CLOCK_REMEDY = "Set the clock (timedatectl set-ntp true): clients sign their requests with theirs."
 
 
@@ -52,9 +53,15 @@ def check_server(settings: Settings) -> Iterator[Finding]:
     if settings.workers > 2 * cores:
         text = f"{settings.workers} workers on {cores} cores."
         yield Finding(Level.WARN, text, f"Set --workers {cores}.")
-    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+    if settings.host not in LOOPBACK:
         text = f"The server listens on {settings.host}, without TLS."
         yield Finding(Level.WARN, text, "Put nginx with TLS in front (examples/nginx.conf).")
+    if isinstance(settings.watch_port, int) and settings.watch_host not in LOOPBACK:
+        text = f"Metrics and health are at {settings.watch_host} for whoever reaches it."
+        yield Finding(Level.WARN, text, "Set --watch-host 127.0.0.1, or close it by a firewall.")
+    if settings.watch_port == "same":
+        text = "Metrics are at the address of the doors, for every client."
+        yield Finding(Level.WARN, text, "Set --watch-port 9464, or have nginx refuse /metrics.")
 
 
 def check_store(settings: Settings) -> Iterator[Finding]:

@@ -33,6 +33,19 @@ def bounded(digits: str, least: int, most: int) -> int | None:
     return number if least <= number <= most else None
 
 
+def port_or(*words: str) -> Parse:
+    """One of the words, or a port as a number, of which 0 is one too."""
+    port = whole_number(0, 65535)
+
+    def parse(text: str) -> str | int:
+        try:
+            return text if text in words else int(port(text))
+        except ValueError as problem:
+            raise ValueError(f"{', '.join(words)}, or {problem}") from None
+
+    return parse
+
+
 def one_of(*words: str) -> Parse:
     """One of the words, as written."""
 

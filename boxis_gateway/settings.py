@@ -20,6 +20,7 @@ from boxis_gateway.setting_kinds import (
     network_list,
     one_of,
     origin_list,
+    port_or,
     rate_list,
     some_text,
     whole_number,
@@ -170,6 +171,16 @@ class Settings:
     log_level: str = option(
         "info", one_of("debug", "info", "warning", "error"), "Least level that is logged."
     )
+    log_format: str = option(
+        "readable", one_of("readable", "json"), "How lines of the log look: `readable` or `json`."
+    )
+    watch_host: str = option("127.0.0.1", some_text, "Address of metrics and health.")
+    watch_port: int | str = option(
+        9464,
+        port_or("same", "off"),
+        "Port of metrics and health: 0 picks one, `same` is that of the doors, `off` is none.",
+    )
+    traces: bool = option(False, yes_or_no, "Spans of requests by OpenTelemetry (extra `traces`).")
 
 
 OPTIONS: dict[str, Field[Any]] = {row.name: row for row in fields(Settings)}
