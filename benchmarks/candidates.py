@@ -69,7 +69,7 @@ def gateway(place: Place) -> Running:
     """Ours, by its command, with everything on."""
     workers = ["--workers", str(place.workers)] if place.workers else []
     log = place.folder / "log"
-    command = [str(BIN / "boxis-gateway"), "serve", "--port", "0", *workers]
+    command = [str(BIN / "boxis-gateway"), "serve", "--port", "0", "--watch-port", "0", *workers]
     process = start(command, log, _environment(place))
     return Running(wait_for_address(process, log), [process])
 

@@ -105,7 +105,7 @@ def watch_request(watch: Stopwatch) -> None:
         (endpoint.log, "info", "log line"),
     ):
         watch.watch(owner, function, name)
-    set_up_logging("info", io.StringIO())
+    set_up_logging("info", stream=io.StringIO())
 
 
 def rows() -> Iterator[str]:

@@ -6,7 +6,7 @@ import logging
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request
+from flask import Flask, Request, request
 from werkzeug.routing import MapAdapter
 
 from boxis_gateway.api_docs import api_docs
@@ -17,24 +17,34 @@ from boxis_gateway.parts import Clock, Parts
 from boxis_gateway.rest_api import METHODS, rest_api
 from boxis_gateway.settings import Settings, load_settings
 from boxis_gateway.store import Store
+from boxis_gateway.watch_door import PATHS, WatchDoor
+from boxis_gateway.watching import Watch, seen_of
+from boxis_gateway.watching.traces import Traces
 from boxis_gateway.zones import utc_now
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+    from boxis_gateway.watching.metrics import Metrics
+
 log = logging.getLogger(__name__)
+
 LOCK_SECONDS = 2  # how long a request waits for another writer, and its process with it
 
 
 class Gateway(Flask):
     """A Flask application that goes by the path alone: `Host` may be anything or missing, and the
     root may be written without its slash, as in `POST http://host HTTP/1.1`. Which methods there
-    are is for the doors to say: others that a server lets through get to them as well."""
+    are is for the doors to say: others that a server lets through get to them as well.
 
-    def __init__(self, name: str, trusted_proxies: str) -> None:
-        super().__init__(name, static_folder=None)
+    Requests are watched; those to PATHS are for the `watch_door` instead, if that is open here."""
+
+    def __init__(self, settings: Settings, watch: Watch, watch_door: WatchDoor) -> None:
+        super().__init__("boxis_gateway", static_folder=None)
         self.url_map.merge_slashes = False  # nothing is redirected
-        self._trusted_proxies = trusted_proxies
+        self.watch, self.watch_door = watch, watch_door
+        self._trusted_proxies = settings.trusted_proxies
+        self._open_here = settings.watch_port == "same"
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """WSGI. From here on `REMOTE_ADDR` is the client's address, also behind a proxy."""
@@ -43,7 +53,13 @@ class Gateway(Flask):
             client = environ["REMOTE_ADDR"] = client_of(peer, said, self._trusted_proxies)
             if client == peer:
                 _warn_of_proxies()
-        return super().wsgi_app(environ, start_response)
+        if self._open_here and environ["PATH_INFO"] in PATHS:
+            return self.watch_door(environ, start_response)
+        return self.watch.call(super().wsgi_app, environ, start_response)
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Of a bug outside of the doors. Flask's own line has the path, which may be anything."""
+        log.error("request=%s failed", seen_of(request.environ).id, exc_info=exc_info)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """What finds the endpoint. Flask's takes a closer look at the host than at anything."""
@@ -60,13 +76,19 @@ def _warn_of_proxies() -> None:
 
 
 def create_app(
-    store: Store, settings: Settings, clock: Clock = utc_now, tables: Tables | None = None
-) -> Flask:
+    store: Store,
+    settings: Settings,
+    clock: Clock = utc_now,
+    tables: Tables | None = None,
+    metrics: Metrics | None = None,
+) -> Gateway:
     """The doors over one store. `tables` are where limits are counted: of a process alone, if they
-    are not given."""
+    are not given. Without `metrics` nothing is counted. Raises ConfigurationError if there are to
+    be traces and can't be."""
     limiter = Limiter(settings, tables or tables_at(settings.counters))
     parts = Parts(store, settings, limiter, clock)
-    app = Gateway("boxis_gateway", settings.trusted_proxies)
+    watch = Watch(metrics, Traces() if settings.traces else None)
+    app = Gateway(settings, watch, WatchDoor(store, metrics))
     app.register_blueprint(form_api(parts))
     app.register_blueprint(rest_api(parts))
     app.register_blueprint(api_docs())
@@ -80,4 +102,7 @@ def from_environ() -> Flask:
     settings = load_settings()
     store = Store(settings.database_url).require_current()
     store.close()  # no connection goes along into the processes that are forked from this one
-    return create_app(Store(settings.database_url, LOCK_SECONDS), settings)
+    from boxis_gateway.watching.metrics import Metrics  # it reads the server's environment
+
+    store = Store(settings.database_url, LOCK_SECONDS)
+    return create_app(store, settings, metrics=Metrics())

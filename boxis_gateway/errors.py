@@ -48,7 +48,7 @@ class AuthenticationFailed(GatewayError):
 class ClockMismatch(GatewayError):
     """The client's clock is off: the answer carries `timestamperror` (protocol page, section 3)."""
 
-    outcome = "clock"
+    outcome, reason = "clock", "window"
 
     def __init__(self) -> None:
         super().__init__("'timestamp' is not valid")

@@ -1,16 +1,21 @@
-"""Log lines: `2026-11-22 10:20:30,123 INFO name message`. Each request has one, so it costs little.
+"""Log lines: `2026-11-22 10:20:30,123 INFO name message`, or the same as JSON, an object a line.
 
-All through `logging`, by the places that it has for this: a record that holds what our lines show,
-and a handler that writes a plain one in a single go. Exceptions take the usual way.
+Each request has a line, so it costs little. All through `logging`, by the places that it has for
+this: a record that holds what our lines show, a handler that writes it in a single go, and messages
+that are objects: one with `fields()`, such as watching.Seen, is shown in JSON by those.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
+
+from boxis_gateway.errors import GatewayError, OperatorError
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
@@ -59,6 +64,48 @@ class Formatter(logging.Formatter):
             self._second, self._words = second, time.strftime("%F %T", time.localtime(second))
         return f"{self._words},{int(record.msecs):03}"
 
+    def formatException(self, ei: Any) -> str:
+        """The stack of an exception and of those behind it, by lines of code. What it says is left
+        out, since it may quote a text or a number, but for our own words and SQLite's, which quote
+        names of tables at most."""
+        return "\n".join(_told(ei[1]))
+
+
+class JsonFormatter(Formatter):
+    """An object a line: `time` (RFC 3339, UTC), `level`, `logger`, `message`, and the fields of a
+    message that has some; a stack as `traceback`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line; what is not ASCII is escaped."""
+        said = {"time": self.formatTime(record), "level": record.levelname.lower()}
+        said["logger"] = record.name
+        if fields := getattr(record.msg, "fields", None):
+            said |= {"message": "request", **fields()}
+        else:
+            said["message"] = record.getMessage()
+        if record.exc_info:
+            said["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(said)
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        """`yyyy-mm-ddThh:mm:ss.mmmZ`."""
+        second = int(record.created)
+        if second != self._second:
+            self._second, self._words = second, time.strftime("%FT%T", time.gmtime(second))
+        return f"{self._words}.{int(record.msecs):03}Z"
+
+
+def _told(problem: BaseException | None) -> Iterator[str]:
+    if problem is None:
+        return
+    behind = problem.__cause__ or (None if problem.__suppress_context__ else problem.__context__)
+    yield from _told(behind)
+    yield "Traceback (most recent call last):"
+    yield "".join(traceback.format_tb(problem.__traceback__)).rstrip("\n")
+    kind = type(problem)
+    ours = isinstance(problem, (GatewayError, OperatorError)) or kind.__module__ == "apsw"
+    yield f"{kind.__qualname__}: {problem}" if ours else kind.__qualname__
+
 
 class Handler(logging.StreamHandler[TextIO]):
     """Writes a line at a time, with its end: lines of several processes don't mix."""
@@ -71,11 +118,17 @@ class Handler(logging.StreamHandler[TextIO]):
             self.handleError(record)
 
 
-def set_up_logging(level: str, stream: TextIO | None = None) -> None:
-    """Lines to stderr, or to the stream. What our lines don't show is not looked up
+FORMATTERS = {"readable": Formatter, "json": JsonFormatter}
+
+
+def set_up_logging(level: str, form: str = "readable", stream: TextIO | None = None) -> None:
+    """Lines of that form (one of FORMATTERS) to stderr, or to the stream; Python's warnings too.
+    What our lines don't show is not looked up
     (https://docs.python.org/3/howto/logging.html#optimization)."""
     logging._srcfile = None
     logging.setLogRecordFactory(Record)
     handler = Handler(stream)
-    handler.setFormatter(Formatter(FORMAT))
+    handler.setFormatter(FORMATTERS[form](FORMAT))
+    logging.captureWarnings(True)
+    logging.getLogger("peewee").setLevel(logging.INFO)  # below that it shows parameters
     logging.basicConfig(level=level.upper(), handlers=[handler])

@@ -34,4 +34,4 @@ Both APIs as a page: http://127.0.0.1:$PORT/docs/ (log in as anna@example.com, o
 
 END
 command -v curl >/dev/null 2>&1 || echo "curl is missing here. Install it with: apt-get install curl" >&2
-exec boxis-gateway serve --port "$PORT"
+exec boxis-gateway serve --port "$PORT" --watch-port 0

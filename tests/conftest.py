@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,7 @@ class RunningServer:
 
     def __init__(self, store: Store, *options: str) -> None:
         self.process = subprocess.Popen(
-            [*GATEWAY, "serve", "--port", "0", *options],
+            [*GATEWAY, "serve", "--port", "0", "--watch-port", "0", *options],
             env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -129,6 +130,14 @@ class RunningServer:
         assert found, f"the server said {said!r}"
         self.url = found[0]
         self.port = int(self.url.rstrip("/").rsplit(":", 1)[1])
+
+    @cached_property
+    def watched_at(self) -> str:
+        """The address of metrics and health, which the second line names; without a slash."""
+        assert self.process.stdout is not None
+        found = re.search(r"(http://\S+)/metrics", self.process.stdout.readline())
+        assert found
+        return found[1]
 
     def stop(self, with_signal: int = signal.SIGTERM) -> tuple[int, str]:
         """The exit code, and all that it wrote to stderr."""

@@ -127,6 +127,7 @@ def test_a_rotated_key_is_shown_once(gateway: Gateway, tmp_path: Path) -> None:
         (("migrate",), 1, "Run 'boxis-gateway init'"),
         (("serve", "--port", "eighty"), 1, "--port cannot be 'eighty': a whole number"),
         (("serve", "--workers", "0"), 1, "--workers cannot be '0'"),
+        (("serve", "--watch-port", "on"), 1, "--watch-port cannot be 'on': same, off, or a whole"),
         (("serve", "--timezone", "Mars"), 1, "a time zone name such as"),
         (("init", "--database-url", "mysql://x"), 1, "'mysql' is not supported"),
         (("init", "--database-url", "sqlite:////proc/none/x.db"), 1, "cannot be made"),
@@ -237,9 +238,10 @@ def test_doctor_says_what_to_mend(gateway: Gateway, tmp_path: Path) -> None:
     assert "FAIL  There is no store" in result.stdout
     gateway("init")
     (tmp_path / "store.db").chmod(0o644)
-    result = gateway("doctor", BOXIS_GATEWAY_HOST="0.0.0.0", BOXIS_GATEWAY_WORKERS="200")
+    open_to_all = {"BOXIS_GATEWAY_HOST": "0.0.0.0", "BOXIS_GATEWAY_WATCH_HOST": "0.0.0.0"}
+    result = gateway("doctor", BOXIS_GATEWAY_WORKERS="200", **open_to_all)
     assert result.returncode == 0
-    for remedy in ("chmod 600", "account add", "nginx", "--workers"):
+    for remedy in ("chmod 600", "account add", "nginx", "--workers", "--watch-host 127.0.0.1"):
         assert remedy in result.stdout
     with open(tmp_path / "store.db", "r+b") as file:
         file.seek(4096)

@@ -22,10 +22,10 @@ STEPS = [
     ("__main__",),
     ("commands",),
     ("app", "server", "client"),
-    ("api_docs",),
+    ("api_docs", "watch_door"),
     ("form_api", "rest_api", "importing", "doctor"),
     ("parts",),
-    ("store", "importers", "exporters", "limiting"),
+    ("store", "importers", "exporters", "limiting", "watching"),
     ("sms", "model", "settings", "passwords", "message_files"),
     ("setting_kinds",),
     ("zones", "errors", "logs", "authcode", "networks"),
@@ -34,7 +34,7 @@ STEPS = [
 """From the top down: a module imports its own kind and the steps below it. Two neighbours are told
 apart in ALLOWED."""
 
-ALLOWED = {("sms", "model"), ("server", "form_api")}
+ALLOWED = {("sms", "model"), ("server", "form_api"), ("logs", "errors")}
 
 THIRD_PARTY = {
     "apsw": (
@@ -54,7 +54,6 @@ THIRD_PARTY = {
     "flask": (
         "app.py",
         "api_docs/__init__.py",
-        "server/processes.py",
         "form_api/endpoint.py",
         "rest_api/endpoint.py",
     ),
@@ -77,6 +76,8 @@ THIRD_PARTY = {
     "limits": ("limiting", "setting_kinds.py"),
     "httptools": ("server/requests.py", "server/wsgi.py"),
     "click": ("commands",),
+    "opentelemetry": ("watching/traces.py",),
+    "prometheus_client": ("watching/metrics.py", "watching/folder.py"),
     "pyarrow": ("exporters/parquet.py",),
 }
 

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
+import subprocess
 import sys
+from datetime import UTC, datetime
 
+import apsw
 import pytest
 
-from boxis_gateway.logs import FORMAT, Formatter, Handler, Record
+from boxis_gateway.errors import ClockMismatch, Unavailable
+from boxis_gateway.logs import FORMAT, Formatter, Handler, JsonFormatter, Record
+from boxis_gateway.watching import Seen
 
 
-def written(stream: io.StringIO, *record: object, exc_info: object = None) -> str:
+def written(
+    stream: io.StringIO,
+    *record: object,
+    exc_info: object = None,
+    formatter: logging.Formatter | None = None,
+) -> str:
     """What becomes of a record of `sms` with these level, message and arguments."""
     level, message, *args = record
     handler = Handler(stream)
-    handler.setFormatter(Formatter(FORMAT))
+    handler.setFormatter(formatter or Formatter(FORMAT))
     handler.handle(Record("sms", level, "", 0, message, tuple(args), exc_info))  # type: ignore[arg-type]
     return stream.getvalue()
 
@@ -40,15 +51,68 @@ def test_a_message_without_arguments_stands_as_it_is() -> None:
     assert written(io.StringIO(), logging.INFO, "50 %").endswith(" INFO sms 50 %\n")
 
 
-def test_a_traceback_stands_under_its_line() -> None:
+def a_bug() -> object:
+    """What is known of an exception that quotes a text, and of two behind it."""
     try:
-        raise ValueError("broken")
+        try:
+            try:
+                raise apsw.FullError("database or disk is full")
+            except apsw.Error:
+                raise Unavailable from None
+        except Unavailable as problem:
+            problem.__suppress_context__ = False
+            raise ValueError("Your code is 4711") from problem
     except ValueError:
-        text = written(io.StringIO(), logging.ERROR, "failed", exc_info=sys.exc_info())
+        return sys.exc_info()
+
+
+def test_a_stack_stands_under_its_line_without_what_a_bug_says() -> None:
+    text = written(io.StringIO(), logging.ERROR, "failed", exc_info=a_bug())
     first, second, *_, last = text.splitlines()
     assert first.endswith(" ERROR sms failed")
     assert second == "Traceback (most recent call last):"
-    assert last == "ValueError: broken"
+    assert last == "ValueError"
+    assert "in a_bug" in text
+    assert "FullError: database or disk is full" in text
+    assert "Unavailable: service is not available, try again later" in text
+
+
+def as_json(*record: object, exc_info: object = None) -> dict[str, object]:
+    stream = io.StringIO()
+    line = written(stream, *record, exc_info=exc_info, formatter=JsonFormatter(FORMAT))
+    assert line.count("\n") == 1
+    read: dict[str, object] = json.loads(line)
+    return read
+
+
+def test_a_line_of_json_has_the_time_in_utc_and_the_message() -> None:
+    line = as_json(logging.WARNING, 'said "%s"', "ż\n\ud800")
+    time = line.pop("time")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(time))
+    assert datetime.fromisoformat(str(time)) <= datetime.now(UTC)
+    assert line == {"level": "warning", "logger": "sms", "message": 'said "ż\n\ud800"'}
+
+
+def test_a_line_of_json_has_the_fields_of_what_has_some() -> None:
+    seen = Seen()
+    seen.fail(ClockMismatch())
+    line = as_json(logging.INFO, seen)
+    assert line.items() >= seen.fields().items()
+    assert (line["message"], line["outcome"], line["reason"]) == ("request", "clock", "window")
+
+
+def test_a_line_of_json_holds_a_stack() -> None:
+    line = as_json(logging.ERROR, "failed", exc_info=a_bug())
+    assert str(line["traceback"]).endswith("\nValueError")
+    assert "4711" not in str(line).replace('"Your code is 4711"', "")  # which is a line of code
+
+
+def test_queries_are_not_logged_at_any_level() -> None:
+    """They are shown with their parameters, which are numbers and digests."""
+    code = "import logging, boxis_gateway.logs as l; l.set_up_logging('debug', 'json'); "
+    code += "logging.getLogger('peewee').debug('SELECT ?', 1); logging.getLogger('x').debug('it')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == ["it"]
 
 
 def test_a_stream_that_fails_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

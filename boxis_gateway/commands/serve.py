@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
-from boxis_gateway.app import LOCK_SECONDS, create_app
+from boxis_gateway.app import LOCK_SECONDS, Gateway, create_app
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.limiting import tables_at
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server import Server
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
+from boxis_gateway.watching.folder import forget_process, metrics_folder
+from boxis_gateway.watching.traces import require_traces
 
 
 @click.command()
@@ -41,6 +43,10 @@ from boxis_gateway.store import Store
     "token_minutes",
     "token_renewal",
     "log_level",
+    "log_format",
+    "watch_host",
+    "watch_port",
+    "traces",
 )
 def serve(settings: Settings) -> None:
     """Serve both APIs until Ctrl-C or SIGTERM; answers under way are finished.
@@ -49,11 +55,19 @@ def serve(settings: Settings) -> None:
     Example:
       boxis-gateway serve --host 0.0.0.0 --port 8080 --workers 4
     """
-    set_up_logging(settings.log_level)
+    set_up_logging(settings.log_level, settings.log_format)
+    if settings.traces:
+        require_traces()
     Store(settings.database_url).require_current().close()
-    url = settings.database_url
     tables = tables_at(settings.counters)  # which all processes share
-    Server(settings, lambda: create_app(Store(url, LOCK_SECONDS), settings, tables=tables)).run()
+    with metrics_folder():
+        from boxis_gateway.watching.metrics import Metrics  # it looks for the folder
+
+        def make_app() -> Gateway:
+            store = Store(settings.database_url, LOCK_SECONDS)
+            return create_app(store, settings, tables=tables, metrics=Metrics())
+
+        Server(settings, make_app, forget_process).run()
 
 
 COMMAND = serve

@@ -22,13 +22,14 @@ from boxis_gateway.store import Store
 @dataclass(frozen=True)
 class Call:
     """All that a handler may see: who asks, for what, when (aware, UTC), the settings in force for
-    this account, and the store."""
+    this account, and the store. `count_rows` is told how many rows are answered."""
 
     account: Account
     params: Mapping[str, Any]
     settings: Settings
     store: Store
     now: datetime
+    count_rows: Callable[[int], object]
 
 
 Handler = Callable[[Call], Success]
@@ -49,6 +50,10 @@ class ListOf:
     names_in_json: tuple[str, ...]
 
 
+def _nobody(rows: int) -> None:
+    """Is told how many rows there are."""
+
+
 @dataclass(frozen=True)
 class Action:
     """A handler, the names by which the wire knows it, the schema of its own parameters and what it
@@ -67,10 +72,16 @@ class Action:
         return tuple((name, text) for name in self.fields if (text := form.get(name)))
 
     def run(
-        self, account: Account, given: Given, settings: Settings, store: Store, now: datetime
+        self,
+        account: Account,
+        given: Given,
+        settings: Settings,
+        store: Store,
+        now: datetime,
+        count_rows: Callable[[int], object] = _nobody,
     ) -> Success:
         """Check the parameters and handle the call. Raises GatewayError."""
-        return self.handler(Call(account, self.load(given), settings, store, now))
+        return self.handler(Call(account, self.load(given), settings, store, now, count_rows))
 
 
 def action(

@@ -7,7 +7,6 @@ legacy clients read the body, and some of their libraries hide it from them unde
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +28,7 @@ from boxis_gateway.form_api.results import Failure, Result
 from boxis_gateway.model import Account
 from boxis_gateway.parts import Parts
 from boxis_gateway.settings import Settings, for_account
+from boxis_gateway.watching import Seen, seen_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -50,10 +50,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Visit:
-    """A request under way: which, when, from where; whose it turned out to be, and what is set for
-    them."""
+    """A request under way: what is told of it, when, from where; whose it turned out to be, and
+    what is set for them."""
 
-    id: str
+    seen: Seen
     now: datetime
     address: str
     settings: Settings
@@ -65,32 +65,31 @@ def form_api(parts: Parts) -> Blueprint:
     blueprint = Blueprint("form_api", __name__)
 
     def endpoint() -> Response:
-        address = request.environ.get("REMOTE_ADDR", "")
-        visit = Visit(secrets.token_hex(8), parts.clock(), address, parts.settings)
-        form = Form({})
+        environ, form = request.environ, Form({})
+        seen, address = seen_of(environ), environ.get("REMOTE_ADDR", "")
+        seen.door, seen.route = "form", environ["PATH_INFO"] or "/"
+        visit = Visit(seen, parts.clock(), address, parts.settings)
         try:
-            form, problem = receive(request.environ, parts.settings.max_body_bytes)
-            result = Failure(str(problem)) if problem else answer(form, visit, parts)
-            response = respond(form, result, visit, parts)
+            form, problem = receive(environ, parts.settings.max_body_bytes)
+            result = failed(problem, seen) if problem else answer(form, visit, parts)
+            return respond(form, result, visit, parts)
         except LimitReached as limit:
-            result = Failure(str(limit))
-            response = respond(form, result, visit, parts)
-        except Exception:
-            log.exception("request=%s failed", visit.id)
-            result = Failure("internal error")
-            response = respond(form, result, visit, parts)
-        log.info("request=%s result=%s", visit.id, getattr(result, "description", "success"))
-        return response
+            return respond(form, failed(limit, seen), visit, parts)
+        except Exception as bug:
+            log.exception("request=%s failed", seen.id)
+            seen.fail(bug)
+            return respond(form, Failure("internal error"), visit, parts)
 
     def elsewhere(error: HTTPException) -> Response:
         """An unknown path, a method that not even the router knows, or worse."""
         form, _ = read_form(request.query_string, "", b"")
-        code = error.code or 500
-        failure = Failure(ELSEWHERE.get(code, "internal error"))
-        visit = Visit("-", parts.clock(), "", parts.settings)
-        response = respond(form, failure, visit, parts)
+        code, seen = error.code or 500, seen_of(request.environ)
+        seen.door = "form"
+        result = failed(InvalidRequest(ELSEWHERE.get(code, "internal error")), seen)
+        if code not in ELSEWHERE:
+            seen.fail(getattr(error, "original_exception", None) or error)
+        response = respond(form, result, Visit(seen, parts.clock(), "", parts.settings), parts)
         response.status_code = 404 if code == 404 else 200
-        log.info("request=- result=%s", failure.description)
         return response
 
     for path in PATHS:
@@ -120,24 +119,32 @@ def _input(environ: WSGIEnvironment) -> IO[bytes]:
     return get_input_stream(environ)
 
 
+def failed(problem: GatewayError, seen: Seen) -> Failure:
+    """What the client is told of a problem, which is told to who watches as well."""
+    seen.fail(problem)
+    return Failure(str(problem), clock_mismatch=isinstance(problem, ClockMismatch))
+
+
 def answer(form: Form, visit: Visit, parts: Parts) -> Result:
     """Form fields in, result out; every anticipated failure comes back as Failure."""
-    store, limiter = parts.store, parts.limiter
+    store, limiter, seen = parts.store, parts.limiter, visit.seen
     try:
         limiter.admit(visit.address)
         request = ApiRequest.from_form(form)
         account = visit.account = authenticate(request, store, limiter.lockouts, visit.address)
+        seen.account = account.id
         settings = visit.settings = for_account(parts.settings, account.options)
         check_network(settings, visit.address)
         limiter.admit_account(settings, "form", account.id)
         check_clock(request, settings, visit.now)
         request.check_version()
         action = find_action(ACTIONS, request.section, request.action)
+        seen.action = f"{action.section}.{action.name}"
         given = action.given(form)
         _check_replay(request, given, visit, parts)
-        return action.run(account, given, settings, store, visit.now)
+        return action.run(account, given, settings, store, visit.now, seen.count_rows)
     except GatewayError as error:
-        return Failure(str(error), clock_mismatch=isinstance(error, ClockMismatch))
+        return failed(error, seen)
 
 
 def _check_replay(request: ApiRequest, given: Given, visit: Visit, parts: Parts) -> None:
@@ -151,13 +158,15 @@ def respond(form: Form, result: Result, visit: Visit, parts: Parts) -> Response:
     """The result in the format that the form asks for: whole if it is short, else streamed. Raises
     LimitReached if it would be streamed and the account has as many streams as it may."""
     renderer = find_renderer(form.get("returntype"))
+    visit.seen.format = renderer.NAME
     pieces = renderer.render(result, int(visit.now.timestamp()))
     beginning = b""
     for piece in pieces:
         beginning += piece
         if len(beginning) > WHOLE_ANSWER_BYTES:
             ended = _begin_stream(visit, parts)
-            response = _response(_stream(beginning, pieces, visit.id), renderer)
+            visit.seen.streams = True
+            response = _response(_stream(beginning, pieces, visit.seen.id), renderer)
             response.call_on_close(ended)
             return response
     return _response(beginning, renderer)

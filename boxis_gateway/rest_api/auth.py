@@ -43,7 +43,7 @@ def check_password(
         lockouts.succeeded(attempt)
         return employee
     lockouts.failed(attempt)
-    raise credentials_invalid()
+    raise credentials_invalid("password" if employee else "employee")
 
 
 def may_log_in(employee: Employee) -> bool:
@@ -68,7 +68,7 @@ def open_session(
     with acting(employee.username, address or UNKNOWN):
         known = address or None
         if not store.tokens.add(employee, digest, now, expires_at=expires_at, address=known):
-            raise credentials_invalid()
+            raise credentials_invalid("password")
     return token
 
 
@@ -76,8 +76,10 @@ def find_session(store: Store, token: str | None, now: datetime) -> Session:
     """Whose token it is. Raises RestFailure: `expired` for one whose time is over,
     `credentials_invalid` for anything else that opens nothing."""
     session = store.tokens.find(digest_of(token)) if token else None
-    if session is None or not may_log_in(session.employee):
-        raise credentials_invalid()
+    if session is None:
+        raise credentials_invalid("token" if token else "no_token")
+    if not may_log_in(session.employee):
+        raise credentials_invalid("disabled")
     if session.expires_at is not None and session.expires_at <= utc_text(now):
         raise expired()
     return session

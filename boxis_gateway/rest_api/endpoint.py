@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -34,6 +33,7 @@ from boxis_gateway.rest_api.failures import (
 from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.store import UNKNOWN, Store, acting
+from boxis_gateway.watching import Seen, seen_of
 
 COOKIE = "token"
 ASCII = bytes(range(128))
@@ -63,21 +63,26 @@ def rest_api(parts: Parts) -> Blueprint:
         for nowhere in (f"/{first}", f"/{first}/<anything:elsewhere>"):
             addresses.setdefault(nowhere, {})
     for path, methods in addresses.items():
-        endpoint = endpoint_of(methods, parts)
+        endpoint = endpoint_of(path, methods, parts)
         blueprint.add_url_rule(path, path.lower(), endpoint, methods=METHODS)
     if parts.settings.cors_origins != "none":
         blueprint.after_request(partial(allow_pages, parts.settings.cors_origins.split()))
     return blueprint
 
 
-def endpoint_of(methods: Mapping[str, Resource], parts: Parts) -> Callable[..., Response]:
+def endpoint_of(
+    path: str, methods: Mapping[str, Resource], parts: Parts
+) -> Callable[..., Response]:
     """What serves an address; one without methods is nowhere."""
+    route = path.replace("<", "{").replace(">", "}") if methods else ""
 
     def endpoint(**places: str) -> Response:
-        request_id = secrets.token_hex(8)
-        outcome = "success"
+        seen = seen_of(request.environ)
+        seen.door, seen.route, seen.format = "rest", route, "json"
+        if methods and request.method in METHODS:
+            seen.action = f"{request.method} {route}"
         try:
-            answered = answer(methods, request, places, parts)
+            answered = answer(methods, request, places, parts, seen)
         except Exception as problem:
             if isinstance(problem, RestFailure):
                 failure = problem
@@ -86,14 +91,16 @@ def endpoint_of(methods: Mapping[str, Resource], parts: Parts) -> Callable[..., 
             elif isinstance(problem, HTTPException):  # of a body that is too long, or cut short
                 failure = bad_request(problem.code or 400)
             else:
-                log.exception("request=%s failed", request_id)
+                log.exception("request=%s failed", seen.id)
                 failure = internal_error()
+            seen.fail(failure)
             answered = Answer(failure.body(), failure.code, retry_after=failure.retry_after)
-            outcome = failure.key
-        log.info("request=%s result=%s", request_id, outcome)
         if answered.file:
-            return respond_with_file(answered.file, parts.store, request_id)
-        return respond(answered, methods, request)
+            response = respond_with_file(answered.file, parts.store, seen)
+        else:
+            response = respond(answered, methods, request)
+        response.headers["X-Request-Id"] = seen.id
+        return response
 
     return endpoint
 
@@ -103,6 +110,7 @@ def answer(
     request: Request,
     places: Mapping[str, str],
     parts: Parts,
+    seen: Seen,
 ) -> Answer:
     """What is answered. Raises RestFailure and LimitReached."""
     address, store, settings = request.remote_addr or "", parts.store, parts.settings
@@ -119,12 +127,14 @@ def answer(
     token, now = token_of(request), parts.clock()
     session = find_session(store, token, now) if found.needs_token else None
     if session:
+        seen.employee = session.employee.id
         parts.limiter.admit_account(settings, "rest", session.employee.id)
         renew(store, session, settings, now)
     who = session.employee.username if session else UNKNOWN
     request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
     params = found.load(fields_of(request))
-    call = Call(params, places, session, address, token, settings, store, parts.limiter, now)
+    known = (settings, store, parts.limiter, now, seen.count_rows)
+    call = Call(params, places, session, address, token, *known)
     with acting(who, address or UNKNOWN):
         return found.run(call)
 
@@ -136,7 +146,7 @@ def allow_pages(origins: Sequence[str], response: Response) -> Response:
     if origin not in origins:
         return response
     headers["Access-Control-Allow-Origin"] = origin
-    headers["Access-Control-Expose-Headers"] = "Link, Retry-After, ETag"
+    headers["Access-Control-Expose-Headers"] = "Link, Retry-After, ETag, X-Request-Id"
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = headers.get("Allow", "")
         headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-None-Match"
@@ -199,14 +209,15 @@ def respond(answered: Answer, methods: Mapping[str, Resource], request: Request)
     return response
 
 
-def respond_with_file(file: File, store: Store, request_id: str) -> Response:
+def respond_with_file(file: File, store: Store, seen: Seen) -> Response:
     """The file, while others are served from another connection."""
+    seen.streams, seen.format = True, file.name.rpartition(".")[2]
 
     def pieces() -> Iterator[bytes]:
         try:
             yield from file.pieces
         except Exception:
-            log.exception("request=%s broken off", request_id)
+            log.exception("request=%s broken off", seen.id)
             raise  # for the server to break the connection off: half a file is none
 
     response = Response(pieces(), content_type=file.content_type)

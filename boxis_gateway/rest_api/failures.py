@@ -18,12 +18,17 @@ class Failure(Schema):
     description = words("The same for people.", example="Insufficient access level")
 
 
-class RestFailure(GatewayError):
-    """`code` is the HTTP status too, `key` a fixed word or the name of the field that is wrong."""
+OUTCOMES = {401: "refused", 403: "refused", 429: "limited", 500: "failed", 503: "unavailable"}
 
-    def __init__(self, code: int, key: str, description: str) -> None:
+
+class RestFailure(GatewayError):
+    """`code` is the HTTP status too, `key` a fixed word or the name of the field that is wrong. The
+    operator's `reason` is the same, if there is no other."""
+
+    def __init__(self, code: int, key: str, description: str, reason: str = "") -> None:
         super().__init__(description)
         self.code, self.key, self.description = code, key, description
+        self.outcome, self.reason = OUTCOMES.get(code, "invalid"), reason or key
         self.retry_after = 0  # seconds
 
     def body(self) -> dict[str, object]:
@@ -31,9 +36,9 @@ class RestFailure(GatewayError):
         return {"code": self.code, "message": self.key, "description": self.description}
 
 
-def credentials_invalid() -> RestFailure:
-    """No token, an unknown one, or a login that is not right."""
-    return RestFailure(401, "credentials_invalid", "Authorization required, please login")
+def credentials_invalid(reason: str = "token") -> RestFailure:
+    """No token, an unknown one, or a login that is not right; which of these only we know."""
+    return RestFailure(401, "credentials_invalid", "Authorization required, please login", reason)
 
 
 def expired() -> RestFailure:
@@ -103,7 +108,7 @@ def method_not_allowed() -> RestFailure:
 
 def too_many_requests(limit: LimitReached) -> RestFailure:
     """A limit; also who guesses, for a while."""
-    failure = RestFailure(429, "too_many_requests", str(limit).capitalize())
+    failure = RestFailure(429, "too_many_requests", str(limit).capitalize(), limit.reason)
     failure.retry_after = limit.seconds
     return failure
 

@@ -23,7 +23,8 @@ MISSING = "is missing"
 @dataclass(frozen=True)
 class Call:
     """All that a handler may see. `parts` are what stands in the places of the address, `address`
-    is where the client asks from. `session` is None where no token is needed."""
+    is where the client asks from. `session` is None where no token is needed. `count_rows` is told
+    how many rows are answered."""
 
     params: Mapping[str, Any]
     parts: Mapping[str, str]
@@ -34,6 +35,7 @@ class Call:
     store: Store
     limiter: Limiter
     now: datetime
+    count_rows: Callable[[int], object]
 
     @property
     def employee(self) -> Employee:

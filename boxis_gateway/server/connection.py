@@ -16,16 +16,17 @@ import sys
 import termios
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from boxis_gateway.server.requests import Request, RequestReader
 from boxis_gateway.server.turns import Turns
 from boxis_gateway.server.wsgi import StartResponse, base_environ, environ_of, split_target
 from boxis_gateway.settings import Settings
+from boxis_gateway.watching import Seen, seen_in
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -49,6 +50,7 @@ class Shared:
     refusal: Refusal
     settings: Settings
     turns: Turns
+    tell_fault: Callable[[str], object] = lambda fault: None  # of bytes that are no request
     stopping: bool = False
     connections: set[Connection] = field(default_factory=set)
     waiting: dict[Connection, None] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class _Stream:
     chunked: bool
     keep_alive: bool
     deadline: float
+    seen: Seen | None
 
 
 class Connection(asyncio.Protocol):
@@ -143,7 +146,7 @@ class Connection(asyncio.Protocol):
             return
         if overdue or unsent or self._reader.in_request:
             log.warning("a client was too slow")
-            self.break_off()
+            self.break_off("slow")
         elif not self._stream:
             self._transport.close()
 
@@ -158,7 +161,7 @@ class Connection(asyncio.Protocol):
     def give_way(self) -> None:
         """Make room for another client; see `Shared.waiting`."""
         if self._reader.in_request:
-            self.break_off()
+            self.break_off("crowded")
         else:
             self._transport.close()
 
@@ -178,7 +181,7 @@ class Connection(asyncio.Protocol):
             left -= 1
             request = self._requests.popleft()
             if request.fault:
-                log.warning("no valid HTTP request: %s", request.fault)
+                self._shared.tell_fault(request.fault)
                 self._refuse("400 Bad Request", "request is not valid", request)
             else:
                 self._answer(request)
@@ -193,28 +196,33 @@ class Connection(asyncio.Protocol):
         return self._writable and not self._stream and not lost
 
     def _answer(self, request: Request) -> None:
-        start = StartResponse()
+        start, environ = StartResponse(), environ_of(request, self._environ)
         try:
-            body = self._shared.app(environ_of(request, self._environ), start)
+            body = self._shared.app(environ, start)
             close = getattr(body, "close", lambda: None)
-            content = b"" if request.method == "HEAD" or start.has_no_body else None
-            if content is None and start.length_is_known:
-                content = b"".join((*start.written, *body))
-            if content is not None:
-                close()
+            pieces, content = chain(start.written, body), None
+            if request.method == "HEAD" or start.has_no_body:
+                content = _whole((), close)
+            elif start.length_is_known:
+                content = _whole(pieces, close)
         except Exception:
             log.exception("a request failed")
             self._refuse("500 Internal Server Error", "internal error", request)
             return
         if content is None:
-            self._begin_stream(request, start, chain(start.written, body), close)
+            self._begin_stream(request, start, pieces, close, seen_in(environ))
             return
         keep_alive = request.keep_alive and not self._shared.stopping
         self._transport.write(_head(start, keep_alive) + content)
         self._answered(keep_alive)
 
     def _begin_stream(
-        self, request: Request, start: StartResponse, pieces: Iterator[bytes], close: Any
+        self,
+        request: Request,
+        start: StartResponse,
+        pieces: Iterator[bytes],
+        close: Callable[[], object],
+        seen: Seen | None,
     ) -> None:
         chunked = request.version == "1.1"
         keep_alive = chunked and request.keep_alive
@@ -223,7 +231,7 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
         self._shared.waiting.pop(self, None)
         deadline = time.monotonic() + self._shared.settings.answer_seconds
-        self._stream = _Stream(pieces, close, chunked, keep_alive, deadline)
+        self._stream = _Stream(pieces, close, chunked, keep_alive, deadline, seen)
         if self._writable:
             self._shared.turns.add(self._take_turn)
 
@@ -236,7 +244,7 @@ class Connection(asyncio.Protocol):
         try:
             piece = next(stream.pieces, None)
         except Exception:  # the application has said why in the log
-            self.break_off()
+            self.break_off("fault")
             return
         if piece is None:
             self._end_stream(stream)
@@ -274,8 +282,10 @@ class Connection(asyncio.Protocol):
             self._closing = True
             self._transport.close()
 
-    def break_off(self) -> None:
+    def break_off(self, reason: str) -> None:
         """With a reset, which also tells a client of HTTP/1.0 that this was not the end."""
+        if self._stream and self._stream.seen:
+            self._stream.seen.break_off(reason)
         self._closing = True
         with suppress(OSError):  # it may be gone already
             connected = self._transport.get_extra_info("socket")
@@ -297,6 +307,14 @@ class Connection(asyncio.Protocol):
         self._deadline = time.monotonic() + LINGER_SECONDS
         if self._transport.can_write_eof():
             self._transport.write_eof()
+
+
+def _whole(pieces: Iterable[bytes], close: Callable[[], object]) -> bytes:
+    """The pieces in one; what they are of is closed, whatever happens."""
+    try:
+        return b"".join(pieces)
+    finally:
+        close()
 
 
 def _head(start: StartResponse, keep_alive: bool, *framing: str) -> bytes:

@@ -41,6 +41,11 @@ def _allow_descriptors(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
+def plain_refusal(description: str, query: str) -> tuple[str, bytes]:
+    """What is said to who watches, if what they ask is no request."""
+    return "text/plain", f"{description}\n".encode()
+
+
 class GatewayWorker(Worker):  # type: ignore[misc]
     """Started by gunicorn's arbiter, which it tells every second that it lives."""
 
@@ -59,10 +64,12 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         self._told_to_stop = asyncio.Event()
         self._gave_way = 0
         self._coming: set[asyncio.Task[Any]] = set()
-        server = self.app
+        app, server, turns = self.wsgi, self.app, Turns(self._loop)
         self._most = server.settings.max_connections
         _allow_descriptors(self._most)
-        self._shared = Shared(self.wsgi, server.refusal, server.settings, Turns(self._loop))
+        self._door = app.watch_door
+        self._shared = Shared(app, server.refusal, server.settings, turns, app.watch.fault)
+        self._watchers = Shared(self._door, plain_refusal, server.settings, turns)
         for ending in ENDING_SIGNALS:
             self._loop.add_signal_handler(ending, self._stop)
         self._listen()
@@ -77,10 +84,12 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         self._told_to_stop.set()
 
     def _listen(self) -> None:
-        for listener in self.sockets if self.alive else ():
-            self._loop.add_reader(listener.sock, self._accept, listener.sock)
+        """The first address is that of the doors, another one is for who watches."""
+        for place, listener in enumerate(self.sockets if self.alive else ()):
+            shared = self._watchers if place else self._shared
+            self._loop.add_reader(listener.sock, self._accept, listener.sock, shared)
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept(self, listener: socket.socket, shared: Shared) -> None:
         """One connection at a time, so that processes that listen to the same socket share."""
         try:
             client, _ = listener.accept()
@@ -91,18 +100,17 @@ class GatewayWorker(Worker):  # type: ignore[misc]
             self._loop.remove_reader(listener)
             self._loop.call_later(PAUSE_SECONDS, self._listen)
             return
-        if not self._makes_room():
+        if not self._makes_room(shared):
             client.close()
             return
         client.setblocking(False)
-        made = self._loop.connect_accepted_socket(lambda: Connection(self._shared), client)
+        made = self._loop.connect_accepted_socket(lambda: Connection(shared), client)
         task = self._loop.create_task(made)
         self._coming.add(task)
         task.add_done_callback(self._coming.discard)
 
-    def _makes_room(self) -> bool:
+    def _makes_room(self, shared: Shared) -> bool:
         """Whether one more client can be taken; somebody else may have to go for that."""
-        shared = self._shared
         if len(shared.connections) + len(self._coming) < self._most:
             return True
         self._gave_way += 1
@@ -117,21 +125,27 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         if self._gave_way:
             log.warning("%d clients had to go: too many connections", self._gave_way)
             self._gave_way = 0
+        self._door.pulse(len(self._shared.connections))
         now = time.monotonic()
-        for connection in tuple(self._shared.connections):
+        for connection in self._all_connections():
             connection.sweep(now)
 
+    def _all_connections(self) -> tuple[Connection, ...]:
+        return (*self._shared.connections, *self._watchers.connections)
+
     async def _finish(self) -> None:
-        """Answers under way are finished, as far as the time allows; the others break off."""
-        for listener in self.sockets:
+        """Answers under way are finished, as far as the time allows; the others break off. Who
+        watches is told so, meanwhile."""
+        for listener in self.sockets[:1]:
             self._loop.remove_reader(listener.sock)
-        self._shared.stopping = True
+        self._shared.stopping = self._watchers.stopping = self._door.stopping = True
         end = time.monotonic() + self.app.settings.shutdown_seconds
         while (self._shared.connections or self._coming) and time.monotonic() < end:
             for connection in tuple(self._shared.connections):
                 connection.stop()
             self._sweep()
             await asyncio.sleep(0.05)
-        for connection in tuple(self._shared.connections):
-            connection.break_off()
+        for connection in self._all_connections():
+            connection.break_off("stopping")
         await asyncio.sleep(0)  # for the sockets to be closed
+        self._door.pulse(0)

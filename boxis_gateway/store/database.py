@@ -9,6 +9,7 @@ from playhouse.migrations import Runner
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.accounts import Accounts
 from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.condition import Condition
 from boxis_gateway.store.contacts import Contacts
 from boxis_gateway.store.customers import Customers
 from boxis_gateway.store.employees import Employees
@@ -37,6 +38,7 @@ class Store:
         self.url = url
         self.path = sqlite_path(url)
         self.database = SqliteDatabase(self.path, lock_seconds)
+        self.condition = Condition(self.database, self.path)
         self.audit = Audit(self.database)
         self.accounts = Accounts(self.database)
         self.customers = Customers(self.database)

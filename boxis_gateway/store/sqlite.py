@@ -53,6 +53,7 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
             timeout=lock_seconds,
         )
         self._lock_seconds = lock_seconds
+        self._set_aside = 0
 
     @contextmanager
     def impatient(self) -> Iterator[None]:
@@ -77,15 +78,21 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
         connection = self.connection()
         connection.execute(f"PRAGMA cache_size = -{ASIDE_CACHE_KIB}")
         self._state.reset()
+        self._set_aside += 1
         return connection
 
     def take_connection_back(self, connection: Any) -> None:
         """Use a connection again that was set aside, or close it if this thread has another."""
+        self._set_aside -= 1
         if self.is_closed():
             connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             self._state.set_connection(connection)
         else:
             connection.close()
+
+    def connections(self) -> dict[str, int]:
+        """How many are open in this process, and how many of these are set aside."""
+        return {"open": len(apsw.connections()), "set_aside": self._set_aside}
 
     def _add_conn_hooks(self, connection: Any) -> None:
         connection.convert_binding = _converted

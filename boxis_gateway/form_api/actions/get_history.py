@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from marshmallow import Schema
 
@@ -60,7 +60,7 @@ def get_history(call: Call) -> Success:
 
     def walk() -> Iterator[Columns]:
         rows = call.store.messages.history(call.account.id, start, end, with_status=with_status)
-        return _columns(rows, zone)
+        return _columns(rows, zone, call.count_rows)
 
     return Success(
         Rows(
@@ -74,9 +74,12 @@ def get_history(call: Call) -> Success:
     )
 
 
-def _columns(batches: Iterator[list[Row]], zone: Zone) -> Iterator[Columns]:
+def _columns(
+    batches: Iterator[list[Row]], zone: Zone, count: Callable[[int], object]
+) -> Iterator[Columns]:
     """Rows of the store -> columns of the wire, in the order of FIELDS or FIELDS_WITH_STATUS."""
     for rows in batches:
+        count(len(rows))
         senders, recipients, times, parts, credits, kinds, *status = zip(*rows, strict=True)
         columns: list[Sequence[str | int]] = [
             SENDERS.of(senders),

@@ -84,6 +84,7 @@ def list_sms(call: Call) -> Answer:
         body = {"offset": offset, "limit": limit, "total": total}
     view = view._replace(names=names_of(call, customer.id, found[:limit]))
     body["messages"] = [seen(one, view) for one in found[:limit]]
+    call.count_rows(len(body["messages"]))
     more = limit and len(found) > limit
     following = cursor_of(position_of(found[limit - 1], order)) if more else None
     return Answer(body, next_page={"cursor": following} if following else None)

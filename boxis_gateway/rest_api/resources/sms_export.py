@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from marshmallow import Schema
@@ -15,6 +16,7 @@ from boxis_gateway.rest_api.messages import View
 from boxis_gateway.rest_api.params import Word
 from boxis_gateway.rest_api.resource import Answer, Call, File, resource
 from boxis_gateway.rest_api.resources.sms import SmsParams, customer_asked, filter_of
+from boxis_gateway.store import Row
 
 TAKEN = tuple(status.value for status in Status if status is not Status.REFUSED)
 """What lists show, too."""
@@ -56,7 +58,7 @@ def export_sms(call: Call) -> Answer:
     exporter = EXPORTERS[call.params["format"]]
     first = next(batches, [])  # what cannot be read at all is a failure yet
     try:
-        pieces = exporter.written(chain([first], batches))
+        pieces = exporter.written(_counted(chain([first], batches), call))
     except OperatorError as problem:
         batches.close()
         raise unavailable("format", str(problem)) from None
@@ -65,3 +67,9 @@ def export_sms(call: Call) -> Answer:
 
 
 RESOURCES = (export_sms,)
+
+
+def _counted(batches: Iterable[list[Row]], call: Call) -> Iterator[list[Row]]:
+    for rows in batches:
+        call.count_rows(len(rows))
+        yield rows
