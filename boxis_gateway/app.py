@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from boxis_gateway.watching.metrics import Metrics
 
 log = logging.getLogger(__name__)
-
-LOCK_SECONDS = 2  # how long a request waits for another writer, and its process with it
+LOCK_SECONDS = 0.5  # how long a request waits for another writer, and its process with it
 
 
 class Gateway(Flask):

@@ -80,7 +80,11 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         return
     if damage:
         text = f"The store is damaged: {damage}."
-        yield Finding(Level.FAIL, text, "Move it away and run 'boxis-gateway restore BACKUP'.")
+        remedy = (
+            "Stop the server, move the store away with its -wal and -shm, and run "
+            "'boxis-gateway restore BACKUP'."
+        )
+        yield Finding(Level.FAIL, text, remedy)
         return
     yield Finding(Level.OK, f"The store {store.path} is whole and current.")
     for account in accounts:

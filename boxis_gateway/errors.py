@@ -73,12 +73,14 @@ class LimitReached(GatewayError):
 
 
 class Unavailable(GatewayError):
-    """The store cannot be used at the moment. What is wrong with it is for the log alone."""
+    """The store cannot be used at the moment. What is wrong with it is for the operator alone:
+    `reason` in a word, `problem` in a line for the log."""
 
     outcome = "unavailable"
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "", problem: str = "") -> None:
         super().__init__("service is not available, try again later")
+        self.reason, self.problem = reason, problem
 
 
 class OperatorError(Exception):

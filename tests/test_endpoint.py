@@ -113,13 +113,19 @@ def test_a_bug_is_logged_with_its_request_and_answers_internal_error(
     assert "a bug" in caplog.text
 
 
-def test_a_store_that_is_gone_answers_internal_error(
-    post_action: Callable[..., TestResponse], account: Account, store: Store
+def test_a_store_that_cannot_be_used_is_told_from_a_bug(
+    post_action: Callable[..., TestResponse],
+    account: Account,
+    store: Store,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     store.close()
     store.path.rename(store.path.with_name("away"))
     store.path.mkdir()
-    assert envelope(post_action(returntype="json").data)["resulttxt"] == "Error: internal error"
+    said = envelope(post_action(returntype="json").data)["resulttxt"]
+    assert said == "Error: service is not available, try again later"
+    assert "unable to open database file" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])

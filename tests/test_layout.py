@@ -41,6 +41,7 @@ THIRD_PARTY = {
         "importers/tables/sqlite_file.py",
         "store/sqlite.py",
         "store/files.py",
+        "store/faults.py",
         "store/backup.py",
         "store/restoring.py",
         "store/verifying.py",

@@ -284,6 +284,7 @@ def test_the_file_gets_smaller(tmp_path: Path, gateway: Gateway) -> None:
 
 def test_an_old_file_gets_smaller_once_it_was_rewritten(tmp_path: Path, gateway: Gateway) -> None:
     path = tmp_path / "store.db"
+    path.touch()
     SqliteDatabase(path).connection_context().__enter__()  # as older versions made it
     store = Store(f"sqlite:///{path}")
     store.migrate()

@@ -29,6 +29,7 @@ def schema(database: SqliteDatabase) -> list[str]:
 
 def test_the_migrations_make_the_tables_of_today(tmp_path: Path) -> None:
     store = make_store(tmp_path / "migrated.db")
+    (tmp_path / "modelled.db").touch()
     modelled = SqliteDatabase(tmp_path / "modelled.db")
     with modelled.bind_ctx(TABLES):
         modelled.create_tables(TABLES)

@@ -44,7 +44,7 @@ ANYTHING_GOES = (fields.String, Address)
 """Kinds of parameters that any text of a query will do for."""
 ANYTHING_ELSE = (
     "Any other failure: 400 for what can't be read, 405 `method_not_allowed`, 413 for a body that "
-    "is too long, 500 `internal_error`."
+    "is too long, 500 `internal_error`, 503 `unavailable` with `Retry-After`."
 )
 ETAG = {"description": "Sent back as `If-None-Match` it spares the body.", "schema": TEXT}
 FILE = {"description": "A file, made while it is sent."}

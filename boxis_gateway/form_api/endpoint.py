@@ -17,7 +17,13 @@ from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_input_stream
 
-from boxis_gateway.errors import ClockMismatch, GatewayError, InvalidRequest, LimitReached
+from boxis_gateway.errors import (
+    ClockMismatch,
+    GatewayError,
+    InvalidRequest,
+    LimitReached,
+    Unavailable,
+)
 from boxis_gateway.form_api.action import Given, find_action
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.auth import authenticate, check_clock, check_network
@@ -28,6 +34,7 @@ from boxis_gateway.form_api.results import Failure, Result
 from boxis_gateway.model import Account
 from boxis_gateway.parts import Parts
 from boxis_gateway.settings import Settings, for_account
+from boxis_gateway.store import faults_told
 from boxis_gateway.watching import Seen, seen_of
 
 if TYPE_CHECKING:
@@ -71,10 +78,14 @@ def form_api(parts: Parts) -> Blueprint:
         visit = Visit(seen, parts.clock(), address, parts.settings)
         try:
             form, problem = receive(environ, parts.settings.max_body_bytes)
-            result = failed(problem, seen) if problem else answer(form, visit, parts)
-            return respond(form, result, visit, parts)
+            with parts.store.serving():
+                result = failed(problem, seen) if problem else answer(form, visit, parts)
+                return respond(form, result, visit, parts)
         except LimitReached as limit:
             return respond(form, failed(limit, seen), visit, parts)
+        except Unavailable as fault:
+            log.error("request=%s %s", seen.id, fault.problem)
+            return respond(form, failed(fault, seen), visit, parts)
         except Exception as bug:
             log.exception("request=%s failed", seen.id)
             seen.fail(bug)
@@ -206,7 +217,11 @@ def _stream(beginning: bytes, pieces: Iterator[bytes], request_id: str) -> Itera
     take half an answer for a whole one."""
     try:
         yield beginning
-        yield from pieces
+        with faults_told():
+            yield from pieces
+    except Unavailable as fault:
+        log.error("request=%s broken off. %s", request_id, fault.problem)
+        raise
     except Exception:
         log.exception("request=%s broken off", request_id)
         raise

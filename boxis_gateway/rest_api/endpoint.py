@@ -17,7 +17,7 @@ from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import PathConverter
 
-from boxis_gateway.errors import LimitReached
+from boxis_gateway.errors import LimitReached, Unavailable
 from boxis_gateway.parts import Parts
 from boxis_gateway.rest_api.auth import find_session, renew
 from boxis_gateway.rest_api.failures import (
@@ -28,11 +28,12 @@ from boxis_gateway.rest_api.failures import (
     method_not_allowed,
     no_id,
     not_found,
+    out_of_service,
     too_many_requests,
 )
 from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
 from boxis_gateway.rest_api.resources import RESOURCES
-from boxis_gateway.store import UNKNOWN, Store, acting
+from boxis_gateway.store import UNKNOWN, Store, acting, faults_told
 from boxis_gateway.watching import Seen, seen_of
 
 COOKIE = "token"
@@ -82,12 +83,16 @@ def endpoint_of(
         if methods and request.method in METHODS:
             seen.action = f"{request.method} {route}"
         try:
-            answered = answer(methods, request, places, parts, seen)
+            with parts.store.serving():
+                answered = answer(methods, request, places, parts, seen)
         except Exception as problem:
             if isinstance(problem, RestFailure):
                 failure = problem
             elif isinstance(problem, LimitReached):
                 failure = too_many_requests(problem)
+            elif isinstance(problem, Unavailable):
+                log.error("request=%s %s", seen.id, problem.problem)
+                failure = out_of_service()
             elif isinstance(problem, HTTPException):  # of a body that is too long, or cut short
                 failure = bad_request(problem.code or 400)
             else:
@@ -215,7 +220,11 @@ def respond_with_file(file: File, store: Store, seen: Seen) -> Response:
 
     def pieces() -> Iterator[bytes]:
         try:
-            yield from file.pieces
+            with faults_told():
+                yield from file.pieces
+        except Unavailable as fault:
+            log.error("request=%s broken off. %s", seen.id, fault.problem)
+            raise
         except Exception:
             log.exception("request=%s broken off", seen.id)
             raise  # for the server to break the connection off: half a file is none

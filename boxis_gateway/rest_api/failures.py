@@ -7,6 +7,8 @@ from marshmallow import Schema
 from boxis_gateway.errors import GatewayError, LimitReached
 from boxis_gateway.rest_api.properties import number, words
 
+RETRY_SECONDS = 2  # most of what makes a store unavailable is another writer
+
 
 class Failure(Schema):
     """What every failure answers."""
@@ -110,6 +112,13 @@ def too_many_requests(limit: LimitReached) -> RestFailure:
     """A limit; also who guesses, for a while."""
     failure = RestFailure(429, "too_many_requests", str(limit).capitalize(), limit.reason)
     failure.retry_after = limit.seconds
+    return failure
+
+
+def out_of_service() -> RestFailure:
+    """The store cannot be used at the moment."""
+    failure = RestFailure(503, "unavailable", "Service is not available, try again later")
+    failure.retry_after = RETRY_SECONDS
     return failure
 
 

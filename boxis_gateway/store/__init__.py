@@ -4,6 +4,7 @@ from boxis_gateway.store.audit import UNKNOWN, Entry, acting
 from boxis_gateway.store.backup import BackedUp, back_up
 from boxis_gateway.store.database import Store
 from boxis_gateway.store.erasing import Found
+from boxis_gateway.store.faults import faults_told
 from boxis_gateway.store.filters import Filter, Order
 from boxis_gateway.store.followed import Mark
 from boxis_gateway.store.ids import from_wire_id, wire_id
@@ -33,6 +34,7 @@ __all__ = [
     "acting",
     "back_up",
     "explained",
+    "faults_told",
     "from_wire_id",
     "limits_of",
     "position_of",

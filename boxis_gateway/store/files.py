@@ -13,11 +13,11 @@ from urllib.parse import quote
 import apsw
 
 from boxis_gateway.errors import StoreError
+from boxis_gateway.store.place import beside
 from boxis_gateway.store.sqlite import LOCK_SECONDS
 from boxis_gateway.store.version import MIGRATIONS
 
 PAGES_AT_ONCE = 1_000  # between two looks at signals and at the progress
-BESIDE = ("-wal", "-shm", "-journal")
 Progress = Callable[[int, int], object]
 """Is told how many pages are copied, and of how many."""
 
@@ -130,11 +130,6 @@ def new_file_beside(path: Path) -> Iterator[Path]:
         finally:
             for file in (part, *beside(part)):
                 file.unlink(missing_ok=True)
-
-
-def beside(path: Path) -> tuple[Path, ...]:
-    """The files that SQLite has beside that one while it is in use."""
-    return tuple(Path(f"{path}{end}") for end in BESIDE)
 
 
 def sync(path: Path) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import apsw
 from playhouse.apsw_ext import APSWDatabase
 
-from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.sms.mentions import masked, mentions
+from boxis_gateway.store.place import NOWHERE, Place, file_id
 
 LOCK_SECONDS = 15  # how long a writer waits for another; imports write in short transactions
 CACHE_KIB = 2048  # of pages that a connection keeps
@@ -27,8 +28,9 @@ PRAGMAS = {
     "synchronous": "full",  # what was acknowledged survives a power cut
     "foreign_keys": 1,
 }
-# A connection belongs to one thread at a time, so SQLite need not lock it against others.
-OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOMUTEX
+# A connection belongs to one thread at a time, so SQLite need not lock it against others. And it
+# makes no file: a store that is gone must not come back empty.
+OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
 
 
 # What an empty file gets for good: room that becomes free can be given back (upkeep.py). The order
@@ -55,6 +57,61 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
         self._lock_seconds = lock_seconds
         self._set_aside = 0
 
+    def look_again(self) -> None:
+        """Let go of this thread's connection if its file is not at its place any more.
+
+        Raises StoreError if there is no file, or if it can't be opened yet: because of what the one
+        before it has left beside it."""
+        try:
+            there = file_id(self.database)
+            if there is None or there != self._place.file:
+                self._part()
+        except OSError as problem:
+            raise StoreError(
+                f"The store {self.database} cannot be reached: {problem.strerror}. "
+                "Check its folder and disk."
+            ) from None
+        if there is None:
+            raise StoreError(
+                f"There is no store at {self.database} any more. Put it back, or restore a backup."
+            )
+
+    def _part(self) -> None:
+        """Close the connection to a file that was moved away, deleted or replaced. All that it was
+        told is brought into it; then what stands beside it is of no use, and in the way."""
+        left_over = self._place.left_over(self.database)
+        if left_over and (self.is_closed() or not self._complete_file()):
+            raise StoreError(
+                f"{left_over[0]} is still that of the store which was at {self.database} before. "
+                "If it stays: stop the server, move that file away and start again."
+            )
+        for file in left_over:
+            file.unlink(missing_ok=True)
+        self.close()
+
+    def _complete_file(self) -> bool:
+        """Bring the write-ahead log into the file; whether that is done, which has to wait for
+        those who read an older state."""
+        _, frames, done = self.execute_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return bool(frames == done)
+
+    @property
+    def _place(self) -> Place:
+        """What this thread's connection was opened on."""
+        place: Place = getattr(self._state, "place", NOWHERE)
+        return place
+
+    def _connect(self) -> Any:
+        place = Place(file_id(self.database))  # before: the next look tells whether it was this one
+        connection = super()._connect()
+        self._state.place = place.with_those_beside(self.database)
+        return connection
+
+    def _close(self, conn: Any) -> None:
+        # The numbers of files that nobody holds open are soon those of others.
+        self._state.place = NOWHERE
+        super()._close(conn)
+
     @contextmanager
     def impatient(self) -> Iterator[None]:
         """Writes don't wait for another writer, but fail."""
@@ -66,29 +123,24 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
             connection.set_busy_timeout(int(self._lock_seconds * 1000))
 
     def lend_connection(self) -> Callable[[], None]:
-        """Leave this thread's connection to who reads from it now; they call what is returned when
-        they are done."""
-        connection = self.set_connection_aside()
-        return lambda: self.take_connection_back(connection)
-
-    def set_connection_aside(self) -> Any:
-        """Take this thread's connection out of use: what is being read from it is read on from the
-        state that it sees, while whoever asks next has a connection of their own and sees the
-        newest. Give it back with `take_connection_back`."""
-        connection = self.connection()
+        """Leave this thread's connection to who reads from it now: they go on with the state that
+        they see, while whoever asks next has a connection of their own and sees the newest. They
+        call what is returned when they are done."""
+        connection, place = self.connection(), self._place
         connection.execute(f"PRAGMA cache_size = -{ASIDE_CACHE_KIB}")
         self._state.reset()
         self._set_aside += 1
-        return connection
 
-    def take_connection_back(self, connection: Any) -> None:
-        """Use a connection again that was set aside, or close it if this thread has another."""
-        self._set_aside -= 1
-        if self.is_closed():
-            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            self._state.set_connection(connection)
-        else:
-            connection.close()
+        def take_back() -> None:
+            """Use it again, or close it if this thread has another."""
+            self._set_aside -= 1
+            if self.is_closed() and place == self._place:
+                connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+                self._state.set_connection(connection)
+            else:
+                connection.close()
+
+        return take_back
 
     def connections(self) -> dict[str, int]:
         """How many are open in this process, and how many of these are set aside."""
