@@ -7,12 +7,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import apsw
 import pytest
@@ -113,14 +113,17 @@ def post_action(client: FlaskClient) -> Callable[..., TestResponse]:
 
 
 class RunningServer:
-    """`boxis-gateway serve` as a process, on a port of its own."""
+    """`boxis-gateway serve` as a process, on a port of its own; `by` is a command that starts it.
+    It writes to stderr, or to a log."""
 
-    def __init__(self, store: Store, *options: str) -> None:
+    def __init__(
+        self, store: Store, *options: str, by: Sequence[str] = (), log: IO[str] | None = None
+    ) -> None:
         self.process = subprocess.Popen(
-            [*GATEWAY, "serve", "--port", "0", "--watch-port", "0", *options],
+            [*by, *GATEWAY, "serve", "--port", "0", "--watch-port", "0", *options],
             env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url},
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=log or subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
