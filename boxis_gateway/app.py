@@ -94,13 +94,21 @@ def create_app(
     return app
 
 
+def check_store(settings: Settings) -> None:
+    """Raises StoreError unless the store is of this version, and its keys are at hand."""
+    store = Store(settings.database_url)
+    try:
+        store.require_current().user_keys.require_open()
+    finally:
+        store.close()  # no connection goes along into the processes that are forked from this one
+
+
 def from_environ() -> Flask:
     """The application for any WSGI server: `gunicorn 'boxis_gateway.app:from_environ()'`.
 
-    Raises OperatorError if a setting or the store cannot be used."""
+    Raises OperatorError if a setting, the store or its keys cannot be used."""
     settings = load_settings()
-    store = Store(settings.database_url).require_current()
-    store.close()  # no connection goes along into the processes that are forked from this one
+    check_store(settings)
     from boxis_gateway.watching.metrics import Metrics  # it reads the server's environment
 
     store = Store(settings.database_url, LOCK_SECONDS)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import DATABASE_ERRORS, Store, explained
+from boxis_gateway.store import DATABASE_ERRORS, Store, beside, explained
 from boxis_gateway.zones import from_utc_text, utc_now
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this is wrong
@@ -98,21 +100,64 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.WARN, "There are no accounts.", remedy)
 
 
-def check_permissions(settings: Settings) -> Iterator[Finding]:
-    """That others cannot read the keys, and that we can write."""
-    path = Store(settings.database_url).path
+def check_keys(settings: Settings) -> Iterator[Finding]:
+    """That the keys are at hand and open the store, and that nothing is left in the clear."""
+    store = Store(settings.database_url)
+    keys = store.vault.keys
     try:
-        path.stat()
-    except OSError:
+        left = store.require_current().has_to_wipe()
+    except (OperatorError, *DATABASE_ERRORS):
+        return  # check_store has said it
+    try:
+        store.user_keys.require_open()
+        yield Finding(Level.OK, f"{keys.place} opens the user keys (docs/secrets.md).")
+    except OperatorError as problem:
+        text, _, remedy = str(problem).partition(". ")
+        yield Finding(Level.FAIL, text + ".", remedy)
+    finally:
+        store.close()
+    if left:
+        text = "Free pages of the store may have user keys in the clear, from an older version."
+        yield Finding(Level.WARN, text, "boxis-gateway migrate")
+
+
+def check_permissions(settings: Settings) -> Iterator[Finding]:
+    """That others cannot read the store nor put files into its place, and that we can write."""
+    path = Store(settings.database_url).path
+    if _mode(path) is None:
         return  # check_store has said it
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         text = f"{path} or its folder cannot be written by this user."
         yield Finding(Level.FAIL, text, f"Run as its owner, or chown both ({path.parent}).")
-    elif stat.S_IMODE(path.stat().st_mode) & 0o077:
-        text = f"{path} can be read by other users; it holds keys and texts."
+    open_ = [file for file in (path, *beside(path)) if (_mode(file) or 0) & 0o077]
+    if open_:
+        text = f"{open_[0]} can be read by other users; it holds texts and numbers."
         yield Finding(Level.WARN, text, f"chmod 600 {path}*")
     else:
-        yield Finding(Level.OK, "The store's file is closed to other users.")
+        yield Finding(Level.OK, "The store's files are closed to other users.")
+    if (_mode(path.parent) or 0) & 0o002:
+        text = f"Any user can put files into {path.parent}, in place of the store too."
+        yield Finding(Level.FAIL, text, f"chmod o-w {path.parent}")
+
+
+def check_key_file(settings: Settings) -> Iterator[Finding]:
+    """That nobody else can read the key, nor replace it. Its group may read it: that is how
+    systemd and containers hand over a secret."""
+    keys = Store(settings.database_url).vault.keys
+    if keys.in_environment:
+        return
+    if (_mode(keys.path) or 0) & 0o037:
+        text = f"{keys.path} is open to other users; it has the key to the store."
+        yield Finding(Level.FAIL, text, f"chmod 600 {keys.path}; boxis-gateway rotate-secrets")
+    if (_mode(keys.path.parent) or 0) & 0o002:
+        text = f"Any user can put files into {keys.path.parent}, in place of the key too."
+        yield Finding(Level.FAIL, text, f"chmod o-w {keys.path.parent}")
+
+
+def _mode(path: Path) -> int | None:
+    with suppress(OSError):
+        return stat.S_IMODE(path.stat().st_mode)
+    return None
 
 
 def check_clock(settings: Settings) -> Iterator[Finding]:
@@ -130,4 +175,11 @@ def check_clock(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.OK, f"The clock says {now:%Y-%m-%d %H:%M:%S} UTC.")
 
 
-CHECKS: tuple[Check, ...] = (check_server, check_store, check_permissions, check_clock)
+CHECKS: tuple[Check, ...] = (
+    check_server,
+    check_store,
+    check_keys,
+    check_permissions,
+    check_key_file,
+    check_clock,
+)

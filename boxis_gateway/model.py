@@ -67,12 +67,13 @@ class Session:
 
 @dataclass(frozen=True)
 class Account:
-    """Who asks at the form door. `options` are the texts of what differs from the server's settings
+    """Who asks at the form door. `sealed_key` is the user key, encrypted (store.user_keys has it in
+    the clear); `options` are the texts of what differs from the server's settings
     (settings.for_account reads them)."""
 
     id: int
     username: str
-    user_key: str = field(repr=False)
+    sealed_key: str = field(repr=False)
     enabled: bool = True
     options: Mapping[str, str] = field(default_factory=dict)
 

@@ -73,6 +73,11 @@ def zone_name(text: str) -> str:
     return text
 
 
+def any_text(text: str) -> str:
+    """Any text, or none."""
+    return text
+
+
 def some_text(text: str) -> str:
     """Any text that is not empty."""
     if not text:

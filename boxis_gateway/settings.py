@@ -16,6 +16,7 @@ from typing import Any
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.setting_kinds import (
     Parse,
+    any_text,
     counters_place,
     network_list,
     one_of,
@@ -51,6 +52,9 @@ class Settings:
 
     database_url: str = option(
         "sqlite:///boxis_gateway.db", some_text, "Where the store is: `sqlite:///PATH`."
+    )
+    secret_key_file: str = option(
+        "", any_text, "Where the key to the secrets is; by default in the store's path + `.key`."
     )
     host: str = option("127.0.0.1", some_text, "Address that `serve` listens on.")
     port: int = option(8080, whole_number(0, 65535), "Port that `serve` listens on; 0 picks one.")
@@ -263,9 +267,9 @@ def settings_table() -> str:
     lines = ["| Variable | Default | Unit | What it does | Per account |", "|---|---|---|---|---|"]
     for name, row in OPTIONS.items():
         account = f"`{name}=`" if name in ACCOUNT_OPTIONS else ""
+        default = f"`{shown(row.default)}`" if row.default != "" else ""
         facts = row.metadata
         lines.append(
-            f"| `{variable(name)}` | `{shown(row.default)}` | {facts['unit']} "
-            f"| {facts['help']} | {account} |"
+            f"| `{variable(name)}` | {default} | {facts['unit']} | {facts['help']} | {account} |"
         )
     return "\n".join(lines)

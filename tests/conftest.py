@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +48,12 @@ def make_store(path: Path) -> Store:
     store.create()
     store.migrate()
     return store
+
+
+def copy_store(path: Path, copy: Path) -> None:
+    """Of one that nobody uses; with the key that it needs."""
+    for end in ("", ".key"):
+        shutil.copy(f"{path}{end}", f"{copy}{end}")
 
 
 @pytest.fixture

@@ -152,6 +152,11 @@ COMMANDS: list[tuple[str, list[str], list[tuple[str, str, dict[str, Any]]]]] = [
         [("store.restore", "one.db", {"messages": 1, "migrations": 0})],
     ),
     (
+        "rotate-secrets",
+        ["--drop-old"],
+        [("secrets.rotate", "user keys", {"accounts": 1, "forgotten": 0, "drop_old": True})],
+    ),
+    (
         "erase",
         ["--number", "+" + NUMBER],
         [
@@ -299,6 +304,7 @@ CHANGES: dict[str, Callable[[Store, Account, Employee], object]] = {
     "accounts.add": lambda s, a, e: s.accounts.add("b@example.com", "k", NOW),
     "accounts.set_enabled": lambda s, a, e: s.accounts.set_enabled(a, False),
     "accounts.set_user_key": lambda s, a, e: s.accounts.set_user_key(a, "k"),
+    "user_keys.rotate": lambda s, a, e: s.user_keys.rotate(),
     "accounts.set_options": lambda s, a, e: s.accounts.set_options(a, {"history_key": "both"}),
     "accounts.set_sender_names": lambda s, a, e: s.accounts.set_sender_names(a, ["x"]),
     "customers.add": lambda s, a, e: s.customers.add("North", NOW),
@@ -332,10 +338,14 @@ WRITE_WITHOUT_ENTRY = {
     "upkeep.empty_log": "the rows are the same",
     "tokens.renew": "use is no change",
     "audit.record": "is the entry",
+    "vault.make_key": "changes no row",
+    "vault.renew": "the rotation has an entry",
 }
 READ = {
     *("accounts.find", "accounts.find_or_nobody", "accounts.get", "accounts.all"),
     *("accounts.sender_names", "accounts.customer_name", "accounts.newest_creation"),
+    *("user_keys.of", "user_keys.seal", "user_keys.require_open"),
+    *("vault.open", "vault.opens", "vault.seal", "vault.is_by_first"),
     *("customers.find", "customers.of_account", "customers.get", "customers.all"),
     *("customers.account_names", "customers.employee_names"),
     *("contacts.names", "contacts.group_names"),

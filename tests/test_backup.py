@@ -127,8 +127,8 @@ def test_a_backup_is_a_plain_file_closed_to_other_users(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_bytes()[18:20] == b"\x01\x01"  # not of the kind that has a -wal
     assert os.listdir(file.parent) == [file.name]
-    copy = Store(f"sqlite:///{file}").require_current()
-    assert copy.accounts.get(USERNAME).user_key == USER_KEY
+    copy = Store(f"sqlite:///{file}", vault=store.vault).require_current()
+    assert copy.user_keys.of(copy.accounts.get(USERNAME)) == USER_KEY
     copy.close()
 
 
@@ -345,7 +345,7 @@ def test_a_store_is_made_if_there_is_none(
 ) -> None:
     add_messages(store, account, *rows(2))
     back_up(store, file)
-    new = Store(f"sqlite:///{tmp_path}/new/store.db")
+    new = Store(f"sqlite:///{tmp_path}/new/store.db", vault=store.vault)
     assert restore(new, file).messages == 2
     assert new.require_current().accounts.get(USERNAME) == account
     new.close()
@@ -363,6 +363,11 @@ def test_pages_may_be_of_another_size(store: Store, account: Account, file: Path
     connection.close()
     restore(store, file, replace=True)
     assert (count(store), findings(store.path)) == (200, [])
+
+
+def add_keys_of(other: Store, store: Store) -> None:
+    with store.vault.keys.path.open("a") as keys:
+        keys.write(other.vault.keys.path.read_text())
 
 
 def spoil(path: Path) -> None:
@@ -419,7 +424,7 @@ def test_what_cannot_be_restored_changes_nothing(
 
 def erase(store: Store, secret: str, *digests: str) -> None:
     run = store.database.execute_sql
-    run("INSERT OR IGNORE INTO secret VALUES ('erased', ?)", (secret,))
+    run("INSERT OR IGNORE INTO secret VALUES ('erased_number', ?)", (secret,))
     for digest in digests:
         run("INSERT INTO erased_number VALUES (?, '2026-11-21 12:00:00')", (digest,))
 
@@ -446,6 +451,7 @@ def test_a_store_with_another_secret_says_what_it_forgets(
     tmp_path: Path, store: Store, file: Path, gateway: Gateway
 ) -> None:
     other = make_store(tmp_path / "other.db")
+    add_keys_of(other, store)
     erase(other, "theirs", "x")
     back_up(other, file)
     other.close()
@@ -470,6 +476,7 @@ def test_the_audit_of_another_store_is_not_mixed_in(
     tmp_path: Path, store: Store, file: Path
 ) -> None:
     other = make_store(tmp_path / "other.db")
+    add_keys_of(other, store)
     other.audit.record("theirs")
     back_up(other, file)
     other.close()
@@ -486,6 +493,7 @@ DAMAGES = {
     "UPDATE message SET submission_id = 1": "2 messages have no submission",
     "DELETE FROM message WHERE sent_at LIKE '%00'": "1 submissions have no message",
     "UPDATE account SET customer_id = 'x'": "1 accounts have no customer",
+    "UPDATE account SET sealed_key = 'by hand'": "1 accounts have a user key in the clear",
     "INSERT INTO sender_name VALUES (9, 's', 0)": "1 rows of sender_name refer to a account",
     "UPDATE submission_count SET listed = 3": "counts of submissions are not what",
     "DELETE FROM submission_count": "1 counts of submissions are not what",

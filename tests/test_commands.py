@@ -114,7 +114,7 @@ def test_a_rotated_key_is_shown_once(gateway: Gateway, tmp_path: Path) -> None:
     second = gateway("account", "rotate-key", USERNAME).stdout
     assert first.split("user_key: ")[1] != second.split("user_key: ")[1]
     store = Store(f"sqlite:///{tmp_path / 'store.db'}")
-    assert store.accounts.get(USERNAME).user_key == second.split("user_key: ")[1].strip()
+    assert store.user_keys.of(store.accounts.get(USERNAME)) == second.split("user_key: ")[1].strip()
     store.close()
     assert "user_key" not in gateway("account", "rotate-key", USERNAME, "--user-key", "x").stdout
 
@@ -322,7 +322,7 @@ def test_a_key_can_be_read_from_stdin(tmp_path: Path) -> None:
     store = make_store(tmp_path / "store.db")
     words = ["account", "add", USERNAME, "--user-key", "-", "--database-url", store.url]
     subprocess.run([*GATEWAY, *words], input="SECRET\n", text=True, check=True)
-    assert store.accounts.get(USERNAME).user_key == "SECRET"
+    assert store.user_keys.of(store.accounts.get(USERNAME)) == "SECRET"
     store.close()
 
 

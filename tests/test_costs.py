@@ -24,7 +24,9 @@ Cost = Callable[[Ask], list[str]]
 
 @pytest.fixture
 def cost(store: Store, account: Account) -> Cost:
-    """The first words of the statements that run while something is asked."""
+    """The first words of the statements that run while something is asked, by a server that knows
+    the user keys."""
+    store.user_keys.of(account)
 
     def run(ask: Ask) -> list[str]:
         with statements(store) as ran:

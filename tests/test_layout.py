@@ -52,6 +52,7 @@ THIRD_PARTY = {
     "playhouse": ("store",),
     "apispec": ("api_docs",),
     "argon2": ("passwords.py",),
+    "cryptography": ("store/vault.py",),
     "flask": (
         "app.py",
         "api_docs/__init__.py",

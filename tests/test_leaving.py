@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import ssl
 import subprocess
 import sys
@@ -38,6 +37,7 @@ from tests.conftest import (
     USER_KEY,
     RunningServer,
     add_messages,
+    copy_store,
     make_store,
     signed,
 )
@@ -98,7 +98,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def served(empty: Path) -> Iterator[Provider]:
     path = empty.with_name("provider.db")
-    shutil.copy(empty, path)
+    copy_store(empty, path)
     store = Store(f"sqlite:///{path}")
     fill(store)
     server = RunningServer(store, "--log-level", "warning")  # nobody reads what it writes
@@ -118,7 +118,7 @@ def provider(served: Provider) -> Provider:
 
 @pytest.fixture
 def ours(empty: Path, tmp_path: Path) -> Iterator[Store]:
-    shutil.copy(empty, tmp_path / "ours.db")
+    copy_store(empty, tmp_path / "ours.db")
     store = Store(f"sqlite:///{tmp_path / 'ours.db'}")
     yield store
     store.close()

@@ -28,7 +28,7 @@ from boxis_gateway.store import Filter, Limits, Order, Pruned, Store, limits_of,
 from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.version import set_version
 from boxis_gateway.zones import find_zone, utc_now, utc_text
-from tests.conftest import GATEWAY, NOW, USERNAME, RunningServer, make_store, signed
+from tests.conftest import GATEWAY, NOW, USERNAME, RunningServer, copy_store, make_store, signed
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -353,7 +353,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(big: Path, tmp_path: Path) -> Store:
-    (tmp_path / "store.db").write_bytes(big.read_bytes())
+    copy_store(big, tmp_path / "store.db")
     return Store(f"sqlite:///{tmp_path / 'store.db'}")
 
 

@@ -13,7 +13,7 @@ from boxis_gateway.settings import OPTIONS, Settings, find_sources, shown
 @with_settings("database_url")
 @click.pass_context
 def doctor(ctx: click.Context, settings: Settings) -> None:
-    """Check settings, store, permissions and clock. Ends with 1 if something must be mended.
+    """Check settings, store, keys, permissions and clock. Ends with 1 if something must be mended.
 
     \b
     Example:

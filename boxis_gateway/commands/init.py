@@ -10,7 +10,7 @@ from boxis_gateway.store import Store
 @click.command()
 @with_settings("database_url")
 def init(settings: Settings) -> None:
-    """Make the store and its tables; harmless if they are there.
+    """Make the store, its tables, and a key for its secrets; harmless if they are there.
 
     \b
     Example:
@@ -19,8 +19,10 @@ def init(settings: Settings) -> None:
     store = Store(settings.database_url)
     store.create()
     store.migrate()
+    store.user_keys.require_open()
     store.close()
     click.echo(f"The store {store.path} is ready.")
+    click.echo(f"Its key is in {store.vault.keys.place}: keep a copy apart from the store.")
 
 
 COMMAND = init

@@ -20,8 +20,15 @@ def migrate(settings: Settings) -> None:
     """
     store = Store(settings.database_url)
     applied = store.migrate()
+    left = store.has_to_wipe()
     store.close()
     click.echo(f"Applied: {', '.join(applied)}." if applied else "The store is current.")
+    if left:
+        click.echo(
+            "Free pages of the file still have user keys in the clear, as somebody reads from it "
+            "or the disk has no room for a second one. Run this again.",
+            err=True,
+        )
 
 
 COMMAND = migrate

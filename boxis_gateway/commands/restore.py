@@ -38,6 +38,11 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
 
 
 def _warn(restored: Restored, file: Path) -> None:
+    click.echo(
+        "User keys, passwords and tokens are those of the backup, those that were replaced or "
+        "ended since too: 'boxis-gateway audit --since DATE' shows what to do once more.",
+        err=True,
+    )
     if restored.erased_since:
         click.echo(
             f"{restored.erased_since} numbers were erased after {file} was made. Imports still "

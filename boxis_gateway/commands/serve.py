@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
-from boxis_gateway.app import LOCK_SECONDS, Gateway, create_app
+from boxis_gateway.app import LOCK_SECONDS, Gateway, check_store, create_app
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.doctor import check_key_file
 from boxis_gateway.limiting import tables_at
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server import Server
@@ -13,6 +16,8 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from boxis_gateway.watching.folder import forget_process, metrics_folder
 from boxis_gateway.watching.traces import require_traces
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -58,7 +63,9 @@ def serve(settings: Settings) -> None:
     set_up_logging(settings.log_level, settings.log_format)
     if settings.traces:
         require_traces()
-    Store(settings.database_url).require_current().close()
+    check_store(settings)
+    for finding in check_key_file(settings):  # no reason to be down: it was open before, too
+        log.warning("%s %s", finding.text, finding.remedy)
     tables = tables_at(settings.counters)  # which all processes share
     with metrics_folder():
         from boxis_gateway.watching.metrics import Metrics  # it looks for the folder

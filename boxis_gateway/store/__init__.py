@@ -8,6 +8,7 @@ from boxis_gateway.store.faults import faults_told
 from boxis_gateway.store.filters import Filter, Order
 from boxis_gateway.store.followed import Mark
 from boxis_gateway.store.ids import from_wire_id, wire_id
+from boxis_gateway.store.place import beside
 from boxis_gateway.store.queries import DATABASE_ERRORS, Row, explained
 from boxis_gateway.store.restoring import Restored, restore
 from boxis_gateway.store.retention import Limits, Pruned, limits_of
@@ -33,6 +34,7 @@ __all__ = [
     "Verified",
     "acting",
     "back_up",
+    "beside",
     "explained",
     "faults_told",
     "from_wire_id",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -19,14 +18,15 @@ from boxis_gateway.store.customers import new_id
 from boxis_gateway.store.employees import folded
 from boxis_gateway.store.queries import rows_of, run, sql_of
 from boxis_gateway.store.tables import Account, Customer, SenderName
+from boxis_gateway.store.user_keys import UserKeys
 from boxis_gateway.zones import utc_text
 
 
 class Accounts:
     """The accounts of a store. User names are compared without case."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, user_keys: UserKeys) -> None:
+        self._database, self._user_keys = database, user_keys
         self._audit = Audit(database)
         self._find_sql = sql_of(database, _SELECT_BY_NAME)
 
@@ -36,8 +36,8 @@ class Accounts:
         return account if account.id else None
 
     def find_or_nobody(self, username: str) -> model.Account:
-        """The account of that user name or, for the same work, a disabled one with the id 0 and a
-        key that nobody knows. One query."""
+        """The account of that user name or, for the same work, a disabled one with the id 0. One
+        query."""
         row = run(self._database, self._find_sql, (folded(username),)).fetchone()
         return _account(row or _NOBODY)
 
@@ -67,11 +67,11 @@ class Accounts:
     ) -> model.Account:
         """Add an account to the customer of that name (by default: of its own user name).
 
-        `options` are texts, checked by the caller. Raises StoreError if the name is taken."""
+        `options` are texts, checked by the caller. Raises StoreError if the name is taken, or if
+        the keys at hand are not the store's."""
         values = {
             Account.username: username,
             Account.username_folded: username.casefold(),
-            Account.user_key: user_key,
             Account.enabled: True,
             Account.options: json.dumps(dict(options or {})),
             Account.created_at: utc_text(now),
@@ -79,6 +79,7 @@ class Accounts:
         try:
             with self._database.atomic():
                 owner = customer or username
+                values[Account.sealed_key] = self._user_keys.seal(user_key)
                 values[Account.customer] = self._customer_id(owner, now)
                 account_id = Account.insert(values).execute(self._database)
                 self._replace_sender_names(account_id, sender_names)
@@ -97,9 +98,10 @@ class Accounts:
             self._audit.record("account.state", account.username, enabled=enabled)
 
     def set_user_key(self, account: model.Account, user_key: str) -> None:
-        """From now on only this key is right."""
+        """From now on only this key is right. Raises StoreError if the keys at hand are not the
+        store's."""
         with self._database.atomic():
-            self._update(account, {Account.user_key: user_key})
+            self._update(account, {Account.sealed_key: self._user_keys.seal(user_key)})
             self._audit.record("account.key", account.username)
 
     def set_options(self, account: model.Account, changes: Mapping[str, str]) -> None:
@@ -157,14 +159,14 @@ class Accounts:
         Account.update(values).where(Account.id == account.id).execute(self._database)
 
 
-_COLUMNS = (Account.id, Account.username, Account.user_key, Account.enabled, Account.options)
-_NOBODY = (0, "", secrets.token_hex(12), False, "{}")
+_COLUMNS = (Account.id, Account.username, Account.sealed_key, Account.enabled, Account.options)
+_NOBODY = (0, "", "", False, "{}")
 _SELECT_BY_NAME = Account.select(*_COLUMNS).where(Account.username_folded == "")
 
 
 def _account(row: tuple[Any, ...]) -> model.Account:
-    account_id, username, user_key, enabled, options = row
-    return model.Account(account_id, username, user_key, bool(enabled), _options(options))
+    account_id, username, sealed_key, enabled, options = row
+    return model.Account(account_id, username, sealed_key, bool(enabled), _options(options))
 
 
 @lru_cache(maxsize=1024)

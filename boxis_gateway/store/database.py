@@ -19,6 +19,7 @@ from boxis_gateway.store.erasure import Erasure
 from boxis_gateway.store.exports import Exports
 from boxis_gateway.store.faults import FAULTS, PASSING, raise_told, reason_of
 from boxis_gateway.store.followed import Followed
+from boxis_gateway.store.keys import Keys
 from boxis_gateway.store.messages import Messages
 from boxis_gateway.store.place import beside
 from boxis_gateway.store.queries import DATABASE_ERRORS, errors_explained
@@ -28,23 +29,32 @@ from boxis_gateway.store.sqlite import LAYOUT, LOCK_SECONDS, SqliteDatabase, sql
 from boxis_gateway.store.submissions import Submissions
 from boxis_gateway.store.tokens import Tokens
 from boxis_gateway.store.upkeep import Upkeep
+from boxis_gateway.store.user_keys import UserKeys
+from boxis_gateway.store.vault import Vault
 from boxis_gateway.store.version import MIGRATIONS, is_current, set_version
+
+WIPE_SECONDS = 15  # for those who read to let go of the log
 
 
 class Store:
     """A message store. Connections are per thread, opened by use; `close()` ends this thread's.
-    `lock_seconds` is how long a writer waits for another.
+    `lock_seconds` is how long a writer waits for another; the keys of `vault` are those of the
+    environment, or of the file beside the store, unless it is given.
 
     >>> store = Store("sqlite:///gateway.db").require_current()
     """
 
-    def __init__(self, url: str, lock_seconds: float = LOCK_SECONDS) -> None:
+    def __init__(
+        self, url: str, lock_seconds: float = LOCK_SECONDS, vault: Vault | None = None
+    ) -> None:
         self.url = url
         self.path = sqlite_path(url)
         self.database = SqliteDatabase(self.path, lock_seconds)
         self.condition = Condition(self.database, self.path)
         self.audit = Audit(self.database)
-        self.accounts = Accounts(self.database)
+        self.vault = vault or Vault(Keys(self.path))
+        self.user_keys = UserKeys(self.database, self.vault)
+        self.accounts = Accounts(self.database, self.user_keys)
         self.customers = Customers(self.database)
         self.contacts = Contacts(self.database)
         self.employees = Employees(self.database)
@@ -64,7 +74,7 @@ class Store:
         Raises StoreError if that cannot be done."""
         self._require_nothing_left()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as problem:
             raise StoreError(
@@ -87,11 +97,18 @@ class Store:
 
     def migrate(self, *, recorded: bool = True) -> list[str]:
         """Bring the tables to this version; the names of the migrations that were applied.
-        `recorded` is whether the audit is told here.
+        `recorded` is whether the audit is told here. A store that has no key yet gets one.
 
         Safe beside others who do the same. Raises StoreError if the store is missing or newer."""
         self._require_file()
+        applied = self._migrate(recorded)
+        with suppress(StoreError):  # the next call wipes, and `doctor` says so
+            self._wipe()
+        return applied
+
+    def _migrate(self, recorded: bool) -> list[str]:
         with errors_explained(self.database), self.database.atomic():
+            self.database.connection().create_scalar_function("sealed", self._seal, 1)
             self._require_not_newer()
             is_new = not self.database.get_tables()
             applied: list[str] = self._runner().up()
@@ -100,6 +117,25 @@ class Store:
                 what = "store.init" if is_new else "store.migrate"
                 self.audit.record(what, applied[-1], migrations=len(applied))
             return applied
+
+    def _seal(self, text: str) -> str:
+        """What migrations encrypt with: there may be no key yet."""
+        self.vault.make_key()
+        return self.vault.seal(text)
+
+    def _wipe(self) -> None:
+        """Remove what older versions wrote in the clear from free pages and from the log."""
+        if self.has_to_wipe():
+            self.upkeep.rewrite()
+            if self.upkeep.empty_log(WIPE_SECONDS):
+                with errors_explained(self.database):
+                    self.database.execute_sql("DELETE FROM secret WHERE name = 'to_wipe'")
+
+    def has_to_wipe(self) -> bool:
+        """Whether the file may still have, in pages that are free, what is encrypted by now."""
+        with errors_explained(self.database):
+            sql = "SELECT EXISTS (SELECT 1 FROM secret WHERE name = 'to_wipe')"
+            return bool(self.database.execute_sql(sql).fetchone()[0])
 
     def require_current(self) -> Store:
         """The store itself, if its tables are of this version; else StoreError with the remedy."""

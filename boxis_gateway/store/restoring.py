@@ -28,20 +28,25 @@ from boxis_gateway.store.files import (
     reading,
     replacing,
 )
+from boxis_gateway.store.vault import Vault
 
 CHECKPOINT_SECONDS = 1.0  # then the next writer does it
 SECRETS_DIFFER_SQL = """
     SELECT EXISTS (
         SELECT 1 FROM main.secret AS ours JOIN before.secret AS theirs USING (name)
-        WHERE ours.value <> theirs.value
+        WHERE ours.value <> theirs.value AND name = 'erased_number'
     )
 """
+SEALED_SQL = """
+    SELECT value FROM secret WHERE name = 'key_check' UNION ALL SELECT sealed_key FROM account
+"""
+HAS_SEALED_SQL = "SELECT count(*) FROM pragma_table_info('account') WHERE name = 'sealed_key'"
 ERASED_SINCE_SQL = """
     SELECT count(*) FROM before.erased_number
     WHERE digest NOT IN (SELECT digest FROM main.erased_number)
 """
 KEEP_ERASED_SQL = """
-    INSERT OR IGNORE INTO main.secret SELECT * FROM before.secret;
+    INSERT OR IGNORE INTO main.secret SELECT * FROM before.secret WHERE name = 'erased_number';
     INSERT OR IGNORE INTO main.erased_number SELECT * FROM before.erased_number;
 """
 KEEP_AUDIT_SQL = """
@@ -79,12 +84,13 @@ def restore(
         raise StoreError(f"{file} is the store itself. Name a backup.")
     with reading(file, at_rest=True) as backup:
         _require_whole(backup, file)
+        _require_opens(store.vault, backup, file)
         store.create()
         store.require_known()
         with new_file_beside(store.path) as part, _explained(store):
             _require_replaceable(store.database.connection(), "main", store.path, replace)
             copy_file(backup, part)
-            copy = Store(f"sqlite:///{part}")
+            copy = Store(f"sqlite:///{part}", vault=store.vault)
             try:
                 return _replace(store, copy, file, replace, progress)
             finally:
@@ -99,6 +105,17 @@ def _require_whole(backup: apsw.Connection, file: Path) -> None:
     damage = damage_of(backup)
     if damage:
         raise StoreError(f"The backup {file} is damaged: {damage}. Take another one.")
+
+
+def _require_opens(vault: Vault, backup: apsw.Connection, file: Path) -> None:
+    """Backups of older versions have nothing that is encrypted."""
+    if not backup.execute(HAS_SEALED_SQL).get:
+        return
+    if not all(vault.opens(sealed) for (sealed,) in backup.execute(SEALED_SQL)):
+        raise StoreError(
+            f"The keys in {vault.keys.place} do not open the backup {file}. Add the key of that "
+            "time behind the others."
+        )
 
 
 def _require_replaceable(

@@ -123,6 +123,9 @@ CHECKS: Mapping[str, str] = {
     "accounts have no customer": """
         SELECT count(*) FROM account WHERE customer_id NOT IN (SELECT id FROM customer)
     """,
+    "accounts have a user key in the clear": """
+        SELECT count(*) FROM account WHERE sealed_key NOT GLOB 'gAAAA*'
+    """,
     "counts of submissions are not what a count gives": f"""
         SELECT count(*) FROM (
             SELECT 1 FROM (SELECT * FROM ({COUNTED}) EXCEPT SELECT * FROM ({KEPT}))

@@ -70,7 +70,9 @@ class ErasedNumber(Model):
 
 
 class Secret(Model):
-    """Random octets, in hexadecimal, that this store has made for itself."""
+    """What this store keeps for itself: `erased_number`, random octets in hexadecimal; `key_check`,
+    by which a wrong key is known (user_keys.py); `to_wipe`, what may still stand in free pages of
+    the file."""
 
     name = CharField(32, primary_key=True)
     value = TextField()

@@ -30,14 +30,15 @@ class Customer(Model):
 
 
 class Account(Model):
-    """Who asks at the form door. `user_key` must be readable: md5(timestamp + user_key) is checked
-    with it. `options` is a JSON object of what differs from the server's settings."""
+    """Who asks at the form door. The user key must be readable, as md5(timestamp + user_key) is
+    checked with it: `sealed_key` is it, encrypted (see vault.py). `options` is a JSON object of
+    what differs from the server's settings."""
 
     id = AutoField()
     customer = ForeignKeyField(Customer)
     username = TextField()
     username_folded = TextField(unique=True)  # user names are compared without case
-    user_key = TextField()
+    sealed_key = TextField()
     enabled = BooleanField()
     options = TextField()
     created_at = CharField(INSTANT_LENGTH)
