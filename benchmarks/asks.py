@@ -108,7 +108,7 @@ def asks(store: Path, workload: Workload) -> list[Ask]:
 
 
 def _accounts(database: sqlite3.Connection) -> list[Account]:
-    rows = database.execute("SELECT id, username, user_key, options FROM account ORDER BY id")
+    rows = database.execute("SELECT id, username, plain_key, options FROM account ORDER BY id")
     return [
         Account(number, name, key, json.loads(options).get("timezone", "UTC"))
         for number, name, key, options in rows

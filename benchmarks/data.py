@@ -111,6 +111,7 @@ def build(path: Path, plan: Plan) -> None:
     store.create()
     store.migrate()
     add_accounts(store, plan)
+    _add_plain_keys(store)
     store.close()
     add_messages(path, plan)
 
@@ -121,14 +122,26 @@ def add_accounts(store: Store, plan: Plan) -> None:
     with store.database.atomic():
         for number, name in enumerate([*names, BIG] if plan.big else names):
             zone = "Europe/Warsaw" if name == BIG else samples.ZONES[number % len(samples.ZONES)]
-            key = hashlib.sha256(f"{SEED} {name}".encode()).hexdigest()[:24]
             store.accounts.add(
                 name,
-                key,
+                user_key(name),
                 datetime.fromtimestamp(NEWEST, UTC),
                 options={"timezone": zone} if zone else {},
                 customer=name if name == BIG else f"Customer {number % 50}",
             )
+
+
+def user_key(username: str) -> str:
+    """The account's, which is the same in each store."""
+    return hashlib.sha256(f"{SEED} {username}".encode()).hexdigest()[:24]
+
+
+def _add_plain_keys(store: Store) -> None:
+    """For the peers, and for those who ask: only we can read ours."""
+    run = store.database.execute_sql
+    run("ALTER TABLE account ADD COLUMN plain_key TEXT")
+    for (name,) in run("SELECT username FROM account").fetchall():
+        run("UPDATE account SET plain_key = ? WHERE username = ?", (user_key(name), name))
 
 
 def add_messages(path: Path, plan: Plan) -> None:

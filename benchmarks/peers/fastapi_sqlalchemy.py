@@ -36,7 +36,7 @@ class Account(Base):
     __tablename__ = "account"
     id: Mapped[int] = mapped_column(primary_key=True)
     username_folded: Mapped[str]
-    user_key: Mapped[str]
+    plain_key: Mapped[str]
     enabled: Mapped[bool]
     options: Mapped[str]
 
@@ -89,7 +89,7 @@ def authenticate(db: Session, username: str, timestamp: str, code: str) -> Accou
     account = db.scalar(select(Account).where(Account.username_folded == username.casefold()))
     if account is None or not account.enabled:
         raise Problem("'authcode' is not valid")
-    expected = hashlib.md5((timestamp + account.user_key).encode()).hexdigest()
+    expected = hashlib.md5((timestamp + account.plain_key).encode()).hexdigest()
     if not hmac.compare_digest(expected, code.lower()):
         raise Problem("'authcode' is not valid")
     if not timestamp.isdigit() or abs(int(timestamp) - time.time()) > 300:

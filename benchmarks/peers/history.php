@@ -24,12 +24,12 @@ $db = new PDO('sqlite:' . $_SERVER['STORE'], null, null, [
 
 // who asks
 $timestamp = $_POST['timestamp'] ?? '';
-$query = $db->prepare('SELECT id, user_key, enabled, options FROM account WHERE username_folded = ?');
+$query = $db->prepare('SELECT id, plain_key, enabled, options FROM account WHERE username_folded = ?');
 $query->execute([strtolower($_POST['username'] ?? '')]);
 $account = $query->fetch(PDO::FETCH_ASSOC);
 $query->closeCursor();
 if (!$account || !$account['enabled']
-    || !hash_equals(md5($timestamp . $account['user_key']), strtolower($_POST['authcode'] ?? ''))) {
+    || !hash_equals(md5($timestamp . $account['plain_key']), strtolower($_POST['authcode'] ?? ''))) {
     fail("'authcode' is not valid");
 }
 if (!ctype_digit($timestamp) || abs((int) $timestamp - time()) > 300) {

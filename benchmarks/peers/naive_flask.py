@@ -39,7 +39,7 @@ database = SqliteDatabase(None)
 class Account(Model):
     username = TextField()
     username_folded = TextField(unique=True)
-    user_key = TextField()
+    plain_key = TextField()
     enabled = BooleanField()
     options = TextField()
 
@@ -105,7 +105,7 @@ def authenticate() -> Account:
     account = Account.get_or_none(Account.username_folded == form.get("username", "").casefold())
     if account is None or not account.enabled:
         raise Problem("'authcode' is not valid")
-    expected = hashlib.md5((timestamp + account.user_key).encode()).hexdigest()
+    expected = hashlib.md5((timestamp + account.plain_key).encode()).hexdigest()
     if not hmac.compare_digest(expected, code.lower()):
         raise Problem("'authcode' is not valid")
     if not timestamp.isdigit() or abs(int(timestamp) - time.time()) > 300:
