@@ -342,6 +342,7 @@ WRITE_WITHOUT_ENTRY = {
     "vault.renew": "the rotation has an entry",
 }
 READ = {
+    *("condition.sizes", "condition.connections", "condition.unready"),
     *("accounts.find", "accounts.find_or_nobody", "accounts.get", "accounts.all"),
     *("accounts.sender_names", "accounts.customer_name", "accounts.newest_creation"),
     *("user_keys.of", "user_keys.seal", "user_keys.require_open"),

@@ -92,7 +92,7 @@ def endpoint_of(
                 failure = too_many_requests(problem)
             elif isinstance(problem, Unavailable):
                 log.error("request=%s %s", seen.id, problem.problem)
-                failure = out_of_service()
+                failure = out_of_service(problem)
             elif isinstance(problem, HTTPException):  # of a body that is too long, or cut short
                 failure = bad_request(problem.code or 400)
             else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema
 
-from boxis_gateway.errors import GatewayError, LimitReached
+from boxis_gateway.errors import GatewayError, LimitReached, Unavailable
 from boxis_gateway.rest_api.properties import number, words
 
 RETRY_SECONDS = 2  # most of what makes a store unavailable is another writer
@@ -115,9 +115,9 @@ def too_many_requests(limit: LimitReached) -> RestFailure:
     return failure
 
 
-def out_of_service() -> RestFailure:
+def out_of_service(fault: Unavailable) -> RestFailure:
     """The store cannot be used at the moment."""
-    failure = RestFailure(503, "unavailable", "Service is not available, try again later")
+    failure = RestFailure(503, "unavailable", str(fault).capitalize(), fault.reason)
     failure.retry_after = RETRY_SECONDS
     return failure
 
