@@ -8,8 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import IO, Any
 
 import apsw
 import pytest
+import requests
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -28,11 +30,22 @@ from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
+from tests import scan
 
 NOW = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
 USERNAME = "anna@example.com"
 USER_KEY = "0123456789abcdefABCDEF01"
 PROJECT = Path(__file__).parent.parent
+
+
+scan.watch()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """No secret that was used in the run stands in what was said in it (scan.py)."""
+    yield
+    assert not scan.leaks()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -126,14 +139,8 @@ class RunningServer:
     def __init__(
         self, store: Store, *options: str, by: Sequence[str] = (), log: IO[str] | None = None
     ) -> None:
-        self.process = subprocess.Popen(
-            [*by, *GATEWAY, "serve", "--port", "0", "--watch-port", "0", *options],
-            env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url},
-            stdout=subprocess.PIPE,
-            stderr=log or subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        command = [*by, *GATEWAY, "serve", "--port", "0", "--watch-port", "0", *options]
+        self.start(command, log=log, BOXIS_GATEWAY_DATABASE_URL=store.url)
         assert self.process.stdout is not None
         said = self.process.stdout.readline()
         found = re.search(r"http://\S+", said)
@@ -149,16 +156,44 @@ class RunningServer:
         assert found
         return found[1]
 
+    def start(
+        self,
+        command: Sequence[str],
+        cwd: Path | None = None,
+        log: IO[str] | None = None,
+        **environ: str,
+    ) -> None:
+        """Begin. What it writes to stderr goes into a file, however much that is."""
+        self._errors = log or tempfile.NamedTemporaryFile("w+")  # noqa: SIM115 - `end` closes it
+        self._is_watched = "--watch-port" in command and "off" not in command
+        self.process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env={**os.environ, **environ},
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,
+        )
+
     def stop(self, with_signal: int = signal.SIGTERM) -> tuple[int, str]:
         """The exit code, and all that it wrote to stderr."""
         if self.process.poll() is None:
+            with suppress(requests.RequestException):
+                if self._is_watched:
+                    metrics = requests.get(f"{self.watched_at}/metrics", timeout=2)
+                    scan.said("the metrics", metrics.text)
             self.process.send_signal(with_signal)
         return self.end()
 
     def end(self) -> tuple[int, str]:
         """The same, of a server that has been told to stop."""
-        _, errors = self.process.communicate(timeout=40)
-        return self.process.returncode, errors
+        self.process.communicate(timeout=40)
+        if not self._errors.closed:
+            self.errors = Path(self._errors.name).read_text()
+            self._errors.close()
+            scan.said("a server's log", self.errors)
+        return self.process.returncode, self.errors
 
 
 GATEWAY = (sys.executable, "-m", "boxis_gateway")
@@ -179,7 +214,7 @@ def serve() -> Iterator[Callable[..., RunningServer]]:
 
 
 @pytest.fixture
-def gateway(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def gateway(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     """Run the command line over the store in tmp_path/store.db."""
 
     def run(*words: Any, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -193,4 +228,6 @@ def gateway(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             check=False,
         )
 
-    return run
+    yield run
+    for path in scan.stores_in(tmp_path):
+        scan.note_store(path)

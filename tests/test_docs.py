@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -107,15 +106,8 @@ def test_the_example_of_an_importer_works() -> None:
 def start_demo(folder: Path) -> tuple[RunningServer, str]:
     """`make run` without make: examples/demo.sh in a folder of its own; and what it says."""
     server = RunningServer.__new__(RunningServer)
-    server.process = subprocess.Popen(
-        ["sh", "examples/demo.sh"],
-        cwd=folder,
-        env={**os.environ, "PORT": "0", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    server.start(["sh", "examples/demo.sh"], folder, PORT="0", PATH=path)
     assert server.process.stdout is not None
     said = ""
     for line in server.process.stdout:
