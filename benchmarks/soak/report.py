@@ -1,0 +1,52 @@
+"""What is printed, and kept in docs/soak.md."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+
+from benchmarks.soak.clients import Soak
+from benchmarks.soak.watch import Watch
+
+HEAD = """# A soak
+
+`make soak SOAK_SECONDS={seconds}`: clients of every kind at once, at a server of two processes over
+a store of some 20,000 messages, on a machine of {cores} cores that runs the clients too. Valid
+answers are compared to the byte, timestamps apart; rude clients have addresses of their own. CI
+runs it for thirty seconds.
+
+| Clients | Answers by outcome |
+|---|---|
+"""
+
+
+def report(soak: Soak, watch: Watch, seconds: int, wrong: Sequence[str]) -> str:
+    """The page."""
+    total = sum(soak.counted.values())
+    verdict = f"{len(wrong)} things were wrong" if wrong else "nothing was wrong"
+    lines = [
+        HEAD.format(seconds=seconds, cores=os.cpu_count()).rstrip(),
+        *(f"| {kind} | {outcomes} |" for kind, outcomes in _outcomes(soak)),
+        "",
+        "| Process | MB in each third | Descriptors before | at most | after |",
+        "|---|---|---|---|---|",
+        *(_process(watch, number, pid) for number, pid in enumerate(watch.pids)),
+        "",
+        f"{total:,} exchanges in {seconds} seconds; {verdict}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _process(watch: Watch, number: int, pid: int) -> str:
+    name = f"worker {number}" if number else "arbiter"
+    thirds = ", ".join(f"{count / 1e6:.1f}" for count in watch.thirds(pid))
+    counts = f"{watch.before[pid]} | {watch.most[pid]} | {watch.after[pid]}"
+    return f"| {name} | {thirds} | {counts} |"
+
+
+def _outcomes(soak: Soak) -> list[tuple[str, str]]:
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for (kind, outcome), count in sorted(soak.counted.items()):
+        kinds[kind].append(f"{count:,} {outcome}")
+    return [(kind, ", ".join(outcomes)) for kind, outcomes in kinds.items()]
