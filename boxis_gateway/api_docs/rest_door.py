@@ -10,7 +10,7 @@ from typing import Any
 from apispec import APISpec
 from marshmallow import fields
 
-from boxis_gateway.errors import LimitReached
+from boxis_gateway.errors import LimitReached, Unavailable
 from boxis_gateway.rest_api.endpoint import COOKIE, EMPTY, JSON
 from boxis_gateway.rest_api.failures import (
     Failure,
@@ -19,6 +19,7 @@ from boxis_gateway.rest_api.failures import (
     expired,
     invalid,
     missing,
+    out_of_service,
     too_many_requests,
 )
 from boxis_gateway.rest_api.params import Address
@@ -117,7 +118,8 @@ def _responses(one: Resource) -> dict[str, Any]:
     failures = sorted((*one.fails, *_usual_failures(one)), key=lambda failure: failure.code)
     for code, some in groupby(failures, key=lambda failure: failure.code):
         responses[str(code)] = _failed(some)
-    responses["429"]["headers"] = {"Retry-After": RETRY_AFTER}
+    for later in ("429", "503"):
+        responses[later]["headers"] = {"Retry-After": RETRY_AFTER}
     for code in one.empty:
         nothing = responses.setdefault(str(code), {"description": "No.", "content": {}})
         nothing["content"] |= NOTHING
@@ -129,8 +131,8 @@ def _responses(one: Resource) -> dict[str, Any]:
 
 
 def _usual_failures(one: Resource) -> Iterable[RestFailure]:
-    """Those that come of limits, of the token and of the parameters."""
-    yield too_many_requests(LimitReached("account", 60))
+    """Those that come of limits, of the store, of the token and of the parameters."""
+    yield from (too_many_requests(LimitReached("account", 60)), out_of_service(Unavailable()))
     if one.needs_token:
         yield from (credentials_invalid(), expired())
     if one.method == "POST":

@@ -23,9 +23,9 @@ def authenticate(request: ApiRequest, store: Store, lockouts: Lockouts, address:
     and LimitReached for who was wrong too often. The window is checked after this: who does not
     know the key learns nothing from it."""
     account = store.accounts.find_or_nobody(request.username)
-    user_key = store.user_keys.of(account)
-    attempt = attempt_of("form", address, request.username, user_key)
+    attempt = attempt_of("form", address, request.username, account.sealed_key)
     lockouts.check(attempt)
+    user_key = store.user_keys.of(account)
     expected = authcode_of(request.timestamp, user_key).encode()
     given = request.authcode.lower().encode("utf-8", "surrogateescape")
     right = hmac.compare_digest(expected, given)

@@ -34,7 +34,8 @@ class Attempt:
 
 @lru_cache(maxsize=4096)
 def attempt_of(door: str, address: str, name: str, secret: str) -> Attempt:
-    """What is counted. `secret` is what the name's key or password is compared with."""
+    """What is counted. `secret` is what the store keeps of the name's key or password: encrypted or
+    hashed, for others may see what is counted (tables.py)."""
     site = site_of(address)
     return Attempt(_digest(door, site, name.casefold(), secret), _digest(door, site))
 
