@@ -22,7 +22,9 @@ from tests.conftest import NOW, USER_KEY, add_messages, statements
 def run(
     store: Store, account: Account, form: Mapping[str, str] | None = None, **options: Any
 ) -> Rows:
-    return get_history.run(account, Form(form or {}), Settings(**options), store, NOW).payload
+    return get_history.run(
+        account, get_history.given(Form(form or {})), Settings(**options), store, NOW
+    ).payload
 
 
 def dates(rows: Rows) -> list[str]:

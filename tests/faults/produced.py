@@ -137,7 +137,7 @@ def moved_away(shop: Shop) -> Iterator[None]:
 def deleted(shop: Shop) -> Iterator[None]:
     """The file is gone, and what SQLite has beside it."""
     with _backup(shop) as backup:
-        for file in shop.path.parent.glob("store.db*"):
+        for file in files_of(shop):
             file.unlink()
         yield
         restore(shop.store, backup)
@@ -178,6 +178,11 @@ def _overwrite(path: Path, page: int) -> None:
         file.write(random.Random(4711).randbytes(PAGE))
 
 
+def files_of(shop: Shop) -> list[Path]:
+    """The store's file, and what SQLite has beside it; not its key."""
+    return [file for file in shop.path.parent.glob("store.db*") if file.suffix != ".key"]
+
+
 @contextmanager
 def _put_right_by_a_backup(shop: Shop) -> Iterator[None]:
     """As an operator does it: the damaged file is moved away, a backup restored."""
@@ -188,7 +193,7 @@ def _put_right_by_a_backup(shop: Shop) -> Iterator[None]:
         shop.store.close()
         yield
         shop.store.close()
-        for file in shop.path.parent.glob("store.db*"):  # the way that `doctor` tells
+        for file in files_of(shop):  # the way that `doctor` tells
             file.rename(file.with_name(f"damaged-{file.name}"))
         restore(shop.store, backup)
         for file in shop.path.parent.glob("damaged-*"):

@@ -20,7 +20,15 @@ from boxis_gateway.model import NewMessage
 from boxis_gateway.passwords import hash_of
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.store import Store
-from tests.conftest import NOW, USER_KEY, USERNAME, RunningServer, make_store, signed
+from tests.conftest import (
+    NOW,
+    USER_KEY,
+    USERNAME,
+    RunningServer,
+    copy_store,
+    make_store,
+    signed,
+)
 
 PASSWORD = "a long password"
 ROWS = 8_000
@@ -49,7 +57,7 @@ def moment(second: int) -> str:
 
 def copy_of(template: Path, path: Path) -> Store:
     """The store, in a file of its own."""
-    path.write_bytes(template.read_bytes())
+    copy_store(template, path)
     return Store(f"sqlite:///{path}")
 
 

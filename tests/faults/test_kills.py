@@ -21,7 +21,7 @@ from boxis_gateway.passwords import hash_of
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.store import Store, back_up, verify
 from boxis_gateway.zones import utc_now
-from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME, make_store
+from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME, copy_store, make_store
 from tests.faults.killer import SERVED, SESSION
 from tests.faults.shop import PASSWORD, moment
 
@@ -130,11 +130,11 @@ def test_a_write_that_is_killed_leaves_the_store_whole(
 ) -> None:
     words = WRITES[name].replace("FOLDER", str(folder)).split()
     words = [name] if name in SERVED else words
-    template = (folder / ("old.db" if name == "migrate" else "now.db")).read_bytes()
+    template = folder / ("old.db" if name == "migrate" else "now.db")
 
     def fresh(at: int) -> Path:
         path = tmp_path / f"{at}.db"
-        path.write_bytes(template)
+        copy_store(template, path)
         return path
 
     straight = killer.do(words, fresh(0))
