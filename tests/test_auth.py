@@ -28,7 +28,7 @@ def request(**form: str) -> ApiRequest:
 
 def enter(asked: ApiRequest, store: Store, now: datetime = NOW) -> Account:
     """Both checks, in the endpoint's order."""
-    account = authenticate(asked, store, Lockouts(Tables(), 5, 900), "192.0.2.7")
+    account = authenticate(asked, store, Settings(), Lockouts(Tables(), 5, 900), "192.0.2.7")
     check_clock(asked, for_account(Settings(), account.options), now)
     return account
 

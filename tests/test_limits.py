@@ -215,8 +215,9 @@ def test_an_account_may_be_bound_to_networks(
     store.accounts.set_options(account, {"networks": "192.0.2.0/24, 2001:db8::/32"})
     asked = doors()
     assert asked.form(HERE) == asked.form("2001:db8::1") == "success"
-    assert asked.form(ELSEWHERE) == REFUSED
     assert asked.form("") == REFUSED
+    assert [asked.form(ELSEWHERE) for _ in range(5)] == [REFUSED] * 5
+    assert "too many requests" in asked.form(ELSEWHERE)  # as for a wrong code
 
 
 def test_a_proxy_tells_the_address_if_it_is_trusted(

@@ -178,6 +178,16 @@ def test_a_message_twice_in_one_batch_has_the_later_of_its_states(
     assert statuses(store) == [("delivered", "2026-11-21 10:00:09")]
 
 
+def test_a_known_message_twice_in_one_batch_has_the_later_state_too(
+    store: Store, account: Account
+) -> None:
+    waits = NewMessage("+48514151563", "s", WHEN, wire_id="77", status=Status.PENDING)
+    store.messages.add(account.id, [(1, waits)])
+    dated = waits._replace(status_changed_at="2026-11-21 10:00:09")
+    store.messages.add(account.id, [(2, waits._replace(status=Status.SENT)), (3, dated)])
+    assert statuses(store) == [("sent", None)]
+
+
 STATES = st.tuples(
     st.sampled_from(Status), st.sampled_from([None, "2026-11-21 10:00:01", "2026-11-21 10:00:02"])
 )

@@ -12,16 +12,18 @@ from boxis_gateway.limiting import Lockouts, attempt_of
 from boxis_gateway.model import Account
 from boxis_gateway.networks import is_within
 from boxis_gateway.setting_kinds import bounded
-from boxis_gateway.settings import Settings
+from boxis_gateway.settings import Settings, for_account
 from boxis_gateway.store import Store
 
 
-def authenticate(request: ApiRequest, store: Store, lockouts: Lockouts, address: str) -> Account:
+def authenticate(
+    request: ApiRequest, store: Store, settings: Settings, lockouts: Lockouts, address: str
+) -> Account:
     """The account that asks from that address.
 
-    Raises AuthenticationFailed, the same for an unknown user, a disabled account and a wrong code,
-    and LimitReached for who was wrong too often. The window is checked after this: who does not
-    know the key learns nothing from it."""
+    Raises AuthenticationFailed, the same for an unknown user, a disabled account, a wrong code and
+    a network that the account may not ask from, and LimitReached for who was wrong too often. The
+    window is checked after this: who does not know the key learns nothing from it."""
     account = store.accounts.find_or_nobody(request.username)
     attempt = attempt_of("form", address, request.username, account.sealed_key)
     lockouts.check(attempt)
@@ -29,18 +31,14 @@ def authenticate(request: ApiRequest, store: Store, lockouts: Lockouts, address:
     expected = authcode_of(request.timestamp, user_key).encode()
     given = request.authcode.lower().encode("utf-8", "surrogateescape")
     right = hmac.compare_digest(expected, given)
-    if right and account.enabled:
+    is_near = is_within(address, for_account(settings, account.options).networks)
+    if right and account.enabled and is_near:
         lockouts.succeeded(attempt)
         return account
     lockouts.failed(attempt)
-    unknown = "account" if not account.id else "authcode"
-    raise AuthenticationFailed("disabled" if right else unknown)
-
-
-def check_network(settings: Settings, address: str) -> None:
-    """Raises AuthenticationFailed, as for a wrong code, if the account may not ask from there."""
-    if settings.networks != "any" and not is_within(address, settings.networks):
-        raise AuthenticationFailed("network")
+    reason = "network" if account.enabled else "disabled"
+    unknown = "authcode" if account.id else "account"
+    raise AuthenticationFailed(reason if right else unknown)
 
 
 def check_clock(request: ApiRequest, settings: Settings, now: datetime) -> None:

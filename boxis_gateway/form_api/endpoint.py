@@ -26,7 +26,7 @@ from boxis_gateway.errors import (
 )
 from boxis_gateway.form_api.action import Given, find_action
 from boxis_gateway.form_api.actions import ACTIONS
-from boxis_gateway.form_api.auth import authenticate, check_clock, check_network
+from boxis_gateway.form_api.auth import authenticate, check_clock
 from boxis_gateway.form_api.form import Form, read_form
 from boxis_gateway.form_api.renderers import Renderer, find_renderer
 from boxis_gateway.form_api.request import ApiRequest
@@ -142,10 +142,11 @@ def answer(form: Form, visit: Visit, parts: Parts) -> Result:
     try:
         limiter.admit(visit.address)
         request = ApiRequest.from_form(form)
-        account = visit.account = authenticate(request, store, limiter.lockouts, visit.address)
+        lockouts, everybody = limiter.lockouts, parts.settings
+        account = authenticate(request, store, everybody, lockouts, visit.address)
         seen.account = account.id
-        settings = visit.settings = for_account(parts.settings, account.options)
-        check_network(settings, visit.address)
+        visit.account = account
+        settings = visit.settings = for_account(everybody, account.options)
         limiter.admit_account(settings, "form", account.id)
         check_clock(request, settings, visit.now)
         request.check_version()

@@ -16,7 +16,7 @@ from boxis_gateway.errors import StoreError
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.customers import new_id
 from boxis_gateway.store.employees import folded
-from boxis_gateway.store.queries import rows_of, run, sql_of
+from boxis_gateway.store.queries import rows_of, run
 from boxis_gateway.store.tables import Account, Customer, SenderName
 from boxis_gateway.store.user_keys import UserKeys
 from boxis_gateway.zones import utc_text
@@ -28,7 +28,6 @@ class Accounts:
     def __init__(self, database: Database, user_keys: UserKeys) -> None:
         self._database, self._user_keys = database, user_keys
         self._audit = Audit(database)
-        self._find_sql = sql_of(database, _SELECT_BY_NAME)
 
     def find(self, username: str) -> model.Account | None:
         """The account of that user name, enabled or not."""
@@ -37,9 +36,11 @@ class Accounts:
 
     def find_or_nobody(self, username: str) -> model.Account:
         """The account of that user name or, for the same work, a disabled one with the id 0. One
-        query."""
-        row = run(self._database, self._find_sql, (folded(username),)).fetchone()
-        return _account(row or _NOBODY)
+        query, which finds somebody else's account for a name that nobody has."""
+        name = folded(username)
+        row = run(self._database, FIND_SQL, (name,)).fetchone() or _NOBODY
+        found = _account(row[:-1])
+        return found if row[-1] == name else NOBODY
 
     def get(self, username: str) -> model.Account:
         """The account of that user name. Raises StoreError."""
@@ -160,8 +161,13 @@ class Accounts:
 
 
 _COLUMNS = (Account.id, Account.username, Account.sealed_key, Account.enabled, Account.options)
-_NOBODY = (0, "", "", False, "{}")
-_SELECT_BY_NAME = Account.select(*_COLUMNS).where(Account.username_folded == "")
+_NOBODY = (0, "", "", False, "{}", None)
+FIND_SQL = """
+    SELECT id, username, sealed_key, enabled, options, username_folded FROM account
+    WHERE id = coalesce(
+        (SELECT id FROM account WHERE username_folded = ?), (SELECT id FROM account LIMIT 1)
+    )
+"""
 
 
 def _account(row: tuple[Any, ...]) -> model.Account:
@@ -172,3 +178,6 @@ def _account(row: tuple[Any, ...]) -> model.Account:
 @lru_cache(maxsize=1024)
 def _options(text: str) -> Mapping[str, str]:
     return MappingProxyType(json.loads(text))
+
+
+NOBODY = _account(_NOBODY[:-1])

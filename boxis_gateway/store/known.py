@@ -74,7 +74,7 @@ class Known:
         nearby = self._nearby(account_id, messages)
         stored = self._known(account_id, messages, nearby)
         new: list[Fingerprinted] = []
-        again: list[tuple[Stored, NewMessage]] = []
+        again: dict[Stored, NewMessage] = {}
         places: dict[Any, int] = {}
         for fingerprint, message in messages:
             identity: Any = message.wire_id or (message.sent_at, fingerprint)
@@ -84,14 +84,14 @@ class Known:
             if identity in stored:
                 known = stored[identity]
                 if message.status_changed_at or known.status != message.status:
-                    again.append((known, message))
+                    again[known] = _later(again[known], message) if known in again else message
             elif identity not in places:
                 places[identity] = len(new)
                 new.append((fingerprint, message))
             else:
                 place = places[identity]
                 new[place] = (fingerprint, _later(new[place][1], message))
-        return Sorted(new, again, nearby)
+        return Sorted(new, list(again.items()), nearby)
 
     def _known(
         self, account_id: int, messages: Sequence[Fingerprinted], nearby: list[Row] | None
