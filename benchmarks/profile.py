@@ -33,7 +33,8 @@ from boxis_gateway.importers.lines import ReadOptions
 from boxis_gateway.importers.source import Source
 from boxis_gateway.importing import identity
 from boxis_gateway.logs import set_up_logging
-from boxis_gateway.server.connection import Connection, Shared
+from boxis_gateway.server.connection import Connection
+from boxis_gateway.server.shared import Shared
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from boxis_gateway.store.accounts import Accounts

@@ -25,6 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 import apsw
 import requests
 from argon2 import PasswordHasher
+from cryptography.fernet import Fernet
 from flask.testing import FlaskClient
 
 from boxis_gateway import authcode
@@ -103,6 +104,7 @@ def watch() -> None:
     _before(Additions, "add", lambda _, account, messages: _note_messages(messages))
     _before(PasswordHasher, "hash", lambda _, password: secret("password", password))
     _before(PasswordHasher, "verify", lambda _, digest, password: secret("password", password))
+    _before(Fernet, "__init__", lambda _, key, *rest: secret("secret key", key))
     authcode.hashlib = SimpleNamespace(md5=_noted_md5)  # type: ignore[attr-defined]
     auth.secrets = SimpleNamespace(token_hex=_noted_token)  # type: ignore[attr-defined]
     _after(FlaskClient, "open", _note_answer)

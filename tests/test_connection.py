@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxis_gateway.server.connection import ANSWERS_AT_ONCE, Connection, Shared
+from boxis_gateway.server.connection import ANSWERS_AT_ONCE, Connection
 from boxis_gateway.server.requests import LONGEST_HEAD, RequestReader
+from boxis_gateway.server.shared import Shared
 from boxis_gateway.server.turns import Turns
 from boxis_gateway.server.wsgi import base_environ, environ_of
 from boxis_gateway.settings import Settings

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.processes import family, start, stop, wait_for_address
 from benchmarks.soak.clients import CLIENTS, Client, Soak
+from benchmarks.soak.figures import contradictions, figures
 from benchmarks.soak.report import report
 from benchmarks.soak.rude import RUDE
 from benchmarks.soak.watch import Watch
@@ -52,25 +53,28 @@ async def soak(folder: Path, seconds: int) -> tuple[str, list[str]]:
         warm = Soak(world, port, time.monotonic() + WARM_UP_SECONDS, folder)
         await run_clients(warm, CLIENTS)
         await asyncio.sleep(KEPT_SECONDS)
+        before = figures(folder / "log")
         watch = Watch.of(process.pid)
         soak = Soak(world, port, time.monotonic() + seconds, folder, imported=warm.imported)
         watching = asyncio.create_task(look_each_second(watch))
         await run_clients(soak, {**CLIENTS, **RUDE})
         watching.cancel()
         await watch.calm_down()
+        said = figures(folder / "log") - before
         died = sorted(set(watch.pids) ^ set(family(process.pid)))
     log = (folder / "log").read_text(errors="replace")
     wrong = [*warm.wrong, *soak.wrong, *watch.leaks(), *(f"process {pid} died" for pid in died)]
+    wrong += contradictions(soak, said)
     wrong += [f"the log: {log[log.index(word) :][:2000]}" for word in BAD_WORDS if word in log]
     wrong += [f"the server ended with {process.returncode}"] if process.returncode else []
-    return report(soak, watch, seconds, wrong), wrong
+    return report(soak, watch, said, seconds, wrong), wrong
 
 
 @contextlib.contextmanager
 def serving(url: str, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """A server of WORKERS processes, and its port."""
     environ = {"BOXIS_GATEWAY_DATABASE_URL": url, "BOXIS_GATEWAY_CLIENT_SECONDS": "5"}
-    words = ("serve", "--port", "0", "--workers", str(WORKERS))
+    words = ("serve", "--port", "0", "--watch-port", "0", "--workers", str(WORKERS))
     process = start([sys.executable, "-m", "boxis_gateway", *words], log, environ)
     try:
         yield process, int(wait_for_address(process, log).rsplit(":", 1)[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmarks.soak.clients import Soak
 from benchmarks.soak.watch import Watch
@@ -21,13 +21,19 @@ runs it for thirty seconds.
 """
 
 
-def report(soak: Soak, watch: Watch, seconds: int, wrong: Sequence[str]) -> str:
+def report(
+    soak: Soak, watch: Watch, said: Mapping[str, int], seconds: int, wrong: Sequence[str]
+) -> str:
     """The page."""
     total = sum(soak.counted.values())
     verdict = f"{len(wrong)} things were wrong" if wrong else "nothing was wrong"
     lines = [
         HEAD.format(seconds=seconds, cores=os.cpu_count()).rstrip(),
         *(f"| {kind} | {outcomes} |" for kind, outcomes in _outcomes(soak)),
+        "",
+        "The server itself (`/metrics`) has counted "
+        + ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(said.items()))
+        + ".",
         "",
         "| Process | MB in each third | Descriptors before | at most | after |",
         "|---|---|---|---|---|",

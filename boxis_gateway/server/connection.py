@@ -8,65 +8,28 @@ it, so that one that breaks off is not taken for whole; a client of HTTP/1.0 see
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
-import socket
-import struct
-import sys
-import termios
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from boxis_gateway.server.requests import Request, RequestReader
-from boxis_gateway.server.turns import Turns
+from boxis_gateway.server.shared import Shared, Stream
+from boxis_gateway.server.sockets import reset, unsent_bytes
 from boxis_gateway.server.wsgi import StartResponse, base_environ, environ_of, split_target
-from boxis_gateway.settings import Settings
 from boxis_gateway.watching import Seen, seen_in
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    pass
 
 KEEP_ALIVE_SECONDS = 5  # between an answer and the next request
 ANSWERS_AT_ONCE = 16  # to a client that has sent many requests; then others have their turn
 LINGER_SECONDS = 5  # for the answer to a broken request to arrive before its connection is cut
-RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)  # linger, for no time
 LAST_CHUNK = b"0\r\n\r\n"
 
 log = logging.getLogger(__name__)
-Refusal = Callable[[str, str], tuple[str, bytes]]
-"""(what is wrong, query string) -> content type and body of the answer."""
-
-
-@dataclass
-class Shared:
-    """What the connections of a process have in common."""
-
-    app: WSGIApplication
-    refusal: Refusal
-    settings: Settings
-    turns: Turns
-    tell_fault: Callable[[str], object] = lambda fault: None  # of bytes that are no request
-    stopping: bool = False
-    connections: set[Connection] = field(default_factory=set)
-    waiting: dict[Connection, None] = field(default_factory=dict)
-    """Those that wait for their client, the longest first."""
-
-
-@dataclass
-class _Stream:
-    """An answer under way."""
-
-    pieces: Iterator[bytes]
-    close: Callable[[], object]
-    chunked: bool
-    keep_alive: bool
-    deadline: float
-    seen: Seen | None
 
 
 class Connection(asyncio.Protocol):
@@ -78,7 +41,7 @@ class Connection(asyncio.Protocol):
         self._client_seconds = shared.settings.client_seconds
         self._reader = RequestReader(shared.settings.max_body_bytes)
         self._requests: deque[Request] = deque()
-        self._stream: _Stream | None = None
+        self._stream: Stream | None = None
         self._writable = True
         self._closing = False
         self._unsent = 0
@@ -137,7 +100,7 @@ class Connection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Part with a client whose time is up; called now and then, by a monotonic clock."""
-        unsent = self._unsent_bytes()
+        unsent = unsent_bytes(self._transport)
         if unsent and unsent != self._unsent:
             self._deadline = now + self._client_seconds
         self._unsent = unsent
@@ -149,14 +112,6 @@ class Connection(asyncio.Protocol):
             self.break_off("slow")
         elif not self._stream:
             self._transport.close()
-
-    def _unsent_bytes(self) -> int:
-        """What the client has not taken yet: here, and in the system, which may hold megabytes."""
-        queued = bytes(4)
-        with suppress(OSError):
-            connected = self._transport.get_extra_info("socket")
-            queued = fcntl.ioctl(connected.fileno(), termios.TIOCOUTQ, queued)
-        return self._transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
     def give_way(self) -> None:
         """Make room for another client; see `Shared.waiting`."""
@@ -231,7 +186,7 @@ class Connection(asyncio.Protocol):
         self._transport.pause_reading()
         self._shared.waiting.pop(self, None)
         deadline = time.monotonic() + self._shared.settings.answer_seconds
-        self._stream = _Stream(pieces, close, chunked, keep_alive, deadline, seen)
+        self._stream = Stream(pieces, close, chunked, keep_alive, deadline, seen)
         if self._writable:
             self._shared.turns.add(self._take_turn)
 
@@ -255,7 +210,7 @@ class Connection(asyncio.Protocol):
         if self._writable:
             self._shared.turns.add(self._take_turn)
 
-    def _end_stream(self, stream: _Stream) -> None:
+    def _end_stream(self, stream: Stream) -> None:
         self._drop_stream()
         if stream.chunked:
             self._transport.write(LAST_CHUNK)
@@ -287,10 +242,7 @@ class Connection(asyncio.Protocol):
         if self._stream and self._stream.seen:
             self._stream.seen.break_off(reason)
         self._closing = True
-        with suppress(OSError):  # it may be gone already
-            connected = self._transport.get_extra_info("socket")
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_WHEN_CLOSED)
-        self._transport.abort()
+        reset(self._transport)
 
     def _refuse(self, status: str, description: str, request: Request) -> None:
         """Say what is wrong and let go."""

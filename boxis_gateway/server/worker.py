@@ -19,7 +19,8 @@ from typing import Any
 
 from gunicorn.workers.base import Worker
 
-from boxis_gateway.server.connection import Connection, Shared
+from boxis_gateway.server.connection import Connection
+from boxis_gateway.server.shared import Shared
 from boxis_gateway.server.turns import Turns
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
