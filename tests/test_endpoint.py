@@ -48,7 +48,7 @@ odd_form = st.dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(odd_form, st.booleans())
 def test_no_form_gets_anything_but_an_envelope(
     client: FlaskClient, account: Account, form: dict[str, str], right: bool

@@ -165,7 +165,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Acco
 
 
 @given(st.lists(MESSAGES, max_size=12), st.sampled_from((1, 2, 1000)))
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=40)
 def test_nothing_tells_the_number_and_sums_stay(
     shop: tuple[Store, Account], messages: list[NewMessage], rows_at_once: int
 ) -> None:

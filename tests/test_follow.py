@@ -151,7 +151,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(STEPS, st.sampled_from([2, 5_000]))
 def test_every_line_is_one_message_whatever_happens_to_the_log(steps: Any, at_once: int) -> None:
     with (

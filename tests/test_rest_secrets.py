@@ -101,4 +101,4 @@ class Readers(RuleBasedStateMachine):
 
 
 TestReaders = Readers.TestCase
-TestReaders.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestReaders.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

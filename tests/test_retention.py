@@ -115,7 +115,7 @@ def fill(store: Store, account: Account, messages: Sequence[NewMessage]) -> None
 
 
 @given(st.lists(MESSAGES, max_size=25), MOMENTS, MOMENTS, st.sampled_from((1, 2, 1000)))
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 def test_what_stays_is_what_a_loop_would_leave(
     shop: tuple[Store, Account],
     messages: list[NewMessage],

@@ -75,7 +75,7 @@ def said(convert: Any, *words: Any) -> str:
         return repr(problem)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(dates_of_zones(), st.sampled_from([None, -7200, -90, -1800, 0, 60, 90, 3600, 10**8]))
 @example(("UTC", "2012-05-09T10+05:30"), None)  # not seconds, but an offset's minutes
 @example(("Europe/Warsaw", "2026-10-25 02:30:00"), 0)
@@ -100,7 +100,7 @@ def test_dates_looked_up_are_those_worked_out(zone_and_date: tuple[str, str], ah
 CSV_PIECES = ["a", '"', '""', ",", "\n", "\n", "\r\n", "\r", "ż", "x,y", '"q"', '"a\nb"', " ", "\0"]
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(st.lists(st.sampled_from(CSV_PIECES), max_size=30), st.booleans(), st.sampled_from([1, 2]))
 @example(["a", "\r", "\r\n", '"a\nb"', "\n"], False, 1)
 def test_csv_lines_read_in_one_go_are_those_read_with_care(
@@ -134,7 +134,7 @@ HEAD_PIECES = [
 ]
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(st.lists(st.sampled_from(HEAD_PIECES), min_size=9, max_size=9), st.data())
 def test_brackets_in_a_log_s_fields_are_found_as_by_a_slow_look(
     values: list[str], data: st.DataObject

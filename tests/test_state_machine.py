@@ -35,7 +35,7 @@ from tests.model.nouns import Account
 from tests.model.rest_door import SEES, Employee
 from tests.model.world import BEGIN, World
 
-EXAMPLES, STEPS = (2_000, 100) if os.environ.get("HYPOTHESIS_PROFILE") == "long" else (25, 40)
+EXAMPLES, STEPS = (2_000, 100) if os.environ.get("HYPOTHESIS_PROFILE") == "long" else (12, 40)
 
 
 class WholeServer(RuleBasedStateMachine):

@@ -115,7 +115,7 @@ def expected(shop: Shop, which: Filter, order: Order) -> list[Submitted]:
 @pytest.mark.parametrize("walks_at_once", [200, 1])
 @settings(
     deadline=None,
-    max_examples=150,
+    max_examples=80,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_a_page_is_a_part_of_the_whole_list(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask.testing import FlaskClient
@@ -40,11 +40,25 @@ def ask(client: FlaskClient) -> Ask:
     return ask
 
 
+class Kept(logging.Handler):
+    """Keeps what the log is told of requests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Seen] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if isinstance(record.msg, Seen):
+            self.seen.append(record.msg)
+
+
 @pytest.fixture
-def told(caplog: pytest.LogCaptureFixture) -> Callable[[], Seen]:
+def told() -> Iterator[Callable[[], Seen]]:
     """What the log was told of the request that ended last."""
-    caplog.set_level(logging.INFO)
-    return lambda: [line.msg for line in caplog.records if isinstance(line.msg, Seen)][-1]
+    kept, log = Kept(), logging.getLogger("boxis_gateway.requests")
+    log.addHandler(kept)
+    yield lambda: kept.seen[-1]
+    log.removeHandler(kept)
 
 
 def figures(text: str) -> Figures:
@@ -143,7 +157,6 @@ def test_the_address_of_nothing_is_no_label(ask: Ask, told: Callable[[], Seen]) 
 def test_a_bug_is_told_by_its_name_and_what_it_says_stays_inside(
     ask: Ask,
     told: Callable[[], Seen],
-    caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(endpoint, "authenticate", lambda *_: {}["the text"])
