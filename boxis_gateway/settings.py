@@ -46,9 +46,10 @@ def option(
     return field(default=default, metadata={**facts, "secret": secret})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Settings:
-    """All that can be set. The order is that of the README's table."""
+    """All that can be set. The order is that of the README's table. Two are the same if they are
+    one object: each request looks some up by others."""
 
     database_url: str = option(
         "sqlite:///boxis_gateway.db", some_text, "Where the store is: `sqlite:///PATH`."

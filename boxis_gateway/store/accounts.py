@@ -161,7 +161,7 @@ class Accounts:
 
 
 _COLUMNS = (Account.id, Account.username, Account.sealed_key, Account.enabled, Account.options)
-_NOBODY = (0, "", "", False, "{}", None)
+_NOBODY = (0, "", "", False, '{"networks": "none"}', None)  # with options, as most have
 FIND_SQL = """
     SELECT id, username, sealed_key, enabled, options, username_folded FROM account
     WHERE id = coalesce(
