@@ -543,7 +543,7 @@ def changing() -> Iterator[str]:
         yield url
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     count=st.integers(0, 60),
     limit=st.integers(2, 12),

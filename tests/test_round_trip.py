@@ -214,7 +214,7 @@ def fill(world: World, loads: Loads) -> None:
         world.store.messages.add(world.accounts[username], fingerprinted)
 
 
-QUICK = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def differing(one: World, other: World) -> list[str]:

@@ -25,7 +25,7 @@ from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME, copy_store, make_st
 from tests.faults.killer import SERVED, SESSION
 from tests.faults.shop import PASSWORD, moment
 
-KILLS = 3  # and the last write
+KILLS = 2  # and the last write
 KILLED = -9
 NUMBER = "48514000007"
 CSV = "recipient,sender,date,text\n" + "".join(
