@@ -35,7 +35,7 @@ from boxis_gateway.store.additions import Additions
 
 LEAST = 8  # characters that a leak has in common with the secret, at its beginning
 LEAST_DIGITS = 11  # of a number; shorter ones of generated tests are found in any figure
-LEAST_WORDS = 16  # characters of a text; shorter ones are found in our own words
+LEAST_WORDS = 12  # characters of a text
 MESSAGES_NOTED = 100  # of a batch
 PUBLIC = ("password", "anna@example.com", "(none)")  # words of ours, which tests also type
 TABLES = (("submission", "text"), ("message", "recipient"), ("message", "sender"))

@@ -426,11 +426,16 @@ def test_two_at_once_share_the_work(copy: Store, gateway: Gateway) -> None:
     copy.close()
 
 
+def messages_in(store: Store) -> int:
+    """How many; quickly, for who waits for the first to go."""
+    return int(store.database.execute_sql("SELECT count(*) FROM message").fetchone()[0])
+
+
 def test_one_that_is_killed_is_taken_up_by_the_next(copy: Store, gateway: Gateway) -> None:
     sizes = [COUNT]
     for _ in range(2):
         process = start(copy, "prune")
-        while process.poll() is None and len(everything(copy)[0]) == sizes[-1]:
+        while process.poll() is None and messages_in(copy) == sizes[-1]:
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -440,8 +445,8 @@ def test_one_that_is_killed_is_taken_up_by_the_next(copy: Store, gateway: Gatewa
         assert counted(copy) == recounted(copy)
         copy.close()
     assert sizes == sorted(sizes, reverse=True)
+    assert COUNT > sizes[1] > COUNT / 3
     assert gateway("prune").returncode == 0
     assert "0 messages and 0 texts" in gateway("prune").stdout
     assert len(everything(copy)[0]) < COUNT / 2
-    assert COUNT > sizes[1] >= sizes[2] >= len(everything(copy)[0])
     copy.close()

@@ -65,7 +65,7 @@ def _checked(numbers: tuple[str, ...]) -> list[str]:
     found = [to_recipient(line.strip()) for line in lines]
     if not found or not {None, NOBODY}.isdisjoint(found):
         raise ConfigurationError(
-            "A number has its country code, such as +48 600 100 200, or is a short code."
+            "A number has its country code, such as +48 600 100 200; short codes have none."
         )
     return [number for number in found if number]
 
