@@ -318,7 +318,7 @@ def test_many_messages_of_one_time_are_no_burden(
     path.write_text(HEADER + "".join(lines))
     with statements(store) as asked:
         assert counts(load(store, account, path)) == (30_000, 0, 0)
-    assert len([sql for sql in asked if sql.startswith("SELECT")]) <= 4 * 6  # six batches
+    assert len([sql for sql in asked if sql.startswith("SELECT")]) <= 3 * 6
     assert counts(load(store, account, path)) == (0, 30_000, 0)
 
 

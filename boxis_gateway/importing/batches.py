@@ -76,7 +76,6 @@ class Batches:
             self._put(account_id, messages)
         self._messages.clear()
         self._reported.clear()
-        self._limits.clear()
         if self._reports and self._dry_run:
             found = self._store.reports.find(self._reports, self._accounts.one_id)
             self.summary.reports_waiting += len(self._reports) - found
@@ -87,6 +86,10 @@ class Batches:
             self.summary.reports_waiting += applied.waiting
         self._reports.clear()
         self._count = 0
+
+    def look_again(self) -> None:
+        """What accounts keep may have changed: a log is followed for long."""
+        self._limits.clear()
 
     def _add(self, account: Account, message: NewMessage) -> None:
         limits = self._limits.get(account.id) or self._look_up_limits(account)
@@ -117,7 +120,7 @@ class Batches:
         return False
 
     def _look_up_limits(self, account: Account) -> Limits:
-        """What the account keeps by now, which may have changed while a log is followed."""
+        """What the account keeps by now; see `look_again`."""
         account = self._store.accounts.get(account.username)
         limits = limits_of(self._accounts.settings, account, self._clock())
         self._limits[account.id] = limits

@@ -97,6 +97,7 @@ class Follower:
         """Bring what was read into the store, and then how far that is."""
         assert self._batches
         self._batches.flush()
+        self._batches.look_again()
         self._rejects.flush()
         mark = self._log.mark(self._latest)
         if mark != self._kept and mark.head_octets:
