@@ -132,7 +132,7 @@ def test_migrating_leaves_nothing_in_the_clear_in_free_pages_or_the_log(tmp_path
 def test_what_a_reader_holds_up_is_wiped_by_the_next_migrate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("boxis_gateway.store.database.WIPE_SECONDS", 0)
+    monkeypatch.setattr("boxis_gateway.store.sqlite_engine.WIPE_SECONDS", 0)
     store = old_store(tmp_path / "store.db")
     reader = again(store)
     with reader.database.transaction("DEFERRED"):

@@ -9,13 +9,14 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from peewee import Database, IntegrityError, fn
+from peewee import IntegrityError, fn
 
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.customers import new_id
 from boxis_gateway.store.employees import folded
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import rows_of, run
 from boxis_gateway.store.tables import Account, Customer, SenderName
 from boxis_gateway.store.user_keys import UserKeys
@@ -25,7 +26,7 @@ from boxis_gateway.zones import utc_text
 class Accounts:
     """The accounts of a store. User names are compared without case."""
 
-    def __init__(self, database: Database, user_keys: UserKeys) -> None:
+    def __init__(self, database: StoreDatabase, user_keys: UserKeys) -> None:
         self._database, self._user_keys = database, user_keys
         self._audit = Audit(database)
 
@@ -81,8 +82,9 @@ class Accounts:
             with self._database.atomic():
                 owner = customer or username
                 values[Account.sealed_key] = self._user_keys.seal(user_key)
-                values[Account.customer] = self._customer_id(owner, now)
-                account_id = Account.insert(values).execute(self._database)
+                values[Account.customer] = owner_id = self._customer_id(owner, now)
+                values[Account.id] = account_id = self._database.new_account_id(owner_id)
+                Account.insert(values).execute(self._database)
                 self._replace_sender_names(account_id, sender_names)
                 details = {"options": dict(options or {}), "sender_names": len(sender_names)}
                 self._audit.record("account.add", username, customer=owner, **details)

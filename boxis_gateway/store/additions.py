@@ -13,25 +13,28 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from peewee import SQL, Database
+from peewee import SQL
 
 from boxis_gateway.model import Kind, Prices, Status
 from boxis_gateway.store.counts import Counts
+from boxis_gateway.store.engine import Row, StoreDatabase
 from boxis_gateway.store.erased import ErasedNumbers
 from boxis_gateway.store.grouped import Grouped, reported
 from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_ours, own_id
 from boxis_gateway.store.known import Fingerprinted, Known, chunks
-from boxis_gateway.store.queries import Insert, Row, errors_explained, rows_in, run, sql_of
+from boxis_gateway.store.queries import errors_explained, run, sql_of
 from boxis_gateway.store.reports import Reports
 from boxis_gateway.store.statuses import Statuses
 from boxis_gateway.store.tables import Message, Submission
 from boxis_gateway.store.version import require_same
 
 UNPRICED = Prices()
+FLAGS = (False, False)  # neither flash nor fast
 NEWEST_SQL = f"""
     SELECT key, (
         SELECT max(id) FROM submission
-        WHERE account_id = ? AND id >= value AND id < value + {UPPER_HALF}
+        WHERE account_id = ? AND id >= CAST(value AS BIGINT)
+            AND id < CAST(value AS BIGINT) + {UPPER_HALF}
     ) FROM json_each(?)
 """
 
@@ -49,15 +52,15 @@ class Added(NamedTuple):
 class Additions:
     """The way into a store for many messages at a time, always of one account."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._known = Known(database)
         mine, at_times = Message.account == 0, Message.sent_at.in_([""])
         numbers = (Message.id + SQL("0")).in_([0])  # walk by time alone
         ids = Message.select(Message.sent_at, Message.id).where(mine, at_times, numbers)
         self._ids_sql = sql_of(database, ids)
-        self._insert_messages = Insert(database, Message)
-        self._insert_submissions = Insert(database, Submission)
+        self._insert_messages = database.inserting(Message)
+        self._insert_submissions = database.inserting(Submission)
         self._counts = Counts(database)
         self._reports = Reports(database)
         self._statuses = Statuses(database)
@@ -70,7 +73,9 @@ class Additions:
 
         A message with a wire id is the account's message of that id; another is known by its
         fingerprint among those of its time. Among equal times a later one counts as newer."""
-        with errors_explained(self._database), self._database.atomic():
+        with errors_explained(self._database):
+            self._database.make_room([message.sent_at for _, message in messages])
+        with errors_explained(self._database), self._database.writing(account_id):
             require_same(self._database)
             offered, messages = messages, self._spared(messages)
             new, again, nearby = self._known.sort_out(account_id, messages)
@@ -138,7 +143,7 @@ class Additions:
         own = [(message.sent_at, own_id(message.wire_id or "")) for _, message in messages]
         for some in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
             times, numbers = zip(*some, strict=True)
-            ids.taken.update(rows_in(self._database, self._ids_sql, account_id, times, numbers))
+            ids.taken.update(self._database.rows_in(self._ids_sql, account_id, times, numbers))
 
 
 def _added(
@@ -190,7 +195,7 @@ def _rows(
         sent_at = None if status is pending else at
         listed = (None, None) if status is refused else (recipient, sent_at)
         submissions.append(
-            (account_id, submission_id, sender, text, at, scheduled_at, 0, 0, *listed, *priced)
+            (account_id, submission_id, sender, text, at, scheduled_at, *FLAGS, *listed, *priced)
         )
         rows.append(
             (

@@ -18,8 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from peewee import Database
-
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import run
 from boxis_gateway.zones import utc_now, utc_text
 
@@ -71,7 +70,7 @@ def acting(who: str, origin: str) -> Iterator[None]:
 class Audit:
     """The audit of a store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
 
     def record(self, what: str, subject: str = "", **details: object) -> None:

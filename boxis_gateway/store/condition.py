@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from boxis_gateway.errors import StoreError
+from boxis_gateway.store import engine
+from boxis_gateway.store.engine import Sizes
 from boxis_gateway.store.queries import DATABASE_ERRORS
 from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.version import is_current
@@ -14,15 +15,7 @@ from boxis_gateway.store.version import is_current
 LEAST_BYTES_FREE = 1 << 20  # a write needs some pages of the file and of the log before it
 
 
-class Sizes(NamedTuple):
-    """Bytes of the file, of its write-ahead log, and of the room that its disk has left."""
-
-    file: int
-    log: int
-    free: int
-
-
-class Condition:
+class Condition(engine.Condition):
     """What can be told of a store's file and of this process's connections to it."""
 
     def __init__(self, database: SqliteDatabase, path: Path) -> None:

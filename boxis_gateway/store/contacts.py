@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from peewee import EXCLUDED, Database
+from peewee import EXCLUDED
 
 from boxis_gateway.model import Customer
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.customers import new_id
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.erased import ErasedNumbers
 from boxis_gateway.store.queries import rows_of
 from boxis_gateway.store.tables import Contact, ContactGroup, GroupMember
@@ -22,7 +23,7 @@ class Contacts:
     """The phone books of a store. Numbers, and senders that are names, stand there by their
     `sender_key`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._audit = Audit(database)
         self._erased = ErasedNumbers(database)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from peewee import EXCLUDED, Database
+from peewee import EXCLUDED
 
 from boxis_gateway.sms.numbers import sender_key
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.filters import Filter
 from boxis_gateway.store.queries import run
 from boxis_gateway.store.tables import SubmissionCount
@@ -18,9 +19,7 @@ KEY = ("account_id", "sender_key", "month", "sender")
 
 IN_MONTHS = "FROM submission_count WHERE account_id = ? AND month BETWEEN ? AND ? AND listed > 0"
 TOTAL_SQL = f"SELECT sum(listed) {IN_MONTHS}"
-MONTHS_SQL = (
-    f"SELECT month, sum(listed) {IN_MONTHS} AND (? IS NULL OR sender_key = ?) GROUP BY month"
-)
+MONTHS_SQL = f"SELECT month, sum(listed) {IN_MONTHS} AND (? OR sender_key = ?) GROUP BY month"
 SENDERS_SQL = f"""
     SELECT sender, min(month), max(month), sum(listed) {IN_MONTHS} AND sender_key = ?
     GROUP BY sender
@@ -41,7 +40,7 @@ class Spelling(NamedTuple):
 class Counts:
     """The counts of a store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
 
     def change(self, account_id: int, counted: Counter[tuple[str, str]]) -> None:
@@ -70,8 +69,8 @@ class Counts:
 
     def by_month(self, account_id: int, which: Filter) -> Counter[str]:
         """The same for each month."""
-        key = None if which.sender is None else sender_key(which.sender)
-        rows = run(self._database, MONTHS_SQL, (account_id, *_months(which), key, key))
+        anybody, key = which.sender is None, sender_key(which.sender or "")
+        rows = run(self._database, MONTHS_SQL, (account_id, *_months(which), anybody, key))
         return Counter(dict(rows))
 
     def spellings(self, account_id: int, which: Filter) -> list[Spelling]:

@@ -6,11 +6,10 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from peewee import Database
-
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import rows_of, run, sql_of
 from boxis_gateway.store.tables import Account, Customer, Employee
 from boxis_gateway.zones import utc_text
@@ -19,7 +18,7 @@ from boxis_gateway.zones import utc_text
 class Customers:
     """The customers of a store, by id or by name."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._audit = Audit(database)
         self._find_sql = sql_of(database, Customer.select(*_COLUMNS).where(Customer.id == ""))

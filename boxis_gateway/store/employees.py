@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from peewee import Database, IntegrityError
+from peewee import IntegrityError
 
 from boxis_gateway import model
 from boxis_gateway.errors import StoreError
 from boxis_gateway.levels import Level, State
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.customers import new_id
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import rows_of
 from boxis_gateway.store.tables import Employee, Token
 from boxis_gateway.zones import utc_text
@@ -21,7 +22,7 @@ from boxis_gateway.zones import utc_text
 class Employees:
     """The employees of a store. User names are compared without case."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._audit = Audit(database)
 

@@ -13,9 +13,8 @@ from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
 
-from peewee import Database
-
 from boxis_gateway.sms.numbers import sender_key, to_e164
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import run
 from boxis_gateway.zones import utc_text
 
@@ -24,9 +23,11 @@ ADDRESSES_KEPT = 65_536  # whose digests are remembered
 SECRET = "erased_number"
 NO_DIGIT = re.compile("[^0-9]+")
 
-ADD_SECRET_SQL = "INSERT OR IGNORE INTO secret (name, value) VALUES (?, ?)"
+ADD_SECRET_SQL = "INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
 SECRET_SQL = "SELECT value FROM secret WHERE name = ?"
-ADD_SQL = "INSERT OR IGNORE INTO erased_number (digest, erased_at) VALUES (?, ?)"
+ADD_SQL = """
+    INSERT INTO erased_number (digest, erased_at) VALUES (?, ?) ON CONFLICT DO NOTHING
+"""
 COUNT_SQL = "SELECT count(*) FROM erased_number"
 DIGESTS_SQL = "SELECT digest FROM erased_number"
 
@@ -34,7 +35,7 @@ DIGESTS_SQL = "SELECT digest FROM erased_number"
 class ErasedNumbers:
     """The erased numbers of a store. None is ever taken out again."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._read = (b"", 0)  # the secret, and how many digests there were
         self._digests: frozenset[str] = frozenset()

@@ -13,21 +13,21 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from boxis_gateway.sms.mentions import masked
+from boxis_gateway.sms.mentions import masked, mentions
 from boxis_gateway.sms.numbers import NOBODY
 from boxis_gateway.store.counts import Counts
+from boxis_gateway.store.engine import EVERY_ACCOUNT, ROWS_AT_ONCE, Row, StoreDatabase, Upkeep
 from boxis_gateway.store.erased import number_in
 from boxis_gateway.store.ids import IDS_PER_MILLISECOND, LEAST_ID, UPPER_HALF, first_id
-from boxis_gateway.store.queries import Row, run
-from boxis_gateway.store.sqlite import SqliteDatabase
-from boxis_gateway.store.upkeep import ROWS_AT_ONCE, Upkeep
+from boxis_gateway.store.queries import run
 
-ADDRESSES_SQL = """
+NO_NUMBER = "substr({0}, 1, 2) NOT BETWEEN '+1' AND '+9'"
+ADDRESSES_SQL = f"""
     SELECT sender FROM message UNION SELECT sender FROM submission
     UNION SELECT sender FROM submission_count UNION SELECT name FROM sender_name
-    UNION SELECT recipient FROM message WHERE recipient NOT GLOB '+[1-9]*'
-    UNION SELECT number FROM contact WHERE number NOT GLOB '+[1-9]*'
-    UNION SELECT number FROM group_member WHERE number NOT GLOB '+[1-9]*'
+    UNION SELECT recipient FROM message WHERE {NO_NUMBER.format("recipient")}
+    UNION SELECT number FROM contact WHERE {NO_NUMBER.format("number")}
+    UNION SELECT number FROM group_member WHERE {NO_NUMBER.format("number")}
 """  # E.164 is there in one spelling; these are short codes, names, and oddities of logs
 SPELT = "IN (SELECT value FROM json_each(:spellings))"
 
@@ -37,20 +37,21 @@ ENTRIES = (
     f"sender_name WHERE name {SPELT}",
 )
 COUNT_ENTRIES_SQL = " + ".join(f"(SELECT count(*) FROM {one})" for one in ENTRIES)
-MASK_NAME_SQL = "UPDATE {} SET name = masked(name, :in_texts) WHERE mentions(name, :in_texts)"
+NAMES_SQL = "SELECT DISTINCT name FROM {}"
+MASK_NAME_SQL = "UPDATE {} SET name = :masked WHERE name = :name"
 
 MESSAGES_SQL = f"""
     SELECT sent_at, id, submission_id, recipient {SPELT} FROM message
     WHERE account_id = :account AND (sent_at, id) > (:after, :id)
-        AND (recipient {SPELT} OR sender {SPELT} OR instr(wire_id, :digits))
+        AND (recipient {SPELT} OR sender {SPELT} OR instr(wire_id, :digits) > 0)
     ORDER BY sent_at, id LIMIT :most
 """
 MESSAGE = "account_id = :account AND sent_at = :sent_at AND id = :id"
 ERASE_MESSAGE_SQL = f"""
     UPDATE message SET
-        recipient = iif(recipient {SPELT}, '{NOBODY}', recipient),
-        sender = iif(sender {SPELT}, '{NOBODY}', sender),
-        wire_id = iif(instr(wire_id, :digits), NULL, wire_id),
+        recipient = CASE WHEN recipient {SPELT} THEN '{NOBODY}' ELSE recipient END,
+        sender = CASE WHEN sender {SPELT} THEN '{NOBODY}' ELSE sender END,
+        wire_id = CASE WHEN instr(wire_id, :digits) > 0 THEN NULL ELSE wire_id END,
         fingerprint = NULL,
         reference = NULL
     WHERE {MESSAGE}
@@ -61,16 +62,16 @@ ERASE_MESSAGE_ID_SQL = f"""
         SELECT coalesce(max(id) + 1, :first) FROM message
         WHERE account_id = :account AND sent_at = :sent_at AND id BETWEEN :first AND :last
     )
-    WHERE {MESSAGE} AND instr(id, :digits)
+    WHERE {MESSAGE} AND instr(CAST(id AS TEXT), :digits) > 0
 """
 
 SUBMISSIONS_SQL = f"""
-    SELECT id FROM submission WHERE account_id = :account AND id > :id
-        AND (sender {SPELT} OR instr(char(10) || recipients || char(10), :line)
-            OR instr(wire_id, :digits) OR mentions(text, :in_texts))
-    ORDER BY id LIMIT :most
+    SELECT id, coalesce(sender {SPELT}, FALSE)
+        OR coalesce(instr(char(10) || recipients || char(10), :line) > 0, FALSE)
+        OR coalesce(instr(wire_id, :digits) > 0, FALSE), text
+    FROM submission WHERE account_id = :account AND id > :id ORDER BY id LIMIT :most
 """
-SOME = "account_id = :account AND id IN (SELECT value FROM json_each(:ids))"
+SOME = "account_id = :account AND id IN (SELECT value + 0 FROM json_each(:ids))"
 READ_SQL = f"""
     SELECT id, substr(created_at, 1, 7), text, sender, recipients, wire_id FROM submission
     WHERE {SOME}
@@ -111,12 +112,13 @@ def in_texts(number: str) -> str | None:
 class Walk:
     """One walk over all of a store, for one number. `found` grows on the way."""
 
-    def __init__(self, database: SqliteDatabase, number: str, *, dry_run: bool) -> None:
+    def __init__(
+        self, database: StoreDatabase, upkeep: Upkeep, number: str, *, dry_run: bool
+    ) -> None:
         self.found = Found()
-        self._database = database
+        self._database, self._upkeep = database, upkeep
         self._dry_run = dry_run
         self._counts = Counts(database)
-        self._upkeep = Upkeep(database)
         self._number, self._in_texts = number, in_texts(number)
         self._digits = self._in_texts and self._in_texts[1:]
         addresses = (address for (address,) in run(database, ADDRESSES_SQL, ()))
@@ -136,12 +138,12 @@ class Walk:
         for (account_id,) in accounts:
             self._seen.clear()
             for rows in self._messages(account_id):
-                with self._turn():
+                with self._turn(account_id):
                     self._erase_messages(account_id, rows)
             for ids in self._submissions(account_id):
-                with self._turn():
+                with self._turn(account_id):
                     self._erase_submissions(account_id, ids)
-        with self._turn():
+        with self._turn(EVERY_ACCOUNT):
             self._write(FORGET_COUNTS_SQL)
         return self.found
 
@@ -151,7 +153,13 @@ class Walk:
             for entries in ENTRIES:
                 self._write(f"DELETE FROM {entries}")
             for table in ("contact", "contact_group"):
-                self._write(MASK_NAME_SQL.format(table))
+                self._mask_names(table)
+
+    def _mask_names(self, table: str) -> None:
+        for (name,) in self._read(NAMES_SQL.format(table)):
+            if self._is_mentioned(name):
+                new = masked(name, self._number)
+                self._write(MASK_NAME_SQL.format(table), name=name, masked=new)
 
     def _messages(self, account_id: int) -> Iterator[list[Row]]:
         """Time, id and submission of messages that tell the number, and whether they go to it."""
@@ -177,8 +185,15 @@ class Walk:
         """Submissions that tell the number."""
         after, line = LEAST_ID, f"\n{self._number}\n"
         while rows := self._read(SUBMISSIONS_SQL, account=account_id, id=after, line=line):
-            yield [number for (number,) in rows if number not in self._seen]
+            yield [
+                number
+                for number, is_told, text in rows
+                if number not in self._seen and (is_told or self._is_mentioned(text))
+            ]
             after = rows[-1][0]
+
+    def _is_mentioned(self, text: str | None) -> bool:
+        return bool(text and self._in_texts and mentions(text, self._in_texts))
 
     def _erase_submissions(
         self, account_id: int, ids: Sequence[int], *, theirs: bool = False
@@ -217,5 +232,5 @@ class Walk:
         if not self._dry_run:
             run(self._database, sql, self._parameters | parameters)
 
-    def _turn(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._dry_run else self._upkeep.turn()
+    def _turn(self, account_id: int | None = None) -> AbstractContextManager[None]:
+        return nullcontext() if self._dry_run else self._upkeep.turn(account_id)

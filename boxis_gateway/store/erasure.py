@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from boxis_gateway.sms.mentions import mentions
 from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.engine import StoreDatabase, Upkeep
 from boxis_gateway.store.erased import ErasedNumbers
 from boxis_gateway.store.erasing import Found, Walk, in_texts
 from boxis_gateway.store.queries import errors_explained, run
-from boxis_gateway.store.sqlite import SqliteDatabase
-from boxis_gateway.store.upkeep import Upkeep
 
 NAMES_SQL = """
-    SELECT 'account', username FROM account WHERE mentions(username, :number)
-    UNION SELECT 'employee', username FROM employee
-        WHERE mentions(username, :number) OR mentions(name, :number)
-    UNION SELECT 'customer', name FROM customer WHERE mentions(name, :number)
+    SELECT 'account', username, username FROM account
+    UNION SELECT 'customer', name, name FROM customer
+    UNION SELECT 'employee', username, username FROM employee
+    UNION SELECT 'employee', username, name FROM employee
+    ORDER BY 1, 2
 """
 
 
@@ -28,11 +29,10 @@ class Erasure:
     """The way to erase numbers. They are E.164, or short codes: the few digits of these may be
     anything in a text, and are left there."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
-        self._database = database
+    def __init__(self, database: StoreDatabase, upkeep: Upkeep) -> None:
+        self._database, self._upkeep = database, upkeep
         self._audit = Audit(database)
         self._erased = ErasedNumbers(database)
-        self._upkeep = Upkeep(database)
 
     def erase(self, number: str, now: datetime) -> Found:
         """Erase the number. What its file has left of it is for Upkeep.rewrite. Raises
@@ -41,19 +41,23 @@ class Erasure:
         with self._upkeep.turn():
             self._erased.add(number, now)
             self._audit.record("erase.begin")  # for one that is killed
-        found = Walk(self._database, number, dry_run=False).to_the_end()
+        found = Walk(self._database, self._upkeep, number, dry_run=False).to_the_end()
         with self._upkeep.turn():
             self._audit.record("erase", **vars(found))
         return found
 
     def would_erase(self, number: str) -> Found:
         """What `erase` would find."""
-        with errors_explained(self._database), self._database.transaction("DEFERRED"):
-            return Walk(self._database, number, dry_run=True).to_the_end()
+        with errors_explained(self._database), self._database.reading():
+            return Walk(self._database, self._upkeep, number, dry_run=True).to_the_end()
 
     def names_with(self, number: str) -> list[tuple[str, str]]:
         """Names that tell the number and stay, as people log in with them: ("account", the user
         name) and so on."""
-        parameters = {"number": in_texts(number)}
+        looked_for = in_texts(number)
+        if not looked_for:
+            return []
         with errors_explained(self._database):
-            return [(kind, name) for kind, name in run(self._database, NAMES_SQL, parameters)]
+            rows = run(self._database, NAMES_SQL, ()).fetchall()
+        found = ((kind, name) for kind, name, told in rows if mentions(told, looked_for))
+        return list(dict.fromkeys(found))

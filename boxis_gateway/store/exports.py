@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Mapping
 from heapq import merge
 
-from peewee import Database
-
 from boxis_gateway.message_files import EXPORTED
 from boxis_gateway.sms.numbers import sender_key
+from boxis_gateway.store.engine import Row, StoreDatabase
 from boxis_gateway.store.filters import Filter
 from boxis_gateway.store.ids import ids_of_months
-from boxis_gateway.store.queries import Row, run, take
+from boxis_gateway.store.queries import run, take
 
 BATCH = 150  # messages that are looked at; their rows are made in a few milliseconds
 
@@ -57,7 +56,7 @@ SENDER, TEXT, STATUS = (
 class Exports:
     """The way out of a store for many messages."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
 
     def accounts(self, customer_id: str | None = None) -> dict[int, str]:
@@ -77,20 +76,19 @@ class Exports:
         are None, and a text that is hidden is not found either.
 
         The connection is in use until the iterator has ended or is closed. Raises StoreError."""
-        connection = self._database.connection()
         sql, wanted = _sql(hidden), _condition(which, statuses)
         months = ids_of_months(which.first_month, which.last_month)
-        connection.execute("BEGIN")
+        snapshot = self._database.snapshot()
         try:
             walks = [
-                run(self._database, sql, (name, account_id, *months, which.recipient))
+                snapshot.walk(sql, (name, account_id, *months, which.recipient))
                 for account_id, name in accounts.items()
             ]
             merged = merge(*walks)
             while looked_at := take(self._database, merged, BATCH):
                 yield [row[len(_PLACE) :] for row in looked_at if row[3] and wanted(row)]
         finally:
-            connection.execute("ROLLBACK")
+            snapshot.close()
 
 
 def _sql(hidden: Collection[str]) -> str:

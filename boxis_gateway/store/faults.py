@@ -1,6 +1,7 @@
 """What a store cannot do at the moment, told from bugs: a word for it, and a line with the remedy.
 
-To tell another fault, add SQLite's error to REASONS.
+To tell another fault, add SQLite's error to REASONS, or PostgreSQL's code to
+SERVER_REASONS.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import apsw
 from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.store.queries import DATABASE_ERRORS, explained
 
-BUSY, FULL, UNUSABLE = "busy", "full", "unusable"
+BUSY, FULL, UNUSABLE, UNREACHABLE = "busy", "full", "unusable", "unreachable"
 REASONS: dict[type[BaseException], str] = {
     apsw.BusyError: BUSY,
     apsw.LockedError: BUSY,
@@ -29,6 +30,26 @@ REASONS: dict[type[BaseException], str] = {
     StoreError: UNUSABLE,
 }
 """SQLite's errors that are no bug of ours, and what they are called in logs and metrics."""
+
+SERVER_REASONS = {
+    "55P03": BUSY,  # a lock that was not had in time
+    "40P01": BUSY,  # a deadlock
+    "40001": BUSY,  # a serialization failure
+    "57014": BUSY,  # a query that was cancelled
+    "53300": BUSY,  # too many connections
+    "53100": FULL,  # the disk
+    "25006": "read-only",
+    "58": "disk",
+    "XX": "damaged",
+    "08": UNREACHABLE,
+    "28": UNREACHABLE,  # the server does not let us in
+    "3D": UNREACHABLE,  # no such database
+    "57P01": UNREACHABLE,  # the server is stopped
+    "57P02": UNREACHABLE,
+    "57P03": UNREACHABLE,  # the server starts
+    "53": BUSY,
+}
+"""The same of PostgreSQL's errors, by code or by class of codes."""
 
 PASSING = (BUSY, FULL, UNUSABLE)
 """With these a connection is as good as before. A new one could not be better and, on a full disk,
@@ -63,6 +84,17 @@ def reason_of(problem: BaseException) -> str:
     reason = ""
     cause: BaseException | None = problem
     while cause:
-        reason = REASONS.get(type(cause), reason)
+        reason = REASONS.get(type(cause)) or _reason_of_server(cause) or reason
         cause = cause.__context__
     return reason
+
+
+def _reason_of_server(problem: BaseException) -> str:
+    """Of an error of PostgreSQL's, which has a code (PostgreSQL's manual, appendix A), or none if
+    there is no server."""
+    if not hasattr(problem, "sqlstate"):
+        return ""
+    code = problem.sqlstate
+    if code is None:
+        return UNREACHABLE if type(problem).__name__ == "OperationalError" else ""
+    return SERVER_REASONS.get(code) or SERVER_REASONS.get(code[:2], "")

@@ -83,11 +83,11 @@ def page_sql(shape: Shape, accounts: int) -> str:
         late += f" AND {column} IS NULL{by_id} ORDER BY id DESC LIMIT ?"
         walk += f" AND {column} IS NOT NULL"
         walk += f" AND ({column}, id) < (?, ?)" if shape.behind else ""
-        walk += f" UNION ALL SELECT * FROM ({late})" if shape.late else ""
+        walk += f" UNION ALL SELECT * FROM ({late}) AS late" if shape.late else ""
     else:
         walk += by_id
     walks = " UNION ALL ".join([walk] * accounts)
-    return f"{walks} ORDER BY 1 DESC, 2 DESC, 3 DESC LIMIT ? OFFSET ?"
+    return f"{walks} ORDER BY 1 DESC NULLS LAST, 2 DESC, 3 DESC LIMIT ? OFFSET ?"
 
 
 @lru_cache(maxsize=64)
@@ -107,7 +107,7 @@ def _conditions(shape: Shape, by_id: bool) -> str:
             "id IN (SELECT submission_id FROM message WHERE account_id = ? "
             "AND substr(sent_at, 1, 9) IN (SELECT value FROM json_each(?)) AND recipient = ?)"
         )
-        conditions.append("instr(char(10) || recipients || char(10), ?)")  # it was not refused
+        conditions.append("instr(char(10) || recipients || char(10), ?) > 0")  # it was not refused
     if shape.by_sender:
         conditions.append("sender IN (SELECT value FROM json_each(?))")
     if shape.by_text:
@@ -117,7 +117,7 @@ def _conditions(shape: Shape, by_id: bool) -> str:
 
 TEXT_CONDITION = """
 CASE WHEN ? AND octet_length(text) = length(text) THEN text LIKE ? ESCAPE '!'
-WHEN text LIKE ? ESCAPE '!' OR instr(text, char(0)) THEN has_folded(text, ?) END
+WHEN text LIKE ? ESCAPE '!' OR instr(text, char(0)) > 0 THEN has_folded(text, ?) END
 """
 """That a text contains another one, without case. Texts of ASCII alone are for SQLite's LIKE, which
 knows no other letters. Of others it finds those that may be right, and Python (store/sqlite.py),

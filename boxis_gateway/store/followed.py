@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from peewee import Database
-
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import errors_explained, run
 from boxis_gateway.store.version import require_same
 
 SELECT_SQL = """
     SELECT head_octets, head_digest, position, line, latest FROM followed_log WHERE path = ?
 """
-REPLACE_SQL = "INSERT OR REPLACE INTO followed_log VALUES (?, ?, ?, ?, ?, ?)"
+REPLACE_SQL = """
+    INSERT INTO followed_log VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET
+        head_octets = excluded.head_octets, head_digest = excluded.head_digest,
+        position = excluded.position, line = excluded.line, latest = excluded.latest
+"""
 
 
 class Mark(NamedTuple):
@@ -30,7 +33,7 @@ class Mark(NamedTuple):
 class Followed:
     """The marks of a store, by the path of the log."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
 
     def find(self, path: str) -> Mark | None:

@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from peewee import Database
-
 from boxis_gateway.model import NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.store.counts import Counts
+from boxis_gateway.store.engine import Row, StoreDatabase
 from boxis_gateway.store.ids import (
     IDS_PER_MILLISECOND,
     UPPER_HALF,
@@ -28,21 +27,22 @@ from boxis_gateway.store.ids import (
     own_id,
 )
 from boxis_gateway.store.known import Fingerprinted
-from boxis_gateway.store.queries import Insert, Row, run
+from boxis_gateway.store.queries import run
 from boxis_gateway.store.reports import Reports
 from boxis_gateway.store.statuses import COLUMNS, Statuses, Stored
 from boxis_gateway.store.tables import Message, Submission
 from boxis_gateway.store.ten_days import tens_of
 
 FOUND = "SELECT id, sender, created_at, recipients FROM submission WHERE account_id = ?1"
-LOOKS = "sender = ?4 AND created_at = ?5 AND text IS ?6"
+LOOKS = "sender = ?4 AND created_at = ?5 AND text IS NOT DISTINCT FROM ?6"
 FIND_SQL = f"""
     {FOUND} AND id = ?2 AND wire_id IS NULL AND {LOOKS}
     UNION ALL {FOUND} AND wire_id = ?3 AND {LOOKS}
 """
 LIST_SQL = """
     UPDATE submission
-    SET recipients = ?1, sent_at = min(coalesce(sent_at, ?2), coalesce(?2, sent_at))
+    SET recipients = ?1,
+        sent_at = CASE WHEN sent_at < ?2 THEN sent_at ELSE coalesce(?2, sent_at) END
     WHERE account_id = ?3 AND id = ?4
 """
 WAITING_SQL = f"""
@@ -91,10 +91,10 @@ class _Found(NamedTuple):
 class Grouped:
     """The way into a store for messages that have `submission`. Inside a transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
-        self._insert_messages = Insert(database, Message)
-        self._insert_submissions = Insert(database, Submission)
+        self._insert_messages = database.inserting(Message)
+        self._insert_submissions = database.inserting(Submission)
         self._counts = Counts(database)
         self._reports = Reports(database)
         self._statuses = Statuses(database)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from boxis_gateway.errors import StoreError
+from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import ENVIRONMENT_PREFIX, variable
 from boxis_gateway.store.files import files_explained, new_file_beside, sync
 
@@ -24,9 +24,10 @@ COMMENT = re.compile("#.*")
 
 
 class Keys:
-    """The keys of the store in that file. Nothing is remembered: each look is a new one."""
+    """The keys of the store in that file; one that is in no file has to be told where they are.
+    Nothing is remembered: each look is a new one."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path | None) -> None:
         self._store = store
 
     @property
@@ -36,8 +37,14 @@ class Keys:
 
     @property
     def path(self) -> Path:
-        """The file, whether it is there or not."""
-        return Path(os.environ.get(FILE_VARIABLE) or f"{self._store}.key")
+        """The file, whether it is there or not. Raises ConfigurationError if nobody says where."""
+        named = os.environ.get(FILE_VARIABLE)
+        if not named and self._store is None:
+            raise ConfigurationError(
+                f"Set {FILE_VARIABLE} to the file with the key to the store's secrets, which init "
+                f"makes, or {VARIABLE} to the key (docs/secrets.md)."
+            )
+        return Path(named or f"{self._store}.key")
 
     @property
     def place(self) -> str:
@@ -95,7 +102,9 @@ class Keys:
             left.unlink()  # of one that was killed: it has keys
         with new_file_beside(path) as part:
             part.write_text("".join(f"{key}\n" for key in keys))
-            _give(part, path if path.exists() else self._store)
+            like = path if path.exists() else self._store
+            if like is not None:
+                _give(part, like)
             sync(part)
             os.replace(part, path)
         sync(path.parent)

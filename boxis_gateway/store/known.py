@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from peewee import SQL, Database
+from peewee import SQL
 
 from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.reports import later
-from boxis_gateway.store.queries import Row, rows_in, sql_of
+from boxis_gateway.store.engine import Row, StoreDatabase
+from boxis_gateway.store.queries import sql_of
 from boxis_gateway.store.statuses import Stored
 from boxis_gateway.store.tables import Message
 
@@ -37,7 +38,7 @@ class Sorted(NamedTuple):
 class Known:
     """What a store has of an account, by time and fingerprint or by the id that clients know."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         mine, at_times = Message.account == 0, Message.sent_at.in_([""])
         stored = (
@@ -103,12 +104,12 @@ class Known:
         }
         for some in chunks(messages):
             ids = [one.wire_id for _, one in some if one.wire_id is not None]
-            for wire_id, *place in rows_in(self._database, self._wire_ids_sql, account_id, ids):
+            for wire_id, *place in self._database.rows_in(self._wire_ids_sql, account_id, ids):
                 known[wire_id] = Stored(account_id, *place)
             if nearby is None:
                 times = list({message.sent_at for _, message in some if message.wire_id is None})
                 marks = [fingerprint for fingerprint, message in some if message.wire_id is None]
-                rows = rows_in(self._database, self._known_sql, account_id, times, marks)
+                rows = self._database.rows_in(self._known_sql, account_id, times, marks)
                 for mark, sent_at, *rest in rows:
                     known[sent_at, mark] = Stored(account_id, sent_at, *rest)
         return known | self._known_by_our_ids(account_id, messages)
@@ -122,7 +123,7 @@ class Known:
         for some in chunks(ours):
             times, ids = list({one.sent_at for one in some}), [one.place for one in some]
             lists = (times, ids, list(map(str, ids)))
-            for row in rows_in(self._database, self._our_ids_sql, account_id, *lists):
+            for row in self._database.rows_in(self._our_ids_sql, account_id, *lists):
                 wire_id, sender, recipient, sent_at, message_id, *rest = row
                 identity = (wire_id or str(message_id), sender, recipient, sent_at)
                 known[identity] = Stored(account_id, sent_at, message_id, *rest)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from typing import Any, NamedTuple
-
-from peewee import Database
 
 from boxis_gateway.model import Status
 from boxis_gateway.store.additions import Added, Additions
+from boxis_gateway.store.engine import Row, StoreDatabase
 from boxis_gateway.store.known import Fingerprinted
-from boxis_gateway.store.queries import Row, rows_of, run, sql_of
+from boxis_gateway.store.queries import rows_of, sql_of
 from boxis_gateway.store.tables import Message
 from boxis_gateway.zones import EARLIEST, LATEST
 
 REFUSED = Status.REFUSED.value  # a plain text, which is bound at once
-FIRST_BATCH, BATCH = 100, 300  # rows; the first is small so that an answer starts at once
 
 
 class RecentMessage(NamedTuple):
@@ -34,7 +31,7 @@ class RecentMessage(NamedTuple):
 class Messages:
     """The messages of a store, always of one account."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._history_sql = sql_of(database, _history(*HISTORY_COLUMNS))
         self._history_with_status_sql = sql_of(
@@ -51,8 +48,7 @@ class Messages:
         The query has run when this returns; the rest is read as it is iterated, from the state that
         the store has now. An iterator that is dropped lets go of the store."""
         sql = self._history_with_status_sql if with_status else self._history_sql
-        cursor = run(self._database, sql, (account_id, start, end, REFUSED))
-        return _batches(cursor, list(islice(cursor, FIRST_BATCH)))
+        return self._database.stream(sql, (account_id, start, end, REFUSED))
 
     def recent(self, account_id: int, start: str, end: str, limit: int) -> list[RecentMessage]:
         """The newest messages with start <= sent_at < end, refused ones too."""
@@ -95,12 +91,3 @@ def _history(*columns: Any) -> Any:
         )
         .order_by(Message.sent_at.desc(), Message.id.desc())
     )
-
-
-def _batches(cursor: Any, rows: list[Row]) -> Iterator[list[Row]]:
-    try:
-        while rows:
-            yield rows
-            rows = list(islice(cursor, BATCH))
-    finally:
-        cursor.close()

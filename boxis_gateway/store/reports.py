@@ -6,35 +6,37 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from peewee import Database
-
 from boxis_gateway.model import Status
 from boxis_gateway.sms.reports import Report, span
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import errors_explained, run
 from boxis_gateway.store.statuses import COLUMNS, Statuses, Stored
 from boxis_gateway.store.ten_days import ten_days
 from boxis_gateway.store.version import require_same
 
-IN_LIST = "IN (SELECT value FROM json_each(?))"
+IN_TEXTS = "IN (SELECT value FROM json_each(?))"
+IN_NUMBERS = "IN (SELECT value + 0 FROM json_each(?))"
 FIND_SQL = f"""
     SELECT {COLUMNS} FROM message
-    WHERE substr(sent_at, 1, 9) {IN_LIST} AND reference {IN_LIST}
+    WHERE substr(sent_at, 1, 9) {IN_TEXTS} AND reference {IN_NUMBERS}
         AND sent_at BETWEEN ? AND ? AND (? = 0 OR account_id = ?)
     ORDER BY sent_at DESC, id DESC LIMIT 1
 """
-WAIT_SQL = "INSERT OR IGNORE INTO delivery_report VALUES (?, ?, ?, ?, ?)"
+WAIT_SQL = "INSERT INTO delivery_report VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 ANY_WAITING_SQL = "SELECT EXISTS (SELECT 1 FROM delivery_report)"
 WAITING_SQL = f"""
     SELECT reference, account_id, changed_at, status FROM delivery_report
-    WHERE reference {IN_LIST} AND account_id IN (0, ?)
+    WHERE reference {IN_NUMBERS} AND account_id IN (0, ?)
 """
 ARRIVED_SQL = """
     DELETE FROM delivery_report
     WHERE reference = ? AND account_id = ? AND changed_at = ? AND status = ?
 """
 FORGET_SQL = """
-    DELETE FROM delivery_report WHERE rowid IN
-        (SELECT rowid FROM delivery_report WHERE received_at < ? LIMIT ?)
+    DELETE FROM delivery_report WHERE (reference, account_id, changed_at, status) IN (
+        SELECT reference, account_id, changed_at, status FROM delivery_report
+        WHERE received_at < ? LIMIT ?
+    )
 """
 
 
@@ -48,7 +50,7 @@ class Applied(NamedTuple):
 class Reports:
     """The delivery reports of a store."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._statuses = Statuses(database)
 
@@ -56,7 +58,7 @@ class Reports:
         """Change the messages that the reports are about, those of one account or (0) of any, in
         one transaction. A report whose message is not here waits for it."""
         changed, waiting = 0, 0
-        with errors_explained(self._database), self._database.atomic():
+        with errors_explained(self._database), self._database.writing(account_id):
             require_same(self._database)
             for report in reports:
                 found = self._find(report, account_id)
@@ -95,7 +97,7 @@ class Reports:
     def forget_waiting(self, before: str, most: int) -> int:
         """Drop some of the reports that have waited since before that time; how many they were."""
         cursor = run(self._database, FORGET_SQL, (before, most))
-        return int(cursor.connection.changes())
+        return int(self._database.rows_affected(cursor))
 
     def waiting(self, before: str) -> int:
         """How many reports have waited since before that time."""

@@ -18,11 +18,10 @@ from boxis_gateway.settings import Settings, account_value
 from boxis_gateway.sms.reports import LONGEST_WAY
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.counts import Counts
+from boxis_gateway.store.engine import EVERY_ACCOUNT, ROWS_AT_ONCE, StoreDatabase, Upkeep
 from boxis_gateway.store.ids import LEAST_ID, first_id
 from boxis_gateway.store.queries import errors_explained, run
 from boxis_gateway.store.reports import Reports
-from boxis_gateway.store.sqlite import SqliteDatabase
-from boxis_gateway.store.upkeep import ROWS_AT_ONCE, Upkeep
 from boxis_gateway.zones import utc_text
 
 COUNT_SQL = "SELECT count(*) FROM message WHERE account_id = ? AND sent_at < ?"
@@ -35,7 +34,7 @@ STRADDLING_SQL = """
     SELECT DISTINCT submission_id FROM message
     WHERE account_id = ? AND sent_at >= ? AND submission_id < ?
 """
-SOME = "account_id = ? AND id IN (SELECT value FROM json_each(?))"
+SOME = "account_id = ? AND id IN (SELECT value + 0 FROM json_each(?))"
 SUBMISSIONS_SQL = f"SELECT id, sender, created_at, recipients FROM submission WHERE {SOME}"
 DELETE_SUBMISSIONS_SQL = f"DELETE FROM submission WHERE {SOME}"
 LIST_SQL = "UPDATE submission SET recipients = ? WHERE account_id = ? AND id = ?"
@@ -73,12 +72,11 @@ def limits_of(settings: Settings, account: Account, now: datetime) -> Limits:
 class Retention:
     """What makes a store forget."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
-        self._database = database
+    def __init__(self, database: StoreDatabase, upkeep: Upkeep) -> None:
+        self._database, self._upkeep = database, upkeep
         self._audit = Audit(database)
         self._counts = Counts(database)
         self._reports = Reports(database)
-        self._upkeep = Upkeep(database)
 
     def prune(self, account: Account, limits: Limits) -> Pruned:
         """Remove what the account does not keep. Raises StoreError; what went before stays so."""
@@ -95,7 +93,7 @@ class Retention:
 
     def would_prune(self, account: Account, limits: Limits) -> Pruned:
         """What `prune` would remove."""
-        with errors_explained(self._database), self._database.transaction("DEFERRED"):
+        with errors_explained(self._database), self._database.reading():
             query = (account.id, limits.messages_from)
             messages = run(self._database, COUNT_SQL, query).fetchone()[0]
             gone_before = self._first_id(limits.messages_from)
@@ -111,7 +109,7 @@ class Retention:
         """Forget the delivery reports whose message will not come any more; how many."""
         forgotten = 0
         while True:
-            with self._upkeep.turn():
+            with self._upkeep.turn(EVERY_ACCOUNT):
                 some = self._reports.forget_waiting(utc_text(now - LONGEST_WAY), ROWS_AT_ONCE)
             forgotten += some
             if some < ROWS_AT_ONCE:
@@ -126,7 +124,7 @@ class Retention:
         straddling = self._straddling(account_id, before)
         removed = ROWS_AT_ONCE if before else 0
         while removed == ROWS_AT_ONCE:
-            with self._upkeep.turn():
+            with self._upkeep.turn(account_id):
                 removed = self._remove_oldest(account_id, before, straddling)
             yield removed
 
@@ -173,9 +171,10 @@ class Retention:
             query = (account_id, rows[-1][0], end, ROWS_AT_ONCE)
 
     def _remove_texts(self, account_id: int, submissions: list[int]) -> int:
-        with self._upkeep.turn():
+        with self._upkeep.turn(account_id):
             query = (account_id, json.dumps(submissions))
-            return int(run(self._database, DELETE_TEXTS_SQL, query).connection.changes())
+            cursor = run(self._database, DELETE_TEXTS_SQL, query)
+            return int(self._database.rows_affected(cursor))
 
     def _straddling(self, account_id: int, moment: str) -> set[int]:
         """Submissions that were made before a moment and have messages of a later time: those that

@@ -6,17 +6,19 @@ beside: it brings another copy of SQLite, and two copies in one process undo eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import apsw
+from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
 from playhouse.apsw_ext import APSWDatabase
 
 from boxis_gateway.errors import ConfigurationError, StoreError
-from boxis_gateway.sms.mentions import masked, mentions
+from boxis_gateway.store import sqlite_rows
+from boxis_gateway.store.engine import Parameters, Row, StoreDatabase
 from boxis_gateway.store.place import NOWHERE, Place, file_id
 
 LOCK_SECONDS = 15  # how long a writer waits for another; imports write in short transactions
@@ -38,7 +40,7 @@ OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
 LAYOUT = {"auto_vacuum": "incremental", "journal_mode": "wal"}
 
 
-class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
+class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     """A file of SQLite. Connections are per thread, opened by use."""
 
     def __init__(
@@ -56,6 +58,55 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
         )
         self._lock_seconds = lock_seconds
         self._set_aside = 0
+
+    def run(self, sql: str, parameters: Parameters) -> Any:
+        """See StoreDatabase."""
+        cursor = self.cursor()
+        cursor.execute(sql, parameters)
+        return cursor
+
+    def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
+        """See StoreDatabase; the rest is read as it is iterated."""
+        with __exception_wrapper__:
+            return sqlite_rows.batches(self.run(sql, parameters))
+
+    def rows_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+        """See StoreDatabase."""
+        if not all(lists):
+            return iter(())
+        length, values = sqlite_rows.filled(lists)
+        sql = sql.replace("IN (?)", f"IN ({', '.join('?' * length)})")
+        rows: Iterator[Row] = self.execute_sql(sql, (account_id, *values))
+        return rows
+
+    def inserting(self, table: type[Model]) -> sqlite_rows.Insert:
+        """See StoreDatabase."""
+        return sqlite_rows.Insert(self, table)
+
+    def make_room(self, times: Sequence[str]) -> None:
+        """There is."""
+
+    def snapshot(self) -> sqlite_rows.Snapshot:
+        """See StoreDatabase."""
+        return sqlite_rows.Snapshot(self.connection())
+
+    def writing(self, account_id: int) -> AbstractContextManager[Any]:
+        """See StoreDatabase; there is one writer at a time."""
+        transaction: AbstractContextManager[Any] = self.atomic()
+        return transaction
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """See StoreDatabase."""
+        transaction: AbstractContextManager[Any] = self.transaction("DEFERRED")
+        return transaction
+
+    def version(self) -> int:
+        """See StoreDatabase."""
+        return int(self.execute_sql("PRAGMA user_version").fetchone()[0])
+
+    def set_version(self, version: int) -> None:
+        """See StoreDatabase."""
+        self.execute_sql(f"PRAGMA user_version = {version}")
 
     def look_again(self) -> None:
         """Let go of this thread's connection if its file is not at its place any more.
@@ -149,8 +200,6 @@ class SqliteDatabase(APSWDatabase):  # type: ignore[misc]
     def _add_conn_hooks(self, connection: Any) -> None:
         connection.convert_binding = _converted
         connection.create_scalar_function("has_folded", _has_folded, 2, deterministic=True)
-        connection.create_scalar_function("mentions", _mentions, 2, deterministic=True)
-        connection.create_scalar_function("masked", masked, 2, deterministic=True)
         # Else SQLite may plan a statement anew each time that its parameters change.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, True)
         super()._add_conn_hooks(connection)
@@ -174,10 +223,6 @@ def sqlite_path(url: str) -> Path:
 def _has_folded(text: str, folded: str) -> bool:
     """Whether the text contains the other one, which is folded; SQLite knows the case of ASCII."""
     return folded in text.casefold()
-
-
-def _mentions(text: str | None, number: str | None) -> bool:
-    return bool(text and number and mentions(text, number))
 
 
 def _converted(cursor: Any, number: int, value: object) -> str:

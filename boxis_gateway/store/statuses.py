@@ -6,11 +6,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from peewee import Database
-
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.reports import later
 from boxis_gateway.store.counts import Counts
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import run
 
 UPDATE_SQL = """
@@ -19,7 +18,8 @@ UPDATE_SQL = """
     WHERE account_id = ? AND sent_at = ? AND id = ?
 """
 SENT_SQL = """
-    UPDATE submission SET sent_at = min(coalesce(sent_at, ?1), ?1) WHERE account_id = ?2 AND id = ?3
+    UPDATE submission SET sent_at = CASE WHEN sent_at < ?1 THEN sent_at ELSE ?1 END
+    WHERE account_id = ?2 AND id = ?3
 """
 LISTED_SQL = "SELECT recipients, sender, created_at FROM submission WHERE account_id = ? AND id = ?"
 UNLISTED_SQL = "UPDATE submission SET recipients = ? WHERE account_id = ? AND id = ?"
@@ -44,7 +44,7 @@ COLUMNS = "account_id, sent_at, id, submission_id, status, status_changed_at"
 class Statuses:
     """The way to change what has become of messages."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._counts = Counts(database)
 

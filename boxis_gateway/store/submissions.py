@@ -12,9 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from peewee import Database
-
 from boxis_gateway.store.counts import Counts
+from boxis_gateway.store.engine import Row, StoreDatabase
 from boxis_gateway.store.filters import (
     COLUMNS,
     LISTED,
@@ -27,7 +26,7 @@ from boxis_gateway.store.filters import (
     text_parameters,
 )
 from boxis_gateway.store.ids import GREATEST_ID, from_wire_id, ids_of_months
-from boxis_gateway.store.queries import Row, run
+from boxis_gateway.store.queries import run
 from boxis_gateway.store.ten_days import tens_of
 
 
@@ -87,7 +86,7 @@ class _Walk:
 class Submissions:
     """The submissions of a store, always of some accounts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._counts = Counts(database)
 
@@ -106,7 +105,7 @@ class Submissions:
     ) -> tuple[list[Submitted], int]:
         """`limit` submissions from the index `offset` on, and how many there are on all pages; both
         of one state of the store."""
-        with self._database.transaction("DEFERRED"):
+        with self._database.reading():
             total = self._count(accounts, which)
             limit = max(0, min(limit, total - offset))  # so that no walk goes on for more
             if limit and offset and which.is_counted and order is Order.CREATED:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 
-from peewee import Database
-
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.ids import number_of
 from boxis_gateway.store.queries import run
 
@@ -16,7 +15,7 @@ SPAN_SQL = """
 """
 
 
-def tens_of(database: Database, account_id: int) -> str:
+def tens_of(database: StoreDatabase, account_id: int) -> str:
     """The beginnings, `yyyy-mm-d`, of all days from the account's oldest message to its newest, as
     JSON."""
     first, last = run(database, SPAN_SQL, (account_id, account_id)).fetchone()

@@ -11,8 +11,8 @@ from peewee import OperationalError
 from boxis_gateway import model
 from boxis_gateway.levels import Level, State
 from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import rows_of, run, sql_of
-from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.tables import Employee, Token
 from boxis_gateway.zones import utc_text
 
@@ -22,7 +22,7 @@ EXPIRED_KEPT = timedelta(days=1)  # so that an expired token is told from an unk
 class Tokens:
     """The tokens of a store, by digest."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._audit = Audit(database)
         self._find_sql = sql_of(database, _SELECT_BY_DIGEST)

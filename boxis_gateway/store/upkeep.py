@@ -6,23 +6,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from boxis_gateway.store import engine
 from boxis_gateway.store.queries import errors_explained
 from boxis_gateway.store.sqlite import SqliteDatabase
 
-ROWS_AT_ONCE = 1_000  # in one transaction
 PAGES_AT_ONCE = 200  # given back in one transaction
 INCREMENTAL = 2  # what SQLite says of a file that can give room back
 LOOK_AGAIN_SECONDS = 0.05
 
 
-class Upkeep:
+class Upkeep(engine.Upkeep):
     """What keeps the file of a store in order."""
 
     def __init__(self, database: SqliteDatabase) -> None:
         self._database = database
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, account_id: int | None = None) -> Iterator[None]:
         """A short transaction of many. Behind it others have their turn, for as long as it took: a
         lock of SQLite's has no queue, who waits looks whether it is free."""
         with errors_explained(self._database), self._database.atomic():

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from boxis_gateway import model
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.queries import errors_explained, run
-from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.vault import Vault
 
 CHECKED = "boxis-gateway"  # what key_check is, in the clear
@@ -24,7 +24,10 @@ SEALED_SQL = "SELECT sealed_key FROM account"
 ACCOUNTS_SQL = "SELECT id, username, sealed_key FROM account ORDER BY username_folded"
 CHANGE_SQL = "UPDATE account SET sealed_key = ? WHERE id = ?"
 CHECK_SQL = "SELECT value FROM secret WHERE name = 'key_check'"
-CHANGE_CHECK_SQL = "INSERT OR REPLACE INTO secret (name, value) VALUES ('key_check', ?)"
+CHANGE_CHECK_SQL = """
+    INSERT INTO secret (name, value) VALUES ('key_check', ?)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
 
 
 class Rotated(NamedTuple):
@@ -37,7 +40,7 @@ class Rotated(NamedTuple):
 class UserKeys:
     """The user keys of a store."""
 
-    def __init__(self, database: SqliteDatabase, vault: Vault) -> None:
+    def __init__(self, database: StoreDatabase, vault: Vault) -> None:
         self._database, self._vault = database, vault
         self._audit = Audit(database)
         self._known: dict[str, str] = {}

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from peewee import Database
-
 from boxis_gateway.errors import StoreError
+from boxis_gateway.store.engine import StoreDatabase
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION = len(list(MIGRATIONS.glob("[0-9]*.py")))
 
 
-def set_version(database: Database) -> None:
+def set_version(database: StoreDatabase) -> None:
     """Write down that the tables are of this version."""
-    database.execute_sql(f"PRAGMA user_version = {VERSION}")
+    database.set_version(VERSION)
 
 
-def is_current(database: Database) -> bool:
+def is_current(database: StoreDatabase) -> bool:
     """Whether the tables are of this version."""
-    return bool(database.execute_sql("PRAGMA user_version").fetchone()[0] == VERSION)
+    return database.version() == VERSION
 
 
-def require_same(database: Database) -> None:
+def require_same(database: StoreDatabase) -> None:
     """Raises StoreError if somebody has migrated the store since this process began: rows of this
     version would lack what the tables have now. To be called inside a transaction."""
     if not is_current(database):

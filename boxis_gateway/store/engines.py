@@ -1,0 +1,39 @@
+"""Which engine a URL names. To add one, put it into ENGINES."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.store.engine import Engine
+from boxis_gateway.store.sqlite_engine import SqliteEngine
+
+
+def engine_of(url: str, lock_seconds: float) -> Engine:
+    """What keeps the store of that URL. Raises ConfigurationError."""
+    scheme = url.partition("://")[0]
+    make = ENGINES.get(scheme)
+    if make is None:
+        raise ConfigurationError(
+            "A store is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE; "
+            f"{scheme!r} is not supported."
+        )
+    return make(url, lock_seconds)
+
+
+def _postgresql(url: str, lock_seconds: float) -> Engine:
+    """Its driver is an extra, and takes long to load."""
+    try:
+        from boxis_gateway.store.postgresql_engine import PostgresqlEngine
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "The driver for PostgreSQL is not installed: pip install 'boxis-gateway[postgresql]'"
+        ) from None
+    return PostgresqlEngine(url, lock_seconds)
+
+
+ENGINES: dict[str, Callable[[str, float], Engine]] = {
+    "sqlite": SqliteEngine,
+    "postgresql": _postgresql,
+    "postgres": _postgresql,
+}

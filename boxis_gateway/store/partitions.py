@@ -1,0 +1,60 @@
+"""The partitions of the table of messages in PostgreSQL: one for each month of `sent_at`.
+
+A month that nobody has written to yet gets its partition before the transaction that needs it: it
+is made apart and attached, which neither readers nor writers have to wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from boxis_gateway.store.queries import run
+
+if TYPE_CHECKING:
+    from boxis_gateway.store.postgresql import PostgresDatabase
+
+THERE_SQL = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (?)
+"""
+MAKE_SQL = (
+    "CREATE TABLE {name} (LIKE message INCLUDING ALL)",
+    "ALTER TABLE message ATTACH PARTITION {name} FOR VALUES FROM ('{month}') TO ('{after}')",
+)
+
+
+class Partitions:
+    """The partitions that are known to be there."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+        self._known: set[str] = set()
+
+    def make(self, times: Sequence[str]) -> None:
+        """See that there is room for messages of these times. Not inside a transaction."""
+        months = sorted({time[:7] for time in times} - self._known)
+        if not months:
+            return
+        if self._missing(months):
+            with self._database.atomic():
+                for month in self._missing(months):
+                    self._make(month)
+        self._known.update(months)
+
+    def _missing(self, months: Sequence[str]) -> list[str]:
+        names = {name_of(month): month for month in months}
+        there = {name for (name,) in run(self._database, THERE_SQL, (list(names),))}
+        return [month for name, month in names.items() if name not in there]
+
+    def _make(self, month: str) -> None:
+        after = f"{month[:5]}{int(month[5:]) + 1:02}"  # 13, too, is behind 12 and before the next
+        for sql in MAKE_SQL:
+            words = sql.format(name=name_of(month), month=month, after=after)
+            self._database.execute_sql(words)
+
+
+def name_of(month: str) -> str:
+    """Of the partition of a month `yyyy-mm`. Raises ValueError for what is none."""
+    year, number = int(month[:4]), int(month[5:7])
+    return f"message_{year:04}_{number:02}"

@@ -1,0 +1,244 @@
+"""PostgreSQL as a store uses it: psycopg 3, connections that are kept, locks of our own.
+
+SQLite has one writer at a time. Here those who change messages exclude each other by account, and
+all others exclude each other, by advisory locks that end with the transaction; whoever changes
+tables, or messages of any account, excludes everybody who changes messages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any
+
+import psycopg
+from peewee import Model, PostgresqlDatabase, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import Int8Dumper
+
+from boxis_gateway.store.dialect import in_order, in_postgresql
+from boxis_gateway.store.engine import EVERY_ACCOUNT, Parameters, Row, StoreDatabase
+from boxis_gateway.store.partitions import Partitions
+from boxis_gateway.store.postgresql_rows import Copy, Snapshot, plain, stream
+from boxis_gateway.store.postgresql_texts import Dumper, Loader
+
+LOCKS = 0x626F7869  # advisory locks of ours; accounts have the next number
+MESSAGES, OTHERS = 0, 1
+IDLE_KEPT = 8  # connections, beside the one of a thread
+TRY_AGAIN_SECONDS = 1.0  # after the server could not be reached
+CONNECTION_DEFAULTS = {
+    "application_name": "boxis-gateway",
+    "client_encoding": "utf8",
+    "connect_timeout": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",  # milliseconds
+}
+BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {OTHERS})"
+BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+BEGIN_MIGRATING = f"{BEGIN}; SELECT pg_advisory_xact_lock({LOCKS}, {MESSAGES})"
+
+
+class Cursor(psycopg.RawCursor):
+    """A cursor that takes the store's SQL."""
+
+    def execute(self, query: Any, params: Parameters | None = None, **how: Any) -> Any:
+        """Run a query of the store. Raises psycopg.Error."""
+        sql, names = in_postgresql(query)
+        return super().execute(sql, None if params is None else in_order(names, params), **how)
+
+
+class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
+    """A database of PostgreSQL. Connections are per thread, opened by use; those that were lent are
+    kept for the next."""
+
+    param = "?"
+    _state: Any
+    index_value_literals = True  # of peewee: DDL takes no parameters
+
+    def __init__(self, url: str, lock_seconds: float) -> None:
+        self._conninfo = conninfo_of(url)
+        self._lock_seconds = lock_seconds
+        self._idle: list[Any] = []
+        self._set_aside = 0
+        self._unreachable: tuple[float, Exception] | None = None
+        name = str(conninfo_to_dict(self._conninfo).get("dbname") or "")
+        super().__init__(name, prefer_psycopg3=True)
+        self._partitions = Partitions(self)
+
+    def run(self, sql: str, parameters: Parameters) -> Any:
+        """See StoreDatabase. A query that finds its connection lost is run again, once."""
+        return self._run(sql, parameters, sql.lstrip().startswith("SELECT"))
+
+    def run_plain(self, sql: str, parameters: Parameters) -> Any:
+        """The same, for who mends odd texts by `rows_back`: without a look at each text."""
+        return self._run(sql, parameters, may_repeat=True, is_plain=True)
+
+    def _run(
+        self, sql: str, parameters: Parameters | None, may_repeat: bool, is_plain: bool = False
+    ) -> Any:
+        cursor = self._cursor(is_plain)
+        may_repeat = may_repeat and is_idle(cursor.connection)
+        try:
+            return cursor.execute(sql, parameters)
+        except psycopg.OperationalError:
+            if not (may_repeat and cursor.connection.closed):
+                raise
+        self._part()
+        return self._cursor(is_plain).execute(sql, parameters)
+
+    def _cursor(self, is_plain: bool) -> Any:
+        return plain(self.cursor()) if is_plain else self.cursor()
+
+    def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
+        """See StoreDatabase; what is long is read by a cursor of the server's."""
+        with __exception_wrapper__:
+            return stream(self, sql, parameters)
+
+    def rows_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+        """See StoreDatabase."""
+        if not all(lists):
+            return iter(())
+        sql = sql.replace("IN (?)", "= ANY (?)")
+        rows: Iterator[Row] = self.execute_sql(sql, (account_id, *map(list, lists)))
+        return rows
+
+    def inserting(self, table: type[Model]) -> Copy:
+        """See StoreDatabase."""
+        return Copy(self, table)
+
+    def make_room(self, times: Sequence[str]) -> None:
+        """See StoreDatabase."""
+        self._partitions.make(times)
+
+    def snapshot(self) -> Snapshot:
+        """See StoreDatabase."""
+        return Snapshot(self.connection())
+
+    def begin(self, words: str | None = BEGIN) -> None:
+        """Begin a transaction that excludes others, or another by other words."""
+        with __exception_wrapper__:
+            try:
+                self._run(words or BEGIN, None, may_repeat=True)
+            except psycopg.Error:
+                with suppress(psycopg.Error):
+                    self.connection().rollback()
+                raise
+
+    def writing(self, account_id: int) -> AbstractContextManager[Any]:
+        """See StoreDatabase."""
+        lock = "pg_advisory_xact_lock"
+        shared = "" if account_id == EVERY_ACCOUNT else "_shared"
+        words = f"BEGIN; SELECT {lock}{shared}({LOCKS}, {MESSAGES})"
+        if account_id != EVERY_ACCOUNT:
+            words += f"; SELECT {lock}({LOCKS + 1}, {int(account_id)})"
+        transaction: AbstractContextManager[Any] = self.transaction(words)
+        return transaction
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """See StoreDatabase."""
+        transaction: AbstractContextManager[Any] = self.transaction(BEGIN_READING)
+        return transaction
+
+    def version(self) -> int:
+        """See StoreDatabase."""
+        return int(self.run("SELECT count(*) FROM schema_migration", ()).fetchone()[0])
+
+    def set_version(self, version: int) -> None:
+        """Nothing: the table of migrations tells."""
+
+    def impatient(self) -> AbstractContextManager[None]:
+        """See StoreDatabase; nobody waits for a whole store here."""
+        return nullcontext()
+
+    def get_tables(self, schema: str | None = None) -> list[str]:
+        """The names of our tables, without their partitions."""
+        sql = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
+        rows = self.run(f"{sql} AND relkind IN ('r', 'p') AND NOT relispartition", ())
+        return sorted(name for (name,) in rows)
+
+    def look_again(self) -> None:
+        """See StoreDatabase; what a server did meanwhile shows by use."""
+        if not self.is_closed() and self.connection().closed:
+            self._part()
+
+    def lend_connection(self) -> Callable[[], None]:
+        """See StoreDatabase."""
+        connection = self.connection()
+        self._state.reset()
+        self._set_aside += 1
+
+        def take_back() -> None:
+            """Use it again."""
+            self._set_aside -= 1
+            if not connection.closed and not is_idle(connection):
+                with suppress(psycopg.Error):
+                    connection.rollback()
+            if connection.closed or len(self._idle) >= IDLE_KEPT:
+                connection.close()
+            elif self.is_closed():
+                self._state.set_connection(connection)
+            else:
+                self._idle.append(connection)
+
+        return take_back
+
+    def connections(self) -> dict[str, int]:
+        """See StoreDatabase."""
+        used = self._set_aside + (not self.is_closed())
+        return {"open": used + len(self._idle), "set_aside": self._set_aside}
+
+    def close(self) -> bool:
+        """Close this thread's connection, and those that are kept."""
+        while self._idle:
+            self._idle.pop().close()
+        closed: bool = super().close()
+        return closed
+
+    def _part(self) -> None:
+        """Let go of a connection that is lost, and of those that are kept: they are as old."""
+        with suppress(psycopg.Error):
+            self.close()
+
+    def _connect(self) -> Any:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.closed:
+                return connection
+        if self._unreachable and time.monotonic() < self._unreachable[0]:
+            raise self._unreachable[1]
+        try:
+            connection = psycopg.connect(self._conninfo, autocommit=True, cursor_factory=Cursor)
+        except psycopg.OperationalError as problem:
+            self._unreachable = (time.monotonic() + TRY_AGAIN_SECONDS, problem)
+            raise
+        self._unreachable = None
+        prepare(connection, self._lock_seconds)
+        return connection
+
+
+def prepare(connection: Any, lock_seconds: float) -> None:
+    """Tell a connection how this store writes and reads."""
+    connection.adapters.register_dumper(str, Dumper)
+    connection.adapters.register_dumper(int, Int8Dumper)
+    for kind in ("text", "varchar"):
+        connection.adapters.register_loader(kind, Loader)
+    milliseconds = max(1, int(lock_seconds * 1000))
+    connection.execute(f"SET lock_timeout = {milliseconds}; SET jit = off")
+
+
+def is_idle(connection: Any) -> bool:
+    """Whether it is in no transaction."""
+    return bool(connection.info.transaction_status == TransactionStatus.IDLE)
+
+
+def conninfo_of(url: str) -> str:
+    """What libpq is told. Of several servers, the one that takes writes is meant. Raises
+    psycopg.Error for what is no URL."""
+    told: dict[str, Any] = {**CONNECTION_DEFAULTS, **conninfo_to_dict(url)}
+    if "," in (told.get("host") or ""):
+        told.setdefault("target_session_attrs", "read-write")
+    return make_conninfo(**told)

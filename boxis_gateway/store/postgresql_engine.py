@@ -1,0 +1,188 @@
+"""A store in PostgreSQL, alone or with Citus: how it is made, migrated and looked after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from boxis_gateway.errors import ConfigurationError, StoreError
+from boxis_gateway.store import engine
+from boxis_gateway.store.engine import Engine, Sizes
+from boxis_gateway.store.keys import Keys
+from boxis_gateway.store.postgresql import BEGIN_MIGRATING, PostgresDatabase
+from boxis_gateway.store.postgresql_layout import (
+    BASELINE,
+    HAS_CITUS_SQL,
+    SPREAD,
+    SPREAD_SQL,
+    statements,
+)
+from boxis_gateway.store.queries import DATABASE_ERRORS, errors_explained
+from boxis_gateway.store.version import is_current
+
+READ_ONLY_SQL = "SELECT current_setting('transaction_read_only') = 'on'"
+SIZE_SQL = "SELECT pg_database_size(current_database())"
+
+
+class PostgresqlEngine(Engine):
+    """A database of a server, in which nobody else has tables."""
+
+    database: PostgresDatabase
+
+    def __init__(self, url: str, lock_seconds: float) -> None:
+        try:
+            self.database = PostgresDatabase(url, lock_seconds)
+        except psycopg.Error as problem:
+            said = str(problem).strip().partition("\n")[0]
+            raise ConfigurationError(
+                f"The URL of the store cannot be used: {said}. It is "
+                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+            ) from None
+        self.name = name_of(url)
+        self.keys = Keys(None)
+        self.condition = Condition(self.database)
+        self.upkeep = Upkeep(self.database)
+
+    def create(self) -> None:
+        """Nothing: a database is made with `createdb`. Raises StoreError if there is none."""
+        self.require_ours()
+
+    def require_ours(self) -> None:
+        """Raises StoreError if the database cannot be reached, or has somebody else's tables."""
+        with errors_explained(self.database):
+            tables = self.database.get_tables()
+        if tables and "schema_migration" not in tables:
+            raise StoreError(
+                f"{self.name} has tables of something else. Choose a database of its own."
+            )
+
+    @contextmanager
+    def migrating(self, seal: Callable[[str], str]) -> Iterator[None]:
+        """A transaction, in which nobody else writes. Raises StoreError."""
+        self._seal = seal
+        with errors_explained(self.database), self.database.transaction(BEGIN_MIGRATING):
+            yield
+
+    def bring_up(self, runner: Any) -> list[str]:
+        """Make the tables if there are none, and run later migrations; the names of both."""
+        applied: list[str] = []
+        if not self.database.get_tables():
+            self._make_tables()
+            applied = runner.fake(BASELINE)
+        return [*applied, *runner.up()]
+
+    def _make_tables(self) -> None:
+        for statement in statements():
+            self.database.execute_sql(statement)
+        sql = "INSERT INTO secret (name, value) VALUES ('key_check', ?)"
+        self.database.run(sql, (self._seal("boxis-gateway"),))
+        if self.database.run(HAS_CITUS_SQL, ()).fetchone()[0]:
+            for table in SPREAD:
+                self.database.execute_sql(SPREAD_SQL.format(table))
+
+    def wipe(self) -> None:
+        """Nothing: no older version wrote here."""
+
+    def has_to_wipe(self) -> bool:
+        """Never: no older version wrote here."""
+        return False
+
+    def require_usable(self) -> None:
+        """Raises StoreError unless the tables are of this version."""
+        if not is_current(self.database):
+            raise StoreError(
+                f"{self.name} is no store of this version. 'boxis-gateway doctor' looks closer."
+            )
+
+    def find_damage(self) -> str:
+        """Nothing: PostgreSQL says so by itself where it finds any (docs/backup.md)."""
+        return ""
+
+
+class Condition(engine.Condition):
+    """What can be told of the server and of this process's connections to it."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    def unready(self) -> str:
+        """One word why requests can't be answered, or nothing can be written; or ""."""
+        try:
+            if not is_current(self._database):
+                return "outdated"
+            read_only = self._database.run(READ_ONLY_SQL, ()).fetchone()[0]
+        except (StoreError, psycopg.Error, *DATABASE_ERRORS):
+            return "unreadable"
+        return "read-only" if read_only else ""
+
+    def sizes(self) -> Sizes:
+        """The size of the database; its log and its disk are the server's matter."""
+        try:
+            return Sizes(int(self._database.run(SIZE_SQL, ()).fetchone()[0]), 0, 0)
+        except (psycopg.Error, *DATABASE_ERRORS):
+            return Sizes(0, 0, 0)
+
+    def connections(self) -> dict[str, int]:
+        """See StoreDatabase.connections."""
+        return self._database.connections()
+
+
+class Upkeep(engine.Upkeep):
+    """What keeps a database in order; the rest autovacuum does."""
+
+    def __init__(self, database: PostgresDatabase) -> None:
+        self._database = database
+
+    @contextmanager
+    def turn(self, account_id: int | None = None) -> Iterator[None]:
+        """A short transaction of many. Locks have queues here, but disks and replicas need their
+        turns."""
+        database = self._database
+        with errors_explained(database):
+            transaction = database.atomic() if account_id is None else database.writing(account_id)
+            with transaction:
+                began = time.monotonic()
+                yield
+        time.sleep(time.monotonic() - began)
+
+    def overwrite(self) -> None:
+        """Nothing: what is deleted is gone with `rewrite`."""
+
+    @property
+    def can_give_back(self) -> bool:
+        """Always: VACUUM makes room for new rows."""
+        return True
+
+    def give_back(self) -> None:
+        """Make the room of what is deleted free for new rows."""
+        self._vacuum("VACUUM")
+
+    def rewrite(self) -> None:
+        """Write the tables anew. Whoever reads or writes one of them waits meanwhile."""
+        self._vacuum("VACUUM FULL")
+
+    def _vacuum(self, word: str) -> None:
+        with errors_explained(self._database):
+            for table in self._database.get_tables():
+                self._database.execute_sql(f"{word} {table}")
+
+    def empty_log(self, wait_seconds: float) -> bool:
+        """Nothing: the server's own log is kept for replicas and archives as long as its operator
+        wants it to (docs/retention.md)."""
+        return True
+
+
+def name_of(url: str) -> str:
+    """Server and database, without user and password."""
+    told = conninfo_to_dict(url)
+    hosts = str(told.get("host") or "").split(",")
+    ports = str(told.get("port") or "").split(",")
+    if len(ports) == 1:
+        ports *= len(hosts)  # one port is for all
+    places = (f"{host}:{port}".rstrip(":") for host, port in zip(hosts, ports, strict=False))
+    return f"postgresql://{','.join(places)}/{told.get('dbname') or ''}"

@@ -1,0 +1,106 @@
+"""Many rows into PostgreSQL and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
+from psycopg.types.string import TextLoader
+
+from boxis_gateway.store.dialect import in_order, in_postgresql
+from boxis_gateway.store.engine import Parameters, Row
+from boxis_gateway.store.postgresql_texts import rows_back
+
+if TYPE_CHECKING:
+    from boxis_gateway.store.postgresql import PostgresDatabase
+
+SHORT = 300  # rows that come as a whole, without a cursor of the server's
+BATCH = 1000  # rows; each costs a way to the server and back
+FEW = 4  # rows for which a COPY, with its way there and back, is no gain
+
+
+class Copy:
+    """Rows with every column, in the order of the table, into it: by COPY."""
+
+    def __init__(self, database: PostgresDatabase, table: type[Model]) -> None:
+        self._database = database
+        fields = [field.column_name for field in table._meta.sorted_fields]
+        self._name = table._meta.table_name
+        self._into = f"{self._name} ({', '.join(fields)})"
+        self._insert = f"INSERT INTO {self._into} VALUES ({', '.join('?' * len(fields))})"
+
+    def run(self, rows: Sequence[Row]) -> None:
+        """Insert the rows. Raises DatabaseError as peewee's queries do."""
+        with __exception_wrapper__:
+            if len(rows) <= FEW:
+                for row in rows:
+                    self._database.run(self._insert, row)
+                return
+            with self._database.cursor().copy(f"COPY {self._into} FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+
+
+class Snapshot:
+    """One state of the database, through one connection, by cursors of the server's: a transaction
+    that is open until `close`."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._walks = 0
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def walk(self, sql: str, parameters: Parameters) -> Iterator[Row]:
+        """The rows of a query, read a batch at a time as they are asked for."""
+        rows: Iterator[Row] = iter(self.cursor(sql, parameters))
+        return rows
+
+    def cursor(self, sql: str, parameters: Parameters) -> Any:
+        """A cursor of the server's; the query has begun."""
+        self._walks += 1
+        cursor = psycopg.RawServerCursor(self._connection, f"walk_{self._walks}")
+        cursor.itersize = BATCH
+        words, names = in_postgresql(sql)
+        return cursor.execute(words, in_order(names, parameters))
+
+    def close(self) -> None:
+        """Let go of the state."""
+        with suppress(psycopg.Error):  # of a connection that is lost there is none
+            self._connection.rollback()
+
+
+def stream(database: PostgresDatabase, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
+    """Batches of rows, all of one state. Few come as they are; of many the first ones are asked
+    for twice, which costs less than a transaction for everybody."""
+    few = f"{sql} LIMIT {SHORT + 1}"
+    cursor = database.run_plain(few, parameters)
+    rows = cursor.fetchall()
+    if len(rows) <= SHORT:
+        return iter([rows_back(rows)] if rows else [])
+    snapshot = database.snapshot()
+    try:
+        walk = plain(snapshot.cursor(sql, parameters))
+        return _batches(snapshot, walk, walk.fetchmany(SHORT))
+    except BaseException:
+        snapshot.close()
+        raise
+
+
+def _batches(snapshot: Snapshot, walk: Any, rows: list[Row]) -> Iterator[list[Row]]:
+    try:
+        while rows:
+            yield rows_back(rows)
+            with __exception_wrapper__:
+                rows = walk.fetchmany(BATCH)
+    finally:
+        snapshot.close()
+
+
+def plain(cursor: Any) -> Any:
+    """The cursor, reading texts as they come: rows_back mends the odd ones."""
+    for kind in ("text", "varchar"):
+        cursor.adapters.register_loader(kind, TextLoader)
+    return cursor
