@@ -16,7 +16,7 @@ from boxis_gateway.networks import client_of
 from boxis_gateway.parts import Clock, Parts
 from boxis_gateway.rest_api import METHODS, rest_api
 from boxis_gateway.settings import Settings, load_settings
-from boxis_gateway.store import Store
+from boxis_gateway.store import Replicas, Store
 from boxis_gateway.watch_door import PATHS, WatchDoor
 from boxis_gateway.watching import Watch, seen_of
 from boxis_gateway.watching.traces import Traces
@@ -94,6 +94,13 @@ def create_app(
     return app
 
 
+def store_of(settings: Settings) -> Store:
+    """The store as a server uses it. Raises ConfigurationError."""
+    urls = [] if settings.replica_urls == "none" else settings.replica_urls.split()
+    replicas = Replicas(urls, settings.replica_lag_seconds)
+    return Store(settings.database_url, LOCK_SECONDS, replicas=replicas)
+
+
 def check_store(settings: Settings) -> None:
     """Raises StoreError unless the store is of this version, and its keys are at hand."""
     store = Store(settings.database_url)
@@ -111,5 +118,4 @@ def from_environ() -> Flask:
     check_store(settings)
     from boxis_gateway.watching.metrics import Metrics  # it reads the server's environment
 
-    store = Store(settings.database_url, LOCK_SECONDS)
-    return create_app(store, settings, metrics=Metrics())
+    return create_app(store_of(settings), settings, metrics=Metrics())

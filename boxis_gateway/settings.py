@@ -52,10 +52,27 @@ class Settings:
     one object: each request looks some up by others."""
 
     database_url: str = option(
-        "sqlite:///boxis_gateway.db", some_text, "Where the store is: `sqlite:///PATH`."
+        "sqlite:///boxis_gateway.db",
+        some_text,
+        "Where the store is: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.",
+        secret=True,
+    )
+    replica_urls: str = option(
+        "none",
+        some_text,
+        "Servers that follow that one, with blanks between: histories are read there, too.",
+        secret=True,
+    )
+    replica_lag_seconds: int = option(
+        5,
+        whole_number(1, 3600),
+        "How far a replica may be behind; beyond, it is not asked.",
+        unit="seconds",
     )
     secret_key_file: str = option(
-        "", any_text, "Where the key to the secrets is; by default in the store's path + `.key`."
+        "",
+        any_text,
+        "Where the key to the secrets is; by default in the store's file + `.key`.",
     )
     host: str = option("127.0.0.1", some_text, "Address that `serve` listens on.")
     port: int = option(8080, whole_number(0, 65535), "Port that `serve` listens on; 0 picks one.")

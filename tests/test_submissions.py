@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account, NewMessage, Prices, Status
-from boxis_gateway.store import Filter, Order, Store, Submitted, position_of, submissions
+from boxis_gateway.store import Filter, Order, Store, Submitted, lists, position_of
 from boxis_gateway.store.filters import FOLDED_INTO
 from tests.conftest import NOW, USER_KEY, make_store, statements
 
@@ -128,7 +128,7 @@ def test_a_page_is_a_part_of_the_whole_list(
     offset: int,
     limit: int,
 ) -> None:
-    monkeypatch.setattr(submissions, "WALKS_AT_ONCE", walks_at_once)
+    monkeypatch.setattr(lists, "WALKS_AT_ONCE", walks_at_once)
     shop.fill(messages)
     whole = expected(shop, which, order)
     page, total = shop.store.submissions.page(shop.ids, which, order, offset, limit)

@@ -6,14 +6,13 @@ import logging
 
 import click
 
-from boxis_gateway.app import LOCK_SECONDS, Gateway, check_store, create_app
+from boxis_gateway.app import Gateway, check_store, create_app, store_of
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.doctor import check_key_file
 from boxis_gateway.limiting import tables_at
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server import Server
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
 from boxis_gateway.watching.folder import forget_process, metrics_folder
 from boxis_gateway.watching.traces import require_traces
 
@@ -71,8 +70,7 @@ def serve(settings: Settings) -> None:
         from boxis_gateway.watching.metrics import Metrics  # it looks for the folder
 
         def make_app() -> Gateway:
-            store = Store(settings.database_url, LOCK_SECONDS)
-            return create_app(store, settings, tables=tables, metrics=Metrics())
+            return create_app(store_of(settings), settings, tables=tables, metrics=Metrics())
 
         Server(settings, make_app, forget_process).run()
 

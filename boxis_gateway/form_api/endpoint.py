@@ -188,7 +188,7 @@ def _begin_stream(visit: Visit, parts: Parts) -> Callable[[], None]:
     """Others are served from another connection meanwhile. Call what is returned at the end."""
     whose = visit.account.id if visit.account else 0
     ended = parts.limiter.streams.begin(("form", whose), visit.settings.max_streams)
-    give_back = parts.store.database.lend_connection()
+    give_back = parts.store.lend_connection()
 
     def end() -> None:
         ended()

@@ -234,5 +234,5 @@ def respond_with_file(file: File, store: Store, seen: Seen) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.call_on_close(file.close)
-    response.call_on_close(store.database.lend_connection())
+    response.call_on_close(store.lend_connection())
     return response

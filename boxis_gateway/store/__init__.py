@@ -4,16 +4,17 @@ from boxis_gateway.store.audit import UNKNOWN, Entry, acting
 from boxis_gateway.store.backup import BackedUp, back_up
 from boxis_gateway.store.database import Store
 from boxis_gateway.store.engine import Row
+from boxis_gateway.store.engines import Replicas
 from boxis_gateway.store.erasing import Found
 from boxis_gateway.store.faults import faults_told
 from boxis_gateway.store.filters import Filter, Order
 from boxis_gateway.store.followed import Mark
 from boxis_gateway.store.ids import from_wire_id, wire_id
+from boxis_gateway.store.lists import Position, Submitted, position_of
 from boxis_gateway.store.place import beside
 from boxis_gateway.store.queries import DATABASE_ERRORS, explained
 from boxis_gateway.store.restoring import Restored, restore
 from boxis_gateway.store.retention import Limits, Pruned, limits_of
-from boxis_gateway.store.submissions import Position, Submitted, position_of
 from boxis_gateway.store.verifying import Verified, verify
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Order",
     "Position",
     "Pruned",
+    "Replicas",
     "Restored",
     "Row",
     "Store",

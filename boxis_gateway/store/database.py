@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.contacts import Contacts
 from boxis_gateway.store.customers import Customers
 from boxis_gateway.store.employees import Employees
-from boxis_gateway.store.engines import engine_of
+from boxis_gateway.store.engines import NO_REPLICAS, Replicas, engine_of, readers_of
 from boxis_gateway.store.erasure import Erasure
 from boxis_gateway.store.exports import Exports
 from boxis_gateway.store.faults import FAULTS, PASSING, raise_told, reason_of
@@ -35,13 +35,18 @@ from boxis_gateway.store.version import MIGRATIONS, is_current
 class Store:
     """A message store. Connections are per thread, opened by use; `close()` ends this thread's.
     `lock_seconds` is how long a writer waits for another; the keys of `vault` are those of the
-    environment, or of the file beside the store, unless it is given.
+    environment, or of the file beside the store, unless it is given; `replicas` may be read from
+    too (readers.py).
 
     >>> store = Store("sqlite:///gateway.db").require_current()
     """
 
     def __init__(
-        self, url: str, lock_seconds: float = LOCK_SECONDS, vault: Vault | None = None
+        self,
+        url: str,
+        lock_seconds: float = LOCK_SECONDS,
+        vault: Vault | None = None,
+        replicas: Replicas = NO_REPLICAS,
     ) -> None:
         self.url = url
         self._engine = engine_of(url, lock_seconds)
@@ -55,10 +60,11 @@ class Store:
         self.contacts = Contacts(self.database)
         self.employees = Employees(self.database)
         self.tokens = Tokens(self.database)
-        self.submissions = Submissions(self.database)
-        self.messages = Messages(self.database)
+        self._readers = readers_of(self.database, replicas, lock_seconds)
+        self.submissions = Submissions(self._readers)
+        self.messages = Messages(self.database, self._readers)
         self.followed = Followed(self.database)
-        self.exports = Exports(self.database)
+        self.exports = Exports(self.database, self._readers)
         self.reports = Reports(self.database)
         self.retention = Retention(self.database, self.upkeep)
         self.erasure = Erasure(self.database, self.upkeep)
@@ -137,6 +143,7 @@ class Store:
         Raises Unavailable for what the store cannot do at the moment; the next request may find it
         mended."""
         try:
+            self._readers.forget()
             self.database.look_again()
             if self.database.is_closed():
                 self._engine.require_usable()
@@ -150,6 +157,11 @@ class Store:
         with suppress(*DATABASE_ERRORS):
             self.close()
 
+    def lend_connection(self) -> Callable[[], None]:
+        """Leave the connection that was read from last, of this thread, to who reads on from it.
+        Whoever asks next has another one. Call what is returned at the end."""
+        return self._readers.lend_connection()
+
     def pending_migrations(self) -> list[str]:
         """Names of the migrations that the store has not seen."""
         return [row.name for row in self._runner().status() if not row.applied]
@@ -159,7 +171,8 @@ class Store:
         return self._engine.find_damage()
 
     def close(self) -> None:
-        """Close this thread's connection."""
+        """Close this thread's connections."""
+        self._readers.close()
         self.database.close()
 
     def _runner(self) -> Runner:

@@ -42,7 +42,10 @@ class Snapshot(Protocol):
 
 
 class StoreDatabase(Database):
-    """Connections to a store, one for each thread, opened by use."""
+    """Connections to a store, one for each thread, opened by use. `merges_walks` is whether rows
+    of several ordered queries come in order without that all of them are read."""
+
+    merges_walks: bool
 
     def run(self, sql: str, parameters: Parameters) -> Any:
         """The cursor of a query that stands as text. Raises the driver's errors."""

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from boxis_gateway.errors import ConfigurationError
-from boxis_gateway.store.engine import Engine
+from boxis_gateway.store.engine import Engine, StoreDatabase
+from boxis_gateway.store.readers import Readers, Replica
 from boxis_gateway.store.sqlite_engine import SqliteEngine
+
+
+class Replicas(NamedTuple):
+    """URLs of servers that follow the store's, and how many seconds they may be behind."""
+
+    urls: Sequence[str] = ()
+    lag_seconds: float = 5.0
+
+
+NO_REPLICAS = Replicas()
 
 
 def engine_of(url: str, lock_seconds: float) -> Engine:
@@ -37,3 +49,12 @@ ENGINES: dict[str, Callable[[str, float], Engine]] = {
     "postgresql": _postgresql,
     "postgres": _postgresql,
 }
+
+
+def readers_of(primary: StoreDatabase, replicas: Replicas, lock_seconds: float) -> Readers:
+    """The servers that a store is read from. Raises ConfigurationError."""
+    engines = [engine_of(url, lock_seconds) for url in replicas.urls]
+    if any(isinstance(one, SqliteEngine) for one in engines):
+        raise ConfigurationError("A file of SQLite has no replicas; servers of PostgreSQL have.")
+    servers = [Replica(one.database, one.name) for one in engines]
+    return Readers(primary, servers, replicas.lag_seconds)

@@ -16,6 +16,7 @@ from boxis_gateway.store.engine import Row, StoreDatabase
 from boxis_gateway.store.filters import Filter
 from boxis_gateway.store.ids import ids_of_months
 from boxis_gateway.store.queries import run, take
+from boxis_gateway.store.readers import Readers
 
 BATCH = 150  # messages that are looked at; their rows are made in a few milliseconds
 
@@ -56,8 +57,8 @@ SENDER, TEXT, STATUS = (
 class Exports:
     """The way out of a store for many messages."""
 
-    def __init__(self, database: StoreDatabase) -> None:
-        self._database = database
+    def __init__(self, database: StoreDatabase, readers: Readers) -> None:
+        self._database, self._readers = database, readers
 
     def accounts(self, customer_id: str | None = None) -> dict[int, str]:
         """Ids and user names of all accounts, or of a customer's."""
@@ -78,7 +79,7 @@ class Exports:
         The connection is in use until the iterator has ended or is closed. Raises StoreError."""
         sql, wanted = _sql(hidden), _condition(which, statuses)
         months = ids_of_months(which.first_month, which.last_month)
-        snapshot = self._database.snapshot()
+        snapshot = self._readers.read(lambda database: database.snapshot())
         try:
             walks = [
                 snapshot.walk(sql, (name, account_id, *months, which.recipient))

@@ -55,7 +55,8 @@ class Filter:
 
 class Shape(NamedTuple):
     """All that a list's SQL depends on: which conditions it has, and its order. `late` adds what
-    lacks the time of the order; `behind` begins it behind a place."""
+    lacks the time of the order; `behind` begins it behind a place; `bounded` is that no walk goes
+    on for longer than the page (for who does not merge walks as they go)."""
 
     by_month: bool
     by_recipient: bool
@@ -64,6 +65,7 @@ class Shape(NamedTuple):
     order: Order = Order.CREATED
     late: bool = False
     behind: bool = False
+    bounded: bool = False
 
 
 ORDERS = {Order.SENT: "sent_at", Order.INVOICED: "invoiced_at"}
@@ -83,11 +85,16 @@ def page_sql(shape: Shape, accounts: int) -> str:
         late += f" AND {column} IS NULL{by_id} ORDER BY id DESC LIMIT ?"
         walk += f" AND {column} IS NOT NULL"
         walk += f" AND ({column}, id) < (?, ?)" if shape.behind else ""
+        walk = _bounded(walk) if shape.bounded else walk
         walk += f" UNION ALL SELECT * FROM ({late}) AS late" if shape.late else ""
     else:
-        walk += by_id
+        walk = _bounded(walk + by_id) if shape.bounded else walk + by_id
     walks = " UNION ALL ".join([walk] * accounts)
     return f"{walks} ORDER BY 1 DESC NULLS LAST, 2 DESC, 3 DESC LIMIT ? OFFSET ?"
+
+
+def _bounded(walk: str) -> str:
+    return f"SELECT * FROM ({walk} ORDER BY 1 DESC, 2 DESC LIMIT ?) AS walk"
 
 
 @lru_cache(maxsize=64)

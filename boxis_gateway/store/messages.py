@@ -10,6 +10,7 @@ from boxis_gateway.store.additions import Added, Additions
 from boxis_gateway.store.engine import Row, StoreDatabase
 from boxis_gateway.store.known import Fingerprinted
 from boxis_gateway.store.queries import rows_of, sql_of
+from boxis_gateway.store.readers import Readers
 from boxis_gateway.store.tables import Message
 from boxis_gateway.zones import EARLIEST, LATEST
 
@@ -31,8 +32,8 @@ class RecentMessage(NamedTuple):
 class Messages:
     """The messages of a store, always of one account."""
 
-    def __init__(self, database: StoreDatabase) -> None:
-        self._database = database
+    def __init__(self, database: StoreDatabase, readers: Readers) -> None:
+        self._database, self._readers = database, readers
         self._history_sql = sql_of(database, _history(*HISTORY_COLUMNS))
         self._history_with_status_sql = sql_of(
             database, _history(*HISTORY_COLUMNS, *HISTORY_STATUS_COLUMNS)
@@ -48,7 +49,8 @@ class Messages:
         The query has run when this returns; the rest is read as it is iterated, from the state that
         the store has now. An iterator that is dropped lets go of the store."""
         sql = self._history_with_status_sql if with_status else self._history_sql
-        return self._database.stream(sql, (account_id, start, end, REFUSED))
+        parameters = (account_id, start, end, REFUSED)
+        return self._readers.read(lambda database: database.stream(sql, parameters))
 
     def recent(self, account_id: int, start: str, end: str, limit: int) -> list[RecentMessage]:
         """The newest messages with start <= sent_at < end, refused ones too."""

@@ -42,6 +42,27 @@ BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BEGIN_MIGRATING = f"{BEGIN}; SELECT pg_advisory_xact_lock({LOCKS}, {MESSAGES})"
 
 
+class Connection(psycopg.Connection[Row]):
+    """A connection that tells a commit which a standby may not have from one that it has."""
+
+    _is_doubtful = False
+
+    def watch(self) -> None:
+        """Listen to what the server says beside its answers."""
+        self.add_notice_handler(self._notice)
+
+    def _notice(self, said: psycopg.errors.Diagnostic) -> None:
+        # PostgreSQL answers COMMIT as if all were well when somebody cancels this wait.
+        self._is_doubtful |= said.source_function == "SyncRepWaitForLSN"
+
+    def commit(self) -> None:
+        """COMMIT. Raises OperationalError if the server gave up waiting for its standbys."""
+        self._is_doubtful = False
+        super().commit()
+        if self._is_doubtful:
+            raise psycopg.OperationalError("the standbys may not have what was committed")
+
+
 class Cursor(psycopg.RawCursor):
     """A cursor that takes the store's SQL."""
 
@@ -55,6 +76,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     """A database of PostgreSQL. Connections are per thread, opened by use; those that were lent are
     kept for the next."""
 
+    merges_walks = False
     param = "?"
     _state: Any
     index_value_literals = True  # of peewee: DDL takes no parameters
@@ -71,11 +93,13 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 
     def run(self, sql: str, parameters: Parameters) -> Any:
         """See StoreDatabase. A query that finds its connection lost is run again, once."""
-        return self._run(sql, parameters, sql.lstrip().startswith("SELECT"))
+        with __exception_wrapper__:
+            return self._run(sql, parameters, sql.lstrip().startswith("SELECT"))
 
     def run_plain(self, sql: str, parameters: Parameters) -> Any:
-        """The same, for who mends odd texts by `rows_back`: without a look at each text."""
-        return self._run(sql, parameters, may_repeat=True, is_plain=True)
+        """The same of a SELECT, for who mends odd texts by `rows_back`: without a look at each."""
+        with __exception_wrapper__:
+            return self._run(sql, parameters, may_repeat=True, is_plain=True)
 
     def _run(
         self, sql: str, parameters: Parameters | None, may_repeat: bool, is_plain: bool = False
@@ -116,7 +140,9 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 
     def snapshot(self) -> Snapshot:
         """See StoreDatabase."""
-        return Snapshot(self.connection())
+        with __exception_wrapper__:
+            self._run("SELECT 1", (), may_repeat=True)  # a connection that is lost is renewed here
+            return Snapshot(self.connection())
 
     def begin(self, words: str | None = BEGIN) -> None:
         """Begin a transaction that excludes others, or another by other words."""
@@ -211,7 +237,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         if self._unreachable and time.monotonic() < self._unreachable[0]:
             raise self._unreachable[1]
         try:
-            connection = psycopg.connect(self._conninfo, autocommit=True, cursor_factory=Cursor)
+            connection = Connection.connect(self._conninfo, autocommit=True, cursor_factory=Cursor)
         except psycopg.OperationalError as problem:
             self._unreachable = (time.monotonic() + TRY_AGAIN_SECONDS, problem)
             raise
@@ -222,6 +248,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 
 def prepare(connection: Any, lock_seconds: float) -> None:
     """Tell a connection how this store writes and reads."""
+    connection.watch()
     connection.adapters.register_dumper(str, Dumper)
     connection.adapters.register_dumper(int, Int8Dumper)
     for kind in ("text", "varchar"):

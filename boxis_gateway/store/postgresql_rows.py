@@ -55,7 +55,8 @@ class Snapshot:
 
     def walk(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         """The rows of a query, read a batch at a time as they are asked for."""
-        rows: Iterator[Row] = iter(self.cursor(sql, parameters))
+        with __exception_wrapper__:
+            rows: Iterator[Row] = iter(self.cursor(sql, parameters))
         return rows
 
     def cursor(self, sql: str, parameters: Parameters) -> Any:

@@ -43,6 +43,8 @@ LAYOUT = {"auto_vacuum": "incremental", "journal_mode": "wal"}
 class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     """A file of SQLite. Connections are per thread, opened by use."""
 
+    merges_walks = True
+
     def __init__(
         self,
         path: Path,

@@ -1,98 +1,32 @@
-"""Submissions: the lists of the REST door, over all accounts of a customer.
-
-A list is one walk for each account, merged by SQLite (filters.py); totals come from counts.py where
-they can.
-"""
+"""Submissions: the lists of the REST door, over all accounts of a customer."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
-from boxis_gateway.store.counts import Counts
-from boxis_gateway.store.engine import Row, StoreDatabase
-from boxis_gateway.store.filters import (
-    COLUMNS,
-    LISTED,
-    ORDERS,
-    Filter,
-    Order,
-    Shape,
-    count_sql,
-    page_sql,
-    text_parameters,
-)
-from boxis_gateway.store.ids import GREATEST_ID, from_wire_id, ids_of_months
+from boxis_gateway.store.filters import COLUMNS, LISTED, Filter, Order
+from boxis_gateway.store.ids import from_wire_id
+from boxis_gateway.store.lists import Lists, Position, Submitted
 from boxis_gateway.store.queries import run
-from boxis_gateway.store.ten_days import tens_of
+from boxis_gateway.store.readers import Readers
 
-
-class Submitted(NamedTuple):
-    """What the store tells of a submission: COLUMNS."""
-
-    id: int
-    account_id: int
-    text: str | None
-    sender: str
-    recipients: str
-    sent_at: str | None
-    invoiced_at: str | None
-    price: int | None
-    whole_sale: int | None
-    cost: int | None
-    group_id: str | None
-    wire_id: str | None
-
-
-class Position(NamedTuple):
-    """A place in a list, behind one submission: what the order goes by, and what breaks ties.
-    `time` is None if the order is that of creation, or if the submission lacks the time."""
-
-    time: str | None
-    id: int
-    account_id: int
-
-    def end_id(self, account_id: int) -> int:
-        """Where that account's ids end, of those behind this place and of its time."""
-        return min(self.id + (account_id < self.account_id), GREATEST_ID)
-
-
-def position_of(one: Submitted, order: Order) -> Position:
-    """The place behind the submission."""
-    time = {Order.SENT: one.sent_at, Order.INVOICED: one.invoiced_at}.get(order)
-    return Position(time, one.id, one.account_id)
-
-
-class _Part(NamedTuple):
-    """Which part of a list: `limit` submissions from an index on, counted from behind a place if
-    one is given."""
-
-    offset: int
-    limit: int
-    behind: Position | None = None
-
-
-@dataclass(frozen=True)
-class _Walk:
-    """What is looked through of an account: the parameters of the conditions, in their order."""
-
-    account_id: int
-    parameters: tuple[Any, ...]
+ACCOUNTS_SQL = "SELECT id FROM account WHERE customer_id = ?"
+LISTED_SQL = f"SELECT {', '.join(COLUMNS)} FROM submission WHERE {LISTED}"
+FIND_SQL = f"""
+    {LISTED_SQL} AND account_id = ? AND id = ? AND wire_id IS NULL
+    UNION ALL {LISTED_SQL} AND wire_id IN (?, ?)
+"""
 
 
 class Submissions:
     """The submissions of a store, always of some accounts."""
 
-    def __init__(self, database: StoreDatabase) -> None:
-        self._database = database
-        self._counts = Counts(database)
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
 
     def accounts_of(self, customer_id: str) -> list[int]:
         """The accounts whose submissions are the customer's."""
-        rows = run(self._database, ACCOUNTS_SQL, (customer_id,))
+        rows = self._readers.read(lambda one: run(one, ACCOUNTS_SQL, (customer_id,)).fetchall())
         return [account_id for (account_id,) in rows]
 
     def page(
@@ -105,12 +39,9 @@ class Submissions:
     ) -> tuple[list[Submitted], int]:
         """`limit` submissions from the index `offset` on, and how many there are on all pages; both
         of one state of the store."""
-        with self._database.reading():
-            total = self._count(accounts, which)
-            limit = max(0, min(limit, total - offset))  # so that no walk goes on for more
-            if limit and offset and which.is_counted and order is Order.CREATED:
-                which, offset = self._without_newer_months(accounts, which, offset)
-            return self._page(accounts, which, order, _Part(offset, limit)), total
+        return self._readers.read(
+            lambda one: Lists(one).page(accounts, which, order, offset, limit)
+        )
 
     def page_behind(
         self,
@@ -121,125 +52,14 @@ class Submissions:
         place: Position,
     ) -> list[Submitted]:
         """`limit` submissions behind a place; that costs the same however far it is."""
-        return self._page(accounts, which, order, _Part(0, limit, place))
+        return self._readers.read(
+            lambda one: Lists(one).page_behind(accounts, which, order, limit, place)
+        )
 
     def find(self, wire_id: str) -> list[Submitted]:
         """The submissions that clients know by that id, as far as lists show them: by ours, and by
         that of another system, which may be given twice."""
         account_id, submission_id = from_wire_id(wire_id) or (0, 0)
         parameters = (account_id, submission_id, wire_id, wire_id.lower())
-        return [Submitted(*row) for row in run(self._database, FIND_SQL, parameters)]
-
-    def _page(
-        self, accounts: Sequence[int], which: Filter, order: Order, part: _Part
-    ) -> list[Submitted]:
-        walks = self._walks(accounts, which) if part.limit else []
-        if not walks:
-            return []
-        shape = _shape(which)._replace(order=order, behind=part.behind is not None)
-        found: list[Submitted] = []
-        if order in ORDERS and not (part.behind and part.behind.time is None):
-            found = self._read(walks, shape, part)
-        if len(found) == part.limit:
-            return found  # without a look for what lacks the time
-        return self._read(walks, shape._replace(late=order in ORDERS), part)
-
-    def _without_newer_months(
-        self, accounts: Sequence[int], which: Filter, offset: int
-    ) -> tuple[Filter, int]:
-        """The same place in a list that begins with the month of that index."""
-        listed = sum((self._counts.by_month(one, which) for one in accounts), Counter[str]())
-        for month in sorted(listed, reverse=True):
-            if offset < listed[month]:
-                return replace(which, last_month=month), offset
-            offset -= listed[month]
-        raise IndexError(offset)
-
-    def _count(self, accounts: Sequence[int], which: Filter) -> int:
-        if which.is_counted:
-            return sum(self._counts.total(account, which) for account in accounts)
-        sql = count_sql(_shape(which))
-        walks = self._walks(accounts, which)
-        return sum(run(self._database, sql, walk.parameters).fetchone()[0] for walk in walks)
-
-    def _read(self, walks: Sequence[_Walk], shape: Shape, part: _Part) -> list[Submitted]:
-        if len(walks) <= WALKS_AT_ONCE:
-            return [Submitted(*row) for _, *row in self._rows(walks, shape, part)]
-        rows: list[Row] = []
-        end = part.offset + part.limit
-        for first in range(0, len(walks), WALKS_AT_ONCE):
-            some = walks[first : first + WALKS_AT_ONCE]
-            rows += self._rows(some, shape, _Part(0, end, part.behind))
-        rows.sort(key=_newest_first, reverse=True)
-        return [Submitted(*row) for _, *row in rows[part.offset : end]]
-
-    def _rows(self, walks: Sequence[_Walk], shape: Shape, part: _Part) -> Iterable[Row]:
-        """What the order goes by, and the columns."""
-        offset, limit, behind = part
-        parameters: list[Any] = []
-        for walk in walks:
-            parameters += walk.parameters
-            end_id = behind.end_id(walk.account_id) if behind else GREATEST_ID
-            if behind and shape.order in ORDERS:
-                parameters += ["", 0] if behind.time is None else [behind.time, end_id]
-            elif behind:
-                parameters.append(end_id)
-            if shape.late:
-                parameters += walk.parameters
-                if behind:
-                    parameters.append(end_id if behind.time is None else GREATEST_ID)
-                parameters.append(offset + limit)
-        sql = page_sql(shape, len(walks))
-        rows: Iterable[Row] = run(self._database, sql, (*parameters, limit, offset))
-        return rows
-
-    def _walks(self, accounts: Sequence[int], which: Filter) -> list[_Walk]:
-        """One for each account that may have something."""
-        walks = (self._walk(account, which) for account in accounts)
-        return [walk for walk in walks if walk is not None]
-
-    def _walk(self, account_id: int, which: Filter) -> _Walk | None:
-        """None if there is nothing to be found, as far as the counts tell."""
-        spellings = None
-        if which.sender is not None:
-            spellings = self._counts.spellings(account_id, which)
-            if not spellings:
-                return None
-            first = min(one.first_month for one in spellings)
-            last = max(one.last_month for one in spellings)
-            which = replace(which, first_month=first, last_month=last)
-        parameters: list[Any] = [account_id]
-        if _shape(which).by_month:
-            parameters += ids_of_months(which.first_month, which.last_month)
-        if which.recipient is not None:
-            tens = tens_of(self._database, account_id)
-            parameters += [account_id, tens, which.recipient, f"\n{which.recipient}\n"]
-        if spellings is not None:
-            parameters.append(json.dumps([one.sender for one in spellings]))
-        if which.text is not None:
-            parameters += text_parameters(which.text)
-        return _Walk(account_id, tuple(parameters))
-
-
-WALKS_AT_ONCE = 200  # SQLite takes 500 SELECTs in one, and a walk has up to two
-ACCOUNTS_SQL = "SELECT id FROM account WHERE customer_id = ?"
-LISTED_SQL = f"SELECT {', '.join(COLUMNS)} FROM submission WHERE {LISTED}"
-FIND_SQL = f"""
-    {LISTED_SQL} AND account_id = ? AND id = ? AND wire_id IS NULL
-    UNION ALL {LISTED_SQL} AND wire_id IN (?, ?)
-"""
-
-
-def _newest_first(row: Row) -> tuple[bool, Any, int, int]:
-    """As the SQL has it: what lacks the time comes last."""
-    time, submission_id, account_id, *_ = row
-    return time is not None, time or 0, submission_id, account_id
-
-
-def _shape(which: Filter) -> Shape:
-    return Shape(
-        by_month=bool(which.first_month or which.last_month or which.sender is not None),
-        by_recipient=which.recipient is not None,
-        by_sender=which.sender is not None,
-        by_text=which.text is not None,
-    )
+        rows = self._readers.read(lambda one: run(one, FIND_SQL, parameters).fetchall())
+        return [Submitted(*row) for row in rows]

@@ -1,0 +1,135 @@
+"""Which server a request reads histories and lists from: the primary, or a replica of it that is
+fresh enough.
+
+A replica is fresh as long as it has all that the primary had written some time ago, which is at
+most the bound. Both say how far they are in the write-ahead log (PostgreSQL's manual, "System
+administration functions"), so that no clock of theirs counts, and an idle primary makes no replica
+look stale. What goes wrong with a replica is asked of the primary, and that one asked again, once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from boxis_gateway.errors import StoreError
+from boxis_gateway.store.engine import StoreDatabase
+from boxis_gateway.store.faults import FAULTS, UNREACHABLE, reason_of
+from boxis_gateway.store.queries import run
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+Clock = Callable[[], float]
+
+WRITTEN_SQL = "SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint)"
+REPLAYED_SQL = """
+    SELECT CAST(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+        ELSE pg_current_wal_lsn() END - '0/0' AS bigint)
+"""
+LOOKS = 8  # at the primary within the bound
+AWAY_SECONDS = 2.0  # before a replica that failed is asked again
+
+
+class _Look(NamedTuple):
+    """How many octets the primary had written at a time of ours."""
+
+    at: float
+    written: int
+
+
+@dataclass
+class Replica:
+    """A server that follows the primary: until when it may be asked, and from when on it may be
+    looked at again."""
+
+    database: StoreDatabase
+    name: str
+    fresh_until: float = 0.0
+    not_before: float = 0.0
+
+
+@dataclass
+class Readers:
+    """The servers of a store. `lag_seconds` is the bound; `clock` is in seconds, and steady."""
+
+    primary: StoreDatabase
+    replicas: Sequence[Replica] = ()
+    lag_seconds: float = 5.0
+    clock: Clock = time.monotonic
+    _looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=2 * LOOKS))
+    _turn: int = 0
+    _last: StoreDatabase | None = None
+
+    def read(self, what: Callable[[StoreDatabase], T]) -> T:
+        """What is read by that function, which only reads, from a server that is fresh enough."""
+        replica = self._fresh() if self.replicas else None
+        self._last = replica.database if replica else self.primary
+        try:
+            return what(self._last)
+        except FAULTS as problem:
+            if replica:
+                self._leave(replica, problem)
+            elif reason_of(problem) != UNREACHABLE:
+                raise
+        self._last = self.primary
+        self.primary.look_again()
+        return what(self.primary)
+
+    def lend_connection(self) -> Callable[[], None]:
+        """See StoreDatabase: of the server that was read from last."""
+        return (self._last or self.primary).lend_connection()
+
+    def forget(self) -> None:
+        """A request begins: nothing is read yet."""
+        self._last = None
+
+    def close(self) -> None:
+        """Close this thread's connections to replicas."""
+        for replica in self.replicas:
+            replica.database.close()
+
+    def _fresh(self) -> Replica | None:
+        """The next replica in turn that may be asked."""
+        now = self.clock()
+        for _ in self.replicas:
+            self._turn += 1
+            replica = self.replicas[self._turn % len(self.replicas)]
+            if now >= replica.not_before and (now < replica.fresh_until or self._look(replica)):
+                return replica
+        return None
+
+    def _look(self, replica: Replica) -> bool:
+        """Whether the replica has what the primary had within the bound."""
+        try:
+            self._look_at_primary()
+            replica.database.look_again()
+            (replayed,) = run(replica.database, REPLAYED_SQL, ()).fetchone()
+        except FAULTS as problem:
+            self._leave(replica, problem)
+            return False
+        known = [look.at for look in self._looks if look.written <= replayed]
+        replica.fresh_until = max(known, default=float("-inf")) + self.lag_seconds
+        fresh = self.clock() < replica.fresh_until
+        if not fresh:
+            replica.not_before = self.clock() + self.lag_seconds / LOOKS
+        return fresh
+
+    def _look_at_primary(self) -> None:
+        now = self.clock()
+        if not self._looks or now - self._looks[-1].at >= self.lag_seconds / LOOKS:
+            (written,) = run(self.primary, WRITTEN_SQL, ()).fetchone()
+            self._looks.append(_Look(now, written))
+
+    def _leave(self, replica: Replica, problem: BaseException) -> None:
+        """Do without it for a while."""
+        why = reason_of(problem) or type(problem).__name__
+        log.warning("replica=%s is left out: %s", replica.name, why)
+        replica.fresh_until, replica.not_before = 0.0, self.clock() + AWAY_SECONDS
+        try:
+            replica.database.close()
+        except (StoreError, *FAULTS):
+            log.debug("replica=%s could not be closed", replica.name)
