@@ -88,7 +88,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         )
         yield Finding(Level.FAIL, text, remedy)
         return
-    yield Finding(Level.OK, f"The store {store.path} is whole and current.")
+    yield Finding(Level.OK, f"The store {store.name} is whole and current.")
     for account in accounts:
         try:
             for_account(settings, account.options)
@@ -121,11 +121,23 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.WARN, text, "boxis-gateway migrate")
 
 
+def check_database(settings: Settings) -> Iterator[Finding]:
+    """That the server of the store loses nothing that was acknowledged, nor lets us do all."""
+    store = Store(settings.database_url)
+    try:
+        for text, remedy in store.advice():
+            yield Finding(Level.WARN, text, remedy)
+    except (OperatorError, *DATABASE_ERRORS):
+        return  # check_store has said it
+    finally:
+        store.close()
+
+
 def check_permissions(settings: Settings) -> Iterator[Finding]:
     """That others cannot read the store nor put files into its place, and that we can write."""
-    path = Store(settings.database_url).path
-    if _mode(path) is None:
-        return  # check_store has said it
+    path = Store(settings.database_url).file
+    if path is None or _mode(path) is None:
+        return  # it is in no file, or check_store has said it
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         text = f"{path} or its folder cannot be written by this user."
         yield Finding(Level.FAIL, text, f"Run as its owner, or chown both ({path.parent}).")
@@ -144,7 +156,7 @@ def check_key_file(settings: Settings) -> Iterator[Finding]:
     """That nobody else can read the key, nor replace it. Its group may read it: that is how
     systemd and containers hand over a secret."""
     keys = Store(settings.database_url).vault.keys
-    if keys.in_environment:
+    if keys.in_environment or not keys.are_named:
         return
     if (_mode(keys.path) or 0) & 0o037:
         text = f"{keys.path} is open to other users; it has the key to the store."
@@ -179,6 +191,7 @@ CHECKS: tuple[Check, ...] = (
     check_server,
     check_store,
     check_keys,
+    check_database,
     check_permissions,
     check_key_file,
     check_clock,

@@ -8,6 +8,7 @@ table of the README (`settings_table`) and, for those marked `per_account`, the 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from functools import lru_cache
@@ -30,6 +31,7 @@ from boxis_gateway.setting_kinds import (
 )
 
 ENVIRONMENT_PREFIX = "BOXIS_GATEWAY_"
+PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*(?=@)|([?&]password=)[^&\s]+")
 
 
 def option(
@@ -278,6 +280,11 @@ def _for_account(settings: Settings, options: tuple[tuple[str, str], ...]) -> Se
 def shown(value: Any) -> str:
     """A value as it would be typed."""
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def without_secret(text: str) -> str:
+    """URLs without their passwords."""
+    return PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", text)
 
 
 def settings_table() -> str:

@@ -6,7 +6,7 @@ import click
 
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.doctor import Level, examine
-from boxis_gateway.settings import OPTIONS, Settings, find_sources, shown
+from boxis_gateway.settings import OPTIONS, Settings, find_sources, shown, without_secret
 
 
 @click.command()
@@ -22,8 +22,7 @@ def doctor(ctx: click.Context, settings: Settings) -> None:
     sources = find_sources({"database_url": ctx.params["database_url"]})
     for name in OPTIONS:
         _, source = sources.get(name, ("", "default"))
-        hidden = OPTIONS[name].metadata["secret"] and source != "default"
-        value = "(not shown)" if hidden else shown(getattr(settings, name))
+        value = without_secret(shown(getattr(settings, name)))
         click.echo(f"set   {name} = {value} ({source})")
     failed = False
     for finding in examine(settings):

@@ -55,7 +55,7 @@ def erase(store: Store, numbers: tuple[str, ...], dry_run: bool, wait_seconds: i
         if not store.upkeep.empty_log(wait_seconds):
             raise StoreError(
                 "Nobody finds the number any more, but somebody still reads from the store as it "
-                f"was, so that {store.path}-wal holds what was erased. Run the same again when "
+                f"was, so that {store.name}-wal holds what was erased. Run the same again when "
                 "they are done, or stop the server and run it then."
             )
 

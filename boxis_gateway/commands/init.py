@@ -21,7 +21,7 @@ def init(settings: Settings) -> None:
     store.migrate()
     store.user_keys.require_open()
     store.close()
-    click.echo(f"The store {store.path} is ready.")
+    click.echo(f"The store {store.name} is ready.")
     click.echo(f"Its key is in {store.vault.keys.place}: keep a copy apart from the store.")
 
 

@@ -31,7 +31,7 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
         restored = restore_store(store, file, replace=force)
     finally:
         store.close()
-    click.echo(f"The store {store.path} is as {file}: {restored.messages} messages.")
+    click.echo(f"The store {store.name} is as {file}: {restored.messages} messages.")
     if restored.migrations:
         click.echo(f"Applied: {', '.join(restored.migrations)}.")
     _warn(restored, file)

@@ -75,6 +75,11 @@ class Store:
         return sqlite_file(self._engine)
 
     @property
+    def file(self) -> Path | None:
+        """The same; None for any other."""
+        return self._engine.file
+
+    @property
     def name(self) -> str:
         """Where the store is, for people; without a secret."""
         return self._engine.name
@@ -169,6 +174,11 @@ class Store:
     def find_damage(self) -> str:
         """What the database says is wrong with it, or ""."""
         return self._engine.find_damage()
+
+    def advice(self) -> list[tuple[str, str]]:
+        """What of the place that keeps the store might do harm, and what to do about it. Raises
+        StoreError."""
+        return self._engine.advice()
 
     def close(self) -> None:
         """Close this thread's connections."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from peewee import Database, Model
@@ -171,9 +172,11 @@ class Upkeep(ABC):
 
 
 class Engine(ABC):
-    """Where a store is kept, and by what. `name` is for people, and holds no secret."""
+    """Where a store is kept, and by what. `name` is for people, and holds no secret; `file` is
+    None if the store is in no file of its own."""
 
     name: str
+    file: Path | None = None
     database: StoreDatabase
     keys: Keys
     condition: Condition
@@ -210,3 +213,7 @@ class Engine(ABC):
     @abstractmethod
     def find_damage(self) -> str:
         """What the engine says is wrong with the store, or ""."""
+
+    def advice(self) -> list[tuple[str, str]]:
+        """What might do harm, and what to do about it."""
+        return []

@@ -62,8 +62,8 @@ class Exports:
 
     def accounts(self, customer_id: str | None = None) -> dict[int, str]:
         """Ids and user names of all accounts, or of a customer's."""
-        sql = "SELECT id, username FROM account WHERE ?1 IS NULL OR customer_id = ?1 ORDER BY id"
-        return dict(run(self._database, sql, (customer_id,)))
+        sql = "SELECT id, username FROM account WHERE ? OR customer_id = ? ORDER BY id"
+        return dict(run(self._database, sql, (customer_id is None, customer_id or "")))
 
     def rows(
         self,
@@ -79,10 +79,11 @@ class Exports:
         The connection is in use until the iterator has ended or is closed. Raises StoreError."""
         sql, wanted = _sql(hidden), _condition(which, statuses)
         months = ids_of_months(which.first_month, which.last_month)
+        recipient = (which.recipient is None, which.recipient or "")
         snapshot = self._readers.read(lambda database: database.snapshot())
         try:
             walks = [
-                snapshot.walk(sql, (name, account_id, *months, which.recipient))
+                snapshot.walk(sql, (name, account_id, *months, *recipient))
                 for account_id, name in accounts.items()
             ]
             merged = merge(*walks)
@@ -101,7 +102,7 @@ def _sql(hidden: Collection[str]) -> str:
         FROM message m LEFT JOIN submission s
             ON s.account_id = m.account_id AND s.id = m.submission_id
             AND m.submission_id >= ?3 AND m.submission_id < ?4
-            AND (?5 IS NULL OR m.recipient = ?5)
+            AND (?5 OR m.recipient = ?6)
         WHERE m.account_id = ?2 ORDER BY m.sent_at, m.id
     """
 

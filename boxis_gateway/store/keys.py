@@ -36,15 +36,19 @@ class Keys:
         return bool(os.environ.get(VARIABLE, "").strip())
 
     @property
+    def are_named(self) -> bool:
+        """Whether it is known where they are, if they are there."""
+        return bool(self.in_environment or os.environ.get(FILE_VARIABLE) or self._store)
+
+    @property
     def path(self) -> Path:
         """The file, whether it is there or not. Raises ConfigurationError if nobody says where."""
-        named = os.environ.get(FILE_VARIABLE)
-        if not named and self._store is None:
+        if not self.are_named:
             raise ConfigurationError(
-                f"Set {FILE_VARIABLE} to the file with the key to the store's secrets, which init "
-                f"makes, or {VARIABLE} to the key (docs/secrets.md)."
+                f"Nobody says where the key to the store's secrets is. Set {FILE_VARIABLE} to a file, "
+                f"which init makes, or {VARIABLE} to the key (docs/secrets.md)."
             )
-        return Path(named or f"{self._store}.key")
+        return Path(os.environ.get(FILE_VARIABLE) or f"{self._store}.key")
 
     @property
     def place(self) -> str:

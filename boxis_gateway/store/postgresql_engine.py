@@ -26,6 +26,35 @@ from boxis_gateway.store.queries import DATABASE_ERRORS, errors_explained
 from boxis_gateway.store.version import is_current
 
 READ_ONLY_SQL = "SELECT current_setting('transaction_read_only') = 'on'"
+ADVICE = {
+    "current_setting('fsync') = 'off'": (
+        "fsync is off; a power cut may leave nothing of the store.",
+        "Set fsync = on in postgresql.conf.",
+    ),
+    "current_setting('full_page_writes') = 'off'": (
+        "full_page_writes is off; a power cut may damage the store.",
+        "Set full_page_writes = on in postgresql.conf.",
+    ),
+    "current_setting('synchronous_commit') IN ('off', 'local')": (
+        "synchronous_commit is off; what was acknowledged may get lost.",
+        "Set synchronous_commit = on for this user.",
+    ),
+    "current_setting('server_encoding') <> 'UTF8'": (
+        "The database is not in UTF-8; texts may not fit.",
+        "Make another with 'createdb --encoding=UTF8 --template=template0' and copy the store.",
+    ),
+    "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)": (
+        "We are a superuser there.",
+        "Make a user that owns this database and nothing else.",
+    ),
+    "NOT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), FALSE) "
+    "AND NOT coalesce(inet_server_addr() << '127.0.0.0/8' OR inet_server_addr() = '::1', TRUE)": (
+        "The connection to another machine is not encrypted.",
+        "Add sslmode=verify-full to the URL.",
+    ),
+}
+"""What might do harm: an expression, and what to say if it is true."""
+ADVICE_SQL = f"SELECT {', '.join(ADVICE)}"
 SIZE_SQL = "SELECT pg_database_size(current_database())"
 
 
@@ -102,6 +131,17 @@ class PostgresqlEngine(Engine):
     def find_damage(self) -> str:
         """Nothing: PostgreSQL says so by itself where it finds any (docs/backup.md)."""
         return ""
+
+    def advice(self) -> list[tuple[str, str]]:
+        """Settings by which the server may lose what it has acknowledged, or lets us do too much.
+        Raises StoreError."""
+        with errors_explained(self.database):
+            values = self.database.run(ADVICE_SQL, ()).fetchone()
+        return [
+            (f"{self.name}: {text}", remedy)
+            for is_so, (text, remedy) in zip(values, ADVICE.values(), strict=True)
+            if is_so
+        ]
 
 
 class Condition(engine.Condition):

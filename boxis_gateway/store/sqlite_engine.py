@@ -27,7 +27,7 @@ class SqliteEngine(Engine):
     database: SqliteDatabase
 
     def __init__(self, url: str, lock_seconds: float) -> None:
-        self.path = sqlite_path(url)
+        self.path = self.file = sqlite_path(url)
         self.name = str(self.path)
         self.database = SqliteDatabase(self.path, lock_seconds)
         self.keys = Keys(self.path)
@@ -125,6 +125,6 @@ class SqliteEngine(Engine):
 
 def sqlite_file(engine: Engine) -> Path:
     """The file of a store in SQLite. Raises StoreError for any other."""
-    if isinstance(engine, SqliteEngine):
-        return engine.path
+    if engine.file is not None:
+        return engine.file
     raise StoreError(f"{engine.name} is no file. Name a store in SQLite.")
