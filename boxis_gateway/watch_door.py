@@ -77,7 +77,7 @@ class WatchDoor:
     def _figures(self) -> Figures:
         sizes = self._store.condition.sizes()
         ready = not self._store.condition.unready()
-        return {
+        figures: Mapping[tuple[str, str], float | None] = {
             (
                 "boxis_gateway_store_ready",
                 "1 if /readyz finds nothing amiss with the store.",
@@ -86,3 +86,4 @@ class WatchDoor:
             ("boxis_gateway_store_wal_bytes", "Size of its write-ahead log."): sizes.log,
             ("boxis_gateway_store_disk_free_bytes", "Room that its disk has left."): sizes.free,
         }
+        return {what: figure for what, figure in figures.items() if figure is not None}

@@ -32,7 +32,7 @@ class Condition(engine.Condition):
             return "unreadable"
         if not all(os.access(place, os.W_OK) for place in (self._path, self._path.parent)):
             return "read-only"
-        return "full" if self.sizes().free < LEAST_BYTES_FREE else ""
+        return "full" if (self.sizes().free or 0) < LEAST_BYTES_FREE else ""
 
     def sizes(self) -> Sizes:
         """The sizes; 0 for what is not there."""

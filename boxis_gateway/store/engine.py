@@ -116,12 +116,12 @@ class StoreDatabase(Database):
 
 
 class Sizes(NamedTuple):
-    """Bytes of the store, of its write-ahead log, and of the room that its disk has left (0 for
-    what cannot be known)."""
+    """Bytes of the store, of its write-ahead log, and of the room that its disk has left; None for
+    what only the server knows."""
 
     file: int
-    log: int
-    free: int
+    log: int | None
+    free: int | None
 
 
 class Condition(ABC):

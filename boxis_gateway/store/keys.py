@@ -45,8 +45,9 @@ class Keys:
         """The file, whether it is there or not. Raises ConfigurationError if nobody says where."""
         if not self.are_named:
             raise ConfigurationError(
-                f"Nobody says where the key to the store's secrets is. Set {FILE_VARIABLE} to a file, "
-                f"which init makes, or {VARIABLE} to the key (docs/secrets.md)."
+                "Nobody says where the key to the store's secrets is. "
+                f"Set {FILE_VARIABLE} to a file, which init makes, or {VARIABLE} to the key "
+                "(docs/secrets.md)."
             )
         return Path(os.environ.get(FILE_VARIABLE) or f"{self._store}.key")
 

@@ -163,9 +163,9 @@ class Condition(engine.Condition):
     def sizes(self) -> Sizes:
         """The size of the database; its log and its disk are the server's matter."""
         try:
-            return Sizes(int(self._database.run(SIZE_SQL, ()).fetchone()[0]), 0, 0)
+            return Sizes(int(self._database.run(SIZE_SQL, ()).fetchone()[0]), None, None)
         except (psycopg.Error, *DATABASE_ERRORS):
-            return Sizes(0, 0, 0)
+            return Sizes(0, None, None)
 
     def connections(self) -> dict[str, int]:
         """See StoreDatabase.connections."""
