@@ -81,7 +81,8 @@ class StoreDatabase(Database):
 
     def writing(self, account_id: int) -> AbstractContextManager[Any]:
         """A transaction that changes messages of that account, or of EVERY_ACCOUNT. Nobody else
-        changes these meanwhile. Not to be begun inside of another."""
+        changes these meanwhile. Not to be begun inside of another; only that of EVERY_ACCOUNT may
+        change other things as well."""
         raise NotImplementedError
 
     def reading(self) -> AbstractContextManager[Any]:

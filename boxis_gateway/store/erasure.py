@@ -11,7 +11,7 @@ from datetime import datetime
 
 from boxis_gateway.sms.mentions import mentions
 from boxis_gateway.store.audit import Audit
-from boxis_gateway.store.engine import StoreDatabase, Upkeep
+from boxis_gateway.store.engine import EVERY_ACCOUNT, StoreDatabase, Upkeep
 from boxis_gateway.store.erased import ErasedNumbers
 from boxis_gateway.store.erasing import Found, Walk, in_texts
 from boxis_gateway.store.queries import errors_explained, run
@@ -38,7 +38,7 @@ class Erasure:
         """Erase the number. What its file has left of it is for Upkeep.rewrite. Raises
         StoreError."""
         self._upkeep.overwrite()
-        with self._upkeep.turn():
+        with self._upkeep.turn(EVERY_ACCOUNT):  # behind it, no import has yet to hear of this
             self._erased.add(number, now)
             self._audit.record("erase.begin")  # for one that is killed
         found = Walk(self._database, self._upkeep, number, dry_run=False).to_the_end()

@@ -39,7 +39,11 @@ CONNECTION_DEFAULTS = {
 }
 BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {OTHERS})"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-BEGIN_MIGRATING = f"{BEGIN}; SELECT pg_advisory_xact_lock({LOCKS}, {MESSAGES})"
+BEGIN_WRITING = (
+    f"BEGIN; SELECT pg_advisory_xact_lock_shared({LOCKS}, {MESSAGES}); "
+    f"SELECT pg_advisory_xact_lock({LOCKS + 1}, {{}})"
+)
+BEGIN_ALONE = f"{BEGIN}; SELECT pg_advisory_xact_lock({LOCKS}, {MESSAGES})"
 
 
 class Connection(psycopg.Connection[Row]):
@@ -156,12 +160,9 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 
     def writing(self, account_id: int) -> AbstractContextManager[Any]:
         """See StoreDatabase."""
-        lock = "pg_advisory_xact_lock"
-        shared = "" if account_id == EVERY_ACCOUNT else "_shared"
-        words = f"BEGIN; SELECT {lock}{shared}({LOCKS}, {MESSAGES})"
-        if account_id != EVERY_ACCOUNT:
-            words += f"; SELECT {lock}({LOCKS + 1}, {int(account_id)})"
-        transaction: AbstractContextManager[Any] = self.transaction(words)
+        words = BEGIN_WRITING.format(int(account_id))
+        whole = BEGIN_ALONE if account_id == EVERY_ACCOUNT else words
+        transaction: AbstractContextManager[Any] = self.transaction(whole)
         return transaction
 
     def reading(self) -> AbstractContextManager[Any]:

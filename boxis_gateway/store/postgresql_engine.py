@@ -14,7 +14,7 @@ from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store import engine
 from boxis_gateway.store.engine import Engine, Sizes
 from boxis_gateway.store.keys import Keys
-from boxis_gateway.store.postgresql import BEGIN_MIGRATING, PostgresDatabase
+from boxis_gateway.store.postgresql import BEGIN_ALONE, PostgresDatabase
 from boxis_gateway.store.postgresql_layout import (
     BASELINE,
     HAS_CITUS_SQL,
@@ -94,7 +94,7 @@ class PostgresqlEngine(Engine):
     def migrating(self, seal: Callable[[str], str]) -> Iterator[None]:
         """A transaction, in which nobody else writes. Raises StoreError."""
         self._seal = seal
-        with errors_explained(self.database), self.database.transaction(BEGIN_MIGRATING):
+        with errors_explained(self.database), self.database.transaction(BEGIN_ALONE):
             yield
 
     def bring_up(self, runner: Any) -> list[str]:
