@@ -10,6 +10,7 @@ look stale. What goes wrong with a replica is asked of the primary, and that one
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -62,30 +63,31 @@ class Readers:
     clock: Clock = time.monotonic
     _looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=2 * LOOKS))
     _turn: int = 0
-    _last: StoreDatabase | None = None
+    _here: threading.local = field(default_factory=threading.local)
 
     def read(self, what: Callable[[StoreDatabase], T]) -> T:
         """What is read by that function, which only reads, from a server that is fresh enough."""
         replica = self._fresh() if self.replicas else None
-        self._last = replica.database if replica else self.primary
+        database = self._here.last = replica.database if replica else self.primary
         try:
-            return what(self._last)
+            return what(database)
         except FAULTS as problem:
             if replica:
                 self._leave(replica, problem)
             elif reason_of(problem) != UNREACHABLE:
                 raise
-        self._last = self.primary
+        self._here.last = self.primary
         self.primary.look_again()
         return what(self.primary)
 
     def lend_connection(self) -> Callable[[], None]:
         """See StoreDatabase: of the server that was read from last."""
-        return (self._last or self.primary).lend_connection()
+        last: StoreDatabase = getattr(self._here, "last", self.primary)
+        return last.lend_connection()
 
     def forget(self) -> None:
         """A request begins: nothing is read yet."""
-        self._last = None
+        self._here.last = self.primary
 
     def close(self) -> None:
         """Close this thread's connections to replicas."""
