@@ -9,6 +9,7 @@
 # make dist   sdist and wheel, the same wherever they are made; dist-check tries them
 # make guard  whether requests cost what was accepted; make guard-accept accepts what they cost now
 # make soak   clients of every kind at a server, SOAK_SECONDS=30 of them; is every answer right?
+# make failover  the primary of three PostgreSQL servers is killed under load; is anything lost?
 # make timing whether time tells an unknown user from a wrong code
 # Each makes what it needs by itself; nothing is installed outside of this folder, but for the
 # Debian packages that are driven (PHP, curl; valgrind; wrk, nginx, php-fpm, sqlite3), and those only
@@ -21,10 +22,11 @@ BENCH_ARGS ?=
 FUZZ_SECONDS ?= 20
 SOAK_SECONDS ?= 30
 SOAK_ARGS ?=
+FAILOVER_ARGS ?=
 TIMING_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run test lint fuzz fuzz-keep audit dist dist-check bench profile servers guard guard-accept soak timing venv venv-test venv-bench venv-fuzz venv-release packages packages-bench packages-guard clean
+.PHONY: run test lint fuzz fuzz-keep audit dist dist-check bench profile servers guard guard-accept soak failover timing venv venv-test venv-bench venv-fuzz venv-release packages packages-bench packages-guard clean
 
 run: venv
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh
@@ -61,6 +63,9 @@ guard-accept: packages-guard venv-test
 
 soak: venv
 	@$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
+
+failover: venv-test
+	@$(BIN)/python -m benchmarks.failover $(FAILOVER_ARGS)
 
 timing: venv
 	@$(BIN)/python -m benchmarks.timing $(TIMING_ARGS)

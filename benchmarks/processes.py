@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,19 @@ def start(
 def clean_environment() -> dict[str, str]:
     """Ours, without what would set up the gateway."""
     return {name: text for name, text in os.environ.items() if "BOXIS_GATEWAY_" not in name}
+
+
+@contextlib.contextmanager
+def serving(
+    environ: Mapping[str, str], log: Path, workers: int = 2
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A gateway of some processes, and its port."""
+    words = ("serve", "--port", "0", "--watch-port", "0", "--workers", str(workers))
+    process = start([sys.executable, "-m", "boxis_gateway", *words], log, environ)
+    try:
+        yield process, int(wait_for_address(process, log).rsplit(":", 1)[1])
+    finally:
+        stop(process)
 
 
 def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:

@@ -5,16 +5,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.processes import family, start, stop, wait_for_address
+from benchmarks.processes import family, serving
 from benchmarks.soak.clients import CLIENTS, Client, Soak
 from benchmarks.soak.figures import contradictions, figures
 from benchmarks.soak.report import report
@@ -22,7 +19,6 @@ from benchmarks.soak.rude import RUDE
 from benchmarks.soak.watch import Watch
 from benchmarks.soak.world import make_world
 
-WORKERS = 2
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
 LOST = (OSError, EOFError, TimeoutError)
 WARM_UP_SECONDS = 3
@@ -49,7 +45,8 @@ def main() -> int:
 async def soak(folder: Path, seconds: int) -> tuple[str, list[str]]:
     """The report, and what was wrong."""
     world = make_world(folder)
-    with serving(world.store.url, folder / "log") as (process, port):
+    environ = {"BOXIS_GATEWAY_DATABASE_URL": world.store.url, "BOXIS_GATEWAY_CLIENT_SECONDS": "5"}
+    with serving(environ, folder / "log") as (process, port):
         warm = Soak(world, port, time.monotonic() + WARM_UP_SECONDS, folder)
         await run_clients(warm, CLIENTS)
         await asyncio.sleep(KEPT_SECONDS)
@@ -68,18 +65,6 @@ async def soak(folder: Path, seconds: int) -> tuple[str, list[str]]:
     wrong += [f"the log: {log[log.index(word) :][:2000]}" for word in BAD_WORDS if word in log]
     wrong += [f"the server ended with {process.returncode}"] if process.returncode else []
     return report(soak, watch, said, seconds, wrong), wrong
-
-
-@contextlib.contextmanager
-def serving(url: str, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A server of WORKERS processes, and its port."""
-    environ = {"BOXIS_GATEWAY_DATABASE_URL": url, "BOXIS_GATEWAY_CLIENT_SECONDS": "5"}
-    words = ("serve", "--port", "0", "--watch-port", "0", "--workers", str(WORKERS))
-    process = start([sys.executable, "-m", "boxis_gateway", *words], log, environ)
-    try:
-        yield process, int(wait_for_address(process, log).rsplit(":", 1)[1])
-    finally:
-        stop(process)
 
 
 async def run_clients(soak: Soak, clients: dict[Client, int]) -> None:

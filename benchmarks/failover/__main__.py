@@ -1,0 +1,100 @@
+"""The run: `python -m benchmarks.failover [--rounds 3] [--seconds 8]`. It ends with 1 if anything
+that was acknowledged is lost, or any answer was wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from benchmarks.failover.load import BATCHES, HISTORY, LOGIN, Load
+from benchmarks.failover.servers import Cluster, find_programs, running
+from benchmarks.failover.shop import make_shop
+from benchmarks.failover.tally import Tally, table
+from benchmarks.processes import serving
+from boxis_gateway.store import Store
+
+KEY = "BOXIS_GATEWAY_SECRET_KEYS"
+SHOPS = ("anna@example.com", "bert@example.com")
+BAD = ("Traceback", " CRITICAL ")
+
+
+def main() -> int:
+    """Kill primaries under load, and say what came of it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.failover", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="primaries to be killed")
+    parser.add_argument("--seconds", type=float, default=8, help="of calm before and after each")
+    parser.add_argument("--bin", type=Path, help="where PostgreSQL's programs are")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="failover-") as name:
+        folder = Path(name)
+        with running(find_programs(options.bin), folder) as cluster:
+            wrong = run(cluster, folder, options.rounds, options.seconds)
+    for one in wrong[:20]:
+        print(f"WRONG: {one}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def run(cluster: Cluster, folder: Path, rounds: int, seconds: float) -> list[str]:
+    """Print what became of the requests; what was wrong."""
+    environ = {"BOXIS_GATEWAY_DATABASE_URL": cluster.url(), KEY: Fernet.generate_key().decode()}
+    os.environ.update(environ)
+    store = Store(cluster.url())
+    store.create()
+    store.migrate()
+    shops = [make_shop(store, username) for username in SHOPS]
+    store.close()
+    log, lines = folder / "gateway.log", []
+    with serving(environ, log) as (_, port):
+        load = Load(shops, cluster.url(), [port], environ, folder)
+        with load:
+            time.sleep(seconds)
+            for _ in range(rounds):
+                lines.append(kill_one(cluster, load.tallies, seconds))
+        load.check()
+    print("\n".join((HEAD, *lines, "", table(load.tallies))))
+    return complaints(load.tallies, log)
+
+
+HEAD = """
+| Killed | its successor takes writes after | the first history | batch | login | it is back as a \
+standby |
+|---|---|---|---|---|---|
+""".strip()
+
+
+def kill_one(cluster: Cluster, tallies: Mapping[str, Tally], seconds: float) -> str:
+    """Let the primary die and come back as a standby; a line of the table."""
+    old, moment = cluster.primary, time.monotonic()
+    pid = old.kill()
+    new = cluster.promote()
+    promoted = time.monotonic() - moment
+    time.sleep(seconds)
+    gone = time.monotonic()
+    old.come_back(new)
+    cluster.wait_for_standbys()
+    back = time.monotonic() - gone
+    time.sleep(seconds)
+    firsts = (tallies[kind].first_after(moment) for kind in (HISTORY, BATCHES, LOGIN))
+    after = " | ".join("never" if first is None else f"{first:.2f} s" for first in firsts)
+    return f"| {old.name}, process {pid} | {promoted:.2f} s | {after} | {back:.1f} s |"
+
+
+def complaints(tallies: Mapping[str, Tally], log: Path) -> list[str]:
+    """What must not be."""
+    wrong = [f"{kind}: {one}" for kind, tally in tallies.items() for one in tally.wrong]
+    wrong += [f"{kind}: {tally.lost} are lost" for kind, tally in tallies.items() if tally.lost]
+    words = log.read_text(errors="replace")
+    return wrong + [f"the log: {words[words.index(bad) :][:3000]}" for bad in BAD if bad in words]
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())
