@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -17,7 +18,7 @@ from cryptography.fernet import Fernet
 from benchmarks.failover.load import BATCHES, HISTORY, LOGIN, Load
 from benchmarks.failover.servers import Cluster, find_programs, running
 from benchmarks.failover.shop import make_shop
-from benchmarks.failover.tally import Tally, table
+from benchmarks.failover.tally import Tally, longest_gap, table
 from benchmarks.processes import serving
 from boxis_gateway.store import Store
 
@@ -31,12 +32,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.failover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="primaries to be killed")
     parser.add_argument("--seconds", type=float, default=8, help="of calm before and after each")
+    parser.add_argument("--keep", type=Path, help="folder for the logs of all, which is to stay")
     parser.add_argument("--bin", type=Path, help="where PostgreSQL's programs are")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="failover-") as name:
         folder = Path(name)
         with running(find_programs(options.bin), folder) as cluster:
             wrong = run(cluster, folder, options.rounds, options.seconds)
+        for log in (*folder.glob("*.log"), *folder.glob("servers/*.log")) if options.keep else ():
+            shutil.copy(log, options.keep)
     for one in wrong[:20]:
         print(f"WRONG: {one}", file=sys.stderr)
     return 1 if wrong else 0
@@ -60,17 +64,19 @@ def run(cluster: Cluster, folder: Path, rounds: int, seconds: float) -> list[str
                 lines.append(kill_one(cluster, load.tallies, seconds))
         load.check()
     print("\n".join((HEAD, *lines, "", table(load.tallies))))
+    for tally in load.tallies:
+        for words, count in tally.said.most_common():
+            print(f"{tally.kind}: {count} times {words}", file=sys.stderr)
     return complaints(load.tallies, log)
 
 
 HEAD = """
-| Killed | its successor takes writes after | the first history | batch | login | it is back as a \
-standby |
+| Killed | promoted | no history for | no batch for | no login for | back as a standby after |
 |---|---|---|---|---|---|
 """.strip()
 
 
-def kill_one(cluster: Cluster, tallies: Mapping[str, Tally], seconds: float) -> str:
+def kill_one(cluster: Cluster, tallies: Sequence[Tally], seconds: float) -> str:
     """Let the primary die and come back as a standby; a line of the table."""
     old, moment = cluster.primary, time.monotonic()
     pid = old.kill()
@@ -82,15 +88,17 @@ def kill_one(cluster: Cluster, tallies: Mapping[str, Tally], seconds: float) -> 
     cluster.wait_for_standbys()
     back = time.monotonic() - gone
     time.sleep(seconds)
-    firsts = (tallies[kind].first_after(moment) for kind in (HISTORY, BATCHES, LOGIN))
-    after = " | ".join("never" if first is None else f"{first:.2f} s" for first in firsts)
-    return f"| {old.name}, process {pid} | {promoted:.2f} s | {after} | {back:.1f} s |"
+    gaps = (longest_gap(tallies, kind, moment) for kind in (HISTORY, BATCHES, LOGIN))
+    gap = " | ".join(f"{gap:.2f} s" for gap in gaps)
+    return (
+        f"| {old.name}, process {pid} | {new.name} after {promoted:.2f} s | {gap} | {back:.1f} s |"
+    )
 
 
-def complaints(tallies: Mapping[str, Tally], log: Path) -> list[str]:
+def complaints(tallies: Sequence[Tally], log: Path) -> list[str]:
     """What must not be."""
-    wrong = [f"{kind}: {one}" for kind, tally in tallies.items() for one in tally.wrong]
-    wrong += [f"{kind}: {tally.lost} are lost" for kind, tally in tallies.items() if tally.lost]
+    wrong = [f"{tally.kind}: {one}" for tally in tallies for one in tally.wrong]
+    wrong += [f"{tally.kind}: {tally.lost} are lost" for tally in tallies if tally.lost]
     words = log.read_text(errors="replace")
     return wrong + [f"the log: {words[words.index(bad) :][:3000]}" for bad in BAD if bad in words]
 

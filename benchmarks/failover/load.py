@@ -44,6 +44,7 @@ class Trader:
     there were then."""
 
     shop: Shop
+    tallies: Mapping[str, Tally]
     writer: subprocess.Popen[bytes]
     batches: list[tuple[float, int]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
@@ -67,7 +68,7 @@ class Load:
         folder: Path,
         stale_seconds: float = 0,
     ) -> None:
-        self.tallies: dict[str, Tally] = {}
+        self.tallies: list[Tally] = []
         self._shops, self._url, self._ports = shops, url, ports
         self._environ, self._folder, self._stale = environ, folder, stale_seconds
         self._over = threading.Event()
@@ -76,11 +77,14 @@ class Load:
 
     def __enter__(self) -> Load:
         for shop in self._shops:
-            trader = Trader(shop, self._start_writer(shop))
+            kinds = (BATCHES, HISTORY, LOGIN)
+            tallies = {kind: Tally(f"{kind} {shop.group}".rstrip()) for kind in kinds}
+            trader = Trader(shop, tallies, self._start_writer(shop))
             self._traders.append(trader)
-            self._run(self._listen, trader, self._tally(BATCHES, shop))
-            for kind, request in ((HISTORY, self._read), (LOGIN, self._log_in)):
-                self._run(self._again_and_again, kind, request, trader, self._tally(kind, shop))
+            self.tallies += tallies.values()
+            self._run(self._listen, trader)
+            self._run(self._again_and_again, trader, HISTORY, self._read)
+            self._run(self._again_and_again, trader, LOGIN, self._log_in)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -89,19 +93,19 @@ class Load:
             stop(trader.writer)
         for thread in self._threads:
             thread.join()
-        for tally in self.tallies.values():
-            tally.end()
+        for tally in self.tallies:
+            tally.ended = time.monotonic()
 
     def check(self) -> None:
         """Look for all that was acknowledged: after the load, when the store answers again."""
         for trader in self._traders:
-            body, tally = self._history(trader.shop), self._tally(BATCHES, trader.shop)
+            body, tally = self._history(trader.shop), trader.tallies[BATCHES]
             there = body.count(b"</reciptient>")
             tally.lost = sum(count > there for _, count in trader.batches)
             if problem := trader.shop.judge(body, 0, trader.messages()):
                 tally.wrong.append(f"at the end: {problem}")
             answers = [self._ask("GET", f"/ping?token={token}") for token in trader.tokens]
-            self._tally(LOGIN, trader.shop).lost += sum(status != 200 for status, _ in answers)
+            trader.tallies[LOGIN].lost = sum(status != 200 for status, _ in answers)
 
     def _start_writer(self, shop: Shop) -> subprocess.Popen[bytes]:
         words = ("-m", "benchmarks.failover.writer", self._url, str(shop.account_id))
@@ -119,11 +123,9 @@ class Load:
         self._threads.append(thread)
         thread.start()
 
-    def _tally(self, kind: str, shop: Shop) -> Tally:
-        return self.tallies.setdefault(f"{kind} {shop.group}".rstrip(), Tally())
-
-    def _listen(self, trader: Trader, tally: Tally) -> None:
+    def _listen(self, trader: Trader) -> None:
         """Write down what a writer tells, until it is stopped."""
+        tally = trader.tallies[BATCHES]
         assert trader.writer.stdout
         for line in trader.writer.stdout:
             what, number, moment, *words = line.decode().split()
@@ -136,9 +138,8 @@ class Load:
         if not self._over.is_set():
             tally.wrong.append("the writer ended")
 
-    def _again_and_again(
-        self, kind: str, request: Callable[[Trader], str], trader: Trader, tally: Tally
-    ) -> None:
+    def _again_and_again(self, trader: Trader, kind: str, request: Callable[[Trader], str]) -> None:
+        tally = trader.tallies[kind]
         while not self._over.wait(PAUSE_SECONDS[kind]):
             try:
                 problem = request(trader)

@@ -1,19 +1,20 @@
-"""What became of the requests of a kind."""
+"""What became of the requests of a client."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 
 @dataclass
 class Tally:
-    """Counts for threads to share. Times are those of `time.monotonic`, which all processes of a
-    machine have in common."""
+    """Of one client, which asks for one kind of thing. Times are those of `time.monotonic`, which
+    all processes of a machine have in common."""
 
-    began: float = field(default_factory=time.monotonic)
+    kind: str
     ended: float = 0
     acknowledged: list[float] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
@@ -21,38 +22,40 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     lost: int = 0
 
-    def end(self) -> None:
-        """No more is asked from now on."""
-        self.ended = self.ended or time.monotonic()
-
-    def longest_gap(self) -> float:
-        """The longest time without a success, in seconds."""
-        times = sorted([self.began, *self.acknowledged, self.ended or time.monotonic()])
-        return max(after - before for before, after in pairwise(times))
-
-    def first_after(self, moment: float) -> float | None:
-        """How long after that moment the next success came."""
-        return min((one - moment for one in self.acknowledged if one > moment), default=None)
+    def longest_gap(self, since: float = 0) -> float:
+        """The longest time between two successes, in seconds, that ended after that moment."""
+        times = sorted([*self.acknowledged, self.ended or time.monotonic()])
+        return max(after - before for before, after in pairwise(times) if after > since)
 
 
 HEAD = """
-| Requests | acknowledged | of these lost | failed | wrong answers | longest gap |
+| Requests | acknowledged | of these lost | failed | wrong answers | longest gap of a client |
 |---|---|---|---|---|---|
 """.strip()
 
 
-def table(tallies: dict[str, Tally]) -> str:
-    """As it stands in the docs."""
-    rows = (
-        f"| {kind} | {len(one.acknowledged):,} | {one.lost} | {_failed(one)} "
-        f"| {len(one.wrong)} | {one.longest_gap():.1f} s |"
-        for kind, one in tallies.items()
+def table(tallies: Iterable[Tally]) -> str:
+    """As it stands in the docs: a row for a kind."""
+    kinds: dict[str, list[Tally]] = {}
+    for tally in tallies:
+        kinds.setdefault(tally.kind, []).append(tally)
+    return "\n".join((HEAD, *(_row(kind, those) for kind, those in sorted(kinds.items()))))
+
+
+def longest_gap(tallies: Iterable[Tally], kind: str, since: float = 0) -> float:
+    """That of the client who had to wait longest."""
+    return max(tally.longest_gap(since) for tally in tallies if tally.kind.startswith(kind))
+
+
+def _row(kind: str, tallies: list[Tally]) -> str:
+    failed = sum((tally.failed for tally in tallies), Counter[str]())
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(failed.items()))
+    cells = (
+        kind,
+        f"{sum(len(tally.acknowledged) for tally in tallies):,}",
+        f"{sum(tally.lost for tally in tallies)}",
+        f"{failed.total():,} ({reasons})" if failed else "0",
+        f"{sum(len(tally.wrong) for tally in tallies)}",
+        f"{longest_gap(tallies, kind):.1f} s",
     )
-    return "\n".join((HEAD, *rows))
-
-
-def _failed(tally: Tally) -> str:
-    """How many, and what they were told."""
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(tally.failed.items()))
-    total = tally.failed.total()
-    return f"{total:,} ({reasons})" if total else "0"
+    return f"| {' | '.join(cells)} |"
