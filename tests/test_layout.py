@@ -49,6 +49,7 @@ THIRD_PARTY = {
     "psycopg": (
         "importers/tables/servers.py",
         "store/postgresql.py",
+        "store/postgresql_connection.py",
         "store/postgresql_engine.py",
         "store/postgresql_rows.py",
         "store/postgresql_texts.py",

@@ -28,8 +28,8 @@ from benchmarks.soak.clients import history_form
 HISTORY, BATCHES, LOGIN = "histories", "batches of messages", "logins"
 PATIENCE_SECONDS = 15
 PAUSE_SECONDS = {HISTORY: 0.02, LOGIN: 0.1}
-NEWEST = 60  # messages that most histories are asked for; now and then it is all of them
-WHOLE_EVERY = 50
+NEWEST, MANY = 60, 2_000  # messages that histories are asked for; many are streamed
+MANY_EVERY = 20
 UNAVAILABLE = b"service is not available"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -152,9 +152,9 @@ class Load:
                 tally.acknowledged.append(time.monotonic())
 
     def _read(self, trader: Trader) -> str:
-        """A history of the newest or of all; what is wrong with it, or ""."""
+        """A history; what is wrong with it, or ""."""
         acknowledged = trader.messages(self._stale)
-        begin = max(0, acknowledged - NEWEST) if random.randrange(WHOLE_EVERY) else 0
+        begin = max(0, acknowledged - (NEWEST if random.randrange(MANY_EVERY) else MANY))
         return trader.shop.judge(self._history(trader.shop, begin), begin, acknowledged)
 
     def _history(self, shop: Shop, begin: int = 0) -> bytes:

@@ -7,36 +7,23 @@ tables, or messages of any account, excludes everybody who changes messages.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import psycopg
 from peewee import Model, PostgresqlDatabase, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
-from psycopg.types.numeric import Int8Dumper
 
-from boxis_gateway.store.dialect import in_order, in_postgresql
 from boxis_gateway.store.engine import EVERY_ACCOUNT, Parameters, Row, StoreDatabase
 from boxis_gateway.store.partitions import Partitions
+from boxis_gateway.store.postgresql_connection import Reach
 from boxis_gateway.store.postgresql_rows import Copy, Snapshot, plain, stream
-from boxis_gateway.store.postgresql_texts import Dumper, Loader
+from boxis_gateway.store.queries import DATABASE_ERRORS
 
 LOCKS = 0x626F7869  # advisory locks of ours; accounts have the next number
 MESSAGES, OTHERS = 0, 1
 IDLE_KEPT = 8  # connections, beside the one of a thread
-TRY_AGAIN_SECONDS = 1.0  # after the server could not be reached
-CONNECTION_DEFAULTS = {
-    "application_name": "boxis-gateway",
-    "client_encoding": "utf8",
-    "connect_timeout": "3",
-    "keepalives_idle": "10",
-    "keepalives_interval": "3",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "15000",  # milliseconds
-}
 BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {OTHERS})"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BEGIN_WRITING = (
@@ -44,36 +31,6 @@ BEGIN_WRITING = (
     f"SELECT pg_advisory_xact_lock({LOCKS + 1}, {{}})"
 )
 BEGIN_ALONE = f"{BEGIN}; SELECT pg_advisory_xact_lock({LOCKS}, {MESSAGES})"
-
-
-class Connection(psycopg.Connection[Row]):
-    """A connection that tells a commit which a standby may not have from one that it has."""
-
-    _is_doubtful = False
-
-    def watch(self) -> None:
-        """Listen to what the server says beside its answers."""
-        self.add_notice_handler(self._notice)
-
-    def _notice(self, said: psycopg.errors.Diagnostic) -> None:
-        # PostgreSQL answers COMMIT as if all were well when somebody cancels this wait.
-        self._is_doubtful |= said.source_function == "SyncRepWaitForLSN"
-
-    def commit(self) -> None:
-        """COMMIT. Raises OperationalError if the server gave up waiting for its standbys."""
-        self._is_doubtful = False
-        super().commit()
-        if self._is_doubtful:
-            raise psycopg.OperationalError("the standbys may not have what was committed")
-
-
-class Cursor(psycopg.RawCursor):
-    """A cursor that takes the store's SQL."""
-
-    def execute(self, query: Any, params: Parameters | None = None, **how: Any) -> Any:
-        """Run a query of the store. Raises psycopg.Error."""
-        sql, names = in_postgresql(query)
-        return super().execute(sql, None if params is None else in_order(names, params), **how)
 
 
 class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
@@ -86,13 +43,11 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     index_value_literals = True  # of peewee: DDL takes no parameters
 
     def __init__(self, url: str, lock_seconds: float) -> None:
-        self._conninfo = conninfo_of(url)
+        self._reach = Reach(url)
         self._lock_seconds = lock_seconds
         self._idle: list[Any] = []
         self._set_aside = 0
-        self._unreachable: tuple[float, Exception] | None = None
-        name = str(conninfo_to_dict(self._conninfo).get("dbname") or "")
-        super().__init__(name, prefer_psycopg3=True)
+        super().__init__(self._reach.dbname, prefer_psycopg3=True)
         self._partitions = Partitions(self)
 
     def run(self, sql: str, parameters: Parameters) -> Any:
@@ -154,9 +109,25 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
             try:
                 self._run(words or BEGIN, None, may_repeat=True)
             except psycopg.Error:
-                with suppress(psycopg.Error):
-                    self.connection().rollback()
+                with suppress(*DATABASE_ERRORS):
+                    self.rollback()
                 raise
+
+    def cursor(self, named_cursor: str | None = None) -> Any:
+        """A cursor; of a new connection, if the last one is known to be lost."""
+        if not self.in_transaction():
+            self.look_again()
+        return super().cursor(named_cursor)  # type: ignore[no-untyped-call]
+
+    def commit(self) -> None:
+        """See Connection. Never by another connection than that of the transaction."""
+        with __exception_wrapper__:
+            self._state.conn.commit_surely()
+
+    def rollback(self) -> None:
+        """Undo a transaction; what was lost with its connection is undone."""
+        if not self.is_closed() and not self._state.conn.closed:
+            super().rollback()
 
     def writing(self, account_id: int) -> AbstractContextManager[Any]:
         """See StoreDatabase."""
@@ -227,7 +198,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 
     def _part(self) -> None:
         """Let go of a connection that is lost, and of those that are kept: they are as old."""
-        with suppress(psycopg.Error):
+        with suppress(*DATABASE_ERRORS):
             self.close()
 
     def _connect(self) -> Any:
@@ -235,38 +206,11 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
             connection = self._idle.pop()
             if not connection.closed:
                 return connection
-        if self._unreachable and time.monotonic() < self._unreachable[0]:
-            raise self._unreachable[1]
-        try:
-            connection = Connection.connect(self._conninfo, autocommit=True, cursor_factory=Cursor)
-        except psycopg.OperationalError as problem:
-            self._unreachable = (time.monotonic() + TRY_AGAIN_SECONDS, problem)
-            raise
-        self._unreachable = None
-        prepare(connection, self._lock_seconds)
+        connection = self._reach.connect()
+        connection.prepare(self._lock_seconds)
         return connection
-
-
-def prepare(connection: Any, lock_seconds: float) -> None:
-    """Tell a connection how this store writes and reads."""
-    connection.watch()
-    connection.adapters.register_dumper(str, Dumper)
-    connection.adapters.register_dumper(int, Int8Dumper)
-    for kind in ("text", "varchar"):
-        connection.adapters.register_loader(kind, Loader)
-    milliseconds = max(1, int(lock_seconds * 1000))
-    connection.execute(f"SET lock_timeout = {milliseconds}; SET jit = off")
 
 
 def is_idle(connection: Any) -> bool:
     """Whether it is in no transaction."""
     return bool(connection.info.transaction_status == TransactionStatus.IDLE)
-
-
-def conninfo_of(url: str) -> str:
-    """What libpq is told. Of several servers, the one that takes writes is meant. Raises
-    psycopg.Error for what is no URL."""
-    told: dict[str, Any] = {**CONNECTION_DEFAULTS, **conninfo_to_dict(url)}
-    if "," in (told.get("host") or ""):
-        told.setdefault("target_session_attrs", "read-write")
-    return make_conninfo(**told)

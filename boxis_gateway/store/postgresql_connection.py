@@ -1,0 +1,119 @@
+"""A connection to PostgreSQL: how a server is reached, and what is held true of its answers."""
+
+from __future__ import annotations
+
+import time
+from copy import copy
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.numeric import Int8Dumper
+
+from boxis_gateway.errors import StoreError
+from boxis_gateway.store.dialect import in_order, in_postgresql
+from boxis_gateway.store.engine import Parameters
+from boxis_gateway.store.postgresql_texts import Dumper, Loader
+
+TRY_AGAIN_SECONDS = 0.1  # after the server could not be reached
+COMMIT_SECONDS = 3.0  # for the standbys that have to confirm a write, at least
+DEFAULTS = {
+    "application_name": "boxis-gateway",
+    "client_encoding": "utf8",
+    "connect_timeout": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",  # milliseconds
+}
+
+
+class Cursor(psycopg.RawCursor[Any]):
+    """A cursor that takes the store's SQL."""
+
+    def execute(self, query: Any, params: Parameters | None = None, **how: Any) -> Any:
+        """Run a query of the store. Raises psycopg.Error."""
+        sql, names = in_postgresql(query)
+        return super().execute(sql, None if params is None else in_order(names, params), **how)
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection as the store uses it."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.cursor_factory = Cursor
+        self._commit = "COMMIT"
+        self._is_doubtful = False
+        self.add_notice_handler(self._note)
+
+    def prepare(self, lock_seconds: float) -> None:
+        """Tell it how this store writes and reads."""
+        self.adapters.register_dumper(str, Dumper)
+        self.adapters.register_dumper(int, Int8Dumper)
+        for kind in ("text", "varchar"):
+            self.adapters.register_loader(kind, Loader)
+        lock = max(1, int(lock_seconds * 1000))
+        commit = int(max(lock_seconds, COMMIT_SECONDS) * 1000)
+        self._commit = f"SET LOCAL statement_timeout = {commit}; COMMIT"
+        self.execute(f"SET lock_timeout = {lock}; SET jit = off")
+
+    def commit_surely(self) -> None:
+        """End a transaction. Raises StoreError if its standbys may not have it, psycopg.Error."""
+        self._is_doubtful = False
+        cursor = self.execute(self._commit)
+        while cursor.nextset():
+            pass
+        if cursor.statusmessage != "COMMIT":  # an error before that was passed over
+            raise psycopg.errors.InFailedSqlTransaction("nothing was committed")
+        if self._is_doubtful:
+            raise StoreError(
+                "What was written stands in one server alone: its standbys have not confirmed it. "
+                "Look after them, and do it again."
+            )
+
+    def _note(self, said: Any) -> None:
+        # PostgreSQL answers COMMIT as if all were well when that wait is cancelled, or too long.
+        self._is_doubtful |= said.source_function == "SyncRepWaitForLSN"
+
+
+class Reach:
+    """The servers of a URL. Raises psycopg.Error for what is no URL."""
+
+    def __init__(self, url: str) -> None:
+        self._told: dict[str, Any] = {**DEFAULTS, **conninfo_to_dict(url)}
+        if "," in (self._told.get("host") or ""):
+            self._told.setdefault("target_session_attrs", "read-write")
+        self._again_at = 0.0
+        self._problem = psycopg.OperationalError()
+
+    @property
+    def dbname(self) -> str:
+        """The name of the database."""
+        return str(self._told.get("dbname") or "")
+
+    def connect(self) -> Connection:
+        """A new connection. Of several servers, the one that takes writes is meant.
+
+        Raises psycopg.OperationalError: after a failure at once for as long as that has taken, so
+        that servers which are silent leave time for other work."""
+        began = time.monotonic()
+        if began < self._again_at:
+            raise copy(self._problem)  # one that was raised before has a past of its own
+        try:
+            connection = Connection.connect(make_conninfo(**self._told), autocommit=True)
+        except psycopg.OperationalError as problem:
+            now = time.monotonic()
+            self._again_at = now + max(TRY_AGAIN_SECONDS, now - began)
+            self._problem = problem
+            raise
+        self._put_first(connection.info.host, str(connection.info.port))
+        return connection
+
+    def _put_first(self, host: str, port: str) -> None:
+        """Ask that one of several servers first from now on: another one may be silent for long."""
+        hosts, ports = (str(self._told.get(name) or "").split(",") for name in ("host", "port"))
+        if len(hosts) == len(ports) > 1 and "hostaddr" not in self._told:
+            places = sorted(zip(hosts, ports, strict=True), key=lambda place: place != (host, port))
+            for name, texts in zip(("host", "port"), zip(*places, strict=True), strict=True):
+                self._told[name] = ",".join(texts)
