@@ -40,7 +40,7 @@ from boxis_gateway.store import Store
 from boxis_gateway.store.accounts import Accounts
 from boxis_gateway.store.additions import Additions
 from boxis_gateway.store.messages import Messages
-from boxis_gateway.store.queries import Insert
+from boxis_gateway.store.sqlite_rows import Insert
 from boxis_gateway.zones import find_zone
 
 HEADERS = b"Host: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
