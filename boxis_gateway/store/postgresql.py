@@ -18,7 +18,7 @@ from psycopg.pq import TransactionStatus
 from boxis_gateway.store.engine import EVERY_ACCOUNT, Parameters, Row, StoreDatabase
 from boxis_gateway.store.partitions import Partitions
 from boxis_gateway.store.postgresql_connection import Reach
-from boxis_gateway.store.postgresql_rows import Copy, Snapshot, plain, stream
+from boxis_gateway.store.postgresql_rows import Copy, Snapshot, stream
 from boxis_gateway.store.queries import DATABASE_ERRORS
 
 LOCKS = 0x626F7869  # advisory locks of ours; accounts have the next number
@@ -56,25 +56,23 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
             return self._run(sql, parameters, sql.lstrip().startswith("SELECT"))
 
     def run_plain(self, sql: str, parameters: Parameters) -> Any:
-        """The same of a SELECT, for who mends odd texts by `rows_back`: without a look at each."""
+        """The same of a SELECT, for who mends odd texts by `rows_back`: in the format of the wire,
+        which spares a look at each text."""
         with __exception_wrapper__:
             return self._run(sql, parameters, may_repeat=True, is_plain=True)
 
     def _run(
         self, sql: str, parameters: Parameters | None, may_repeat: bool, is_plain: bool = False
     ) -> Any:
-        cursor = self._cursor(is_plain)
+        cursor = self.cursor()
         may_repeat = may_repeat and is_idle(cursor.connection)
         try:
-            return cursor.execute(sql, parameters)
+            return cursor.execute(sql, parameters, binary=is_plain)
         except psycopg.OperationalError:
             if not (may_repeat and cursor.connection.closed):
                 raise
         self._part()
-        return self._cursor(is_plain).execute(sql, parameters)
-
-    def _cursor(self, is_plain: bool) -> Any:
-        return plain(self.cursor()) if is_plain else self.cursor()
+        return self.cursor().execute(sql, parameters, binary=is_plain)
 
     def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
         """See StoreDatabase; what is long is read by a cursor of the server's."""

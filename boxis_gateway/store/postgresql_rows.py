@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
-from psycopg.types.string import TextLoader
 
 from boxis_gateway.store.dialect import in_order, in_postgresql
 from boxis_gateway.store.engine import Parameters, Row
@@ -59,13 +58,13 @@ class Snapshot:
             rows: Iterator[Row] = iter(self.cursor(sql, parameters))
         return rows
 
-    def cursor(self, sql: str, parameters: Parameters) -> Any:
-        """A cursor of the server's; the query has begun."""
+    def cursor(self, sql: str, parameters: Parameters, *, is_plain: bool = False) -> Any:
+        """A cursor of the server's; the query has begun. `is_plain` is as in `run_plain`."""
         self._walks += 1
         cursor = psycopg.RawServerCursor(self._connection, f"walk_{self._walks}")
         cursor.itersize = BATCH
         words, names = in_postgresql(sql)
-        return cursor.execute(words, in_order(names, parameters))
+        return cursor.execute(words, in_order(names, parameters), binary=is_plain)
 
     def close(self) -> None:
         """Let go of the state."""
@@ -83,7 +82,7 @@ def stream(database: PostgresDatabase, sql: str, parameters: Sequence[Any]) -> I
         return iter([rows_back(rows)] if rows else [])
     snapshot = database.snapshot()
     try:
-        walk = plain(snapshot.cursor(sql, parameters))
+        walk = snapshot.cursor(sql, parameters, is_plain=True)
         return _batches(snapshot, walk, walk.fetchmany(SHORT))
     except BaseException:
         snapshot.close()
@@ -98,10 +97,3 @@ def _batches(snapshot: Snapshot, walk: Any, rows: list[Row]) -> Iterator[list[Ro
                 rows = walk.fetchmany(BATCH)
     finally:
         snapshot.close()
-
-
-def plain(cursor: Any) -> Any:
-    """The cursor, reading texts as they come: rows_back mends the odd ones."""
-    for kind in ("text", "varchar"):
-        cursor.adapters.register_loader(kind, TextLoader)
-    return cursor

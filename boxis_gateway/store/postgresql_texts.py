@@ -8,7 +8,7 @@ was.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg.types.string import StrDumper, TextLoader
@@ -50,10 +50,15 @@ class Loader(TextLoader):
 
 def rows_back(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     """Rows that were read without the loader, which takes longer for each text than they do."""
-    if not any(_is_odd(row) for row in rows):
+    if not any(map(_is_odd, zip(*rows, strict=True))):
         return rows
     return [tuple(back(cell) if isinstance(cell, str) else cell for cell in row) for row in rows]
 
 
-def _is_odd(row: Iterable[Any]) -> bool:
-    return any(isinstance(cell, str) and (NUL in cell or "\ufdd1" in cell) for cell in row)
+def _is_odd(column: Sequence[Any]) -> bool:
+    """Whether it has a text that is to be mended: looked for in all of them at once."""
+    cells = list(filter(None, column))
+    if not cells or not isinstance(cells[0], str):
+        return False
+    texts = "".join(cells)
+    return NUL in texts or "\ufdd1" in texts
