@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +30,8 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests import scan
+from tests.stores import SqliteStores, Stores
+from tests.warm import Warm
 
 NOW = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
 USERNAME = "anna@example.com"
@@ -56,23 +57,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def make_store(path: Path) -> Store:
-    store = Store(f"sqlite:///{path}")
-    store.create()
-    store.migrate()
-    return store
-
-
-def copy_store(path: Path, copy: Path) -> None:
-    """Of one that nobody uses; with the key that it needs, if it has one."""
-    shutil.copy(path, copy)
-    with suppress(FileNotFoundError):
-        shutil.copy(f"{path}.key", f"{copy}.key")
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
+    """Where stores are made."""
+    return SqliteStores(tmp_path_factory.mktemp("stores"))
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = make_store(tmp_path / "store.db")
+def store(stores: Stores, tmp_path: Path) -> Iterator[Store]:
+    store = stores.make(tmp_path / "store.db")
     yield store
     store.close()
 
@@ -214,21 +207,27 @@ def serve() -> Iterator[Callable[..., RunningServer]]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """What commands are forked from."""
+    warm = Warm()
+    yield warm
+    warm.stop()
+
+
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+def gateway(
+    stores: Stores, warm: Warm, tmp_path: Path
+) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     """Run the command line over the store in tmp_path/store.db."""
 
     def run(*words: Any, **environ: str) -> subprocess.CompletedProcess[str]:
-        url = f"sqlite:///{tmp_path / 'store.db'}"
-        return subprocess.run(
-            [*GATEWAY, *map(str, words)],
-            env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": url, **environ},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        url = stores.url(tmp_path / "store.db")
+        environ = {**os.environ, "BOXIS_GATEWAY_DATABASE_URL": url, **environ}
+        done = warm.run(list(map(str, words)), environ)
+        scan.said("stderr", done.stderr)
+        return done
 
     yield run
-    for path in scan.stores_in(tmp_path):
-        scan.note_store(path)
+    for path in stores.within(tmp_path):
+        scan.note_store(stores, path)

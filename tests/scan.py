@@ -15,14 +15,13 @@ import os
 import secrets
 import subprocess
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import apsw
 import requests
 from argon2 import PasswordHasher
 from cryptography.fernet import Fernet
@@ -32,6 +31,7 @@ from boxis_gateway import authcode
 from boxis_gateway.rest_api import auth
 from boxis_gateway.store.accounts import Accounts
 from boxis_gateway.store.additions import Additions
+from tests.stores import Stores
 
 LEAST = 8  # characters that a leak has in common with the secret, at its beginning
 LEAST_DIGITS = 11  # of a number; shorter ones of generated tests are found in any figure
@@ -88,10 +88,9 @@ def leaks() -> list[str]:
     ]
 
 
-def note_store(path: Path) -> None:
+def note_store(stores: Stores, path: Path) -> None:
     """What a store holds that another process filled."""
-    store = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    with closing(store), suppress(apsw.Error):  # some are broken on purpose
+    with suppress(stores.error), closing(stores.another(path)) as store:  # some are broken
         for table, column in TABLES:
             for (text,) in store.execute(f"SELECT DISTINCT {column} FROM {table} LIMIT 1000"):
                 (words if column == "text" else address)(text)
@@ -193,8 +192,3 @@ def _after(owner: Any, name: str, note: Callable[[Any, Any], None]) -> None:
         return answer
 
     setattr(owner, name, noted)
-
-
-def stores_in(folder: Path) -> Iterator[Path]:
-    """The stores that a test left in its folder."""
-    return folder.glob("*.db")

@@ -37,7 +37,8 @@ from boxis_gateway.rest_api.properties import number, writer_of
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
-from tests.conftest import USER_KEY, USERNAME, RunningServer, make_store, signed
+from tests.conftest import USER_KEY, USERNAME, RunningServer, signed
+from tests.stores import Stores
 
 CHECKS = [
     not_a_server_error,
@@ -91,8 +92,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    store = make_store(tmp_path_factory.mktemp("api") / "store.db")
+def world(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    store = stores.make(tmp_path_factory.mktemp("api") / "store.db")
     world = World(store)
     yield world
     world.server.stop()

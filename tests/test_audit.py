@@ -10,10 +10,10 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import apsw
 import click
 import pytest
 import requests
@@ -34,6 +34,7 @@ from boxis_gateway.store import Entry, Limits, Store, acting, back_up, restore
 from boxis_gateway.store.version import MIGRATIONS
 from boxis_gateway.zones import find_zone, utc_now
 from tests.conftest import NOW, USERNAME, RunningServer, statements
+from tests.stores import Stores
 from tests.test_commands import all_commands
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
@@ -194,9 +195,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def changed(folder: Path) -> Iterator[Store]:
+def changed(stores: Stores, folder: Path) -> Iterator[Store]:
     """A store over which every command of the table has run; each made the entries that it says."""
-    store = Store(f"sqlite:///{folder}/store.db")
+    store = stores.at(folder / "store.db")
     seen = 0
     for command, words, expected in COMMANDS:
         words = [word.replace("FOLDER", str(folder)) for word in words]
@@ -419,13 +420,13 @@ def test_a_change_without_its_entry_is_not_made(store: Store, account: Account) 
         "INSERT OR REPLACE INTO audit_entry SELECT * FROM audit_entry",
     ],
 )
-def test_entries_cannot_be_changed(store: Store, sql: str) -> None:
+def test_entries_cannot_be_changed(stores: Stores, store: Store, tmp_path: Path, sql: str) -> None:
     before = entries(store)
     assert before
     with pytest.raises(Exception, match="append-only"):
         store.database.execute_sql(sql)
-    with pytest.raises(apsw.Error), apsw.Connection(str(store.path)) as connection:
-        connection.execute(sql).fetchall()
+    with pytest.raises(stores.error), closing(stores.another(tmp_path / "store.db")) as program:
+        program.execute(sql).fetchall()
     assert entries(store) == before
 
 
@@ -451,9 +452,11 @@ def test_each_thread_has_its_own_actor(store: Store, account: Account) -> None:
     assert entries(store)[-1].who == "unknown"
 
 
-def test_who_came_by_sudo_is_told_with_both_names(gateway: Gateway, tmp_path: Path) -> None:
+def test_who_came_by_sudo_is_told_with_both_names(
+    stores: Stores, gateway: Gateway, tmp_path: Path
+) -> None:
     gateway("init", SUDO_USER="anna")
-    store = Store(f"sqlite:///{tmp_path}/store.db")
+    store = stores.at(tmp_path / "store.db")
     assert entries(store)[0].who == f"anna as {operator()}"
     store.close()
 

@@ -31,8 +31,8 @@ from tests.conftest import (
     USERNAME,
     RunningServer,
     add_messages,
-    make_store,
 )
+from tests.stores import Stores
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 Serve = Callable[..., RunningServer]
@@ -119,7 +119,7 @@ def test_a_backup_is_one_state_while_another_process_writes(
 
 
 def test_a_backup_is_a_plain_file_closed_to_other_users(
-    store: Store, account: Account, file: Path
+    stores: Stores, store: Store, account: Account, file: Path
 ) -> None:
     add_messages(store, account, *rows(3))
     made = back_up(store, file)
@@ -127,7 +127,7 @@ def test_a_backup_is_a_plain_file_closed_to_other_users(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_bytes()[18:20] == b"\x01\x01"  # not of the kind that has a -wal
     assert os.listdir(file.parent) == [file.name]
-    copy = Store(f"sqlite:///{file}", vault=store.vault).require_current()
+    copy = Store(stores.url(file), vault=store.vault).require_current()
     assert copy.user_keys.of(copy.accounts.get(USERNAME)) == USER_KEY
     copy.close()
 
@@ -341,11 +341,11 @@ def test_nobody_else_writes_while_a_store_is_replaced(
 
 
 def test_a_store_is_made_if_there_is_none(
-    store: Store, account: Account, file: Path, tmp_path: Path
+    stores: Stores, store: Store, account: Account, file: Path, tmp_path: Path
 ) -> None:
     add_messages(store, account, *rows(2))
     back_up(store, file)
-    new = Store(f"sqlite:///{tmp_path}/new/store.db", vault=store.vault)
+    new = Store(stores.url(tmp_path / "new/store.db"), vault=store.vault)
     assert restore(new, file).messages == 2
     assert new.require_current().accounts.get(USERNAME) == account
     new.close()
@@ -408,7 +408,12 @@ def newer(path: Path) -> None:
     ids=["missing", "text", "empty", "foreign", "spoilt", "cut", "newer"],
 )
 def test_what_cannot_be_restored_changes_nothing(
-    store: Store, account: Account, file: Path, change: Callable[[Path], object], said: str
+    stores: Stores,
+    store: Store,
+    account: Account,
+    file: Path,
+    change: Callable[[Path], object],
+    said: str,
 ) -> None:
     add_messages(store, account, *rows(100))
     back_up(store, file)
@@ -416,7 +421,7 @@ def test_what_cannot_be_restored_changes_nothing(
     with pytest.raises(StoreError, match=said):
         restore(store, file, replace=True)
     with pytest.raises(StoreError, match=said):
-        restore(Store(f"sqlite:///{file.parent}/new.db"), file)
+        restore(stores.at(file.parent / "new.db"), file)
     assert not (file.parent / "new.db").exists()
     assert (count(store), findings(store.path)) == (100, [])
     assert os.listdir(file.parent) in ([file.name], [])
@@ -448,9 +453,9 @@ def test_numbers_that_were_erased_since_stay_known(
 
 
 def test_a_store_with_another_secret_says_what_it_forgets(
-    tmp_path: Path, store: Store, file: Path, gateway: Gateway
+    stores: Stores, tmp_path: Path, store: Store, file: Path, gateway: Gateway
 ) -> None:
-    other = make_store(tmp_path / "other.db")
+    other = stores.new(tmp_path / "other.db")
     add_keys_of(other, store)
     erase(other, "theirs", "x")
     back_up(other, file)
@@ -473,9 +478,9 @@ def test_a_restore_keeps_who_did_what_since(store: Store, account: Account, file
 
 
 def test_the_audit_of_another_store_is_not_mixed_in(
-    tmp_path: Path, store: Store, file: Path
+    stores: Stores, tmp_path: Path, store: Store, file: Path
 ) -> None:
-    other = make_store(tmp_path / "other.db")
+    other = stores.new(tmp_path / "other.db")
     add_keys_of(other, store)
     other.audit.record("theirs")
     back_up(other, file)

@@ -17,7 +17,8 @@ import pytest
 from boxis_gateway.commands import COMMANDS, cli
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store import DATABASE_ERRORS, Store, explained
-from tests.conftest import GATEWAY, NOW, USERNAME, make_store
+from tests.conftest import GATEWAY, NOW, USERNAME
+from tests.stores import Stores
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 SIGNED = ("--username", "a", "--user-key", "k")
@@ -108,12 +109,12 @@ def test_accounts_are_shown_without_their_key(gateway: Gateway) -> None:
     assert "SECRET" not in shown
 
 
-def test_a_rotated_key_is_shown_once(gateway: Gateway, tmp_path: Path) -> None:
+def test_a_rotated_key_is_shown_once(stores: Stores, gateway: Gateway, tmp_path: Path) -> None:
     gateway("init")
     first = gateway("account", "add", USERNAME).stdout
     second = gateway("account", "rotate-key", USERNAME).stdout
     assert first.split("user_key: ")[1] != second.split("user_key: ")[1]
-    store = Store(f"sqlite:///{tmp_path / 'store.db'}")
+    store = stores.at(tmp_path / "store.db")
     assert store.user_keys.of(store.accounts.get(USERNAME)) == second.split("user_key: ")[1].strip()
     store.close()
     assert "user_key" not in gateway("account", "rotate-key", USERNAME, "--user-key", "x").stdout
@@ -170,9 +171,9 @@ def test_an_error_is_one_line_with_its_remedy(
     ],
 )
 def test_an_error_over_a_store_is_one_line_too(
-    words: tuple[str, ...], said: str, gateway: Gateway, tmp_path: Path
+    stores: Stores, words: tuple[str, ...], said: str, gateway: Gateway, tmp_path: Path
 ) -> None:
-    store = make_store(tmp_path / "store.db")
+    store = stores.make(tmp_path / "store.db")
     store.accounts.add(USERNAME, "k", NOW)
     store.close()
     result = gateway(*words)
@@ -195,13 +196,15 @@ def test_bad_lines_are_listed_beside_the_file(gateway: Gateway, tmp_path: Path) 
     assert "0 would be added" in dry.stdout
 
 
-def test_an_import_on_a_terminal_shows_its_progress(gateway: Gateway, tmp_path: Path) -> None:
+def test_an_import_on_a_terminal_shows_its_progress(
+    stores: Stores, gateway: Gateway, tmp_path: Path
+) -> None:
     gateway("init")
     gateway("account", "add", USERNAME)
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [*GATEWAY, "import", str(SAMPLE), "--account", USERNAME],
-        env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path / 'store.db'}"},
+        env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": stores.url(tmp_path / "store.db")},
         stderr=theirs,
         stdout=subprocess.DEVNULL,
     )
@@ -288,8 +291,8 @@ def test_odd_words_get_one_line(words: tuple[str, ...], gateway: Gateway) -> Non
     assert result.stderr.count("\n") == 1, result.stderr
 
 
-def test_a_store_in_use_is_said(tmp_path: Path) -> None:
-    store = make_store(tmp_path / "store.db")
+def test_a_store_in_use_is_said(stores: Stores, tmp_path: Path) -> None:
+    store = stores.make(tmp_path / "store.db")
     store.database.begin("EXCLUSIVE")
     other = Store(store.url, lock_seconds=0.1)
     with pytest.raises((StoreError, *DATABASE_ERRORS)) as failure:
@@ -312,14 +315,14 @@ def test_somebody_else_s_database_is_left_alone(gateway: Gateway, tmp_path: Path
     assert (tmp_path / "store.db").read_bytes() == before
 
 
-def test_a_path_may_have_any_characters(gateway: Gateway, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/a b#c?d%20.db"
+def test_a_path_may_have_any_characters(stores: Stores, gateway: Gateway, tmp_path: Path) -> None:
+    url = stores.url(tmp_path / "a b#c?d%20.db")
     assert gateway("init", "--database-url", url).returncode == 0
     assert (tmp_path / "a b#c?d%20.db").exists()
 
 
-def test_a_key_can_be_read_from_stdin(tmp_path: Path) -> None:
-    store = make_store(tmp_path / "store.db")
+def test_a_key_can_be_read_from_stdin(stores: Stores, tmp_path: Path) -> None:
+    store = stores.make(tmp_path / "store.db")
     words = ["account", "add", USERNAME, "--user-key", "-", "--database-url", store.url]
     subprocess.run([*GATEWAY, *words], input="SECRET\n", text=True, check=True)
     assert store.user_keys.of(store.accounts.get(USERNAME)) == "SECRET"
@@ -354,9 +357,9 @@ def test_history_moves_no_cursor(gateway: Gateway, tmp_path: Path) -> None:
 
 
 def test_doctor_names_an_account_whose_options_are_no_longer_right(
-    gateway: Gateway, tmp_path: Path
+    stores: Stores, gateway: Gateway, tmp_path: Path
 ) -> None:
-    store = make_store(tmp_path / "store.db")
+    store = stores.make(tmp_path / "store.db")
     store.accounts.add(USERNAME, "k", NOW, options={"timezone": "Gone/Zone"})
     store.close()
     result = gateway("doctor")

@@ -31,7 +31,8 @@ from boxis_gateway.store import Filter, Found, Order, Store, erasing
 from boxis_gateway.store.tables import TABLES
 from boxis_gateway.store.version import set_version
 from boxis_gateway.zones import find_zone
-from tests.conftest import GATEWAY, NOW, USER_KEY, USERNAME, RunningServer, make_store, signed
+from tests.conftest import GATEWAY, NOW, USER_KEY, USERNAME, RunningServer, signed
+from tests.stores import Stores
 from tests.test_retention import counted, fill, recounted, start
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
@@ -157,8 +158,10 @@ def sums(store: Store) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Account]]:
-    store = make_store(Path(tmp_path_factory.mktemp("shop")) / "store.db")
+def shop(
+    stores: Stores, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Store, Account]]:
+    store = stores.make(Path(tmp_path_factory.mktemp("shop")) / "store.db")
     store.database.execute_sql("PRAGMA synchronous = off")
     yield store, store.accounts.add(USERNAME, "k", NOW)
     store.close()
@@ -269,10 +272,10 @@ def test_a_short_code_is_erased_as_an_address_only(store: Store, account: Accoun
     assert texts(store) == [None, None, "costs 7248"]
 
 
-def test_the_audit_and_the_tombstone_do_not_tell_the_number(tmp_path: Path) -> None:
+def test_the_audit_and_the_tombstone_do_not_tell_the_number(stores: Stores, tmp_path: Path) -> None:
     digests = set()
     for name in ("one.db", "two.db"):
-        store = make_store(tmp_path / name)
+        store = stores.new(tmp_path / name)
         store.erasure.erase(NUMBER, NOW)
         store.erasure.erase(NUMBER, NOW)
         ((digest,),) = store.database.execute_sql("SELECT digest FROM erased_number").fetchall()
@@ -435,10 +438,10 @@ def big_csv(path: Path, count: int, first: int = 0) -> Path:
 
 
 def test_no_octet_is_left_beside_a_server_and_an_import(
-    tmp_path: Path, serve: Callable[..., RunningServer]
+    stores: Stores, tmp_path: Path, serve: Callable[..., RunningServer]
 ) -> None:
     (tmp_path / "home").mkdir()
-    store = make_store(tmp_path / "home/store.db")
+    store = stores.make(tmp_path / "home/store.db")
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     load(store, account, big_csv(tmp_path / "files/m.csv", 12_000))
     new = big_csv(tmp_path / "files/new.csv", 12_000, first=12_000)
@@ -494,8 +497,10 @@ def test_no_octet_is_left_beside_a_server_and_an_import(
     store.close()
 
 
-def test_one_that_is_killed_is_finished_by_the_next(tmp_path: Path, gateway: Gateway) -> None:
-    store = make_store(tmp_path / "store.db")
+def test_one_that_is_killed_is_finished_by_the_next(
+    stores: Stores, tmp_path: Path, gateway: Gateway
+) -> None:
+    store = stores.make(tmp_path / "store.db")
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     messages = [
         NewMessage(NUMBER, "boxis.net", f"2012-05-09 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}",
@@ -524,8 +529,10 @@ def test_one_that_is_killed_is_finished_by_the_next(tmp_path: Path, gateway: Gat
     assert "nothing found" in gateway("erase", "--number", DIGITS).stdout
 
 
-def test_who_reads_an_older_state_is_waited_for(tmp_path: Path, gateway: Gateway) -> None:
-    store = make_store(tmp_path / "store.db")
+def test_who_reads_an_older_state_is_waited_for(
+    stores: Stores, tmp_path: Path, gateway: Gateway
+) -> None:
+    store = stores.make(tmp_path / "store.db")
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     load(store, account, big_csv(tmp_path / "files/m.csv", 1_000))
     (tmp_path / "files/m.csv").unlink()
@@ -544,8 +551,10 @@ def test_who_reads_an_older_state_is_waited_for(tmp_path: Path, gateway: Gateway
     store.close()
 
 
-def test_the_command_takes_numbers_as_people_write_them(tmp_path: Path, gateway: Gateway) -> None:
-    store = make_store(tmp_path / "store.db")
+def test_the_command_takes_numbers_as_people_write_them(
+    stores: Stores, tmp_path: Path, gateway: Gateway
+) -> None:
+    store = stores.make(tmp_path / "store.db")
     account = store.accounts.add(f"{DIGITS}@example.com", USER_KEY, NOW)
     add(store, account, NewMessage(NUMBER, "s", "2012-05-09 10:28:01", "secret"))
     store.close()
@@ -577,8 +586,10 @@ def test_the_command_takes_numbers_as_people_write_them(tmp_path: Path, gateway:
         assert (said.returncode, said.stderr.count("\n")) == (1, 1)
 
 
-def test_a_phone_book_says_whom_it_passes_over(tmp_path: Path, gateway: Gateway) -> None:
-    store = make_store(tmp_path / "store.db")
+def test_a_phone_book_says_whom_it_passes_over(
+    stores: Stores, tmp_path: Path, gateway: Gateway
+) -> None:
+    store = stores.make(tmp_path / "store.db")
     store.customers.add("shop", NOW)
     store.close()
     gateway("erase", "--number", NUMBER)

@@ -39,7 +39,8 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Filter, Store
 from boxis_gateway.store.ids import first_id
 from boxis_gateway.zones import find_zone
-from tests.conftest import GATEWAY, NOW, USER_KEY, RunningServer, make_store
+from tests.conftest import GATEWAY, NOW, USER_KEY, RunningServer
+from tests.stores import Stores
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 Row = dict[str, Any]
@@ -360,9 +361,9 @@ def fill(store: Store, count: int) -> None:
     )
 
 
-def filled(path: Path, count: int) -> Store:
+def filled(stores: Stores, path: Path, count: int) -> Store:
     """A store with so many messages, and an owner's token."""
-    store = make_store(path)
+    store = stores.make(path)
     for name in ("anna", "bob"):
         store.accounts.add(name, USER_KEY, NOW, customer="shop")
     fill(store, count)
@@ -373,16 +374,16 @@ def filled(path: Path, count: int) -> Store:
 
 
 @pytest.fixture(scope="module")
-def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = filled(tmp_path_factory.mktemp("big") / "store.db", 200_000)
+def big(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = filled(stores, tmp_path_factory.mktemp("big") / "store.db", 200_000)
     yield store
     store.close()
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def served(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Enough for a client to see it come, and for two groups of Parquet."""
-    store = filled(tmp_path_factory.mktemp("served") / "store.db", 60_000)
+    store = filled(stores, tmp_path_factory.mktemp("served") / "store.db", 60_000)
     yield store
     store.close()
 

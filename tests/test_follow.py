@@ -28,7 +28,8 @@ from boxis_gateway.importing import growing_log as growing_log_module
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
-from tests.conftest import GATEWAY, NOW, USERNAME, make_store
+from tests.conftest import GATEWAY, NOW, USERNAME
+from tests.stores import Stores
 
 LINE = (
     "2026-11-21 23:{:02}:{:02} Sent SMS [SMSC:f] [SVC:t] [ACT:] [BINF:] [FID:{fid}] [META:] "
@@ -153,13 +154,15 @@ STEPS = st.lists(
 
 @settings(max_examples=30, deadline=None)
 @given(STEPS, st.sampled_from([2, 5_000]))
-def test_every_line_is_one_message_whatever_happens_to_the_log(steps: Any, at_once: int) -> None:
+def test_every_line_is_one_message_whatever_happens_to_the_log(
+    stores: Stores, steps: Any, at_once: int
+) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(growing_log_module, "LINES_AT_ONCE", at_once)
-        store = make_store(Path(folder) / "store.db")
+        store = stores.make(Path(folder) / "store.db")
         account = store.accounts.add(USERNAME, "k", NOW)
         world = World(Path(folder))
 

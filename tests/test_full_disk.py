@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import GATEWAY, NOW, USERNAME, make_store
+from tests.conftest import GATEWAY, NOW, USERNAME
+from tests.stores import Stores
 
 KIB = 1024
 LINES = 20_000
@@ -51,12 +52,12 @@ def write_table(path: Path) -> None:
 
 
 def test_an_import_stops_at_a_full_disk_and_goes_on_when_there_is_room(
-    small_disk: Path, tmp_path: Path
+    stores: Stores, small_disk: Path, tmp_path: Path
 ) -> None:
     table = tmp_path / "messages.csv"
     write_table(table)
     path = small_disk / "store.db"
-    store = make_store(path)
+    store = stores.make(path)
     store.accounts.add(USERNAME, "k", NOW)
     stopped = run(path, "import", table, "--account", USERNAME)
     assert stopped.returncode == 1
@@ -77,12 +78,12 @@ def test_an_import_stops_at_a_full_disk_and_goes_on_when_there_is_room(
 
 
 def test_a_list_of_bad_lines_on_a_full_disk_is_a_clear_error(
-    small_disk: Path, tmp_path: Path
+    stores: Stores, small_disk: Path, tmp_path: Path
 ) -> None:
     table = tmp_path / "messages.csv"
     table.write_text(HEADER + "nobody,s,2012-05-09 10:00,x\n" * LINES)
     path = tmp_path / "store.db"
-    make_store(path).accounts.add(USERNAME, "k", NOW)
+    stores.make(path).accounts.add(USERNAME, "k", NOW)
     (small_disk / "ballast").write_bytes(bytes(4000 * KIB))
     stopped = run(
         path, "import", table, "--account", USERNAME, "--rejects", small_disk / "rejects.csv"

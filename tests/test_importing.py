@@ -21,7 +21,8 @@ from boxis_gateway.importing import Accounts, Repeats, Summary, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
-from tests.conftest import GATEWAY, NOW, USERNAME, make_store, statements
+from tests.conftest import GATEWAY, NOW, USERNAME, statements
+from tests.stores import Stores
 
 HEADER = "recipient,sender,date,text\n"
 LINE = "48514151563,boxis.net,2012-05-09 10:28:{:02},hello\n"
@@ -228,15 +229,15 @@ def big_csv(path: Path, count: int) -> None:
 
 
 def test_an_import_that_is_killed_ten_times_ends_like_one_that_was_not(
-    tmp_path: Path, gateway: Gateway
+    stores: Stores, tmp_path: Path, gateway: Gateway
 ) -> None:
     """30,000 rows; SIGKILL at random moments, then once more to the end."""
     big_csv(tmp_path / "big.csv", 30_000)
-    make_store(tmp_path / "store.db").close()
+    stores.make(tmp_path / "store.db").close()
     assert gateway("account", "add", USERNAME).returncode == 0
     (tmp_path / "straight.db").write_bytes((tmp_path / "store.db").read_bytes())
     words = ("import", tmp_path / "big.csv", "--account", USERNAME)
-    straight = f"sqlite:///{tmp_path / 'straight.db'}"
+    straight = stores.url(tmp_path / "straight.db")
     started = time.monotonic()
     assert gateway(*words, BOXIS_GATEWAY_DATABASE_URL=straight).returncode == 0
     took = time.monotonic() - started
@@ -245,7 +246,7 @@ def test_an_import_that_is_killed_ten_times_ends_like_one_that_was_not(
     sizes = []
     for _ in range(10):
         process = subprocess.Popen(
-            [*GATEWAY, *map(str, words), "--database-url", f"sqlite:///{tmp_path / 'store.db'}"],
+            [*GATEWAY, *map(str, words), "--database-url", stores.url(tmp_path / "store.db")],
             stdout=subprocess.DEVNULL,
         )
         try:
@@ -253,7 +254,7 @@ def test_an_import_that_is_killed_ten_times_ends_like_one_that_was_not(
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             killed += process.wait() == -signal.SIGKILL
-        store = Store(f"sqlite:///{tmp_path / 'store.db'}")
+        store = stores.at(tmp_path / "store.db")
         sizes.append(len(rows(store)[0]))
         store.close()
     assert killed >= 8
@@ -262,18 +263,20 @@ def test_an_import_that_is_killed_ten_times_ends_like_one_that_was_not(
 
     contents = []
     for name in ("store.db", "straight.db"):
-        store = Store(f"sqlite:///{tmp_path / name}")
+        store = stores.at(tmp_path / name)
         contents.append(rows(store))
         store.close()
     assert contents[0] == contents[1]
     assert len(contents[0][0]) == len(contents[0][1]) == 30_000
 
 
-def test_two_imports_of_one_file_at_once_double_nothing(tmp_path: Path, gateway: Gateway) -> None:
+def test_two_imports_of_one_file_at_once_double_nothing(
+    stores: Stores, tmp_path: Path, gateway: Gateway
+) -> None:
     big_csv(tmp_path / "big.csv", 20_000)
-    make_store(tmp_path / "store.db").close()
+    stores.make(tmp_path / "store.db").close()
     gateway("account", "add", USERNAME)
-    url = f"sqlite:///{tmp_path / 'store.db'}"
+    url = stores.url(tmp_path / "store.db")
     words = ["import", tmp_path / "big.csv", "--account", USERNAME, "--database-url", url]
     processes = [
         subprocess.Popen([*GATEWAY, *words], stdout=subprocess.PIPE, text=True) for _ in range(3)

@@ -25,7 +25,8 @@ from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.sms.short_message import read_short_message
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
-from tests.conftest import NOW, USERNAME, make_store
+from tests.conftest import NOW, USERNAME
+from tests.stores import Stores
 
 IMPORTS = Path(__file__).parent / "imports"
 SAMPLE, TABLE = IMPORTS / "jasmin-sample.log", IMPORTS / "jasmin-submit_log.csv"
@@ -134,11 +135,9 @@ LINES = [
 ]
 
 
-def outcome(directory: Path, *contents: list[str]) -> list[Any]:
+def outcome(stores: Stores, directory: Path, *contents: list[str]) -> list[Any]:
     """What is in a new store after these logs."""
-    path, log = directory / "store.db", directory / "messages.log"
-    path.unlink(missing_ok=True)
-    store = make_store(path)
+    store, log = stores.make(directory / "store.db"), directory / "messages.log"
     account = store.accounts.add(USERNAME, "k", NOW)
     for lines in contents:
         log.write_text("\n".join(lines) + "\n")
@@ -153,9 +152,11 @@ def outcome(directory: Path, *contents: list[str]) -> list[Any]:
 
 @settings(max_examples=12, deadline=None)
 @given(st.permutations(LINES), st.integers(0, len(LINES)))
-def test_reports_in_any_order_and_in_other_files_give_the_same(lines: list[str], cut: int) -> None:
+def test_reports_in_any_order_and_in_other_files_give_the_same(
+    stores: Stores, lines: list[str], cut: int
+) -> None:
     with tempfile.TemporaryDirectory() as directory:
-        found = outcome(Path(directory), lines[:cut], lines[cut:])
+        found = outcome(stores, Path(directory), lines[:cut], lines[cut:])
     assert found == [
         ("one", "delivered", "2026-11-22 10:01:00"),
         ("three", "sent", None),
@@ -163,10 +164,12 @@ def test_reports_in_any_order_and_in_other_files_give_the_same(lines: list[str],
     ]
 
 
-def test_a_file_without_reports_behind_one_with_them_gives_the_same(tmp_path: Path) -> None:
+def test_a_file_without_reports_behind_one_with_them_gives_the_same(
+    stores: Stores, tmp_path: Path
+) -> None:
     sent = [line for line in LINES if "SMS-MT" in line]
     reports = [line for line in LINES if "DLR" in line]
-    assert outcome(tmp_path, reports, sent) == outcome(tmp_path, sent, reports)
+    assert outcome(stores, tmp_path, reports, sent) == outcome(stores, tmp_path, sent, reports)
 
 
 def test_the_connector_can_tell_the_account() -> None:

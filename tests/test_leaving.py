@@ -37,8 +37,6 @@ from tests.conftest import (
     USER_KEY,
     RunningServer,
     add_messages,
-    copy_store,
-    make_store,
     signed,
 )
 from tests.providers import (
@@ -55,6 +53,7 @@ from tests.providers import (
     serving,
     status,
 )
+from tests.stores import Stores
 
 PLAIN, TOLD = "anna@example.com", "bob@example.com"  # without and with ids and status dates
 ZONES = {PLAIN: "Europe/Warsaw", TOLD: "UTC"}
@@ -81,10 +80,10 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Accounts, an employee and no messages: what the provider begins with, and so do we."""
     path = tmp_path_factory.mktemp("leaving") / "empty.db"
-    store = make_store(path)
+    store = stores.make(path)
     for username in (PLAIN, TOLD):
         options = OPTIONS[username]
         store.accounts.add(username, USER_KEY, NOW, options=options)
@@ -96,10 +95,9 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(empty: Path) -> Iterator[Provider]:
+def served(stores: Stores, empty: Path) -> Iterator[Provider]:
     path = empty.with_name("provider.db")
-    copy_store(empty, path)
-    store = Store(f"sqlite:///{path}")
+    store = stores.copy(empty, path)
     fill(store)
     server = RunningServer(store, "--log-level", "warning")  # nobody reads what it writes
     provider = Provider(store, "")
@@ -117,9 +115,8 @@ def provider(served: Provider) -> Provider:
 
 
 @pytest.fixture
-def ours(empty: Path, tmp_path: Path) -> Iterator[Store]:
-    copy_store(empty, tmp_path / "ours.db")
-    store = Store(f"sqlite:///{tmp_path / 'ours.db'}")
+def ours(stores: Stores, empty: Path, tmp_path: Path) -> Iterator[Store]:
+    store = stores.copy(empty, tmp_path / "ours.db")
     yield store
     store.close()
 
@@ -578,7 +575,7 @@ def test_a_list_that_ends_too_soon_is_said(changing: str) -> None:
 
 
 def test_the_commands_of_the_document_work(
-    rest: Provider, ours: Store, serve: Callable[..., RunningServer]
+    rest: Provider, ours: Store, serve: Callable[..., RunningServer], tmp_path: Path
 ) -> None:
     """docs/leaving-a-provider.md, with the addresses of these servers. The account is there."""
     rest.faults, rest.always = [], None
@@ -598,7 +595,7 @@ def test_the_commands_of_the_document_work(
     done = subprocess.run(
         ["bash"],
         input=program,
-        cwd=Path(ours.url.removeprefix("sqlite:///")).parent,
+        cwd=tmp_path,
         env={
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
@@ -612,7 +609,7 @@ def test_the_commands_of_the_document_work(
     )
     assert done.returncode == 0, done.stderr
     assert "\nsame\n" in done.stdout
-    answered = list(Path(ours.url.removeprefix("sqlite:///")).parent.glob("history-*"))
+    answered = list(tmp_path.glob("history-*"))
     assert all("<sms50>" in one.read_text() for one in answered)
     total = len(submissions(rest.store, fromDate="2012-05", toDate="2012-05"))
     assert f'"total":{total},' in done.stdout

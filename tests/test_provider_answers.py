@@ -219,9 +219,8 @@ def page(*messages: dict[str, Any]) -> bytes:
     return json.dumps({"messages": [usual | message for message in messages]}).encode()
 
 
-def listed(store: Store, account: Account, content: bytes) -> list[Any]:
-    """What is listed after that was imported."""
-    path = Path(store.url.removeprefix("sqlite:///")).with_name("page.json")
+def listed(store: Store, account: Account, path: Path, content: bytes) -> list[Any]:
+    """What is listed after a file of that was imported."""
     path.write_bytes(content)
     run_import(path, Accounts(store, account, {}), ReadOptions(find_zone("UTC")))
     return store.submissions.page([account.id], Filter(), Order.CREATED, 0, 100)[0]
@@ -237,27 +236,35 @@ def test_an_id_that_is_no_text_is_said_and_spoils_no_other() -> None:
     assert [type(line) for line in good] == [GoodLine] * 2
 
 
-def test_a_message_that_waited_is_sent_and_not_doubled(store: Store, account: Account) -> None:
-    (one,) = listed(store, account, page(WAITS))
+def test_a_message_that_waited_is_sent_and_not_doubled(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
+    (one,) = listed(store, account, tmp_path / "page.json", page(WAITS))
     assert one.sent_at is None
     sent = WAITS | {"sent": "2014-02-08T10:00:00.500Z"}
     for _ in range(2):
-        (one,) = listed(store, account, page(sent))
+        (one,) = listed(store, account, tmp_path / "page.json", page(sent))
         assert one.sent_at == "2014-02-08 10:00:00.500"
         assert one.recipients == "+4581808888\n+4581808889"
         assert len(store.messages.recent(account.id, "0", "9999", 9)) == 2
         assert store.submissions.page([account.id], Filter(), Order.CREATED, 0, 1)[1] == 1
 
 
-def test_a_text_that_was_hidden_makes_no_other_message(store: Store, account: Account) -> None:
+def test_a_text_that_was_hidden_makes_no_other_message(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
     sent = WAITS | {"sent": "2014-02-08T10:00:00.500Z"}
-    listed(store, account, page(sent | {"message": None}))
-    (one,) = listed(store, account, page(sent))
+    listed(store, account, tmp_path / "page.json", page(sent | {"message": None}))
+    (one,) = listed(store, account, tmp_path / "page.json", page(sent))
     assert one.recipients == "+4581808888\n+4581808889"
 
 
-def test_messages_of_one_second_keep_their_order(store: Store, account: Account) -> None:
+def test_messages_of_one_second_keep_their_order(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
     ids = [f"52f4fd80{n:016x}" for n in range(30, 0, -1)]
     sent = {"sent": "2014-02-07T15:36:32.500Z"}
-    found = listed(store, account, page(*({"_id": one, **sent} for one in ids)))
+    found = listed(
+        store, account, tmp_path / "page.json", page(*({"_id": one, **sent} for one in ids))
+    )
     assert [one.wire_id for one in found] == ids

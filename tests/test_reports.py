@@ -24,7 +24,8 @@ from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.sms.reports import Report, later
 from boxis_gateway.store import Filter, Order, Store
 from boxis_gateway.zones import find_zone
-from tests.conftest import NOW, make_store
+from tests.conftest import NOW
+from tests.stores import Stores
 
 HEAD = "[SMSC:op] [SVC:] [ACT:] [BINF:] [FID:{}] [META:] [from:boxis.net] [to:+4851415156{}]"
 SENT = f"2026-11-21 10:00:{{:02}} Sent SMS {HEAD} [flags:-1:0:-1:-1:31] [msg:2:hi] [udh:0:]"
@@ -84,11 +85,11 @@ ENDS = [
 @settings(max_examples=40, deadline=None)
 @given(st.permutations(STORY), st.sets(st.integers(0, len(STORY))), st.sampled_from([1, 3, 5_000]))
 def test_messages_come_to_the_same_end_in_whatever_order_and_files_it_is_told(
-    lines: Sequence[str], cuts: set[int], batch: int
+    stores: Stores, lines: Sequence[str], cuts: set[int], batch: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(batches_module, "BATCH", batch)
-        store = make_store(Path(folder) / "store.db")
+        store = stores.make(Path(folder) / "store.db")
         account = store.accounts.add("anna@example.com", "k", NOW)
         for first, last in pairwise([0, *sorted(cuts), len(lines)]):
             load(store, account, *lines[first:last])

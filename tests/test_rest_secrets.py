@@ -10,16 +10,21 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_text
-from tests.conftest import NOW, USER_KEY, make_store
+from tests.conftest import NOW, USER_KEY
+from tests.stores import Stores
 
 CUSTOMERS = {"reseller": None, "sub": "reseller", "stranger": None}
 WORDS = ("apple", "Banana", "cherry")
@@ -29,10 +34,13 @@ customers, levels = st.sampled_from(list(CUSTOMERS)), st.sampled_from(list(Level
 class Readers(RuleBasedStateMachine):
     """A reader at each customer, whose level changes while messages arrive."""
 
+    def __init__(self, stores: Stores) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.store = stores.make(Path(self.folder.name, "store.db"))
+
     @initialize()
     def begin(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.store: Store = make_store(Path(self.folder.name, "store.db"))
         self.messages: list[tuple[str, str]] = []
         self.levels: dict[str, Level] = {}
         self.ids, self.accounts = {}, {}
@@ -47,9 +55,8 @@ class Readers(RuleBasedStateMachine):
         self.rest = create_app(self.store, Settings(), lambda: NOW).test_client()
 
     def teardown(self) -> None:
-        if hasattr(self, "store"):
-            self.store.close()
-            self.folder.cleanup()
+        self.store.close()
+        self.folder.cleanup()
 
     @rule(customer=customers, words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=2))
     def send(self, customer: str, words: list[str]) -> None:
@@ -100,5 +107,8 @@ class Readers(RuleBasedStateMachine):
         return level is Level.ADMIN or (target == reader and level.rank >= Level.OWNER.rank)
 
 
-TestReaders = Readers.TestCase
-TestReaders.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+def test_nobody_finds_what_they_may_not_read(stores: Stores) -> None:
+    run_state_machine_as_test(
+        lambda: Readers(stores),
+        settings=settings(max_examples=25, stateful_step_count=25, deadline=None),
+    )

@@ -28,7 +28,8 @@ from boxis_gateway.store import Filter, Limits, Order, Pruned, Store, limits_of,
 from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.version import set_version
 from boxis_gateway.zones import find_zone, utc_now, utc_text
-from tests.conftest import GATEWAY, NOW, USERNAME, RunningServer, copy_store, make_store, signed
+from tests.conftest import GATEWAY, NOW, USERNAME, RunningServer, signed
+from tests.stores import Stores
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -101,8 +102,10 @@ def with_lists(submissions: dict[int, Any]) -> dict[int, Any]:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Account]]:
-    store = make_store(Path(tmp_path_factory.mktemp("shop")) / "store.db")
+def shop(
+    stores: Stores, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Store, Account]]:
+    store = stores.make(Path(tmp_path_factory.mktemp("shop")) / "store.db")
     store.database.execute_sql("PRAGMA synchronous = off")
     yield store, store.accounts.add(USERNAME, "k", NOW)
     store.close()
@@ -274,19 +277,21 @@ def full_store(path: Path, store: Store) -> Store:
     return store
 
 
-def test_the_file_gets_smaller(tmp_path: Path, gateway: Gateway) -> None:
-    store = full_store(tmp_path / "m.csv", make_store(tmp_path / "store.db"))
+def test_the_file_gets_smaller(stores: Stores, tmp_path: Path, gateway: Gateway) -> None:
+    store = full_store(tmp_path / "m.csv", stores.make(tmp_path / "store.db"))
     before, after = size_after(gateway, store)
     assert after < 0.7 * before
     assert store.database.execute_sql("PRAGMA freelist_count").fetchone() == (0,)
     assert store.find_damage() == ""
 
 
-def test_an_old_file_gets_smaller_once_it_was_rewritten(tmp_path: Path, gateway: Gateway) -> None:
+def test_an_old_file_gets_smaller_once_it_was_rewritten(
+    stores: Stores, tmp_path: Path, gateway: Gateway
+) -> None:
     path = tmp_path / "store.db"
     path.touch()
     SqliteDatabase(path).connection_context().__enter__()  # as older versions made it
-    store = Store(f"sqlite:///{path}")
+    store = stores.at(path)
     store.migrate()
     assert not store.upkeep.can_give_back
     full_store(tmp_path / "m.csv", store)
@@ -301,9 +306,9 @@ def test_an_old_file_gets_smaller_once_it_was_rewritten(tmp_path: Path, gateway:
     store.close()
 
 
-def test_a_reader_holds_up_nobody(tmp_path: Path, gateway: Gateway) -> None:
+def test_a_reader_holds_up_nobody(stores: Stores, tmp_path: Path, gateway: Gateway) -> None:
     """A client that takes its time to read a history."""
-    store = full_store(tmp_path / "m.csv", make_store(tmp_path / "store.db"))
+    store = full_store(tmp_path / "m.csv", stores.make(tmp_path / "store.db"))
     history = store.messages.history(1, with_status=False)
     began = time.monotonic()
     said = gateway("prune")
@@ -316,8 +321,10 @@ def test_a_reader_holds_up_nobody(tmp_path: Path, gateway: Gateway) -> None:
 # The command line.
 
 
-def test_the_command_says_what_it_did_by_account(tmp_path: Path, gateway: Gateway) -> None:
-    store = make_store(tmp_path / "store.db")
+def test_the_command_says_what_it_did_by_account(
+    stores: Stores, tmp_path: Path, gateway: Gateway
+) -> None:
+    store = stores.make(tmp_path / "store.db")
     for name in ("a@example.com", "b@example.com"):
         account = store.accounts.add(name, "k", NOW)
         load(store, account, csv_of(tmp_path / "m.csv", [50, 20, 1]))
@@ -339,10 +346,10 @@ COUNT = 12_000
 
 
 @pytest.fixture(scope="module")
-def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def big(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two thirds of its messages too old."""
     folder = Path(tmp_path_factory.mktemp("big"))
-    store = make_store(folder / "store.db")
+    store = stores.make(folder / "store.db")
     account = store.accounts.add(USERNAME, "0123456789abcdefABCDEF01", NOW)
     days = [90 - 85 * n / COUNT for n in range(COUNT)]
     load(store, account, csv_of(folder / "m.csv", days))
@@ -352,9 +359,8 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def copy(big: Path, tmp_path: Path) -> Store:
-    copy_store(big, tmp_path / "store.db")
-    return Store(f"sqlite:///{tmp_path / 'store.db'}")
+def copy(stores: Stores, big: Path, tmp_path: Path) -> Store:
+    return stores.copy(big, tmp_path / "store.db")
 
 
 def start(store: Store, *words: str) -> subprocess.Popen[str]:

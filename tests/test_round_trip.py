@@ -24,7 +24,8 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Filter, wire_id
 from boxis_gateway.store.ids import first_id
 from boxis_gateway.zones import find_zone
-from tests.conftest import NOW, USER_KEY, make_store, signed
+from tests.conftest import NOW, USER_KEY, signed
+from tests.stores import Stores
 
 USERNAMES = ("anna@example.com", "bob", "=carol")
 FORMATS = ("csv", "jsonl")
@@ -35,8 +36,10 @@ RECIPIENTS = ("+4581808888", "+48514151563", "7248", "007")
 class World:
     """A store of two customers with three accounts, and the doors over it."""
 
-    def __init__(self, folder: Path, usernames: tuple[str, ...] = USERNAMES) -> None:
-        self.store = make_store(folder / "store.db")
+    def __init__(
+        self, stores: Stores, folder: Path, usernames: tuple[str, ...] = USERNAMES
+    ) -> None:
+        self.store = stores.make(folder / "store.db")
         self.store.database.execute_sql("PRAGMA synchronous = off")  # it need not survive
         add_customer = self.store.database.execute_sql
         for number, name in enumerate(("shop", "other")):
@@ -105,10 +108,10 @@ class Worlds:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
+def made(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[World]]:
     """Three stores; the third had its accounts in another order."""
     names = (USERNAMES, USERNAMES, USERNAMES[::-1])
-    worlds = [World(tmp_path_factory.mktemp("store"), usernames) for usernames in names]
+    worlds = [World(stores, tmp_path_factory.mktemp("store"), usernames) for usernames in names]
     yield worlds
     for world in worlds:
         world.store.close()

@@ -14,7 +14,8 @@ from boxis_gateway.model import Account
 from boxis_gateway.rest_api.auth import new_token
 from boxis_gateway.store import Store
 from tests import scan
-from tests.conftest import NOW, USER_KEY, add_messages, make_store
+from tests.conftest import NOW, USER_KEY, add_messages
+from tests.stores import Stores
 
 NUMBER, TEXT = "48514151563", "Your parcel waits at the corner shop"
 
@@ -55,11 +56,11 @@ def test_an_error_answer_is_looked_at(client: FlaskClient, account: Account) -> 
     assert ["is not valid" in leak for leak in found] == [True, False]  # one of each door
 
 
-def test_a_store_that_another_process_filled_is_known(tmp_path: Path) -> None:
-    store = make_store(tmp_path / "store.db")
+def test_a_store_that_another_process_filled_is_known(stores: Stores, tmp_path: Path) -> None:
+    store = stores.make(tmp_path / "store.db")
     account = store.accounts.add("anna@example.com", USER_KEY, NOW)
     add_messages(store, account, {"date": "2012-05-09 10:28:00", "text": TEXT})
     store.close()
     scan.SECRETS.clear()
-    scan.note_store(tmp_path / "store.db")
+    scan.note_store(stores, tmp_path / "store.db")
     assert {NUMBER: "number", TEXT.lower(): "text"} == scan.SECRETS

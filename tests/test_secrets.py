@@ -31,9 +31,9 @@ from tests.conftest import (
     USERNAME,
     RunningServer,
     add_messages,
-    make_store,
     statements,
 )
+from tests.stores import Stores
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 Serve = Callable[..., RunningServer]
@@ -216,9 +216,12 @@ def test_a_key_that_is_not_right_for_some_accounts_is_said(store: Store, account
 
 
 def test_keys_of_the_environment_go_before_a_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stores: Stores,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    store, first, second = Store(f"sqlite:///{tmp_path}/store.db"), a_key(), a_key()
+    store, first, second = stores.at(tmp_path / "store.db"), a_key(), a_key()
     monkeypatch.setenv(VARIABLE, first)
     call(store, "init")
     call(store, "account", "add", USERNAME, "--user-key", USER_KEY)
@@ -241,11 +244,11 @@ def test_keys_of_the_environment_go_before_a_file(
 
 
 def test_a_setting_says_where_the_key_file_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "elsewhere.key"))
-    store = make_store(tmp_path / "store.db")
-    other = make_store(tmp_path / "other.db")  # a file that is there is kept
+    store = stores.new(tmp_path / "store.db")
+    other = stores.new(tmp_path / "other.db")  # a file that is there is kept
     assert not key_file(store).exists()
     assert store.vault.keys.read() == other.vault.keys.read()
     assert stat.S_IMODE((tmp_path / "elsewhere.key").stat().st_mode) == 0o600
@@ -253,9 +256,9 @@ def test_a_setting_says_where_the_key_file_is(
     other.close()
 
 
-def test_a_key_file_that_was_only_begun_is_filled(tmp_path: Path) -> None:
+def test_a_key_file_that_was_only_begun_is_filled(stores: Stores, tmp_path: Path) -> None:
     (tmp_path / "store.db.key").touch()
-    store = make_store(tmp_path / "store.db")
+    store = stores.new(tmp_path / "store.db")
     store.user_keys.require_open()
     store.close()
 
@@ -397,10 +400,10 @@ def test_a_backup_is_restored_with_the_key_that_it_was_made_with(
 
 
 def test_a_backup_without_its_key_makes_no_store(
-    store: Store, account: Account, tmp_path: Path
+    stores: Stores, store: Store, account: Account, tmp_path: Path
 ) -> None:
     back_up(store, tmp_path / "backup.db")
-    new = Store(f"sqlite:///{tmp_path}/new/store.db")
+    new = stores.at(tmp_path / "new/store.db")
     with pytest.raises(StoreError, match="There is no key file"):
         restore(new, tmp_path / "backup.db")
     assert not new.path.parent.exists()
@@ -408,13 +411,15 @@ def test_a_backup_without_its_key_makes_no_store(
 
 
 @pytest.mark.parametrize("replaces", [False, True])
-def test_a_backup_of_the_version_before_is_encrypted(tmp_path: Path, replaces: bool) -> None:
+def test_a_backup_of_the_version_before_is_encrypted(
+    stores: Stores, tmp_path: Path, replaces: bool
+) -> None:
     (tmp_path / "old").mkdir()
     old = old_store(tmp_path / "old" / "store.db")
     (tmp_path / "new").mkdir()
-    new = Store(f"sqlite:///{tmp_path}/new/store.db")
+    new = stores.at(tmp_path / "new/store.db")
     if replaces:
-        new = make_store(new.path)
+        new = stores.make(new.path)
         add_messages(new, new.accounts.add("b@example.com", "k", NOW), {"date": "2012-05-09 10:00"})
     assert restore(new, old.path, replace=replaces).migrations[0] == "0007_sealed_keys"
     assert user_key(new) == USER_KEY
@@ -472,8 +477,8 @@ def test_a_server_warns_of_a_key_that_others_can_read(
     assert f"WARNING boxis_gateway.commands.serve {key_file(store)} is open to other" in errors
 
 
-def test_making_a_store_makes_its_folder_for_nobody_else(tmp_path: Path) -> None:
-    store = make_store(tmp_path / "new" / "store.db")
+def test_making_a_store_makes_its_folder_for_nobody_else(stores: Stores, tmp_path: Path) -> None:
+    store = stores.new(tmp_path / "new" / "store.db")
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     store.close()
 

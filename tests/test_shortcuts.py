@@ -26,7 +26,8 @@ from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.segments import Alphabet, count_parts
 from boxis_gateway.store import known
 from boxis_gateway.zones import find_zone
-from tests.conftest import NOW, make_store
+from tests.conftest import NOW
+from tests.stores import Stores
 
 CHANGES = {
     "UTC": "2012-05-09 10:28",
@@ -186,7 +187,9 @@ BATCHES = st.lists(st.lists(st.tuples(st.integers(0, 5), MESSAGES), max_size=8),
 
 @settings(max_examples=25, deadline=None)
 @given(BATCHES)
-def test_what_is_known_and_the_ids_are_the_same_by_range_and_by_lists(batches: Any) -> None:
+def test_what_is_known_and_the_ids_are_the_same_by_range_and_by_lists(
+    stores: Stores, batches: Any
+) -> None:
     found = []
     for nearby_rows in (known.NEARBY_ROWS, 0):
         with (
@@ -194,7 +197,7 @@ def test_what_is_known_and_the_ids_are_the_same_by_range_and_by_lists(batches: A
             patch.object(known, "NEARBY_ROWS", nearby_rows),
             patch.object(known, "CHUNK", 3 if nearby_rows else known.CHUNK),
         ):
-            store = make_store(Path(folder) / "store.db")
+            store = stores.make(Path(folder) / "store.db")
             account = store.accounts.add("anna@example.com", "k", NOW)
             added = []
             for batch in batches:

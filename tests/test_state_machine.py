@@ -14,7 +14,13 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.model.draws import (
     AGO,
@@ -34,6 +40,7 @@ from tests.model.form_door import right_code
 from tests.model.nouns import Account
 from tests.model.rest_door import SEES, Employee
 from tests.model.world import BEGIN, World
+from tests.stores import Stores
 
 EXAMPLES, STEPS = (2_000, 100) if os.environ.get("HYPOTHESIS_PROFILE") == "long" else (12, 40)
 
@@ -41,10 +48,10 @@ EXAMPLES, STEPS = (2_000, 100) if os.environ.get("HYPOTHESIS_PROFILE") == "long"
 class WholeServer(RuleBasedStateMachine):
     """Rules are what may happen; each compares what it sees."""
 
-    def __init__(self) -> None:
+    def __init__(self, stores: Stores) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.world = World(Path(self.folder.name))
+        self.world = World(stores, Path(self.folder.name))
         self.made = 0
 
     def teardown(self) -> None:
@@ -355,10 +362,13 @@ class WholeServer(RuleBasedStateMachine):
         self.world.bad_list(self.token(pick), *bad)
 
 
-TestWholeServer = WholeServer.TestCase
-TestWholeServer.settings = settings(
-    max_examples=EXAMPLES,
-    stateful_step_count=STEPS,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+def test_the_server_is_as_its_model(stores: Stores) -> None:
+    run_state_machine_as_test(
+        lambda: WholeServer(stores),
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -16,7 +16,8 @@ from boxis_gateway.store.sqlite import SqliteDatabase
 from boxis_gateway.store.tables import TABLES
 from boxis_gateway.store.version import MIGRATIONS
 from boxis_gateway.zones import find_zone
-from tests.conftest import NOW, USER_KEY, make_store
+from tests.conftest import NOW, USER_KEY
+from tests.stores import Stores
 
 
 def schema(database: SqliteDatabase) -> list[str]:
@@ -27,8 +28,8 @@ def schema(database: SqliteDatabase) -> list[str]:
     return sorted(sql for (sql,) in rows)
 
 
-def test_the_migrations_make_the_tables_of_today(tmp_path: Path) -> None:
-    store = make_store(tmp_path / "migrated.db")
+def test_the_migrations_make_the_tables_of_today(stores: Stores, tmp_path: Path) -> None:
+    store = stores.make(tmp_path / "migrated.db")
     (tmp_path / "modelled.db").touch()
     modelled = SqliteDatabase(tmp_path / "modelled.db")
     with modelled.bind_ctx(TABLES):
@@ -52,14 +53,14 @@ def test_making_and_migrating_again_changes_nothing(store: Store) -> None:
     assert store.accounts.find("ANNA@example.com") == account
 
 
-def test_a_missing_store_names_init(tmp_path: Path) -> None:
+def test_a_missing_store_names_init(stores: Stores, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="boxis-gateway init"):
-        Store(f"sqlite:///{tmp_path}/none.db").require_current()
+        stores.at(tmp_path / "none.db").require_current()
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_store_that_is_not_migrated_names_migrate(tmp_path: Path) -> None:
-    store = Store(f"sqlite:///{tmp_path}/empty.db")
+def test_a_store_that_is_not_migrated_names_migrate(stores: Stores, tmp_path: Path) -> None:
+    store = stores.at(tmp_path / "empty.db")
     store.create()
     with pytest.raises(StoreError, match="boxis-gateway migrate"):
         store.require_current()
@@ -77,17 +78,17 @@ def test_a_newer_store_is_left_alone(store: Store) -> None:
             use()
 
 
-def test_what_is_no_store_is_said(tmp_path: Path) -> None:
+def test_what_is_no_store_is_said(stores: Stores, tmp_path: Path) -> None:
     path = tmp_path / "text.db"
     path.write_text("This is not a database. " * 100)
     with pytest.raises(StoreError, match="cannot be used"):
-        Store(f"sqlite:///{path}").require_current()
+        stores.at(path).require_current()
 
 
-def test_a_place_where_no_store_can_be_is_said(tmp_path: Path) -> None:
+def test_a_place_where_no_store_can_be_is_said(stores: Stores, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made"):
-        Store(f"sqlite:///{tmp_path}/file/store.db").create()
+        stores.at(tmp_path / "file/store.db").create()
 
 
 @pytest.mark.parametrize(
@@ -98,16 +99,16 @@ def test_only_files_are_stores(url: str) -> None:
         Store(url)
 
 
-def test_several_migrate_at_once(tmp_path: Path) -> None:
-    stores = [Store(f"sqlite:///{tmp_path}/store.db") for _ in range(8)]
-    stores[0].create()
+def test_several_migrate_at_once(stores: Stores, tmp_path: Path) -> None:
+    opened = [stores.at(tmp_path / "store.db") for _ in range(8)]
+    opened[0].create()
     applied: list[list[str]] = []
 
     def migrate(store: Store) -> None:
         applied.append(store.migrate())
         store.close()
 
-    threads = [threading.Thread(target=migrate, args=(store,)) for store in stores]
+    threads = [threading.Thread(target=migrate, args=(store,)) for store in opened]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -153,10 +154,12 @@ def add(store: Store, account_id: int, *messages: NewMessage) -> int:
     return store.messages.add(account_id, list(enumerate(messages))).new
 
 
-def test_ids_have_the_documented_shape_and_depend_on_what_is_stored_alone(tmp_path: Path) -> None:
+def test_ids_have_the_documented_shape_and_depend_on_what_is_stored_alone(
+    stores: Stores, tmp_path: Path
+) -> None:
     found = []
     for name in ("one.db", "two.db"):
-        store = make_store(tmp_path / name)
+        store = stores.make(tmp_path / name)
         account = store.accounts.add("anna@example.com", "k", NOW)
         message = NewMessage("+48514151563", "boxis.net", "2013-12-01 07:00:06.195")
         add(store, account.id, message, message)
@@ -211,9 +214,9 @@ def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:
     assert rows == [("2013-01-01 00:00:00", "2013-01-01 00:00:00")]
 
 
-def test_a_store_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
+def test_a_store_of_the_first_version_keeps_what_it_has(stores: Stores, tmp_path: Path) -> None:
     """Its submissions get what the REST door lists, from their messages."""
-    store = Store(f"sqlite:///{tmp_path}/old.db")
+    store = stores.at(tmp_path / "old.db")
     store.create()
     store._runner().up("0001_initial")
     run = store.database.execute_sql

@@ -14,7 +14,8 @@ from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account, NewMessage, Prices, Status
 from boxis_gateway.store import Filter, Order, Store, Submitted, lists, position_of
 from boxis_gateway.store.filters import FOLDED_INTO
-from tests.conftest import NOW, USER_KEY, make_store, statements
+from tests.conftest import NOW, USER_KEY, statements
+from tests.stores import Stores
 
 SENDERS = ("boxis.net", "BOXIS.net", "+48514151563", "48514151563", "Żółw")
 MONTHS = ("2013-12", "2014-01", "2014-02")
@@ -82,8 +83,8 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    store = make_store(Path(tmp_path_factory.mktemp("shop")) / "store.db")
+def shop(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    store = stores.make(Path(tmp_path_factory.mktemp("shop")) / "store.db")
     names = ("a@example.com", "b@example.com")
     yield Shop(store, [store.accounts.add(name, USER_KEY, NOW, customer="shop") for name in names])
     store.close()

@@ -24,7 +24,8 @@ from flask.testing import FlaskClient
 from boxis_gateway.app import create_app
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from tests.conftest import NOW, USER_KEY, RunningServer, add_messages, make_store, signed
+from tests.conftest import NOW, USER_KEY, RunningServer, add_messages, signed
+from tests.stores import Stores
 
 EXCHANGES = {path.parent.name: path for path in Path(__file__).parent.glob("wire/*/exchange.json")}
 URLENCODED = "application/x-www-form-urlencoded"
@@ -91,8 +92,8 @@ def check(name: str, returntype: str, answer: bytes, config: pytest.Config) -> N
 
 
 @pytest.fixture(scope="module")
-def filled_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = make_store(tmp_path_factory.mktemp("wire") / "store.db")
+def filled_store(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    store = stores.make(tmp_path_factory.mktemp("wire") / "store.db")
     fill(store)
     yield store
     store.close()

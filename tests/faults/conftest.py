@@ -8,26 +8,27 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RunningServer
-from tests.faults.shop import Shop, copy_of, make_template
+from tests.faults.shop import Shop, make_template
+from tests.stores import Stores
 
 Open = Callable[..., Shop]
 
 
 @pytest.fixture(scope="package")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def template(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a store, to be copied."""
-    return make_template(tmp_path_factory.mktemp("template") / "template.db")
+    return make_template(stores, tmp_path_factory.mktemp("template") / "template.db")
 
 
 @pytest.fixture
 def open_shop(
-    template: Path, tmp_path: Path, serve: Callable[..., RunningServer]
+    stores: Stores, template: Path, tmp_path: Path, serve: Callable[..., RunningServer]
 ) -> Iterator[Open]:
     """A copy of the store, served by one process; in another folder than the test's, if told."""
     shops: list[Shop] = []
 
     def start(folder: Path = tmp_path, *options: str, **how: object) -> Shop:
-        store = copy_of(template, folder / "store.db")
+        store = stores.copy(template, folder / "store.db")
         server = serve(store, "--workers", "1", *options, **how)
         shops.append(Shop(store, server))
         return shops[-1]

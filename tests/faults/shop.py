@@ -25,10 +25,9 @@ from tests.conftest import (
     USER_KEY,
     USERNAME,
     RunningServer,
-    copy_store,
-    make_store,
     signed,
 )
+from tests.stores import Stores
 
 PASSWORD = "a long password"
 ROWS = 8_000
@@ -55,15 +54,9 @@ def moment(second: int) -> str:
     return f"2012-05-09 {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
 
 
-def copy_of(template: Path, path: Path) -> Store:
-    """The store, in a file of its own."""
-    copy_store(template, path)
-    return Store(f"sqlite:///{path}")
-
-
-def make_template(path: Path) -> Path:
+def make_template(stores: Stores, path: Path) -> Path:
     """The file of a store, whole without anything beside it."""
-    store = make_store(path)
+    store = stores.make(path)
     fill(store)
     store.close()
     return path

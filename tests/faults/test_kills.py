@@ -21,9 +21,10 @@ from boxis_gateway.passwords import hash_of
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.store import Store, back_up, verify
 from boxis_gateway.zones import utc_now
-from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME, copy_store, make_store
+from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME
 from tests.faults.killer import SERVED, SESSION
 from tests.faults.shop import PASSWORD, moment
+from tests.stores import Stores
 
 KILLS = 2  # and the last write
 KILLED = -9
@@ -85,20 +86,20 @@ def killer() -> Iterator[Killer]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Stores to begin with, and the files that are read."""
     folder = tmp_path_factory.mktemp("kills")
     (folder / "m.csv").write_text(CSV)
     (folder / "book.csv").write_text(
         "number,name,group\n" + "".join(f"4851400{n:04},Name {n},Friends\n" for n in range(200))
     )
-    store = make_store(folder / "now.db")
+    store = stores.make(folder / "now.db")
     fill(store)
     back_up(store, folder / "backup.db")
     store.accounts.set_options(store.accounts.get(USERNAME), {"keep_messages_days": "7"})
     store.close()
     (folder / "old.db").touch()
-    old = Store(f"sqlite:///{folder / 'old.db'}")
+    old = stores.at(folder / "old.db")
     old._runner().up("0001_initial")
     old.close()
     return folder
@@ -126,7 +127,7 @@ def rows(path: Path) -> Mapping[str, int]:
 
 @pytest.mark.parametrize("name", WRITES)
 def test_a_write_that_is_killed_leaves_the_store_whole(
-    name: str, killer: Killer, folder: Path, tmp_path: Path
+    stores: Stores, name: str, killer: Killer, folder: Path, tmp_path: Path
 ) -> None:
     words = WRITES[name].replace("FOLDER", str(folder)).split()
     words = [name] if name in SERVED else words
@@ -134,7 +135,7 @@ def test_a_write_that_is_killed_leaves_the_store_whole(
 
     def fresh(at: int) -> Path:
         path = tmp_path / f"{at}.db"
-        copy_store(template, path)
+        stores.copy(template, path)
         return path
 
     straight = killer.do(words, fresh(0))

@@ -13,7 +13,8 @@ import pytest
 from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store, back_up, restore
-from tests.conftest import NOW, USER_KEY, USERNAME, add_messages, make_store
+from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
+from tests.stores import Stores
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -27,9 +28,9 @@ def senders(store: Store) -> list[str]:
 
 
 @pytest.fixture
-def other(tmp_path: Path) -> Path:
+def other(stores: Stores, tmp_path: Path) -> Path:
     """The file of a larger store, where the same account has sent more."""
-    store = make_store(tmp_path / "other.db")
+    store = stores.make(tmp_path / "other.db")
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     many = [
         {"date": f"2012-05-10 10:{n // 60:02}:{n % 60:02}", "sender": "new"} for n in range(900)
@@ -61,7 +62,7 @@ def test_another_file_is_used_at_once_and_not_mixed_with_the_old_log(
 
 
 def test_a_file_that_was_moved_away_has_all_that_it_was_told(
-    store: Store, account: Account, tmp_path: Path
+    stores: Stores, store: Store, account: Account, tmp_path: Path
 ) -> None:
     old_message(store, account)
     away = store.path.rename(tmp_path / "away.db")
@@ -69,7 +70,7 @@ def test_a_file_that_was_moved_away_has_all_that_it_was_told(
         senders(store)
     assert "There is no store at" in found.value.problem
     assert not wal(store).exists()
-    moved = Store(f"sqlite:///{away}")
+    moved = stores.at(away)
     assert senders(moved) == ["old"]
     moved.close()
     away.rename(store.path)

@@ -19,15 +19,18 @@ import pytest
 import requests
 
 from tests.conftest import RunningServer, signed
-from tests.faults.shop import BROKEN_OFF, WHOLE, Shop, copy_of
+from tests.faults.shop import BROKEN_OFF, WHOLE, Shop
+from tests.stores import Stores
 
 SOON = 15.0
 
 
 @pytest.fixture
-def shop(template: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
+def shop(
+    stores: Stores, template: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Shop]:
     """Served by so many processes."""
-    store = copy_of(template, tmp_path / "store.db")
+    store = stores.copy(template, tmp_path / "store.db")
     with (tmp_path / "log").open("w") as log:
         server = RunningServer(store, "--workers", str(request.param), log=log)
         shop = Shop(store, server, tmp_path / "log")

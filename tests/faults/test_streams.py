@@ -12,18 +12,21 @@ import pytest
 
 from tests.conftest import RunningServer, signed
 from tests.faults import produced
-from tests.faults.shop import ROWS, Shop, copy_of, moment, secrets_in
+from tests.faults.shop import ROWS, Shop, moment, secrets_in
+from tests.stores import Stores
 
 LAST_CHUNK = b"0\r\n\r\n"
 ENDS = {"xml": b"</return>", "json": b'"timestamp"'}
 
 
 @pytest.fixture(scope="module")
-def shop(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(
+    stores: Stores, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
     """A store that is damaged in its middle."""
     folder = tmp_path_factory.mktemp("streams")
     (folder / "store").mkdir()
-    store = copy_of(template, folder / "store" / "store.db")
+    store = stores.copy(template, folder / "store" / "store.db")
     with (folder / "log").open("w") as log:
         server = RunningServer(store, "--workers", "1", log=log)
         shop = Shop(store, server, folder / "log")

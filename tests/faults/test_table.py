@@ -25,9 +25,9 @@ from tests.faults.shop import (
     READS_ONLY,
     UNAVAILABLE,
     Shop,
-    copy_of,
     secrets_in,
 )
+from tests.stores import Stores
 
 OBEYS_MODES = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")  # as root does not
 
@@ -70,11 +70,13 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def shop(template: Path, disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(
+    stores: Stores, template: Path, disk: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
     """The shop that everything happens to."""
     log = tmp_path_factory.mktemp("log") / "log"
     (disk / "store").mkdir()
-    store = copy_of(template, disk / "store" / "store.db")
+    store = stores.copy(template, disk / "store" / "store.db")
     by = OBEYS_MODES if os.getuid() == 0 else ()
     with log.open("w") as file:
         server = RunningServer(store, "--workers", "1", by=by, log=file)

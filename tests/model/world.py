@@ -21,12 +21,12 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.sms.reports import Report, reference_of
 from boxis_gateway.store import Store, limits_of
 from boxis_gateway.zones import find_zone, utc_text
-from tests.conftest import make_store
 from tests.model import form_door, rest_door
 from tests.model.feeds import as_csv, as_message
 from tests.model.nouns import Account, Line
 from tests.model.rest_door import Customer, Employee, Refused, Tokens
 from tests.model.stored import Stored
+from tests.stores import Stores
 
 BEGIN = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
 SETTINGS = Settings(max_body_bytes=4096)
@@ -38,14 +38,14 @@ kept_hash_of = lru_cache(hash_of)  # 20 ms each
 class World:
     """Both sides. Methods raise AssertionError where they differ."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, stores: Stores, folder: Path) -> None:
         self.folder = folder
         self.now = BEGIN
         self.model = Stored()
         self.customers: list[Customer] = []
         self.employees: list[Employee] = []
         self.tokens = Tokens()
-        self.store = make_store(folder / "store.db")
+        self.store = stores.make(folder / "store.db")
         self._strangers = 0
         self._start()
 
