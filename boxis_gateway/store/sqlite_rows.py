@@ -22,10 +22,9 @@ class Insert:
     def __init__(self, database: StoreDatabase, table: type[Model]) -> None:
         self._database = database
         fields = table._meta.sorted_fields
-        self._one, self._many = (
-            sql_of(database, table.insert_many([[None] * len(fields)] * rows, fields))
-            for rows in (1, ROWS_AT_ONCE)
-        )
+        self._one = sql_of(database, table.insert_many([[None] * len(fields)], fields))
+        insert, values, row = self._one.rpartition(" VALUES ")
+        self._many = insert + values + ", ".join([row] * ROWS_AT_ONCE)
 
     def run(self, rows: Sequence[Row]) -> None:
         """Insert the rows. Raises DatabaseError as peewee's queries do."""
