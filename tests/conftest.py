@@ -221,10 +221,10 @@ def gateway(
 ) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     """Run the command line over the store in tmp_path/store.db."""
 
-    def run(*words: Any, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: Any, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         url = stores.url(tmp_path / "store.db")
         environ = {**os.environ, "BOXIS_GATEWAY_DATABASE_URL": url, **environ}
-        done = warm.run(list(map(str, words)), environ)
+        done = warm.run(list(map(str, words)), environ, Path.cwd(), stdin)
         scan.said("stderr", done.stderr)
         return done
 

@@ -7,15 +7,19 @@ Python itself something in the environment, start them by `python -m boxis_gatew
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import NoReturn
 
 from boxis_gateway.commands import COMMANDS, main
 
@@ -36,13 +40,16 @@ class Warm:
             )
 
     def run(
-        self, words: Sequence[str], environ: Mapping[str, str], cwd: Path | None = None
+        self, words: Sequence[str], environ: Mapping[str, str], cwd: Path, stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """What the command said, and its exit code."""
-        job = {"words": words, "environ": dict(environ), "cwd": str(cwd or Path.cwd())}
-        with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+        job = {"words": words, "environ": dict(environ), "cwd": str(cwd)}
+        with ExitStack() as stack:
+            given, output, errors = (stack.enter_context(TemporaryFile("w+")) for _ in range(3))
+            given.write(stdin)
+            given.seek(0)
             self._socket.settimeout(LONGEST_SECONDS)
-            files = [output.fileno(), errors.fileno()]
+            files = [file.fileno() for file in (given, output, errors)]
             socket.send_fds(self._socket, [json.dumps(job).encode()], files)
             code = int(self._socket.recv(100))
             output.seek(0)
@@ -58,7 +65,7 @@ class Warm:
 def serve_jobs(jobs: socket.socket) -> None:
     """A child for each job, which returns from here to do it."""
     while True:
-        job, files, _, _ = socket.recv_fds(jobs, LONGEST_JOB, 2)
+        job, files, _, _ = socket.recv_fds(jobs, LONGEST_JOB, 3)
         if not job:
             os._exit(0)
         child = os.fork()
@@ -74,7 +81,7 @@ def serve_jobs(jobs: socket.socket) -> None:
 
 def become(job: Mapping[str, object], files: Sequence[int]) -> None:
     """What a process has when it is started."""
-    for number, file in enumerate(files, 1):
+    for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
     os.environ.clear()
@@ -83,9 +90,27 @@ def become(job: Mapping[str, object], files: Sequence[int]) -> None:
     sys.argv[1:] = job["words"]  # type: ignore[assignment]
 
 
+def end_with(command: Callable[[], None]) -> NoReturn:
+    """As Python ends, but for taking apart all that it has loaded."""
+    code = 0
+    try:
+        command()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if not stream.closed:
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     for name in COMMANDS.values():
         import_module(f"boxis_gateway.commands.{name}")
     with socket.socket(fileno=int(sys.argv[1])) as connection:
+        gc.freeze()
         serve_jobs(connection)
-    main()
+    end_with(main)

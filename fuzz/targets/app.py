@@ -30,7 +30,8 @@ from boxis_gateway.server.requests import Request
 from boxis_gateway.server.wsgi import StartResponse, base_environ, environ_of, split_target
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from tests.conftest import NOW, USER_KEY, USERNAME, add_messages, make_store, signed
+from tests.conftest import NOW, USER_KEY, USERNAME, add_messages, signed
+from tests.stores import SqliteStores
 from tests.test_wire import EXCHANGES, load
 
 PASSWORD = "a password of tests"
@@ -85,7 +86,7 @@ class Gateway:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
         path = Path(self._folder.name) / "store.db"
-        self.store = make_store(path)
+        self.store = SqliteStores(path.parent).make(path)
         self.sms = fill(self.store)
         self.store.close()
         self._pristine, self._watcher = apsw.Connection(":memory:"), apsw.Connection(str(path))
