@@ -79,6 +79,10 @@ class StoreDatabase(Database):
         """An id for an account of that customer. Inside the transaction that adds it."""
         return int(self.run(NEW_ACCOUNT_SQL, ()).fetchone()[0])
 
+    def place_of(self, account_id: int) -> int:
+        """A number for the place of that account, the same for those that one query may ask for."""
+        return 0
+
     def writing(self, account_id: int) -> AbstractContextManager[Any]:
         """A transaction that changes messages of that account, or of EVERY_ACCOUNT. Nobody else
         changes these meanwhile. Not to be begun inside of another; only that of EVERY_ACCOUNT may

@@ -40,7 +40,9 @@ SERVER_REASONS = {
     "53100": FULL,  # the disk
     "25006": "read-only",
     "58": "disk",
-    "XX": "damaged",
+    "XX000": UNREACHABLE,  # Citus: a worker was lost at the end of a transaction
+    "XX001": "damaged",
+    "XX002": "damaged",
     "08": UNREACHABLE,
     "28": UNREACHABLE,  # the server does not let us in
     "3D": UNREACHABLE,  # no such database

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -153,15 +153,23 @@ class Lists:
         return sum(run(self._database, sql, walk.parameters).fetchone()[0] for walk in walks)
 
     def _read(self, walks: Sequence[_Walk], shape: Shape, part: _Part) -> list[Submitted]:
-        if len(walks) <= WALKS_AT_ONCE:
+        groups = list(self._asked_together(walks))
+        if len(groups) == 1:
             return [Submitted(*row) for _, *row in self._rows(walks, shape, part)]
         rows: list[Row] = []
         end = part.offset + part.limit
-        for first in range(0, len(walks), WALKS_AT_ONCE):
-            some = walks[first : first + WALKS_AT_ONCE]
+        for some in groups:
             rows += self._rows(some, shape, _Part(0, end, part.behind))
         rows.sort(key=_newest_first, reverse=True)
         return [Submitted(*row) for _, *row in rows[part.offset : end]]
+
+    def _asked_together(self, walks: Sequence[_Walk]) -> Iterator[Sequence[_Walk]]:
+        places: dict[int, list[_Walk]] = {}
+        for walk in walks:
+            places.setdefault(self._database.place_of(walk.account_id), []).append(walk)
+        for some in places.values():
+            for first in range(0, len(some), WALKS_AT_ONCE):
+                yield some[first : first + WALKS_AT_ONCE]
 
     def _rows(self, walks: Sequence[_Walk], shape: Shape, part: _Part) -> Iterable[Row]:
         """What the order goes by, and the columns."""

@@ -15,6 +15,7 @@ import psycopg
 from peewee import Model, PostgresqlDatabase, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
 from psycopg.pq import TransactionStatus
 
+from boxis_gateway.store.citus import Places
 from boxis_gateway.store.engine import EVERY_ACCOUNT, Parameters, Row, StoreDatabase
 from boxis_gateway.store.partitions import Partitions
 from boxis_gateway.store.postgresql_connection import Reach
@@ -48,7 +49,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         self._idle: list[Any] = []
         self._set_aside = 0
         super().__init__(self._reach.dbname, prefer_psycopg3=True)
-        self._partitions = Partitions(self)
+        self._partitions, self.places = Partitions(self), Places(self)
 
     def run(self, sql: str, parameters: Parameters) -> Any:
         """See StoreDatabase. A query that finds its connection lost is run again, once."""
@@ -94,6 +95,14 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     def make_room(self, times: Sequence[str]) -> None:
         """See StoreDatabase."""
         self._partitions.make(times)
+
+    def new_account_id(self, customer_id: str) -> int:
+        """See StoreDatabase."""
+        return self.places.near(customer_id) or super().new_account_id(customer_id)
+
+    def place_of(self, account_id: int) -> int:
+        """See StoreDatabase."""
+        return self.places.of(account_id)
 
     def snapshot(self) -> Snapshot:
         """See StoreDatabase."""

@@ -12,16 +12,11 @@ from psycopg.conninfo import conninfo_to_dict
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store import engine
+from boxis_gateway.store.citus import SPREAD, SPREAD_SQL, has_citus
 from boxis_gateway.store.engine import Engine, Sizes
 from boxis_gateway.store.keys import Keys
 from boxis_gateway.store.postgresql import BEGIN_ALONE, PostgresDatabase
-from boxis_gateway.store.postgresql_layout import (
-    BASELINE,
-    HAS_CITUS_SQL,
-    SPREAD,
-    SPREAD_SQL,
-    statements,
-)
+from boxis_gateway.store.postgresql_layout import BASELINE, statements
 from boxis_gateway.store.queries import DATABASE_ERRORS, errors_explained
 from boxis_gateway.store.version import is_current
 
@@ -110,7 +105,7 @@ class PostgresqlEngine(Engine):
             self.database.execute_sql(statement)
         sql = "INSERT INTO secret (name, value) VALUES ('key_check', ?)"
         self.database.run(sql, (self._seal("boxis-gateway"),))
-        if self.database.run(HAS_CITUS_SQL, ()).fetchone()[0]:
+        if has_citus(self.database):
             for table in SPREAD:
                 self.database.execute_sql(SPREAD_SQL.format(table))
 

@@ -194,11 +194,6 @@ CREATE TRIGGER audit_entry_all_stays BEFORE TRUNCATE ON audit_entry
     FOR EACH STATEMENT EXECUTE FUNCTION audit_entry_stays();
 """
 
-SPREAD = ("submission", "submission_count", "message")
-"""Tables that Citus spreads over its workers, by account; all others stay where the server is."""
-SPREAD_SQL = "SELECT create_distributed_table('{}', 'account_id')"
-HAS_CITUS_SQL = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')"
-
 
 def statements() -> Iterator[str]:
     """What makes the tables of an empty database."""

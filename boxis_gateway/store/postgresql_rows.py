@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
 
+from boxis_gateway.store.citus import Pieces
 from boxis_gateway.store.dialect import in_order, in_postgresql
 from boxis_gateway.store.engine import Parameters, Row
 from boxis_gateway.store.postgresql_texts import rows_back
@@ -66,6 +67,10 @@ class Snapshot:
         words, names = in_postgresql(sql)
         return cursor.execute(words, in_order(names, parameters), binary=is_plain)
 
+    def pieces(self, sql: str, parameters: Sequence[Any]) -> Pieces:
+        """A history by a query for each piece of it."""
+        return Pieces(self._connection, sql, parameters)
+
     def close(self) -> None:
         """Let go of the state."""
         with suppress(psycopg.Error):  # of a connection that is lost there is none
@@ -82,11 +87,19 @@ def stream(database: PostgresDatabase, sql: str, parameters: Sequence[Any]) -> I
         return iter([rows_back(rows)] if rows else [])
     snapshot = database.snapshot()
     try:
-        walk = snapshot.cursor(sql, parameters, is_plain=True)
+        walk = _walk(database, snapshot, sql, parameters)
         return _batches(snapshot, walk, walk.fetchmany(SHORT))
     except BaseException:
         snapshot.close()
         raise
+
+
+def _walk(
+    database: PostgresDatabase, snapshot: Snapshot, sql: str, parameters: Sequence[Any]
+) -> Any:
+    if database.places.are_many:
+        return snapshot.pieces(sql, parameters)
+    return snapshot.cursor(sql, parameters, is_plain=True)
 
 
 def _batches(snapshot: Snapshot, walk: Any, rows: list[Row]) -> Iterator[list[Row]]:
