@@ -1,15 +1,18 @@
 """The partitions of the table of messages in PostgreSQL: one for each month of `sent_at`.
 
 A month that nobody has written to yet gets its partition before the transaction that needs it: it
-is made apart and attached, which neither readers nor writers have to wait for.
+is made apart and attached, which neither readers nor writers have to wait for. With it comes that
+of the next month, while all is well: Citus can make none as long as one of its workers is down.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from boxis_gateway.store.queries import run
+from boxis_gateway.store.ids import number_of
+from boxis_gateway.store.queries import DATABASE_ERRORS, run
 
 if TYPE_CHECKING:
     from boxis_gateway.store.postgresql import PostgresDatabase
@@ -36,11 +39,16 @@ class Partitions:
         months = sorted({time[:7] for time in times} - self._known)
         if not months:
             return
+        self._make_all(months)
+        self._known.update(months)
+        with suppress(*DATABASE_ERRORS):  # of which another will come
+            self._make_all([_next(months[-1])])
+
+    def _make_all(self, months: Sequence[str]) -> None:
         if self._missing(months):
             with self._database.atomic():
                 for month in self._missing(months):
                     self._make(month)
-        self._known.update(months)
 
     def _missing(self, months: Sequence[str]) -> list[str]:
         names = {name_of(month): month for month in months}
@@ -58,3 +66,8 @@ def name_of(month: str) -> str:
     """Of the partition of a month `yyyy-mm`. Raises ValueError for what is none."""
     year, number = int(month[:4]), int(month[5:7])
     return f"message_{year:04}_{number:02}"
+
+
+def _next(month: str) -> str:
+    year, number = divmod(number_of(month) + 1, 12)
+    return f"{year:04}-{number + 1:02}"
