@@ -35,6 +35,7 @@ COMMANDS = {
     "doctor": "doctor",
     "backup": "backup",
     "restore": "restore",
+    "copy": "copy",
     "rotate-secrets": "rotate_secrets",
     "verify": "verify",
     "audit": "audit",

@@ -2,6 +2,7 @@
 
 from boxis_gateway.store.audit import UNKNOWN, Entry, acting
 from boxis_gateway.store.backup import BackedUp, back_up
+from boxis_gateway.store.copying import Copied, copy
 from boxis_gateway.store.database import Store
 from boxis_gateway.store.engine import Row
 from boxis_gateway.store.engines import Replicas
@@ -21,6 +22,7 @@ __all__ = [
     "DATABASE_ERRORS",
     "UNKNOWN",
     "BackedUp",
+    "Copied",
     "Entry",
     "Filter",
     "Found",
@@ -38,6 +40,7 @@ __all__ = [
     "acting",
     "back_up",
     "beside",
+    "copy",
     "explained",
     "faults_told",
     "from_wire_id",

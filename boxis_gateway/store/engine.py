@@ -89,6 +89,19 @@ class StoreDatabase(Database):
         change other things as well."""
         raise NotImplementedError
 
+    def alone(self) -> AbstractContextManager[Any]:
+        """A transaction beside which nobody else writes."""
+        raise NotImplementedError
+
+    def filling(self) -> AbstractContextManager[None]:
+        """To be held by who brings the rows of a whole store, around their transactions: rows may
+        refer to others that come later."""
+        raise NotImplementedError
+
+    def replacing_audit(self) -> AbstractContextManager[None]:
+        """Inside a transaction: the audit can be replaced meanwhile, by that of another store."""
+        raise NotImplementedError
+
     def reading(self) -> AbstractContextManager[Any]:
         """A transaction whose queries all see one state."""
         raise NotImplementedError

@@ -8,7 +8,7 @@ tables, or messages of any account, excludes everybody who changes messages.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import psycopg
@@ -142,6 +142,22 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         whole = BEGIN_ALONE if account_id == EVERY_ACCOUNT else words
         transaction: AbstractContextManager[Any] = self.transaction(whole)
         return transaction
+
+    def alone(self) -> AbstractContextManager[Any]:
+        """See StoreDatabase."""
+        transaction: AbstractContextManager[Any] = self.transaction(BEGIN_ALONE)
+        return transaction
+
+    def filling(self) -> AbstractContextManager[None]:
+        """See StoreDatabase; nothing refers to what comes later."""
+        return nullcontext()
+
+    @contextmanager
+    def replacing_audit(self) -> Iterator[None]:
+        """See StoreDatabase; nobody else sees it without its triggers."""
+        self.execute_sql("ALTER TABLE audit_entry DISABLE TRIGGER USER")
+        yield
+        self.execute_sql("ALTER TABLE audit_entry ENABLE TRIGGER USER")
 
     def reading(self) -> AbstractContextManager[Any]:
         """See StoreDatabase."""

@@ -15,7 +15,7 @@ from boxis_gateway.store import engine
 from boxis_gateway.store.citus import SPREAD, SPREAD_SQL, has_citus
 from boxis_gateway.store.engine import Engine, Sizes
 from boxis_gateway.store.keys import Keys
-from boxis_gateway.store.postgresql import BEGIN_ALONE, PostgresDatabase
+from boxis_gateway.store.postgresql import PostgresDatabase
 from boxis_gateway.store.postgresql_layout import BASELINE, statements
 from boxis_gateway.store.queries import DATABASE_ERRORS, errors_explained
 from boxis_gateway.store.version import is_current
@@ -89,7 +89,7 @@ class PostgresqlEngine(Engine):
     def migrating(self, seal: Callable[[str], str]) -> Iterator[None]:
         """A transaction, in which nobody else writes. Raises StoreError."""
         self._seal = seal
-        with errors_explained(self.database), self.database.transaction(BEGIN_ALONE):
+        with errors_explained(self.database), self.database.alone():
             yield
 
     def bring_up(self, runner: Any) -> list[str]:

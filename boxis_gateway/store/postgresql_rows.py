@@ -56,8 +56,7 @@ class Snapshot:
     def walk(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         """The rows of a query, read a batch at a time as they are asked for."""
         with __exception_wrapper__:
-            rows: Iterator[Row] = iter(self.cursor(sql, parameters))
-        return rows
+            return _rows(self.cursor(sql, parameters))
 
     def cursor(self, sql: str, parameters: Parameters, *, is_plain: bool = False) -> Any:
         """A cursor of the server's; the query has begun. `is_plain` is as in `run_plain`."""
@@ -75,6 +74,11 @@ class Snapshot:
         """Let go of the state."""
         with suppress(psycopg.Error):  # of a connection that is lost there is none
             self._connection.rollback()
+
+
+def _rows(cursor: Any) -> Iterator[Row]:
+    with cursor:
+        yield from cursor
 
 
 def stream(database: PostgresDatabase, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
@@ -109,4 +113,6 @@ def _batches(snapshot: Snapshot, walk: Any, rows: list[Row]) -> Iterator[list[Ro
             with __exception_wrapper__:
                 rows = walk.fetchmany(BATCH)
     finally:
+        with suppress(psycopg.Error):
+            walk.close()
         snapshot.close()

@@ -18,9 +18,12 @@ from playhouse.apsw_ext import APSWDatabase
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store import sqlite_rows
-from boxis_gateway.store.engine import Parameters, Row, StoreDatabase
+from boxis_gateway.store.engine import EVERY_ACCOUNT, Parameters, Row, StoreDatabase
 from boxis_gateway.store.place import NOWHERE, Place, file_id
 
+TRIGGERS_SQL = """
+    SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_entry'
+"""
 LOCK_SECONDS = 15  # how long a writer waits for another; imports write in short transactions
 CACHE_KIB = 2048  # of pages that a connection keeps
 ASIDE_CACHE_KIB = 128  # who reads from one end to the other sees each page once
@@ -96,6 +99,29 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         """See StoreDatabase; there is one writer at a time."""
         transaction: AbstractContextManager[Any] = self.atomic()
         return transaction
+
+    def alone(self) -> AbstractContextManager[Any]:
+        """See StoreDatabase."""
+        return self.writing(EVERY_ACCOUNT)
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """See StoreDatabase."""
+        self.execute_sql("PRAGMA foreign_keys = OFF")
+        try:
+            yield
+        finally:
+            self.execute_sql("PRAGMA foreign_keys = ON")
+
+    @contextmanager
+    def replacing_audit(self) -> Iterator[None]:
+        """See StoreDatabase; who else has the file open never sees it without its triggers."""
+        triggers = self.execute_sql(TRIGGERS_SQL).fetchall()
+        for name, _ in triggers:
+            self.execute_sql(f"DROP TRIGGER {name}")
+        yield
+        for _, sql in triggers:
+            self.execute_sql(sql)
 
     def reading(self) -> AbstractContextManager[Any]:
         """See StoreDatabase."""
