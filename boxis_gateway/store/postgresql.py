@@ -166,7 +166,10 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 
     def version(self) -> int:
         """See StoreDatabase."""
-        return int(self.run("SELECT count(*) FROM schema_migration", ()).fetchone()[0])
+        try:
+            return int(self.run("SELECT count(*) FROM schema_migration", ()).fetchone()[0])
+        except psycopg.errors.UndefinedTable:
+            return 0
 
     def set_version(self, version: int) -> None:
         """Nothing: the table of migrations tells."""
