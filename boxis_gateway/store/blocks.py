@@ -36,7 +36,7 @@ KEYS: dict[Table, tuple[str, ...]] = {
 BY_ACCOUNT = (Submission, SubmissionCount, Message)
 COPIED_FROM = "copied_from"
 """A secret of a store that is being made: what it is a copy of (copying.py)."""
-OF_ITS_OWN = {Secret: f"name NOT IN ('to_wipe', '{COPIED_FROM}')"}
+OF_ITS_OWN: dict[type[Model], str] = {Secret: f"name NOT IN ('to_wipe', '{COPIED_FROM}')"}
 """Which rows are compared, of tables that say something of the store itself too."""
 DIGEST_OCTETS = 16
 ACCOUNTS_SQL = "SELECT id FROM account ORDER BY id"
