@@ -36,9 +36,9 @@ from tests.conftest import (
     USERNAME,
     RunningServer,
     add_messages,
-    make_store,
 )
 from tests.postgresql import Databases, running_server
+from tests.stores import Stores
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 Serve = Callable[..., RunningServer]
@@ -191,9 +191,9 @@ def test_every_row_is_the_same_after_a_way_over_both_engines(
 
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), min_size=1))
-def test_texts_may_be_any(databases: Databases, texts: list[str]) -> None:
+def test_texts_may_be_any(stores: Stores, databases: Databases, texts: list[str]) -> None:
     with TemporaryDirectory() as folder:
-        source = make_store(Path(folder) / "source.db")
+        source = stores.new(Path(folder) / "source.db")
         target = opened(Store(databases.new()))
         fill(source, texts)
         copy(source, target)
@@ -370,7 +370,7 @@ def test_digests_know_rows_apart_but_not_their_order() -> None:
 
 
 def test_what_is_no_place_for_a_copy_is_left_as_it_is(
-    store: Store, account: Account, databases: Databases, tmp_path: Path
+    stores: Stores, store: Store, account: Account, databases: Databases, tmp_path: Path
 ) -> None:
     (tmp_path / "text.db").write_text("no database " * 999)
     with apsw.Connection(str(tmp_path / "foreign.db")) as theirs:
@@ -379,7 +379,7 @@ def test_what_is_no_place_for_a_copy_is_left_as_it_is(
     foreign = databases.new()
     with psycopg.connect(foreign) as connection:
         connection.execute("CREATE TABLE outbox (x text)")
-    other = make_store(tmp_path / "other.db")
+    other = stores.new(tmp_path / "other.db")
     other.customers.add("Somebody", NOW)
     (tmp_path / "link.db").symlink_to(store.path)
     for url, said in (
@@ -422,10 +422,10 @@ def test_a_store_that_is_not_there_or_older_is_no_source(
 
 
 def test_a_wrong_key_is_told_before_anything_is_made(
-    store: Store, account: Account, target: Store, key: Path, tmp_path: Path
+    stores: Stores, store: Store, account: Account, target: Store, key: Path, tmp_path: Path
 ) -> None:
     ours = key.read_text()
-    other = make_store(tmp_path / "other.db")
+    other = stores.new(tmp_path / "other.db")
     key.unlink()
     other.vault.make_key()
     with pytest.raises(StoreError, match=r"do not open the secrets of .*store\.db\. Put the keys"):
