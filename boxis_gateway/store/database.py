@@ -125,9 +125,8 @@ class Store:
         self._engine.require_ours()
         with errors_explained(self.database):
             self._require_not_newer()
-            pending = self.pending_migrations()
-            current = is_current(self.database)
-        if pending or not current:
+            current = not self.pending_migrations() and is_current(self.database)
+        if not current:
             raise StoreError(
                 f"The store {self.name} is of an older version. Run 'boxis-gateway migrate'."
             )
