@@ -106,6 +106,14 @@ class Server:
     def is_up(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def make(self, settings: str) -> None:
+        """An empty server with the role `postgres`, who may do anything from this machine."""
+        self.programs.make_folder(self.data)
+        words = ("-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
+        self.programs.run("initdb", *words, "--locale=C.UTF-8")
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.write(settings)
+
     def start(self) -> None:
         """Returns when it can be asked. Raises CouldNotRun."""
         words = ("-D", self.data, "-p", self.port, "-c", f"cluster_name={self.name}")
@@ -190,11 +198,7 @@ class Cluster:
     def start(self) -> None:
         """An empty database `gateway`, of the role `gateway`, on all of them."""
         primary = self.primary
-        primary.programs.make_folder(primary.data)
-        words = ("-D", primary.data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
-        primary.programs.run("initdb", *words, "--locale=C.UTF-8")
-        with (primary.data / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS)
+        primary.make(SETTINGS)
         primary.start()
         primary.sql(
             "SET synchronous_commit = local",  # there is no standby yet

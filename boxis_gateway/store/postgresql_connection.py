@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from copy import copy
+from threading import Timer
 from typing import Any
 
 import psycopg
@@ -43,7 +45,7 @@ class Connection(psycopg.Connection[Any]):
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
         self.cursor_factory = Cursor
-        self._commit = "COMMIT"
+        self._patience_seconds = COMMIT_SECONDS
         self._is_doubtful = False
         self.add_notice_handler(self._note)
 
@@ -53,17 +55,19 @@ class Connection(psycopg.Connection[Any]):
         self.adapters.register_dumper(int, Int8Dumper)
         for kind in ("text", "varchar"):
             self.adapters.register_loader(kind, Loader)
-        lock = max(1, int(lock_seconds * 1000))
-        commit = int(max(lock_seconds, COMMIT_SECONDS) * 1000)
-        self._commit = f"SET LOCAL statement_timeout = {commit}; COMMIT"
-        self.execute(f"SET lock_timeout = {lock}; SET jit = off")
+        self._patience_seconds = max(lock_seconds, COMMIT_SECONDS)
+        milliseconds = max(1, int(lock_seconds * 1000))
+        self.execute(f"SET lock_timeout = {milliseconds}; SET jit = off")
 
     def commit_surely(self) -> None:
         """End a transaction. Raises StoreError if its standbys may not have it, psycopg.Error."""
         self._is_doubtful = False
-        cursor = self.execute(self._commit)
-        while cursor.nextset():
-            pass
+        watchman = Timer(self._patience_seconds, self._give_up)  # no timeout of the server's counts
+        watchman.start()
+        try:
+            cursor = self.execute("COMMIT")
+        finally:
+            watchman.cancel()
         if cursor.statusmessage != "COMMIT":  # an error before that was passed over
             raise psycopg.errors.InFailedSqlTransaction("nothing was committed")
         if self._is_doubtful:
@@ -72,8 +76,12 @@ class Connection(psycopg.Connection[Any]):
                 "Look after them, and do it again."
             )
 
+    def _give_up(self) -> None:
+        with suppress(psycopg.Error):
+            self.cancel_safe(timeout=self._patience_seconds)
+
     def _note(self, said: Any) -> None:
-        # PostgreSQL answers COMMIT as if all were well when that wait is cancelled, or too long.
+        # PostgreSQL answers COMMIT as if all were well when that wait is cancelled.
         self._is_doubtful |= said.source_function == "SyncRepWaitForLSN"
 
 

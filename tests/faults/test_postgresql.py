@@ -1,0 +1,260 @@
+"""Servers of PostgreSQL that die, are restarted or cut off, and standbys that don't confirm."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+import pytest
+from cryptography.fernet import Fernet
+
+from benchmarks.failover.servers import Server, find_programs
+from boxis_gateway.errors import StoreError
+from boxis_gateway.model import Account, NewMessage
+from boxis_gateway.store import Store, postgresql_connection
+from boxis_gateway.store.postgresql_connection import Reach
+from tests.conftest import NOW, USER_KEY, USERNAME, RunningServer
+from tests.faults.proxy import Proxy
+from tests.faults.shop import (
+    ALL_WELL,
+    BROKEN_OFF,
+    NOTHING,
+    READS_ONLY,
+    WHOLE,
+    Shop,
+    fill,
+    secrets_in,
+)
+
+SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
+MESSAGES = [
+    (n, NewMessage(f"+4851415156{n}", "boxis.net", f"2012-05-09 08:00:0{n}")) for n in range(6)
+]
+NEWEST_FIRST = [message.recipient for _, message in reversed(MESSAGES)]
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Server]:
+    """A server of its own, for it is killed."""
+    programs = find_programs()
+    with TemporaryDirectory(prefix="postgresql-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # its user is another one than root
+        server = Server("alone", programs, programs.make_folder(folder / "servers"))
+        server.make(SETTINGS)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def server(started: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """With an empty database."""
+    monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEYS", Fernet.generate_key().decode())
+    started.sql("DROP DATABASE IF EXISTS gateway WITH (FORCE)", "CREATE DATABASE gateway")
+    return started
+
+
+@pytest.fixture
+def proxy(server: Server) -> Iterator[Proxy]:
+    proxy = Proxy(server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def store(proxy: Proxy) -> Iterator[Store]:
+    """By way of the proxy."""
+    store = Store(f"postgresql://postgres@127.0.0.1:{proxy.port}/gateway", lock_seconds=0.5)
+    store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def account(store: Store) -> Account:
+    return store.accounts.add(USERNAME, USER_KEY, NOW)
+
+
+def told(store: Store, account: Account) -> list[str]:
+    """The recipients of the history."""
+    batches = store.messages.history(account.id, with_status=False)
+    return [row[1] for rows in batches for row in rows]
+
+
+def restart(server: Server) -> None:
+    server.kill()
+    server.start()
+
+
+def test_a_restart_of_the_server_is_no_fault(
+    server: Server, store: Store, account: Account
+) -> None:
+    store.messages.add(account.id, MESSAGES[:1])
+    restart(server)
+    assert told(store, account) == NEWEST_FIRST[-1:]
+    restart(server)
+    assert store.messages.add(account.id, MESSAGES).new == 5
+    restart(server)
+    with store.serving():
+        assert told(store, account) == NEWEST_FIRST
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+@pytest.mark.parametrize(
+    "word", ["pg_advisory_xact_lock_shared", "fingerprint", "COPY message", "COMMIT"]
+)
+def test_what_is_cut_off_is_told_so_and_added_once(
+    word: str, is_heard: bool, proxy: Proxy, store: Store, account: Account
+) -> None:
+    proxy.cut(word, is_heard=is_heard)
+    with suppress(StoreError):  # a transaction that has not begun yet is begun again
+        store.messages.add(account.id, MESSAGES)
+    assert proxy.is_done
+    store.messages.add(account.id, MESSAGES)
+    assert told(store, account) == NEWEST_FIRST
+
+
+def test_a_transaction_is_undone_with_its_connection(store: Store, account: Account) -> None:
+    def lose_it() -> None:
+        with store.database.writing(account.id):
+            store.database.execute_sql("DELETE FROM message")
+            store.database.execute_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    store.messages.add(account.id, MESSAGES)
+    with pytest.raises(Exception, match="terminating connection"):
+        lose_it()
+    assert told(store, account) == NEWEST_FIRST
+    with pytest.raises(Exception, match="terminating connection"):
+        lose_it()
+    assert store.messages.add(account.id, MESSAGES).new == 0
+
+
+@pytest.fixture
+def standby_wanted(server: Server, store: Store, account: Account) -> Iterator[None]:
+    """The server waits for a standby that there is not."""
+    store.messages.add(account.id, MESSAGES[:1])
+    server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
+    server.wait_until("SELECT current_setting('synchronous_standby_names') = 'nobody'")
+    yield
+    server.sql("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+    server.wait_until("SELECT current_setting('synchronous_standby_names') = ''")
+
+
+CANCEL = (
+    "SELECT count(pg_cancel_backend(pid)) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+)
+
+
+@pytest.mark.usefixtures("standby_wanted")
+def test_a_wait_for_standbys_that_is_cancelled_is_no_success(
+    server: Server, store: Store, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_connection, "COMMIT_SECONDS", 60)
+    store.close()
+    threading.Thread(target=server.wait_until, args=(CANCEL,)).start()
+    with pytest.raises(StoreError, match="standbys have not confirmed"):
+        store.messages.add(account.id, MESSAGES)
+
+
+@pytest.mark.usefixtures("standby_wanted")
+def test_nobody_waits_for_standbys_for_long(
+    store: Store, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_connection, "COMMIT_SECONDS", 0.2)
+    store.close()
+    with pytest.raises(StoreError, match="standbys have not confirmed"):
+        store.messages.add(account.id, MESSAGES)
+    assert told(store, account) == NEWEST_FIRST
+
+
+def test_a_transaction_that_passed_over_an_error_is_no_success(
+    store: Store, account: Account
+) -> None:
+    def pass_over() -> None:
+        with store.database.writing(account.id), suppress(Exception):
+            store.database.execute_sql("SELECT 1 / 0")
+
+    with pytest.raises(Exception, match="nothing was committed"):
+        pass_over()
+
+
+@pytest.fixture
+def shop(store: Store, tmp_path: Path) -> Iterator[Shop]:
+    """Served by one process."""
+    fill(store)
+    with (tmp_path / "log").open("w") as log:
+        gateway = RunningServer(store, "--workers", "1", log=log)
+        shop = Shop(store, gateway, tmp_path / "log")
+        assert shop.seen() == ALL_WELL
+        yield shop
+        gateway.stop()
+    assert "Traceback" not in shop.said()
+    assert not secrets_in(shop.said())
+
+
+def test_a_gateway_outlives_its_server(server: Server, shop: Shop) -> None:
+    server.kill()
+    assert shop.seen() == NOTHING
+    server.start()
+    time.sleep(2 * postgresql_connection.TRY_AGAIN_SECONDS)
+    assert shop.seen() == ALL_WELL
+    restart(server)
+    time.sleep(2 * postgresql_connection.TRY_AGAIN_SECONDS)
+    assert shop.seen() == ALL_WELL
+
+
+def test_a_server_that_takes_no_writes_is_read_from(server: Server, shop: Shop) -> None:
+    server.sql("ALTER DATABASE gateway SET default_transaction_read_only = on")
+    restart(server)
+    assert shop.seen() == READS_ONLY
+
+
+def test_a_history_whose_server_dies_is_broken_off(proxy: Proxy, shop: Shop) -> None:
+    proxy.cut_answer(300_000)
+    assert shop.history() == BROKEN_OFF
+    assert proxy.is_done
+    assert shop.history() == WHOLE
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """Takes connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        yield listener
+
+
+def clients(silent: socket.socket) -> int:
+    """How many have come meanwhile."""
+    count = 0
+    while True:
+        try:
+            silent.accept()[0].close()
+        except TimeoutError:
+            return count
+        count += 1
+
+
+def test_of_several_servers_one_that_has_answered_is_asked_first(
+    server: Server, silent: socket.socket
+) -> None:
+    places = f"127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{server.port}"
+    reach = Reach(f"postgresql://postgres@{places}/gateway?connect_timeout=2")
+    for expected in (1, 0):
+        reach.connect().close()
+        assert clients(silent) == expected
+
+
+def test_servers_that_are_silent_are_left_alone_for_as_long(silent: socket.socket) -> None:
+    reach = Reach(f"postgresql://x@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2")
+    for expected in (1, 0):
+        with pytest.raises(psycopg.OperationalError, match="timeout"):
+            reach.connect()
+        assert clients(silent) == expected
