@@ -98,5 +98,6 @@ def _reason_of_server(problem: BaseException) -> str:
         return ""
     code = problem.sqlstate
     if code is None:
-        return UNREACHABLE if type(problem).__name__ == "OperationalError" else ""
+        kinds = (kind.__name__ for kind in type(problem).__mro__)
+        return UNREACHABLE if "OperationalError" in kinds else ""
     return SERVER_REASONS.get(code) or SERVER_REASONS.get(code[:2], "")

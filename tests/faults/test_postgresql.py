@@ -15,7 +15,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from benchmarks.failover.servers import Server, find_programs
-from boxis_gateway.errors import StoreError
+from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.store import Store, postgresql_connection
 from boxis_gateway.store.postgresql_connection import Reach
@@ -258,3 +258,13 @@ def test_servers_that_are_silent_are_left_alone_for_as_long(silent: socket.socke
         with pytest.raises(psycopg.OperationalError, match="timeout"):
             reach.connect()
         assert clients(silent) == expected
+
+
+@pytest.mark.usefixtures("server")
+def test_a_server_that_is_silent_is_told_so(silent: socket.socket) -> None:
+    port = silent.getsockname()[1]
+    store = Store(f"postgresql://x@127.0.0.1:{port}/x?connect_timeout=2")
+    for _ in range(2):
+        with pytest.raises(Unavailable) as told, store.serving():
+            store.accounts.find(USERNAME)
+        assert told.value.reason == "unreachable"
