@@ -20,6 +20,7 @@ from benchmarks.failover.servers import Cluster, find_programs, running
 from benchmarks.failover.shop import make_shop
 from benchmarks.failover.tally import Tally, longest_gap, table
 from benchmarks.processes import serving
+from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 
 KEY = "BOXIS_GATEWAY_SECRET_KEYS"
@@ -32,13 +33,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.failover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="primaries to be killed")
     parser.add_argument("--seconds", type=float, default=8, help="of calm before and after each")
+    parser.add_argument("--replicas", action="store_true", help="histories are read there, too")
     parser.add_argument("--keep", type=Path, help="folder for the logs of all, which is to stay")
     parser.add_argument("--bin", type=Path, help="where PostgreSQL's programs are")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="failover-") as name:
         folder = Path(name)
         with running(find_programs(options.bin), folder) as cluster:
-            wrong = run(cluster, folder, options.rounds, options.seconds)
+            wrong = run(cluster, folder, options)
         for log in (*folder.glob("*.log"), *folder.glob("servers/*.log")) if options.keep else ():
             shutil.copy(log, options.keep)
     for one in wrong[:20]:
@@ -46,22 +48,26 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def run(cluster: Cluster, folder: Path, rounds: int, seconds: float) -> list[str]:
+def run(cluster: Cluster, folder: Path, options: argparse.Namespace) -> list[str]:
     """Print what became of the requests; what was wrong."""
-    environ = {"BOXIS_GATEWAY_DATABASE_URL": cluster.url(), KEY: Fernet.generate_key().decode()}
+    environ = {"BOXIS_GATEWAY_DATABASE_URL": cluster.url, KEY: Fernet.generate_key().decode()}
+    if options.replicas:
+        environ["BOXIS_GATEWAY_REPLICA_URLS"] = cluster.urls
     os.environ.update(environ)
-    store = Store(cluster.url())
+    store = Store(cluster.url)
     store.create()
     store.migrate()
     shops = [make_shop(store, username) for username in SHOPS]
     store.close()
     log, lines = folder / "gateway.log", []
+    stale_seconds = Settings.replica_lag_seconds if options.replicas else 0
     with serving(environ, log) as (_, port):
-        load = Load(shops, cluster.url(), [port], environ, folder)
+        load = Load(shops, cluster.url, [port], environ, folder, stale_seconds)
         with load:
-            time.sleep(seconds)
-            for _ in range(rounds):
-                lines.append(kill_one(cluster, load.tallies, seconds))
+            time.sleep(options.seconds)
+            for _ in range(options.rounds):
+                lines.append(kill_one(cluster, load.tallies, options.seconds))
+        time.sleep(stale_seconds)
         load.check()
     print("\n".join((HEAD, *lines, "", table(load.tallies))))
     for tally in load.tallies:

@@ -189,11 +189,17 @@ class Cluster:
     def standbys(self) -> Sequence[Server]:
         return [one for one in self.servers if one is not self.primary and one.is_up]
 
+    @property
     def url(self) -> str:
         """Of the primary, whichever of all it is."""
         hosts = ",".join(f"127.0.0.1:{one.port}" for one in self.servers)
-        query = "target_session_attrs=read-write&connect_timeout=2"
-        return f"postgresql://gateway@{hosts}/gateway?{query}"
+        return f"postgresql://gateway@{hosts}/gateway?target_session_attrs=read-write"
+
+    @property
+    def urls(self) -> str:
+        """Of each of them."""
+        places = (f"127.0.0.1:{one.port}" for one in self.servers)
+        return " ".join(f"postgresql://gateway@{place}/gateway" for place in places)
 
     def start(self) -> None:
         """An empty database `gateway`, of the role `gateway`, on all of them."""
