@@ -132,6 +132,13 @@ def test_each_walk_of_a_page_is_of_one_account(order: Order, late: bool) -> None
     assert is_of_one_account(page_sql(shape, 3))
 
 
+def test_no_case_compares_with_each_of_its_cases(store: Store, account: Account) -> None:
+    """Citus passes `CASE ? WHEN …` on with NULL for the parameter; `CASE WHEN ? = …` works."""
+    with statements(store) as ran:
+        use_all(store, account)
+    assert not [sql for sql in ran if re.search(r"\bCASE\s+(?!WHEN\b)", sql)]
+
+
 def test_no_message_changes_its_account(store: Store, account: Account) -> None:
     with statements(store) as ran:
         use_all(store, account)

@@ -14,7 +14,7 @@ from boxis_gateway.store.queries import run
 
 UPDATE_SQL = """
     UPDATE message SET status = ?, status_changed_at = ?,
-        credit_thousandths = CASE ? WHEN 'refused' THEN 0 ELSE credit_thousandths END
+        credit_thousandths = CASE WHEN ? = 'refused' THEN 0 ELSE credit_thousandths END
     WHERE account_id = ? AND sent_at = ? AND id = ?
 """
 SENT_SQL = """
