@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.sms.reports import Report
 from boxis_gateway.store import Filter, Limits, Order, Store, erasing, position_of, reports
 from boxis_gateway.store import submissions as submissions_of_all
-from boxis_gateway.store.citus import SPREAD, Pieces
+from boxis_gateway.store.citus import SPREAD, Pieces, Places
 from boxis_gateway.store.filters import Shape, page_sql
+from boxis_gateway.store.postgresql import PostgresDatabase
 from boxis_gateway.store.postgresql_layout import TABLES
+from boxis_gateway.store.queries import run
 from tests.conftest import NOW, USER_KEY, statements
+from tests.postgresql import Databases, running_server
 
 TABLE = re.compile(rf'\b(?:FROM|JOIN|UPDATE|INTO) "?(?:{"|".join(SPREAD)})"?\s')
 OF_ACCOUNT = re.compile(r'\baccount_id"? = (?:\?|:account|m\.account_id)')
@@ -179,8 +183,66 @@ def test_a_history_in_pieces_is_the_whole(store: Store, account: Account, most: 
     sent = [NewMessage(f"+{n}", "shop", one) for one in times for n in range(6)]
     store.messages.add(account.id, list(enumerate(sent)))
     parameters = (account.id, MAY[0], MAY[4], "refused")
-    whole = store.database.connection().execute(HISTORY_SQL, parameters).fetchall()
-    pieces = Pieces(store.database.connection(), HISTORY_SQL, parameters)
+    whole = run(store.database, HISTORY_SQL, parameters).fetchall()
+    pieces = Pieces(lambda *asked: run(store.database, *asked).fetchall(), HISTORY_SQL, parameters)
     read = list(iter(lambda: pieces.fetchmany(most), []))
     assert list(chain.from_iterable(read)) == whole
     assert len(whole) == 30
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[Databases]:
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def server_store(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Store]:
+    """A store in PostgreSQL, which is not spread."""
+    monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
+    store = Store(databases.new())
+    store.migrate()
+    yield store
+    store.close()
+
+
+def test_a_long_history_of_a_server_is_the_same_in_pieces(
+    server_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = server_store.accounts.add("anna@example.com", USER_KEY, NOW)
+    sent = [NewMessage(f"+{n}", "n\0\ufdd0", MAY[n % 3]) for n in range(3_000)]
+    server_store.messages.add(account.id, list(enumerate(sent)))
+
+    def history() -> list[Any]:
+        return list(chain(*server_store.messages.history(account.id, with_status=False)))
+
+    whole = history()
+    monkeypatch.setitem(vars(places_of(server_store)), "are_many", True)
+    assert history() == whole
+    assert len({row[1] for row in whole}) == len(sent) == len(whole)
+    assert {row[0] for row in whole} == {"n\0\ufdd0"}
+
+
+def test_the_next_month_has_room_before_it_begins(server_store: Store) -> None:
+    server_store.database.make_room(["2012-05-31 23:59:59", "2012-12-31 23:59:59"])
+    assert partitions(server_store) == ["message_2012_05", "message_2012_12", "message_2013_01"]
+
+
+def test_a_month_needs_no_room_for_the_next(server_store: Store) -> None:
+    database = server_store.database
+    in_the_way = "FOR VALUES FROM ('2012-06-10') TO ('2012-06-11')"
+    database.execute_sql(f"CREATE TABLE message_x PARTITION OF message {in_the_way}")
+    database.make_room(MAY)
+    assert partitions(server_store) == ["message_2012_05", "message_x"]
+
+
+def partitions(store: Store) -> list[str]:
+    sql = "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' ORDER BY 1"
+    return [name for (name,) in store.database.execute_sql(sql)]
+
+
+def places_of(store: Store) -> Places:
+    assert isinstance(store.database, PostgresDatabase)
+    return store.database.places

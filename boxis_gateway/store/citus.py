@@ -6,7 +6,7 @@ ids are chosen so. Whatever asks for one of them, or for all of them, asks one w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ NEXT_SQL = """
         AND NOT EXISTS (SELECT 1 FROM account WHERE id = one)
     LIMIT 1
 """
+Read = Callable[[str, Sequence[Any]], list[Row]]
 TIME = 2  # the column of a history that tells it
 
 
@@ -70,10 +71,11 @@ class Pieces:
     """A history, as a cursor that is asked for a piece at a time: Citus reads a whole result before
     it gives away the first row.
 
-    A piece ends between two times, and the next one has what was sent before it."""
+    A piece ends between two times, and the next one has what was sent before it. `read` gives the
+    rows of a query, all in the same state of the store."""
 
-    def __init__(self, connection: Any, sql: str, parameters: Sequence[Any]) -> None:
-        self._connection, self._sql = connection, sql
+    def __init__(self, read: Read, sql: str, parameters: Sequence[Any]) -> None:
+        self._read, self._sql = read, sql
         self._account_id, self._start, self._end, self._without = parameters
         self._is_over = False
 
@@ -81,7 +83,8 @@ class Pieces:
         """Some rows, about so many; none at the end."""
         rows: list[Row] = []
         while not rows and not self._is_over:
-            rows = self._read(most)
+            place = (self._account_id, self._start, self._end, self._without)
+            rows = self._read(f"{self._sql} LIMIT {most}", place)
             self._is_over = len(rows) < most
             if not self._is_over:
                 rows = [row for row in rows if row[TIME] != rows[-1][TIME]]
@@ -90,11 +93,8 @@ class Pieces:
             self._end = rows[-1][TIME]
         return rows
 
-    def _read(self, most: int) -> list[Row]:
-        place = (self._account_id, self._start, self._end, self._without)
-        cursor = self._connection.cursor().execute(f"{self._sql} LIMIT {most}", place)
-        rows: list[Row] = cursor.fetchall()
-        return rows
+    def close(self) -> None:
+        """Nothing: no query is open between two pieces."""
 
 
 def has_citus(database: PostgresDatabase) -> bool:

@@ -67,8 +67,14 @@ class Snapshot:
         return cursor.execute(words, in_order(names, parameters), binary=is_plain)
 
     def pieces(self, sql: str, parameters: Sequence[Any]) -> Pieces:
-        """A history by a query for each piece of it."""
-        return Pieces(self._connection, sql, parameters)
+        """A history by a query for each piece of it, in the format of the wire."""
+
+        def read(sql: str, parameters: Sequence[Any]) -> list[Row]:
+            cursor = self._connection.cursor().execute(sql, parameters, binary=True)
+            rows: list[Row] = cursor.fetchall()
+            return rows
+
+        return Pieces(read, sql, parameters)
 
     def close(self) -> None:
         """Let go of the state."""
