@@ -24,6 +24,7 @@ from boxis_gateway.store.files import (
     user_version,
 )
 from boxis_gateway.store.queries import errors_explained
+from boxis_gateway.store.row_backup import write_file
 from boxis_gateway.store.version import is_current
 
 
@@ -44,10 +45,11 @@ def back_up(
     store.require_known()
     with files_explained(f"{file} cannot be made"):
         _require_free(store, file, replace)
-    with reading(store.path) as source, new_file_beside(file) as part:
-        with files_explained(f"The backup {file} cannot be made"):
-            copy_file(source, part, progress)
-        messages = _checked(part, source, store.path)
+    with new_file_beside(file) as part:
+        if store.file is None:
+            messages = _written(store, part, file)
+        else:
+            messages = _copied(store.file, part, file, progress)
         os.replace(part, file)
         sync(file.parent)
     made = BackedUp(messages, file.stat().st_size)
@@ -55,8 +57,23 @@ def back_up(
     return made
 
 
+def _copied(path: Path, part: Path, file: Path, progress: Progress) -> int:
+    with reading(path) as source:
+        with files_explained(f"The backup {file} cannot be made"):
+            copy_file(source, part, progress)
+        return _checked(part, source, path)
+
+
+def _written(store: Store, part: Path, file: Path) -> int:
+    with files_explained(f"The backup {file} cannot be made"):
+        write_file(store, part)
+        sync(part)
+    with reading(part, at_rest=True) as copy:
+        return count_of(copy, "message")
+
+
 def _require_free(store: Store, file: Path, replace: bool) -> None:
-    if is_same(store.path, file):
+    if store.file and is_same(store.file, file):
         raise StoreError(f"{file} is the store itself. Choose another file.")
     if file.exists() and not file.is_file():
         raise StoreError(f"{file} is a folder or a device. Name a file.")

@@ -139,6 +139,7 @@ def _finish(source: Store, target: Store, brought: Brought) -> None:
         run(target.database, END_MARK_SQL, ())
         details = {"messages": messages, "rows": brought.rows.total()}
         target.audit.record("store.copy", source.name, **details)
+    target.upkeep.give_back()
 
 
 def _compare(source: Store, target: Store) -> Copied:

@@ -89,10 +89,6 @@ class StoreDatabase(Database):
         change other things as well."""
         raise NotImplementedError
 
-    def alone(self) -> AbstractContextManager[Any]:
-        """A transaction beside which nobody else writes."""
-        raise NotImplementedError
-
     def filling(self) -> AbstractContextManager[None]:
         """To be held by who brings the rows of a whole store, around their transactions: rows may
         refer to others that come later."""

@@ -143,11 +143,6 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         transaction: AbstractContextManager[Any] = self.transaction(whole)
         return transaction
 
-    def alone(self) -> AbstractContextManager[Any]:
-        """See StoreDatabase."""
-        transaction: AbstractContextManager[Any] = self.transaction(BEGIN_ALONE)
-        return transaction
-
     def filling(self) -> AbstractContextManager[None]:
         """See StoreDatabase; nothing refers to what comes later."""
         return nullcontext()
@@ -166,10 +161,12 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 
     def version(self) -> int:
         """See StoreDatabase."""
-        try:
-            return int(self.run("SELECT count(*) FROM schema_migration", ()).fetchone()[0])
-        except psycopg.errors.UndefinedTable:
-            return 0
+        sql = "SELECT count(*) FROM schema_migration"
+        with __exception_wrapper__:
+            try:
+                return int(self._run(sql, (), may_repeat=True).fetchone()[0])
+            except psycopg.errors.UndefinedTable:
+                return 0
 
     def set_version(self, version: int) -> None:
         """Nothing: the table of migrations tells."""

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store import engine
 from boxis_gateway.store.citus import SPREAD, SPREAD_SQL, has_citus
-from boxis_gateway.store.engine import Engine, Sizes
+from boxis_gateway.store.engine import EVERY_ACCOUNT, Engine, Sizes
 from boxis_gateway.store.keys import Keys
 from boxis_gateway.store.postgresql import PostgresDatabase
 from boxis_gateway.store.postgresql_layout import BASELINE, statements
@@ -89,7 +89,7 @@ class PostgresqlEngine(Engine):
     def migrating(self, seal: Callable[[str], str]) -> Iterator[None]:
         """A transaction, in which nobody else writes. Raises StoreError."""
         self._seal = seal
-        with errors_explained(self.database), self.database.alone():
+        with errors_explained(self.database), self.database.writing(EVERY_ACCOUNT):
             yield
 
     def bring_up(self, runner: Any) -> list[str]:

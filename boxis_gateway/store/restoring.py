@@ -2,13 +2,15 @@
 
 All that is to be the new state is put together in a copy: the backup, migrated, and what must not
 get lost with the store that it replaces. Then the pages of the copy go into the store through
-SQLite's backup API, which is a write like any other to who else has the store open.
+SQLite's backup API, which is a write like any other to who else has the store open. A store that is
+no file gets the rows of the copy instead (row_backup.py).
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from tempfile import gettempdir
 from typing import NamedTuple
 
 import apsw
@@ -28,6 +30,7 @@ from boxis_gateway.store.files import (
     reading,
     replacing,
 )
+from boxis_gateway.store.row_backup import Kept, replace_rows
 from boxis_gateway.store.vault import Vault
 
 CHECKPOINT_SECONDS = 1.0  # then the next writer does it
@@ -68,11 +71,6 @@ class Restored(NamedTuple):
     forgotten: int
 
 
-class _Kept(NamedTuple):
-    erased_since: int = 0
-    forgotten: int = 0
-
-
 def restore(
     store: Store, file: Path, *, replace: bool = False, progress: Progress = no_progress
 ) -> Restored:
@@ -80,25 +78,26 @@ def restore(
 
     Raises StoreError, and leaves the store as it was, if the backup cannot be used or the store has
     messages and is not to be replaced."""
-    if is_same(store.path, file):
+    if store.file and is_same(store.file, file):
         raise StoreError(f"{file} is the store itself. Name a backup.")
     with reading(file, at_rest=True) as backup:
         _require_whole(backup, file)
         _require_opens(store.vault, backup, file)
         store.create()
         store.require_known()
-        with new_file_beside(store.path) as part, _explained(store):
-            _require_replaceable(store.database.connection(), "main", store.path, replace)
+        room = store.file or Path(gettempdir(), file.name)
+        with new_file_beside(room) as part, _explained(store):
+            if store.file:
+                _require_replaceable(store.database.connection(), "main", store.file, replace)
             copy_file(backup, part)
-            copy = Store(f"sqlite:///{part}", vault=store.vault)
-            try:
-                return _replace(store, copy, file, replace, progress)
-            finally:
-                copy.close()
+            with closing(Store(f"sqlite:///{part}", vault=store.vault)) as copy:
+                if store.file:
+                    return _replace(store, copy, file, replace, progress)
+                return _replace_rows(store, copy, file, replace)
 
 
 def _explained(store: Store) -> AbstractContextManager[None]:
-    return files_explained(f"The store {store.path} cannot be replaced")
+    return files_explained(f"The store {store.name} cannot be replaced")
 
 
 def _require_whole(backup: apsw.Connection, file: Path) -> None:
@@ -149,6 +148,12 @@ def _replace(store: Store, copy: Store, file: Path, replace: bool, progress: Pro
     return Restored(messages, migrations, *kept)
 
 
+def _replace_rows(store: Store, copy: Store, file: Path, replace: bool) -> Restored:
+    migrations = copy.migrate(recorded=False)
+    messages, kept = replace_rows(store, copy, file.name, len(migrations), replace)
+    return Restored(messages, migrations, *kept)
+
+
 def _take_page_size(source: apsw.Connection, target: apsw.Connection) -> None:
     """Pages can be copied to a store in use if they are of its size."""
     size = target.execute("PRAGMA page_size").get
@@ -157,14 +162,14 @@ def _take_page_size(source: apsw.Connection, target: apsw.Connection) -> None:
         source.execute(f"PRAGMA page_size = {size}; VACUUM").fetchall()
 
 
-def _keep(source: apsw.Connection) -> _Kept:
+def _keep(source: apsw.Connection) -> Kept:
     """Put into the copy what the store that is replaced knows alone: numbers that were erased, and
     who did what since (if it is the store that the backup was made of)."""
     if not {"audit_entry", "erased_number", "secret"} <= _tables(source, "before"):
-        return _Kept()
+        return Kept()
     source.execute(KEEP_AUDIT_SQL).fetchall()
     if source.execute(SECRETS_DIFFER_SQL).get:
-        return _Kept(forgotten=count_of(source, "before.erased_number"))
+        return Kept(forgotten=count_of(source, "before.erased_number"))
     erased_since = int(source.execute(ERASED_SINCE_SQL).get)
     source.execute(KEEP_ERASED_SQL).fetchall()
-    return _Kept(erased_since)
+    return Kept(erased_since)

@@ -18,7 +18,7 @@ from playhouse.apsw_ext import APSWDatabase
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store import sqlite_rows
-from boxis_gateway.store.engine import EVERY_ACCOUNT, Parameters, Row, StoreDatabase
+from boxis_gateway.store.engine import Parameters, Row, StoreDatabase
 from boxis_gateway.store.place import NOWHERE, Place, file_id
 
 TRIGGERS_SQL = """
@@ -99,10 +99,6 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         """See StoreDatabase; there is one writer at a time."""
         transaction: AbstractContextManager[Any] = self.atomic()
         return transaction
-
-    def alone(self) -> AbstractContextManager[Any]:
-        """See StoreDatabase."""
-        return self.writing(EVERY_ACCOUNT)
 
     @contextmanager
     def filling(self) -> Iterator[None]:
