@@ -8,7 +8,7 @@ import click
 
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
+from boxis_gateway.store import Store, Verified, verify_rows
 from boxis_gateway.store import verify as verify_file
 from boxis_gateway.zones import utc_now
 
@@ -18,7 +18,8 @@ from boxis_gateway.zones import utc_now
 @with_settings("database_url")
 @click.pass_context
 def verify(ctx: click.Context, settings: Settings, file: Path | None) -> None:
-    """Look over the store, or the backup FILE: every page, and whether the tables agree.
+    """Look over the store, or the backup FILE: every page, and whether the tables agree. Pages of
+    a store in PostgreSQL are looked over by pg_amcheck.
 
     Changes nothing, and works beside a server. Ends with 1 if something is wrong.
 
@@ -26,8 +27,7 @@ def verify(ctx: click.Context, settings: Settings, file: Path | None) -> None:
     Example:
       boxis-gateway verify /var/backups/boxis-gateway/2026-11-21.db
     """
-    path = file or Store(settings.database_url).require_known().path
-    found = verify_file(path, utc_now(), at_rest=file is not None)
+    name, found = _verified(settings, file)
     for table, count in found.rows.items():
         click.echo(f"{table:16} {count:12}")
     if not found.is_current:
@@ -36,7 +36,19 @@ def verify(ctx: click.Context, settings: Settings, file: Path | None) -> None:
         click.echo(f"FAIL  {finding}")
     if found.findings:
         ctx.exit(1)
-    click.echo(f"{path} is whole.")
+    click.echo(f"{name} is whole.")
+
+
+def _verified(settings: Settings, file: Path | None) -> tuple[str, Verified]:
+    if file:
+        return str(file), verify_file(file, utc_now(), at_rest=True)
+    store = Store(settings.database_url).require_known()
+    try:
+        if store.file:
+            return store.name, verify_file(store.file, utc_now())
+        return store.name, verify_rows(store, utc_now())
+    finally:
+        store.close()
 
 
 COMMAND = verify

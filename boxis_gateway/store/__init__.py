@@ -13,6 +13,7 @@ from boxis_gateway.store.followed import Mark
 from boxis_gateway.store.ids import from_wire_id, wire_id
 from boxis_gateway.store.lists import Position, Submitted, position_of
 from boxis_gateway.store.place import beside
+from boxis_gateway.store.postgresql_verifying import verify_rows
 from boxis_gateway.store.queries import DATABASE_ERRORS, explained
 from boxis_gateway.store.restoring import Restored, restore
 from boxis_gateway.store.retention import Limits, Pruned, limits_of
@@ -48,5 +49,6 @@ __all__ = [
     "position_of",
     "restore",
     "verify",
+    "verify_rows",
     "wire_id",
 ]

@@ -34,6 +34,12 @@ TAKEN = """
         group_concat(recipient, char(10)) FILTER (WHERE status <> 'refused'), ''
     ) AS recipients FROM message GROUP BY 1, 2
 """
+WRONG_SENDER = "counts of submissions are under a wrong sender"
+TIMES = {
+    "message": ("sent_at", "status_changed_at"),
+    "submission": ("created_at", "scheduled_at", "sent_at", "invoiced_at"),
+}
+"""Columns that have times."""
 NO_TIME = """
     {0} IS NOT NULL AND NOT (
         datetime({0}) IS substr({0}, 1, 19)
@@ -118,7 +124,7 @@ CHECKS: Mapping[str, str] = {
         SELECT count(*) FROM (
             SELECT account_id, id FROM submission
             EXCEPT SELECT account_id, submission_id FROM message
-        )
+        ) AS alone
     """,
     "accounts have no customer": """
         SELECT count(*) FROM account WHERE customer_id NOT IN (SELECT id FROM customer)
@@ -128,11 +134,15 @@ CHECKS: Mapping[str, str] = {
     """,
     "counts of submissions are not what a count gives": f"""
         SELECT count(*) FROM (
-            SELECT 1 FROM (SELECT * FROM ({COUNTED}) EXCEPT SELECT * FROM ({KEPT}))
-            UNION ALL SELECT 1 FROM (SELECT * FROM ({KEPT}) EXCEPT SELECT * FROM ({COUNTED}))
-        )
+            SELECT 1 FROM (
+                SELECT * FROM ({COUNTED}) AS c EXCEPT SELECT * FROM ({KEPT}) AS k
+            ) AS counted
+            UNION ALL SELECT 1 FROM (
+                SELECT * FROM ({KEPT}) AS k EXCEPT SELECT * FROM ({COUNTED}) AS c
+            ) AS kept
+        ) AS different
     """,
-    "counts of submissions are under a wrong sender": """
+    WRONG_SENDER: """
         SELECT count(*) FROM submission_count WHERE sender_key <> sender_key(sender)
     """,
     "submissions list other recipients than their messages have": f"""
@@ -141,14 +151,10 @@ CHECKS: Mapping[str, str] = {
         WHERE coalesce(submission.recipients, '') <> taken.recipients
             AND in_order(coalesce(submission.recipients, '')) <> in_order(taken.recipients)
     """,
-    "messages have a time that is none": _times("message", "sent_at", "status_changed_at"),
-    "submissions have a time that is none": _times(
-        "submission", "created_at", "scheduled_at", "sent_at", "invoiced_at"
-    ),
+    **{f"{table}s have a time that is none": _times(table, *TIMES[table]) for table in TIMES},
     "messages were sent in the future": """
         SELECT count(*) FROM message
-        WHERE kind = 'sent' AND status <> 'pending' AND sent_at > ?
-    """,
+        WHERE kind = 'sent' AND status <> 'pending' AND sent_at > ?""",
     "entries of the audit are missing": """
         SELECT coalesce(max(id), 0) - count(*) FROM audit_entry
     """,
