@@ -29,6 +29,14 @@ DEFAULTS = {
     "tcp_user_timeout": "15000",  # milliseconds
 }
 
+PLAN_ONCE = """
+    SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
+    WHERE NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')
+"""
+"""A history without dates looks at each month's partition to plan it, which takes longer than to
+walk it. Plans that are made once leave out what lies outside of the dates as they begin. Citus has
+to see the values, to know where to go."""
+
 
 class Cursor(psycopg.RawCursor[Any]):
     """A cursor that takes the store's SQL."""
@@ -57,7 +65,7 @@ class Connection(psycopg.Connection[Any]):
             self.adapters.register_loader(kind, Loader)
         self._patience_seconds = max(lock_seconds, COMMIT_SECONDS)
         milliseconds = max(1, int(lock_seconds * 1000))
-        self.execute(f"SET lock_timeout = {milliseconds}; SET jit = off")
+        self.execute(f"SET lock_timeout = {milliseconds}; SET jit = off; {PLAN_ONCE}")
 
     def commit_surely(self) -> None:
         """End a transaction. Raises StoreError if its standbys may not have it, psycopg.Error."""
