@@ -14,6 +14,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from benchmarks.asks import Ask
+from benchmarks.postgresql import key_of, url_of
 from benchmarks.processes import (
     find_program,
     free_address,
@@ -67,10 +68,21 @@ class Candidate:
 
 def gateway(place: Place) -> Running:
     """Ours, by its command, with everything on."""
+    return _gateway(place, {})
+
+
+def gateway_on_postgresql(place: Place) -> Running:
+    """Ours, over a copy of the store in PostgreSQL."""
+    url, key = url_of(place.store.stem), key_of(place.store)
+    variables = {"BOXIS_GATEWAY_DATABASE_URL": url, "BOXIS_GATEWAY_SECRET_KEY_FILE": str(key)}
+    return _gateway(place, variables)
+
+
+def _gateway(place: Place, variables: dict[str, str]) -> Running:
     workers = ["--workers", str(place.workers)] if place.workers else []
     log = place.folder / "log"
     command = [str(BIN / "boxis-gateway"), "serve", "--port", "0", "--watch-port", "0", *workers]
-    process = start(command, log, _environment(place))
+    process = start(command, log, _environment(place) | variables)
     return Running(wait_for_address(process, log), [process])
 
 
@@ -185,6 +197,7 @@ def _filled(name: str, place: Place, **values: str) -> Path:
 
 CANDIDATES = {
     "gateway": Candidate("boxis_gateway", gateway),
+    "postgresql": Candidate("boxis_gateway on PostgreSQL", gateway_on_postgresql),
     "bare": Candidate("bare Flask view", bare_flask, "bytes"),
     "naive": Candidate("Flask + peewee models + lxml", naive_flask),
     "fastapi": Candidate("FastAPI + SQLAlchemy", fastapi_sqlalchemy),

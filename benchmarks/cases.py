@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import lists, measures, million, streaming
+from benchmarks import engines, lists, measures, million, streaming
 from benchmarks.asks import UNKNOWN_ACTION, WRONG_CODE, Workload
 from benchmarks.bench import Measure, Round
 from benchmarks.imports import write_csv, write_kannel
@@ -158,6 +158,17 @@ CASES = [
             Target("by recipient", "by recipient, shell"),
             Target("by recipient", "by recipient, plain"),
             Target("by text", "by text, plain"),
+        ],
+    ),
+    Case(
+        "engines",
+        "Histories from SQLite and from PostgreSQL, XML; their shells print the same rows",
+        ROWS,
+        engines.histories,
+        [
+            Target(f"{rows:,} rows, {left}", f"{rows:,} rows, {right}")
+            for rows in engines.ROWS
+            for left, right in engines.COMPARED
         ],
     ),
     *(

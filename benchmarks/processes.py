@@ -144,6 +144,16 @@ def anonymous_bytes(pids: Sequence[int]) -> int:
     return total
 
 
+def processor_seconds(pid: int) -> float:
+    """What a process and its children, those of before included, have had of the processors."""
+    ticks = 0
+    for one in family(pid):
+        with contextlib.suppress(OSError):
+            told = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, told[11 : 15 if one == pid else 13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class MemoryWatch(threading.Thread):
     """The most anonymous memory that a process and its children have while this is entered."""
 
