@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from peewee import SQL, Tuple
+
 from boxis_gateway.model import Status
 from boxis_gateway.store.additions import Added, Additions
 from boxis_gateway.store.engine import Row, StoreDatabase
+from boxis_gateway.store.ids import LEAST_ID
 from boxis_gateway.store.known import Fingerprinted
 from boxis_gateway.store.queries import rows_of, sql_of
 from boxis_gateway.store.readers import Readers
@@ -34,10 +37,10 @@ class Messages:
 
     def __init__(self, database: StoreDatabase, readers: Readers) -> None:
         self._database, self._readers = database, readers
-        self._history_sql = sql_of(database, _history(*HISTORY_COLUMNS))
-        self._history_with_status_sql = sql_of(
-            database, _history(*HISTORY_COLUMNS, *HISTORY_STATUS_COLUMNS)
-        )
+        before = BEFORE if database.merges_walks else BEFORE_BY_PLACE
+        with_status = (*HISTORY_COLUMNS, *HISTORY_STATUS_COLUMNS)
+        self._history_sql = sql_of(database, _history(before, HISTORY_COLUMNS))
+        self._history_with_status_sql = sql_of(database, _history(before, with_status))
         self._additions = Additions(database)
 
     def history(
@@ -82,13 +85,19 @@ HISTORY_COLUMNS = (
 HISTORY_STATUS_COLUMNS = (Message.id, Message.wire_id, Message.status_changed_at)
 
 
-def _history(*columns: Any) -> Any:
+BEFORE = Message.sent_at < ""
+BEFORE_BY_PLACE = Tuple(Message.sent_at, Message.id) < Tuple("", SQL(str(LEAST_ID)))
+"""The same. A pair of bounds on one column makes PostgreSQL expect so few rows of a history that it
+might sort all of them, rather than walk."""
+
+
+def _history(before: Any, columns: Sequence[Any]) -> Any:
     return (
         Message.select(*columns)
         .where(
             Message.account == 0,
             Message.sent_at >= "",
-            Message.sent_at < "",
+            before,
             Message.status != "",
         )
         .order_by(Message.sent_at.desc(), Message.id.desc())
