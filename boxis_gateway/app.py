@@ -98,7 +98,12 @@ def store_of(settings: Settings) -> Store:
     """The store as a server uses it. Raises ConfigurationError."""
     urls = [] if settings.replica_urls == "none" else settings.replica_urls.split()
     replicas = Replicas(urls, settings.replica_lag_seconds)
-    return Store(settings.database_url, LOCK_SECONDS, replicas=replicas)
+    return Store(
+        settings.database_url,
+        LOCK_SECONDS,
+        replicas=replicas,
+        stream_seconds=settings.answer_seconds,
+    )
 
 
 def check_store(settings: Settings) -> None:

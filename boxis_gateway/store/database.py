@@ -36,7 +36,8 @@ class Store:
     """A message store. Connections are per thread, opened by use; `close()` ends this thread's.
     `lock_seconds` is how long a writer waits for another; the keys of `vault` are those of the
     environment, or of the file beside the store, unless it is given; `replicas` may be read from
-    too (readers.py).
+    too (readers.py), and a stream may hold a state of
+    them for `stream_seconds`, 0 is for as long as it takes.
 
     >>> store = Store("sqlite:///gateway.db").require_current()
     """
@@ -47,6 +48,7 @@ class Store:
         lock_seconds: float = LOCK_SECONDS,
         vault: Vault | None = None,
         replicas: Replicas = NO_REPLICAS,
+        stream_seconds: int = 0,
     ) -> None:
         self.url = url
         self._engine = engine_of(url, lock_seconds)
@@ -61,6 +63,7 @@ class Store:
         self.employees = Employees(self.database)
         self.tokens = Tokens(self.database)
         self._readers = readers_of(self.database, replicas, lock_seconds)
+        self._readers.bound_streams(stream_seconds)
         self.submissions = Submissions(self._readers)
         self.messages = Messages(self.database, self._readers)
         self.followed = Followed(self.database)

@@ -47,6 +47,8 @@ class StoreDatabase(Database):
     of several ordered queries come in order without that all of them are read."""
 
     merges_walks: bool
+    stream_seconds = 0
+    """How long a transaction may last that streams an answer; 0 is for as long as that takes."""
 
     def run(self, sql: str, parameters: Parameters) -> Any:
         """The cursor of a query that stands as text. Raises the driver's errors."""

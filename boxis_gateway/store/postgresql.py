@@ -108,7 +108,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         """See StoreDatabase."""
         with __exception_wrapper__:
             self._run("SELECT 1", (), may_repeat=True)  # a connection that is lost is renewed here
-            return Snapshot(self.connection())
+            return Snapshot(self.connection(), self.stream_seconds)
 
     def begin(self, words: str | None = BEGIN) -> None:
         """Begin a transaction that excludes others, or another by other words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
 
+from boxis_gateway.errors import StoreError
 from boxis_gateway.store.citus import Pieces
 from boxis_gateway.store.dialect import in_order, in_postgresql
 from boxis_gateway.store.engine import Parameters, Row
@@ -48,10 +50,18 @@ class Snapshot:
     """One state of the database, through one connection, by cursors of the server's: a transaction
     that is open until `close`."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, most_seconds: int = 0) -> None:
         self._connection = connection
         self._walks = 0
-        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._end = time.monotonic() + (most_seconds or float("inf"))
+        idle = f"SET LOCAL idle_in_transaction_session_timeout = '{most_seconds}s'"
+        connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {idle}")
+
+    def require_time(self) -> None:
+        """Raises StoreError if it has been held for too long; the server ends one that nobody asks
+        any more."""
+        if time.monotonic() >= self._end:
+            raise StoreError("An answer took too long to read from the store.")
 
     def walk(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         """The rows of a query, read a batch at a time as they are asked for."""
@@ -116,6 +126,7 @@ def _batches(snapshot: Snapshot, walk: Any, rows: list[Row]) -> Iterator[list[Ro
     try:
         while rows:
             yield rows_back(rows)
+            snapshot.require_time()
             with __exception_wrapper__:
                 rows = walk.fetchmany(BATCH)
     finally:

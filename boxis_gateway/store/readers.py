@@ -89,6 +89,11 @@ class Readers:
         """A request begins: nothing is read yet."""
         self._here.last = self.primary
 
+    def bound_streams(self, seconds: int) -> None:
+        """See StoreDatabase.stream_seconds."""
+        for database in (self.primary, *(one.database for one in self.replicas)):
+            database.stream_seconds = seconds
+
     def close(self) -> None:
         """Close this thread's connections to replicas."""
         for replica in self.replicas:

@@ -1,0 +1,160 @@
+"""What is PostgreSQL's own: its words, its tables, odd texts, long streams."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxis_gateway.errors import ConfigurationError, StoreError
+from boxis_gateway.store import Filter, Order, Store
+from boxis_gateway.store.dialect import in_order, in_postgresql
+from boxis_gateway.store.postgresql_texts import back, rows_back, told
+from boxis_gateway.store.tables import TABLES
+from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
+from tests.postgresql import Databases, running_server
+
+COLUMNS_SQL = """
+    SELECT column_name, is_nullable = 'YES', data_type = 'text' AND collation_name = 'C'
+    FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position
+"""
+ODD_TEXTS = st.text(st.sampled_from("\0\ufdd0\ufdd1\ufdd2\ufdd3a") | st.characters(codec="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[Databases]:
+    with running_server() as running:
+        yield running
+
+
+@pytest.fixture
+def store(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
+    store = Store(databases.new(), stream_seconds=1)
+    store.create()
+    store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table._meta.table_name)
+def test_the_tables_are_those_of_the_models(store: Store, table: type) -> None:
+    fields = table._meta.sorted_fields  # type: ignore[attr-defined]
+    rows = store.database.run(COLUMNS_SQL, (table._meta.table_name,)).fetchall()  # type: ignore[attr-defined]
+    assert [row[0] for row in rows] == [field.column_name for field in fields]
+    assert [row[1] for row in rows] == [field.null for field in fields]
+    texts = [field.field_type in ("TEXT", "VARCHAR") for field in fields]
+    referred = [getattr(field, "rel_field", field).field_type == "VARCHAR" for field in fields]
+    assert [row[2] for row in rows] == [a or b for a, b in zip(texts, referred, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "told_as", "names"),
+    [
+        ("SELECT ? + ?", "SELECT $1 + $2", ()),
+        ("SELECT ?2, ?1, ?2", "SELECT $2, $1, $2", ()),
+        ("SELECT :b, :a, :b", "SELECT $1, $2, $1", ("b", "a")),
+        ("SELECT '?', \"a?\", '1'::text, ?", "SELECT '?', \"a?\", '1'::text, $1", ()),
+        ("instr(char(10) || a, ?) > 0", "strpos(chr(10) || a, $1) > 0", ()),
+        (
+            "a IN (SELECT value FROM json_each(?))",
+            "a = ANY (ARRAY (SELECT json_array_elements_text(CAST($1 AS json))))",
+            (),
+        ),
+        (
+            "printf('%016x%08x', s.id, s.account_id)",
+            "(lpad(to_hex(s.id), 16, '0') || lpad(to_hex(s.account_id), 8, '0'))",
+            (),
+        ),
+    ],
+)
+def test_sql_is_told_in_postgresqls_words(sql: str, told_as: str, names: tuple[str, ...]) -> None:
+    assert in_postgresql(sql) == (told_as, names)
+
+
+def test_named_parameters_go_by_their_numbers() -> None:
+    assert in_order(("b", "a"), {"a": 1, "b": 2, "c": 3}) == [2, 1]
+
+
+@given(ODD_TEXTS)
+def test_each_text_comes_back_as_it_was(text: str) -> None:
+    assert "\0" not in told(text)
+    assert back(told(text)) == text
+    assert rows_back([(1, None, told(text)), (2, "", "x")]) == [(1, None, text), (2, "", "x")]
+
+
+def test_texts_with_a_nul_are_kept_found_and_shown(store: Store) -> None:
+    account = store.accounts.add(USERNAME, USER_KEY, NOW)
+    day = {"date": "2012-05-09 08:00:00"}
+    add_messages(store, account, day | {"sender": "a\0b", "text": "so\0far"}, day | {"text": "0"})
+    [rows] = store.messages.history(account.id, with_status=False)
+    assert {row[0] for row in rows} == {"a\0b", "boxis.net"}
+    page = store.submissions.page([account.id], Filter(text="O\0F"), Order.CREATED, 0, 10)
+    assert [one.text for one in page[0]] == ["so\0far"]
+
+
+def test_letters_are_folded_as_python_folds_them(store: Store) -> None:
+    letters = [chr(one) for one in range(1, sys.maxunicode) if chr(one).casefold() != chr(one)]
+    sql = "SELECT has_folded(CAST(? AS text), CAST(? AS text))"
+    together = "".join(letters)
+    assert store.database.run(sql, (together, together.casefold())).fetchone() == (True,)
+    assert store.database.run(sql, ("ss", "ß")).fetchone() == (False,)
+
+
+def test_a_stream_holds_its_state_no_longer_than_it_may(store: Store) -> None:
+    account = store.accounts.add(USERNAME, USER_KEY, NOW)
+    add_messages(store, account, *[{"date": f"2012-05-09 08:{n % 60:02}:00"} for n in range(400)])
+    whole = store.messages.history(account.id, with_status=False)
+    assert sum(map(len, whole)) == 400
+    held = store.messages.history(account.id, with_status=False)
+    next(held)
+    time.sleep(1.1)
+    with pytest.raises(StoreError, match="too long"):
+        next(held)
+    assert store.database.run("SELECT pg_is_in_recovery()", ()).fetchone() == (False,)
+
+
+def test_a_month_has_its_partition_once_it_has_a_message(store: Store) -> None:
+    account = store.accounts.add(USERNAME, USER_KEY, NOW)
+    add_messages(store, account, {"date": "2011-12-31 23:59:59"}, {"date": "1999-01-01 00:00:00"})
+    sql = "SELECT count(*) FROM message_2011_12 UNION ALL SELECT count(*) FROM message_1999_01"
+    assert store.database.run(sql, ()).fetchall() == [(1,), (1,)]
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit_entry SET who = ''", "TRUNCATE audit_entry"])
+def test_the_audit_stays_as_it_is(store: Store, change: str) -> None:
+    store.accounts.add(USERNAME, USER_KEY, NOW)
+    with pytest.raises(psycopg.Error, match="append-only"):
+        store.database.connection().execute(change)
+
+
+def test_a_wrong_password_is_told_without_it(databases: Databases) -> None:
+    store = Store("postgresql://somebody:s3cret@127.0.0.1:1/gateway")
+    with pytest.raises(StoreError) as told_so:
+        store.require_current()
+    assert "s3cret" not in str(told_so.value)
+    assert store.name == "postgresql://127.0.0.1:1/gateway"
+
+
+def test_without_a_place_for_the_key_there_is_no_store(databases: Databases) -> None:
+    store = Store(databases.new())
+    with pytest.raises(ConfigurationError, match="BOXIS_GATEWAY_SECRET_KEY_FILE"):
+        store.migrate()
+    assert store.database.get_tables() == []
+    store.close()
+
+
+def test_somebody_elses_database_is_left_alone(databases: Databases) -> None:
+    url = databases.new()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE theirs (id integer)")
+    store = Store(url)
+    with pytest.raises(StoreError, match="something else"):
+        store.migrate()
+    store.close()

@@ -1,0 +1,172 @@
+"""Histories and lists from real standbys of a real primary, which fall behind and go away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from cryptography.fernet import Fernet
+
+from benchmarks.failover.servers import Server, find_programs
+from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.model import Account
+from boxis_gateway.store import Filter, Order, Replicas, Store
+from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
+
+SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
+LAG_SECONDS = 1.5
+
+
+def url(server: Server) -> str:
+    return f"postgresql://postgres@127.0.0.1:{server.port}/gateway"
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[tuple[Server, Server]]:
+    """A primary and its standby."""
+    programs = find_programs()
+    with TemporaryDirectory(prefix="replicas-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # their user is another one than root
+        inner = programs.make_folder(folder / "servers")
+        primary, standby = Server("first", programs, inner), Server("second", programs, inner)
+        try:
+            primary.make(SETTINGS)
+            primary.start()
+            standby.copy(primary)
+            yield primary, standby
+        finally:
+            standby.stop()
+            primary.stop()
+
+
+@pytest.fixture
+def store(servers: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """Over the primary, with the standby to read from."""
+    monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEYS", Fernet.generate_key().decode())
+    primary, standby = servers
+    primary.sql("DROP DATABASE IF EXISTS gateway WITH (FORCE)", "CREATE DATABASE gateway")
+    store = Store(url(primary), replicas=Replicas([url(standby)], LAG_SECONDS))
+    store.create()
+    store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def account(store: Store, servers: tuple[Server, Server]) -> Account:
+    account = store.accounts.add(USERNAME, USER_KEY, NOW)
+    add_messages(store, account, {"date": "2012-05-09 08:00:00"})
+    caught_up(*servers)
+    return account
+
+
+def caught_up(primary: Server, standby: Server) -> None:
+    written = primary.sql("SELECT pg_current_wal_lsn()")
+    standby.wait_until(f"SELECT pg_last_wal_replay_lsn() >= '{written}'")
+
+
+def senders(store: Store, account: Account) -> list[str]:
+    batches = store.messages.history(account.id, with_status=False)
+    return [row[0] for rows in batches for row in rows]
+
+
+def connected(server: Server) -> int:
+    """How many of ours are connected to it."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'boxis-gateway'"
+    return int(server.sql(sql))
+
+
+def within_seconds(seconds: float, store: Store, account: Account) -> Iterator[list[str]]:
+    """What a history has, again and again."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        yield senders(store, account)
+
+
+def test_histories_and_lists_come_from_the_replica(
+    store: Store, account: Account, servers: tuple[Server, Server]
+) -> None:
+    _, standby = servers
+    assert senders(store, account) == ["boxis.net"]
+    assert connected(standby) == 1
+    customer = store.customers.all()[0]
+    accounts = store.submissions.accounts_of(customer.id)
+    page, total = store.submissions.page(accounts, Filter(), Order.CREATED, 0, 10)
+    assert (len(page), total) == (1, 1)
+    [[row]] = list(store.exports.rows({account.id: USERNAME}, Filter()))
+    assert row[0] == USERNAME
+
+
+def test_a_replica_that_is_behind_for_longer_than_the_bound_is_not_asked(
+    store: Store, account: Account, servers: tuple[Server, Server]
+) -> None:
+    _, standby = servers
+    assert senders(store, account) == ["boxis.net"]
+    standby.sql("SELECT pg_wal_replay_pause()")
+    try:
+        add_messages(store, account, {"date": "2012-05-09 09:00:00", "sender": "late"})
+        acknowledged = time.monotonic()
+        seen = []
+        for found in within_seconds(2 * LAG_SECONDS, store, account):
+            seen.append((time.monotonic() - acknowledged, len(found)))
+    finally:
+        standby.sql("SELECT pg_wal_replay_resume()")
+    assert seen[0][1] == 1  # the replica's, which may be behind so long
+    assert all(count == 2 for seconds, count in seen if seconds > LAG_SECONDS + 0.1)
+
+
+def test_a_replica_that_caught_up_is_asked_again(
+    store: Store, account: Account, servers: tuple[Server, Server]
+) -> None:
+    primary, standby = servers
+    standby.sql("SELECT pg_wal_replay_pause()")
+    add_messages(store, account, {"date": "2012-05-09 09:00:00"})
+    time.sleep(LAG_SECONDS)
+    assert len(senders(store, account)) == 2  # the primary's
+    standby.sql("SELECT pg_wal_replay_resume()")
+    caught_up(primary, standby)
+    time.sleep(LAG_SECONDS)
+    senders(store, account)
+    standby.sql("SELECT pg_wal_replay_pause()")
+    try:
+        add_messages(store, account, {"date": "2012-05-09 10:00:00"})
+        assert len(senders(store, account)) == 2  # the replica's
+    finally:
+        standby.sql("SELECT pg_wal_replay_resume()")
+
+
+def test_what_a_replica_that_is_gone_was_asked_the_primary_answers(
+    store: Store, account: Account, servers: tuple[Server, Server]
+) -> None:
+    _, standby = servers
+    assert senders(store, account) == ["boxis.net"]
+    standby.kill()
+    try:
+        for found in within_seconds(0.3, store, account):
+            assert found == ["boxis.net"]
+    finally:
+        standby.start()
+
+
+def test_accounts_are_those_of_the_primary(
+    store: Store, account: Account, servers: tuple[Server, Server]
+) -> None:
+    _, standby = servers
+    senders(store, account)
+    standby.sql("SELECT pg_wal_replay_pause()")
+    try:
+        store.accounts.set_enabled(account, False)
+        found = store.accounts.find(USERNAME)
+        assert found is not None
+        assert not found.enabled
+    finally:
+        standby.sql("SELECT pg_wal_replay_resume()")
+
+
+def test_a_file_of_sqlite_is_no_replica(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="has no replicas"):
+        Store(f"sqlite:///{tmp_path}/a.db", replicas=Replicas([f"sqlite:///{tmp_path}/b.db"]))
