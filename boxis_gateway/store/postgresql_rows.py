@@ -130,6 +130,5 @@ def _batches(snapshot: Snapshot, walk: Any, rows: list[Row]) -> Iterator[list[Ro
             with __exception_wrapper__:
                 rows = walk.fetchmany(BATCH)
     finally:
-        with suppress(psycopg.Error):
-            walk.close()
         snapshot.close()
+        walk.close()
