@@ -17,6 +17,7 @@ from boxis_gateway.store import Filter, Limits, Order, Store, erasing, position_
 from boxis_gateway.store import submissions as submissions_of_all
 from boxis_gateway.store.citus import SPREAD, Pieces, Places
 from boxis_gateway.store.filters import Shape, page_sql
+from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, wire_id
 from boxis_gateway.store.postgresql import PostgresDatabase
 from boxis_gateway.store.postgresql_layout import TABLES
 from boxis_gateway.store.queries import run
@@ -141,6 +142,18 @@ def test_no_case_compares_with_each_of_its_cases(store: Store, account: Account)
     with statements(store) as ran:
         use_all(store, account)
     assert not [sql for sql in ran if re.search(r"\bCASE\s+(?!WHEN\b)", sql)]
+
+
+def test_an_account_that_no_integer_can_tell_is_not_asked_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Citus refuses it; PostgreSQL only finds nothing."""
+    asked: list[Any] = []
+    ask = store.database.run
+    monkeypatch.setattr(store.database, "run", lambda *how: asked.append(how[1]) or ask(*how))
+    store.submissions.find(wire_id(7, GREATEST_ACCOUNT_ID))
+    store.submissions.find(wire_id(7, GREATEST_ACCOUNT_ID + 1))
+    assert [parameters[:2] for parameters in asked] == [(GREATEST_ACCOUNT_ID, 7), (0, 0)]
 
 
 def test_no_message_changes_its_account(store: Store, account: Account) -> None:

@@ -87,7 +87,6 @@ class Cluster:
         server.start()
         server.sql(
             "CREATE ROLE gateway LOGIN",
-            "SET citus.enable_create_database_propagation = off",
             "CREATE DATABASE gateway OWNER gateway",
         )
         self.ask(server, "CREATE EXTENSION citus")

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from boxis_gateway.store.engine import Row
+from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID
 from boxis_gateway.store.queries import run
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ IS_SPREAD_SQL = """
 """
 SHARD_SQL = "SELECT get_shard_id_for_distribution_column('message', CAST(? AS integer))"
 NEIGHBOUR_SQL = "SELECT id FROM account WHERE customer_id = ? ORDER BY id LIMIT 1"
-NEXT_SQL = """
-    SELECT one FROM (SELECT generate_series(1, 2147483647) AS one) AS ids
+NEXT_SQL = f"""
+    SELECT one FROM (SELECT generate_series(1, {GREATEST_ACCOUNT_ID}) AS one) AS ids
     WHERE get_shard_id_for_distribution_column('message', one) = ?
         AND NOT EXISTS (SELECT 1 FROM account WHERE id = one)
     LIMIT 1

@@ -15,6 +15,7 @@ OWN_DIGITS, LARGEST_OWN_ID = 19, 9_000_000_000_000_000_000
 LAST_DIGITS = 17  # of a longer id; their numbers fit between LARGEST_OWN_ID and 2**63
 UNSIGNED = 1 << 64
 LEAST_ID, GREATEST_ID = -(1 << 63), (1 << 63) - 1
+GREATEST_ACCOUNT_ID = (1 << 31) - 1
 YEARS = range(1970, 2262)  # those that ids can tell
 WIRE_ID = re.compile(r"([0-9a-f]{16})([0-9a-f]{8})")
 
