@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from boxis_gateway.errors import Unavailable
 from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.sms.reports import Report
 from boxis_gateway.store import Filter, Limits, Order, Store, erasing, position_of, reports
@@ -249,6 +250,17 @@ def test_a_month_needs_no_room_for_the_next(server_store: Store) -> None:
     database.execute_sql(f"CREATE TABLE message_x PARTITION OF message {in_the_way}")
     database.make_room(MAY)
     assert partitions(server_store) == ["message_2012_05", "message_x"]
+
+
+def test_a_worker_that_is_lost_costs_no_connection_to_the_coordinator(server_store: Store) -> None:
+    """Else each request of its accounts would open another one, at the expense of all."""
+    connection = server_store.database.connection()
+    for code in ("08006", "XX000"):
+        lost = f"DO $$ BEGIN RAISE 'a worker is lost' USING ERRCODE = '{code}'; END $$"
+        with pytest.raises(Unavailable) as told, server_store.serving():
+            run(server_store.database, lost, ())
+        assert told.value.reason == "worker"
+        assert server_store.database.connection() is connection
 
 
 def partitions(store: Store) -> list[str]:

@@ -16,6 +16,7 @@ from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.store.queries import DATABASE_ERRORS, explained
 
 BUSY, FULL, UNUSABLE, UNREACHABLE = "busy", "full", "unusable", "unreachable"
+WORKER = "worker"  # of Citus, behind a coordinator that is well
 REASONS: dict[type[BaseException], str] = {
     apsw.BusyError: BUSY,
     apsw.LockedError: BUSY,
@@ -40,7 +41,8 @@ SERVER_REASONS = {
     "53100": FULL,  # the disk
     "25006": "read-only",
     "58": "disk",
-    "XX000": UNREACHABLE,  # Citus: a worker was lost at the end of a transaction
+    "08006": WORKER,  # a server that says so is there itself
+    "XX000": WORKER,  # it was lost at the end of a transaction
     "XX001": "damaged",
     "XX002": "damaged",
     "08": UNREACHABLE,
@@ -53,7 +55,7 @@ SERVER_REASONS = {
 }
 """The same of PostgreSQL's errors, by code or by class of codes."""
 
-PASSING = (BUSY, FULL, UNUSABLE)
+PASSING = (BUSY, FULL, UNUSABLE, WORKER)
 """With these a connection is as good as before. A new one could not be better and, on a full disk,
 may not even be had; and to a file that was replaced there is no other."""
 
