@@ -10,7 +10,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from boxis_gateway.store import Store
+
 DURABLE_OFF = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
+
+
+def made(url: str) -> Store:
+    """A store of this version, as operators make it."""
+    store = Store(url)
+    store.create()
+    store.migrate()
+    return store
 
 
 class Databases:
