@@ -30,8 +30,9 @@ A_TIME = (
 )
 LAST_DAY = "CAST(substr({0}, 1, 7) || '-01' AS date) + interval '1 month' - interval '1 day'"
 NO_TIME = (
-    "{0} IS NOT NULL AND CASE WHEN {0} ~ '" + A_TIME.replace("{", "{{").replace("}", "}}") + "' "
-    f"THEN substr({{0}}, 9, 2) > to_char({LAST_DAY}, 'DD') ELSE true END"
+    "{0} IS NOT NULL AND CASE WHEN {0} !~ '" + A_TIME.replace("{", "{{").replace("}", "}}") + "' "
+    "THEN true WHEN substr({0}, 9, 2) <= '28' THEN false "
+    f"ELSE substr({{0}}, 9, 2) > to_char({LAST_DAY}, 'DD') END"
 )
 TAKEN = """
     SELECT account_id, submission_id, coalesce(
