@@ -111,7 +111,7 @@ def test_a_backup_is_one_state_while_another_writes(
 ) -> None:
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     add_messages(store, account, *rows(50))
-    beside, migrate = Store(store.url), Store.migrate
+    beside = Store(store.url)
     snapshot = store.database.snapshot
 
     def meanwhile() -> object:
@@ -122,7 +122,6 @@ def test_a_backup_is_one_state_while_another_writes(
 
     monkeypatch.setattr(store.database, "snapshot", meanwhile)
     assert back_up(store, file).messages == 50
-    assert migrate is Store.migrate
     assert count(beside) == 70
     beside.close()
 
