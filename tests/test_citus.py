@@ -263,6 +263,16 @@ def test_a_worker_that_is_lost_costs_no_connection_to_the_coordinator(server_sto
         assert server_store.database.connection() is connection
 
 
+def test_a_server_that_is_not_spread_plans_a_history_once(server_store: Store) -> None:
+    for account_id in range(1, 20):
+        assert not list(server_store.messages.history(account_id, with_status=False))
+    sql = """
+        SELECT sum(custom_plans), sum(generic_plans) > 0 FROM pg_prepared_statements
+        WHERE statement LIKE '%"message"%'
+    """
+    assert server_store.database.execute_sql(sql).fetchone() == (0, True)
+
+
 def partitions(store: Store) -> list[str]:
     sql = "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' ORDER BY 1"
     return [name for (name,) in store.database.execute_sql(sql)]
