@@ -19,15 +19,15 @@ class Costs(NamedTuple):
     """Of `benchmarks.sizes` (bytes a message in tables and indexes) and `benchmarks.costs` (µs of a
     processor, at the server of PostgreSQL and at the gateway)."""
 
-    bytes: float = 640
-    key_bytes: float = 130
-    written_us: float = 60
-    ten_rows_us: float = 200
+    bytes: float = 781
+    key_bytes: float = 190
+    written_us: float = 21
+    ten_rows_us: float = 230
     hundred_rows_us: float = 300
-    row_us: float = 0.7
-    gateway_ten_us: float = 400
-    gateway_hundred_us: float = 600
-    imported_us: float = 60
+    row_us: float = 0.79
+    gateway_ten_us: float = 852
+    gateway_hundred_us: float = 1002
+    imported_us: float = 59
 
 
 class Load(NamedTuple):

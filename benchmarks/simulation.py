@@ -203,7 +203,7 @@ def told(value: object) -> str:
     """Numbers for people."""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
-    return f"{value:,.0f}" if isinstance(value, int | float) and value >= 1e4 else f"{value:.3g}"
+    return f"{value:,.0f}" if isinstance(value, int | float) and value >= 1e3 else f"{value:.3g}"
 
 
 def in_markdown(table: Table) -> Iterator[str]:

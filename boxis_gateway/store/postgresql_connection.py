@@ -34,7 +34,7 @@ PLAN_ONCE = """
     WHERE NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')
 """
 """A history without dates looks at each month's partition to plan it, which takes longer than to
-walk it. Plans that are made once leave out what lies outside of the dates as they begin. Citus has
+walk it. Plans that are made once leave out the months before the dates as they begin. Citus has
 to see the values, to know where to go."""
 
 
