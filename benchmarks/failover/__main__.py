@@ -84,8 +84,8 @@ HEAD = """
 
 def kill_one(cluster: Cluster, tallies: Sequence[Tally], seconds: float) -> str:
     """Let the primary die and come back as a standby; a line of the table."""
-    old, moment = cluster.primary, time.monotonic()
-    pid = old.kill()
+    old = cluster.primary
+    pid, moment = old.kill(), time.monotonic()
     new = cluster.promote()
     promoted = time.monotonic() - moment
     time.sleep(seconds)
