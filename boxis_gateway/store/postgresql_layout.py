@@ -182,6 +182,10 @@ CREATE TABLE group_member (
 );
 """
 
+OFTEN = (*b" eaoinrstdlcmukpzywgbjhfv.,0123456789", *range(32, 127), *range(0xC0, 0x180))
+OFTEN = (*OFTEN, *range(0x430, 0x450), *range(0x3AC, 0x3CE))
+"""Letters, by how often they are in texts."""
+
 APPEND_ONLY = """
 CREATE FUNCTION audit_entry_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -205,13 +209,19 @@ def statements() -> Iterator[str]:
 def _has_folded() -> str:
     """The function that store/sqlite.py has in Python: whether a text contains another one, which
     is folded, without case. Letters are folded as Python's `str.casefold` does."""
-    folded = {one: chr(one).casefold() for one in range(sys.maxunicode + 1) if one != 0}
-    changed = {chr(one): to for one, to in folded.items() if to != chr(one)}
+    letters = (chr(one) for one in range(1, sys.maxunicode + 1))
+    changed = {one: to for one in letters if (to := one.casefold()) != one}
     single = {one: to for one, to in changed.items() if len(to) == 1}
-    expression = f"translate(given, '{''.join(single)}', '{''.join(single.values())}')"
-    for one, to in changed.items():
-        if len(to) > 1:
-            expression = f"replace({expression}, '{one}', '{to}')"
+    # `translate` looks for each letter from the first one on: so those that are often there stand
+    # in front, though they stay what they are.
+    first = {one: one.casefold() for one in map(chr, OFTEN) if one not in changed or one in single}
+    single = {one: to for one, to in (first | single).items() if one != "'"}
+    many = {one: to for one, to in changed.items() if len(to) > 1}
+    spelt_out = "given"
+    for one, to in many.items():
+        spelt_out = f"replace({spelt_out}, '{one}', '{to}')"
+    spelt = f"CASE WHEN given ~ '[{''.join(many)}]' THEN {spelt_out} ELSE given END"
+    expression = f"translate({spelt}, '{''.join(single)}', '{''.join(single.values())}')"
     return (
         "CREATE FUNCTION has_folded(given text, folded text) RETURNS boolean "
         f"LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN strpos({expression}, folded) > 0"

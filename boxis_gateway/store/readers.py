@@ -26,20 +26,22 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 Clock = Callable[[], float]
 
-WRITTEN_SQL = "SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint)"
-REPLAYED_SQL = """
+STARTED = "CAST(pg_postmaster_start_time() AS text)"
+WRITTEN_SQL = f"SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint), {STARTED}"
+REPLAYED_SQL = f"""
     SELECT CAST(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
-        ELSE pg_current_wal_lsn() END - '0/0' AS bigint)
+        ELSE pg_current_wal_lsn() END - '0/0' AS bigint), pg_is_in_recovery(), {STARTED}
 """
 LOOKS = 8  # at the primary within the bound
 AWAY_SECONDS = 2.0  # before a replica that failed is asked again
 
 
 class _Look(NamedTuple):
-    """How many octets the primary had written at a time of ours."""
+    """How many octets the primary had written at a time of ours, and since when it runs."""
 
     at: float
     written: int
+    started: str
 
 
 @dataclass
@@ -110,13 +112,17 @@ class Readers:
         return None
 
     def _look(self, replica: Replica) -> bool:
-        """Whether the replica has what the primary had within the bound."""
+        """Whether the replica has what the primary had within the bound. One that follows nobody
+        must be the primary itself: the successor that it has become, not the one of before."""
+        self._look_at_primary()
         try:
-            self._look_at_primary()
             replica.database.look_again()
-            (replayed,) = run(replica.database, REPLAYED_SQL, ()).fetchone()
+            replayed, follows, started = run(replica.database, REPLAYED_SQL, ()).fetchone()
         except FAULTS as problem:
             self._leave(replica, problem)
+            return False
+        if not (follows or started == self._looks[-1].started):
+            replica.not_before = self.clock() + AWAY_SECONDS
             return False
         known = [look.at for look in self._looks if look.written <= replayed]
         replica.fresh_until = max(known, default=float("-inf")) + self.lag_seconds
@@ -128,8 +134,10 @@ class Readers:
     def _look_at_primary(self) -> None:
         now = self.clock()
         if not self._looks or now - self._looks[-1].at >= self.lag_seconds / LOOKS:
-            (written,) = run(self.primary, WRITTEN_SQL, ()).fetchone()
-            self._looks.append(_Look(now, written))
+            written, started = run(self.primary, WRITTEN_SQL, ()).fetchone()
+            if self._looks and self._looks[-1].started != started:
+                self._looks.clear()  # another server, whose log may have another past
+            self._looks.append(_Look(now, written, started))
 
     def _leave(self, replica: Replica, problem: BaseException) -> None:
         """Do without it for a while."""
