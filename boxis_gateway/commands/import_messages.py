@@ -17,7 +17,7 @@ import click
 from boxis_gateway.commands.options import named_values, with_settings
 from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Follower, Summary, run_import
+from boxis_gateway.importing import Accounts, Follower, Summary, follow_on, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, find_sources
 from boxis_gateway.store import Store
@@ -166,7 +166,8 @@ def _follow(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     say = functools.partial(click.echo, err=True)
-    return Follower(
+    start = functools.partial(
+        Follower,
         place,
         accounts,
         options,
@@ -174,7 +175,8 @@ def _follow(
         say=say,
         format_name=format_name,
         rejects_path=rejects_path,
-    ).run()
+    )
+    return follow_on(start, stop, say)
 
 
 def _a_date(text: str | None) -> str | None:

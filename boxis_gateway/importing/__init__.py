@@ -9,9 +9,9 @@ Read run.py first.
 """
 
 from boxis_gateway.importing.accounts import Accounts
-from boxis_gateway.importing.follow import Follower
+from boxis_gateway.importing.follow import Follower, follow_on
 from boxis_gateway.importing.identity import Repeats, fingerprint
 from boxis_gateway.importing.run import run_import
 from boxis_gateway.importing.summary import Summary
 
-__all__ = ["Accounts", "Follower", "Repeats", "Summary", "fingerprint", "run_import"]
+__all__ = ["Accounts", "Follower", "Repeats", "Summary", "fingerprint", "follow_on", "run_import"]

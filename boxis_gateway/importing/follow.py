@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from boxis_gateway.errors import ImportFailed
+from boxis_gateway.errors import ImportFailed, OperatorError
 from boxis_gateway.importers import IMPORTERS, Importer, find_importer
 from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, ReportLine
 from boxis_gateway.importing.accounts import Accounts
@@ -17,9 +17,11 @@ from boxis_gateway.importing.recorded import recorded
 from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.importing.run import require_options
 from boxis_gateway.importing.summary import Summary
+from boxis_gateway.store import DATABASE_ERRORS, explained, is_away
 
 FOLLOWED = ("kannel", "jasmin")  # formats of logs that a program goes on writing
 LOOK_SECONDS = 0.25  # between two looks for more
+AWAY_SECONDS = 1.0  # between two tries to reach the server of a store
 
 
 class Follower:
@@ -103,6 +105,20 @@ class Follower:
         if mark != self._kept and mark.head_octets:
             self._marks.keep(str(self._path), mark)
             self._kept = mark
+
+
+def follow_on(start: Callable[[], Follower], stop: Event, say: Callable[[str], object]) -> Summary:
+    """What `Follower.run` gives. While the server of the store is away, it begins again and again,
+    where it was. Raises OperatorError."""
+    while True:
+        try:
+            return start().run()
+        except (OperatorError, *DATABASE_ERRORS) as problem:
+            if not is_away(problem):
+                raise
+            say(f"The server of the store is away ({explained(problem)}). Waiting for it.")
+            if stop.wait(AWAY_SECONDS):
+                raise
 
 
 def _followed(importer: Importer) -> Importer:

@@ -7,7 +7,7 @@ from boxis_gateway.store.database import Store
 from boxis_gateway.store.engine import Row
 from boxis_gateway.store.engines import Replicas
 from boxis_gateway.store.erasing import Found
-from boxis_gateway.store.faults import faults_told
+from boxis_gateway.store.faults import faults_told, is_away
 from boxis_gateway.store.filters import Filter, Order
 from boxis_gateway.store.followed import Mark
 from boxis_gateway.store.ids import from_wire_id, wire_id
@@ -45,6 +45,7 @@ __all__ = [
     "explained",
     "faults_told",
     "from_wire_id",
+    "is_away",
     "limits_of",
     "position_of",
     "restore",

@@ -82,6 +82,11 @@ def raise_told(problem: Exception) -> NoReturn:
     raise Unavailable(reason, told) from problem
 
 
+def is_away(problem: BaseException) -> bool:
+    """Whether the store's server cannot be reached at the moment, and may be by and by."""
+    return reason_of(problem) == UNREACHABLE
+
+
 def reason_of(problem: BaseException) -> str:
     """The word for it, or "" if it is a bug. What came first counts: a rollback that fails hides a
     full disk, say."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,6 +31,7 @@ from tests.faults.shop import (
     fill,
     secrets_in,
 )
+from tests.test_follow import following
 
 SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
 MESSAGES = [
@@ -268,3 +269,33 @@ def test_a_server_that_is_silent_is_told_so(silent: socket.socket) -> None:
         with pytest.raises(Unavailable) as told, store.serving():
             store.accounts.find(USERNAME)
         assert told.value.reason == "unreachable"
+
+
+LOGGED = (
+    "2026-10-25 01:59:5{0} Sent SMS [SMSC:c] [SVC:x] [ACT:] [BINF:] [FID:] [META:] "
+    "[from:boxis.net] [to:+4851415156{0}] [flags:-1:0:-1:0:-1] [msg:4:text] [udh:0:]\n"
+)
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_log_is_followed_on_when_the_server_is_back(
+    server: Server, store: Store, account: Account, tmp_path: Path
+) -> None:
+    log = tmp_path / "access.log"
+    log.write_text("".join(map(LOGGED.format, range(3))))
+    with following(store, log) as process:
+        wait_until(lambda: len(told(store, account)) == 3)
+        server.kill()
+        with log.open("a") as growing:
+            growing.writelines(map(LOGGED.format, range(3, 6)))
+        assert process.stderr
+        wait_until(lambda: "Waiting for it" in process.stderr.readline())
+        server.start()
+        wait_until(lambda: told(store, account) == NEWEST_FIRST)
+        assert process.poll() is None
