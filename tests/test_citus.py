@@ -16,7 +16,7 @@ from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.sms.reports import Report
 from boxis_gateway.store import Filter, Limits, Order, Store, erasing, position_of, reports
 from boxis_gateway.store import submissions as submissions_of_all
-from boxis_gateway.store.citus import SPREAD, Pieces, Places
+from boxis_gateway.store.citus import BY_PLACE, BY_TIME, SPREAD, Pieces, Places
 from boxis_gateway.store.filters import Shape, page_sql
 from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, wire_id
 from boxis_gateway.store.postgresql import PostgresDatabase
@@ -281,3 +281,9 @@ def partitions(store: Store) -> list[str]:
 def places_of(store: Store) -> Places:
     assert isinstance(store.database, PostgresDatabase)
     return store.database.places
+
+
+def test_a_history_ends_in_words_that_can_be_told_to_workers(server_store: Store) -> None:
+    assert BY_PLACE in server_store.messages._history_sql
+    assert BY_PLACE in server_store.messages._history_with_status_sql
+    assert BY_PLACE.count("?") == BY_TIME.count("?")

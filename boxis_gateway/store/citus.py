@@ -34,6 +34,9 @@ NEXT_SQL = f"""
 """
 Read = Callable[[str, Sequence[Any]], list[Row]]
 TIME = 2  # the column of a history that tells it
+BY_PLACE, BY_TIME = '("t1"."sent_at", "t1"."id") < (?, -9223372036854775808)', '"t1"."sent_at" < ?'
+"""How a history ends (store/messages.py), and how workers, which plan each query anew, are told so:
+they pass over later months without a look."""
 
 
 class Places:

@@ -11,7 +11,7 @@ import psycopg
 from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.citus import Pieces
+from boxis_gateway.store.citus import BY_PLACE, BY_TIME, Pieces
 from boxis_gateway.store.dialect import in_order, in_postgresql
 from boxis_gateway.store.engine import Parameters, Row
 from boxis_gateway.store.postgresql_texts import rows_back
@@ -100,6 +100,8 @@ def _rows(cursor: Any) -> Iterator[Row]:
 def stream(database: PostgresDatabase, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
     """Batches of rows, all of one state. Few come as they are; of many the first ones are asked
     for twice, which costs less than a transaction for everybody."""
+    if database.places.are_many:
+        sql = sql.replace(BY_PLACE, BY_TIME)
     few = f"{sql} LIMIT {SHORT + 1}"
     cursor = database.run_plain(few, parameters)
     rows = cursor.fetchall()
