@@ -70,7 +70,9 @@ class Readers:
     def read(self, what: Callable[[StoreDatabase], T]) -> T:
         """What is read by that function, which only reads, from a server that is fresh enough."""
         replica = self._fresh() if self.replicas else None
-        database = self._here.last = replica.database if replica else self.primary
+        database = replica.database if replica else self.primary
+        if self.replicas:
+            self._here.last = database
         try:
             return what(database)
         except FAULTS as problem:
@@ -78,7 +80,7 @@ class Readers:
                 self._leave(replica, problem)
             elif reason_of(problem) != UNREACHABLE:
                 raise
-        self._here.last = self.primary
+        self.forget()
         self.primary.look_again()
         return what(self.primary)
 
@@ -88,8 +90,9 @@ class Readers:
         return last.lend_connection()
 
     def forget(self) -> None:
-        """A request begins: nothing is read yet."""
-        self._here.last = self.primary
+        """A request begins: nothing is read yet but from the primary."""
+        if self.replicas:
+            self._here.last = self.primary
 
     def bound_streams(self, seconds: int) -> None:
         """See StoreDatabase.stream_seconds."""
