@@ -43,6 +43,7 @@ shared_preload_libraries = 'citus'
 max_prepared_transactions = 200
 citus.node_conninfo = 'sslmode=disable'
 citus.shard_count = 12
+citus.recover_2pc_interval = '2s'
 """
 PLACE_SQL = """
     SELECT nodeport FROM citus_shards WHERE table_name = 'message'::regclass

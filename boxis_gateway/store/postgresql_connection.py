@@ -80,8 +80,8 @@ class Connection(psycopg.Connection[Any]):
             raise psycopg.errors.InFailedSqlTransaction("nothing was committed")
         if self._is_doubtful:
             raise StoreError(
-                "What was written stands in one server alone: its standbys have not confirmed it. "
-                "Look after them, and do it again."
+                "What was written stands in one server alone: its standbys have not confirmed it, "
+                "or a worker of Citus has not. Look after them, and do it again."
             )
 
     def _give_up(self) -> None:
@@ -89,8 +89,9 @@ class Connection(psycopg.Connection[Any]):
             self.cancel_safe(timeout=self._patience_seconds)
 
     def _note(self, said: Any) -> None:
-        # PostgreSQL answers COMMIT as if all were well when that wait is cancelled.
-        self._is_doubtful |= said.source_function == "SyncRepWaitForLSN"
+        # PostgreSQL answers COMMIT as if all were well when the wait for its standbys is cancelled;
+        # and Citus, when a worker dies that has promised to commit: it will later.
+        self._is_doubtful |= said.severity_nonlocalized == "WARNING"
 
 
 class Reach:
