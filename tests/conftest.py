@@ -15,7 +15,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
-import apsw
 import pytest
 import requests
 from flask.testing import FlaskClient
@@ -29,8 +28,8 @@ from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
-from tests import scan
-from tests.stores import SqliteStores, Stores
+from tests import engines, scan
+from tests.stores import Stores
 from tests.warm import Warm
 
 NOW = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
@@ -55,12 +54,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the answers that tests/wire and tests/imports lack; none is overwritten",
     )
+    engines.add_option(parser)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    engines.choose(config, items)
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> str:
+    return engines.report(config)
 
 
 @pytest.fixture(scope="session")
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
+def stores(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stores]:
     """Where stores are made."""
-    return SqliteStores(tmp_path_factory.mktemp("stores"))
+    with engines.stores(request.config, tmp_path_factory.mktemp("stores")) as stores:
+        yield stores
+
+
+@pytest.fixture(autouse=True)
+def each_test_alone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test does to stores is its own business."""
+    if "stores" not in request.fixturenames:
+        yield
+        return
+    with request.getfixturevalue("stores").during_a_test():
+        yield
 
 
 @pytest.fixture
@@ -88,11 +109,8 @@ def add_messages(store: Store, account: Account, *rows: Mapping[str, str]) -> No
 @contextmanager
 def statements(store: Store) -> Iterator[list[str]]:
     """The SQL that this thread's connection runs meanwhile."""
-    ran: list[str] = []
-    connection = store.database.connection()
-    connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda event: ran.append(event["sql"]))
-    yield ran
-    connection.trace_v2(0)
+    with engines.statements(store.database) as ran:
+        yield ran
 
 
 def signed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class Stores(ABC):
     @abstractmethod
     def within(self, folder: Path) -> Iterator[Path]:
         """The names of the stores in that folder."""
+
+    def during_a_test(self) -> AbstractContextManager[None]:
+        """Around each test: nothing that it does here is found by the next one."""
+        return nullcontext()
 
     def at(self, path: Path) -> Store:
         """The store with that name; nothing is done to it."""

@@ -110,6 +110,7 @@ def end_with(command: Callable[[], None]) -> NoReturn:
 if __name__ == "__main__":
     for name in COMMANDS.values():
         import_module(f"boxis_gateway.commands.{name}")
+    import_module("boxis_gateway.store.postgresql_engine")
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         gc.freeze()
         serve_jobs(connection)
