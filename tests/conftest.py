@@ -54,15 +54,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="write the answers that tests/wire and tests/imports lack; none is overwritten",
     )
-    engines.add_option(parser)
+    parser.addoption(
+        "--engine",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="what stores are kept by; with any but sqlite, only tests that have one are run",
+    )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    engines.choose(config, items)
-
-
-def pytest_report_collectionfinish(config: pytest.Config) -> str:
-    return engines.report(config)
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("engine") != "sqlite":
+        config.pluginmanager.register(engines.Choice())
 
 
 @pytest.fixture(scope="session")

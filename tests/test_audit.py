@@ -209,6 +209,7 @@ def changed(stores: Stores, folder: Path) -> Iterator[Store]:
     store.close()
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_every_command_makes_the_entries_it_says(changed: Store) -> None:
     commands = {name for name, _ in all_commands()}
     assert {name for name, _, _ in COMMANDS} | NO_CHANGES == commands
@@ -216,6 +217,7 @@ def test_every_command_makes_the_entries_it_says(changed: Store) -> None:
     assert {(entry.who, entry.origin) for entry in entries(changed)} == {(operator(), origin)}
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_no_entry_of_a_command_holds_a_secret(changed: Store) -> None:
     written = repr(entries(changed))
     secrets = (KEY, NEW_KEY, PASSWORD, NEW_PASSWORD, NUMBER, TEXT, CONTACT, "argon2")
@@ -404,6 +406,7 @@ def test_a_change_that_fails_leaves_no_entry(store: Store, account: Account) -> 
     assert told(store, after=seen) == []
 
 
+@pytest.mark.sqlite_only("a trigger in SQLite's words")
 def test_a_change_without_its_entry_is_not_made(store: Store, account: Account) -> None:
     store.database.execute_sql(
         "CREATE TRIGGER full BEFORE INSERT ON audit_entry BEGIN SELECT RAISE(ABORT, 'full'); END"
@@ -555,6 +558,7 @@ def test_a_server_writes_down_who_asks_it(store: Store, anna: Employee, serve: S
     ]
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_backup_and_a_restore_are_entries(store: Store, tmp_path: Path) -> None:
     with acting("anna", "command line of gw1"):
         back_up(store, tmp_path / "one.db")

@@ -91,6 +91,7 @@ def folder(file: Path) -> Path:
     return file.parent
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_backup_is_one_state_while_another_process_writes(
     store: Store, account: Account, file: Path
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_backup_is_one_state_while_another_process_writes(
         writer.communicate()
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_backup_is_a_plain_file_closed_to_other_users(
     stores: Stores, store: Store, account: Account, file: Path
 ) -> None:
@@ -132,6 +134,7 @@ def test_a_backup_is_a_plain_file_closed_to_other_users(
     copy.close()
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_file_that_is_there_is_kept_unless_told(
     store: Store, account: Account, file: Path
 ) -> None:
@@ -143,6 +146,7 @@ def test_a_file_that_is_there_is_kept_unless_told(
     assert findings(file) == []
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_what_is_no_place_for_a_backup_is_said(store: Store, file: Path) -> None:
     other_name = file.parent / "link.db"
     other_name.symlink_to(store.path)
@@ -171,6 +175,7 @@ def limited(*words: object, store: Store) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_disk_without_room_is_said_and_changes_nothing(
     store: Store, account: Account, file: Path
 ) -> None:
@@ -187,6 +192,7 @@ def test_a_disk_without_room_is_said_and_changes_nothing(
     assert findings(store.path) == []
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_damaged_store_gives_no_backup(store: Store, account: Account, file: Path) -> None:
     add_messages(store, account, *rows(300))
     store.close()
@@ -196,6 +202,7 @@ def test_a_damaged_store_gives_no_backup(store: Store, account: Account, file: P
     assert os.listdir(file.parent) == []
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_store_of_an_older_version_can_be_backed_up_and_restored(
     tmp_path: Path, store: Store, file: Path
 ) -> None:
@@ -227,6 +234,7 @@ def killed(what: str, store: Store, file: Path) -> None:
     assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_backup_that_is_killed_leaves_no_file_of_that_name(
     store: Store, account: Account, file: Path
 ) -> None:
@@ -240,6 +248,7 @@ def test_a_backup_that_is_killed_leaves_no_file_of_that_name(
     assert findings(store.path) == []
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_restore_that_is_killed_leaves_the_old_state(
     store: Store, account: Account, file: Path
 ) -> None:
@@ -260,6 +269,7 @@ def history(server: RunningServer) -> int:
     return answer.body.count(b'"reciptient"')
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_server_shows_the_restored_rows_without_a_restart(
     store: Store, account: Account, file: Path, serve: Serve, gateway: Gateway
 ) -> None:
@@ -277,6 +287,7 @@ def test_a_server_shows_the_restored_rows_without_a_restart(
     assert gateway("verify").returncode == 0
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_who_reads_during_a_restore_reads_on_from_the_old_state(
     store: Store, account: Account, file: Path
 ) -> None:
@@ -292,6 +303,7 @@ def test_who_reads_during_a_restore_reads_on_from_the_old_state(
     reader.close()
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_messages_are_replaced_only_if_told(store: Store, account: Account, file: Path) -> None:
     back_up(store, file)
     add_messages(store, account, *rows(2))
@@ -302,6 +314,7 @@ def test_messages_are_replaced_only_if_told(store: Store, account: Account, file
     assert restore(store, file).messages == 0  # now there are none
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_messages_that_come_at_the_last_moment_are_not_replaced(
     store: Store, account: Account, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -318,6 +331,7 @@ def test_messages_that_come_at_the_last_moment_are_not_replaced(
     assert count(store) == 1
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_nobody_else_writes_while_a_store_is_replaced(
     store: Store, account: Account, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,6 +354,7 @@ def test_nobody_else_writes_while_a_store_is_replaced(
     other.close()
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_store_is_made_if_there_is_none(
     stores: Stores, store: Store, account: Account, file: Path, tmp_path: Path
 ) -> None:
@@ -355,6 +370,7 @@ def test_a_store_is_made_if_there_is_none(
     ]
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_pages_may_be_of_another_size(store: Store, account: Account, file: Path) -> None:
     add_messages(store, account, *rows(200))
     back_up(store, file)
@@ -394,6 +410,7 @@ def newer(path: Path) -> None:
         ).fetchall()
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -439,6 +456,7 @@ def erased(store: Store) -> list[str]:
     return [digest for (digest,) in found]
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 @pytest.mark.parametrize("secret_before", [None, "s"])
 def test_numbers_that_were_erased_since_stay_known(
     store: Store, file: Path, secret_before: str | None
@@ -452,6 +470,7 @@ def test_numbers_that_were_erased_since_stay_known(
     assert erased(store) == (["a", "b", "c"] if secret_before else ["b", "c"])
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_store_with_another_secret_says_what_it_forgets(
     stores: Stores, tmp_path: Path, store: Store, file: Path, gateway: Gateway
 ) -> None:
@@ -468,6 +487,7 @@ def test_a_store_with_another_secret_says_what_it_forgets(
     assert erased(store) == ["x"]
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_restore_keeps_who_did_what_since(store: Store, account: Account, file: Path) -> None:
     store.audit.record("first")
     back_up(store, file)
@@ -477,6 +497,7 @@ def test_a_restore_keeps_who_did_what_since(store: Store, account: Account, file
     assert whats[-4:] == ["first", "store.backup", "second", "store.restore"]
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_the_audit_of_another_store_is_not_mixed_in(
     stores: Stores, tmp_path: Path, store: Store, file: Path
 ) -> None:
@@ -516,6 +537,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.sqlite_only("a file is verified")
 @pytest.mark.parametrize(("sql", "said"), DAMAGES.items(), ids=DAMAGES)
 def test_each_kind_of_damage_is_found(
     store: Store, account: Account, file: Path, sql: str, said: str
@@ -531,6 +553,7 @@ def test_each_kind_of_damage_is_found(
     assert any(said in finding for finding in findings(file)), findings(file)
 
 
+@pytest.mark.sqlite_only("a file is verified")
 def test_pages_that_are_spoilt_are_found(store: Store, account: Account, file: Path) -> None:
     add_messages(store, account, *rows(200))
     back_up(store, file)
@@ -538,6 +561,7 @@ def test_pages_that_are_spoilt_are_found(store: Store, account: Account, file: P
     assert "The file is damaged" in findings(file)[0]
 
 
+@pytest.mark.sqlite_only("a file is verified")
 def test_an_index_that_lacks_a_row_is_found(store: Store, account: Account, file: Path) -> None:
     add_messages(store, account, *rows(2))
     back_up(store, file)
@@ -549,6 +573,7 @@ def test_an_index_that_lacks_a_row_is_found(store: Store, account: Account, file
     assert "missing from index submission_wire_id" in findings(file)[0]
 
 
+@pytest.mark.sqlite_only("a file is verified")
 def test_refused_and_waiting_messages_of_one_submission_are_no_damage(gateway: Gateway) -> None:
     sample = Path(__file__).parent / "imports/kannel-sample.log"
     gateway("init")
@@ -559,6 +584,7 @@ def test_refused_and_waiting_messages_of_one_submission_are_no_damage(gateway: G
     assert "message                    13\n" in result.stdout
 
 
+@pytest.mark.sqlite_only("a file is verified")
 def test_verify_tells_by_its_exit_code(
     store: Store, account: Account, file: Path, gateway: Gateway
 ) -> None:
@@ -574,6 +600,7 @@ def test_verify_tells_by_its_exit_code(
     assert gateway("verify", "none.db").stderr.count("\n") == 1
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 @pytest.mark.parametrize("mode", ["delete", "wal"])
 def test_verify_leaves_no_trace(store: Store, account: Account, file: Path, mode: str) -> None:
     add_messages(store, account, *rows(2))

@@ -23,7 +23,7 @@ from tests.conftest import NOW, USER_KEY, statements
 
 TABLE = re.compile(rf'\b(?:FROM|JOIN|UPDATE|INTO) "?(?:{"|".join(SPREAD)})"?\s')
 OF_ACCOUNT = re.compile(r'\baccount_id"? = (?:\?|:account|m\.account_id)')
-INTO_ACCOUNT = re.compile(r'^\s*INSERT INTO "?\w+"? \("account_id", ')
+INTO_ACCOUNT = re.compile(r'^\s*INSERT INTO "?\w+"? \("?account_id"?, ')
 CHANGES_ACCOUNT = re.compile(r'(?:\bSET|,)\s+"?account_id"? = ')
 OF_ALL_ACCOUNTS = (
     reports.FIND_SQL,  # a report need not say whose message it is about

@@ -235,6 +235,7 @@ def test_doctor_is_content_with_a_good_installation(gateway: Gateway) -> None:
     assert "FAIL" not in result.stdout
 
 
+@pytest.mark.sqlite_only("a file is looked for")
 def test_doctor_says_what_to_mend(gateway: Gateway, tmp_path: Path) -> None:
     result = gateway("doctor")
     assert result.returncode == 1
@@ -291,6 +292,7 @@ def test_odd_words_get_one_line(words: tuple[str, ...], gateway: Gateway) -> Non
     assert result.stderr.count("\n") == 1, result.stderr
 
 
+@pytest.mark.sqlite_only("one writer has the whole file")
 def test_a_store_in_use_is_said(stores: Stores, tmp_path: Path) -> None:
     store = stores.make(tmp_path / "store.db")
     store.database.begin("EXCLUSIVE")
@@ -303,6 +305,7 @@ def test_a_store_in_use_is_said(stores: Stores, tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.sqlite_only("a file is looked for")
 def test_somebody_else_s_database_is_left_alone(gateway: Gateway, tmp_path: Path) -> None:
     with apsw.Connection(str(tmp_path / "store.db")) as theirs:
         theirs.execute("CREATE TABLE outbox (x)")
@@ -315,6 +318,7 @@ def test_somebody_else_s_database_is_left_alone(gateway: Gateway, tmp_path: Path
     assert (tmp_path / "store.db").read_bytes() == before
 
 
+@pytest.mark.sqlite_only("a file is looked for")
 def test_a_path_may_have_any_characters(stores: Stores, gateway: Gateway, tmp_path: Path) -> None:
     url = stores.url(tmp_path / "a b#c?d%20.db")
     assert gateway("init", "--database-url", url).returncode == 0

@@ -113,6 +113,7 @@ def test_a_bug_is_logged_with_its_request_and_answers_internal_error(
     assert "a bug" in caplog.text
 
 
+@pytest.mark.sqlite_only("a file becomes a folder")
 def test_a_store_that_cannot_be_used_is_told_from_a_bug(
     post_action: Callable[..., TestResponse],
     account: Account,

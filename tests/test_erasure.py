@@ -162,7 +162,7 @@ def shop(
     stores: Stores, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Store, Account]]:
     store = stores.make(Path(tmp_path_factory.mktemp("shop")) / "store.db")
-    store.database.execute_sql("PRAGMA synchronous = off")
+    stores.hurry(store)
     yield store, store.accounts.add(USERNAME, "k", NOW)
     store.close()
 
@@ -437,6 +437,7 @@ def big_csv(path: Path, count: int, first: int = 0) -> Path:
     return path
 
 
+@pytest.mark.sqlite_only("octets of a file")
 def test_no_octet_is_left_beside_a_server_and_an_import(
     stores: Stores, tmp_path: Path, serve: Callable[..., RunningServer]
 ) -> None:
@@ -497,6 +498,7 @@ def test_no_octet_is_left_beside_a_server_and_an_import(
     store.close()
 
 
+@pytest.mark.sqlite_only("octets of a file")
 def test_one_that_is_killed_is_finished_by_the_next(
     stores: Stores, tmp_path: Path, gateway: Gateway
 ) -> None:
@@ -529,6 +531,7 @@ def test_one_that_is_killed_is_finished_by_the_next(
     assert "nothing found" in gateway("erase", "--number", DIGITS).stdout
 
 
+@pytest.mark.sqlite_only("octets of a file")
 def test_who_reads_an_older_state_is_waited_for(
     stores: Stores, tmp_path: Path, gateway: Gateway
 ) -> None:

@@ -38,6 +38,7 @@ from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Filter, Store
 from boxis_gateway.store.ids import first_id
+from boxis_gateway.store.tables import Message, Submission
 from boxis_gateway.zones import find_zone
 from tests.conftest import GATEWAY, NOW, USER_KEY, RunningServer
 from tests.stores import Stores
@@ -344,21 +345,61 @@ def test_what_cannot_be_exported_is_one_line(
 
 def fill(store: Store, count: int) -> None:
     """So many messages of two accounts, each its own submission, a second apart."""
-    store.database.execute_sql(
-        """
-        WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < ? - 1)
-        INSERT INTO submission
-        SELECT (SELECT min(id) FROM account) + n % 2, (1400000000 + n) * 1000000000, 'boxis.net',
-            'The code is ' || n || ', żółw.', datetime(1400000000 + n, 'unixepoch'), NULL, 0, 0,
-            '+48514151563', datetime(1400000000 + n, 'unixepoch'), NULL, n, NULL, NULL, NULL, NULL
-        FROM numbers
-        """,
-        (count,),
-    )
-    store.database.execute_sql(
-        "INSERT INTO message SELECT account_id, sent_at, id, id, sender, recipients, 1, 1000, "
-        "'sent', 'sent', NULL, NULL, id, NULL FROM submission"
-    )
+    first = store.accounts.get("anna").id
+    times = [second(1_400_000_000 + n) for n in range(count)]
+    facts = [(first + n % 2, (1_400_000_000 + n) * 10**9, time) for n, time in enumerate(times)]
+    number, sender, none = "+48514151563", "boxis.net", None
+    store.database.make_room(times)
+    with store.database.atomic():
+        store.database.inserting(Submission).run(
+            [
+                (
+                    account,
+                    one,
+                    sender,
+                    f"The code is {n}, żółw.",
+                    time,
+                    none,
+                    False,
+                    False,
+                    number,
+                    time,
+                    none,
+                    n,
+                    none,
+                    none,
+                    none,
+                    none,
+                )
+                for n, (account, one, time) in enumerate(facts)
+            ]
+        )
+        store.database.inserting(Message).run(
+            [
+                (
+                    account,
+                    time,
+                    one,
+                    one,
+                    sender,
+                    number,
+                    1,
+                    1000,
+                    "sent",
+                    "sent",
+                    none,
+                    none,
+                    one,
+                    none,
+                )
+                for account, one, time in facts
+            ]
+        )
+
+
+def second(unix: int) -> str:
+    """A time as the store has it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(unix))
 
 
 def filled(stores: Stores, path: Path, count: int) -> Store:

@@ -12,6 +12,8 @@ import pytest
 from tests.conftest import GATEWAY, NOW, USERNAME
 from tests.stores import Stores
 
+pytestmark = pytest.mark.sqlite_only("the disk of a file is full")
+
 KIB = 1024
 LINES = 20_000
 HEADER = "recipient,sender,date,text\n"

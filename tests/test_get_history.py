@@ -44,13 +44,14 @@ def test_history_shows_nobody_elses_messages(store: Store, account: Account) -> 
     assert dates(run(store, account)) == []
 
 
-def test_history_is_one_query_however_long(store: Store, account: Account) -> None:
+def test_history_is_one_query_however_long(stores: Stores, store: Store, account: Account) -> None:
     add_messages(
         store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(2500))
     )
     with statements(store) as asked:
         assert len(dates(run(store, account))) == 2500
-    assert len([sql for sql in asked if sql.startswith("SELECT")]) == 1
+    few_first = {"sqlite": 0, "postgresql": 2}[stores.name]  # and a look whether it is still there
+    assert len([sql for sql in asked if sql.startswith("SELECT")]) == 1 + few_first
 
 
 def test_two_walks_see_the_same_rows(store: Store, account: Account) -> None:
@@ -64,6 +65,7 @@ def test_two_walks_see_the_same_rows(store: Store, account: Account) -> None:
     assert list(first) == list(second)
 
 
+@pytest.mark.sqlite_only("who reads holds up the write-ahead log")
 def test_a_walk_that_is_given_up_lets_go_of_the_store(store: Store, account: Account) -> None:
     add_messages(
         store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(300))

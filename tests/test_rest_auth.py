@@ -254,6 +254,7 @@ def test_a_new_level_counts_from_the_next_request_on(
     assert rest.get(f"/auth/validateToken?token={token}").json["accessLevel"] == "VIEWER"
 
 
+@pytest.mark.sqlite_only("octets of a file")
 def test_neither_tokens_nor_passwords_are_kept_as_they_are(
     log_in: Callable[..., Any], store: Store
 ) -> None:

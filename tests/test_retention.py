@@ -106,7 +106,7 @@ def shop(
     stores: Stores, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Store, Account]]:
     store = stores.make(Path(tmp_path_factory.mktemp("shop")) / "store.db")
-    store.database.execute_sql("PRAGMA synchronous = off")
+    stores.hurry(store)
     yield store, store.accounts.add(USERNAME, "k", NOW)
     store.close()
 
@@ -277,6 +277,7 @@ def full_store(path: Path, store: Store) -> Store:
     return store
 
 
+@pytest.mark.sqlite_only("the size of a file")
 def test_the_file_gets_smaller(stores: Stores, tmp_path: Path, gateway: Gateway) -> None:
     store = full_store(tmp_path / "m.csv", stores.make(tmp_path / "store.db"))
     before, after = size_after(gateway, store)
@@ -285,6 +286,7 @@ def test_the_file_gets_smaller(stores: Stores, tmp_path: Path, gateway: Gateway)
     assert store.find_damage() == ""
 
 
+@pytest.mark.sqlite_only("the size of a file")
 def test_an_old_file_gets_smaller_once_it_was_rewritten(
     stores: Stores, tmp_path: Path, gateway: Gateway
 ) -> None:
@@ -306,6 +308,7 @@ def test_an_old_file_gets_smaller_once_it_was_rewritten(
     store.close()
 
 
+@pytest.mark.sqlite_only("the size of a file")
 def test_a_reader_holds_up_nobody(stores: Stores, tmp_path: Path, gateway: Gateway) -> None:
     """A client that takes its time to read a history."""
     store = full_store(tmp_path / "m.csv", stores.make(tmp_path / "store.db"))

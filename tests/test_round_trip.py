@@ -40,7 +40,7 @@ class World:
         self, stores: Stores, folder: Path, usernames: tuple[str, ...] = USERNAMES
     ) -> None:
         self.store = stores.make(folder / "store.db")
-        self.store.database.execute_sql("PRAGMA synchronous = off")  # it need not survive
+        stores.hurry(self.store)
         add_customer = self.store.database.execute_sql
         for number, name in enumerate(("shop", "other")):
             add_customer(

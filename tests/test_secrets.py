@@ -45,7 +45,7 @@ def a_key() -> str:
 
 
 def key_file(store: Store) -> Path:
-    return Path(f"{store.path}.key")
+    return store.vault.keys.path
 
 
 def keys_in(store: Store) -> list[str]:
@@ -105,6 +105,7 @@ def told(store: Store) -> list[str]:
     ]
 
 
+@pytest.mark.sqlite_only("octets of a file")
 def test_no_file_has_a_user_key_in_the_clear(store: Store, tmp_path: Path) -> None:
     account = store.accounts.add(USERNAME, REVOKED_KEY, NOW)
     store.accounts.set_user_key(account, USER_KEY)
@@ -381,6 +382,7 @@ def test_a_server_goes_on_through_rotations(store: Store, account: Account, serv
     assert (code, "rror" in errors) == (0, False)
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_backup_is_restored_with_the_key_that_it_was_made_with(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
@@ -399,6 +401,7 @@ def test_a_backup_is_restored_with_the_key_that_it_was_made_with(
     assert user_key(store) == USER_KEY
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_backup_without_its_key_makes_no_store(
     stores: Stores, store: Store, account: Account, tmp_path: Path
 ) -> None:
@@ -410,6 +413,7 @@ def test_a_backup_without_its_key_makes_no_store(
     assert verify(tmp_path / "backup.db", utc_now(), at_rest=True).findings == []
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 @pytest.mark.parametrize("replaces", [False, True])
 def test_a_backup_of_the_version_before_is_encrypted(
     stores: Stores, tmp_path: Path, replaces: bool
@@ -429,6 +433,7 @@ def test_a_backup_of_the_version_before_is_encrypted(
     new.close()
 
 
+@pytest.mark.sqlite_only("a restore writes into a file")
 def test_restoring_says_that_old_keys_are_good_again(
     store: Store, account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -449,6 +454,7 @@ OPEN: dict[str, tuple[str, int, str]] = {
 }
 
 
+@pytest.mark.sqlite_only("who may read the files of a store")
 @pytest.mark.parametrize(("end", "mode", "level"), OPEN.values(), ids=OPEN)
 def test_doctor_tells_of_files_that_are_open_to_others(
     store: Store, account: Account, end: str, mode: int, level: str
@@ -461,6 +467,7 @@ def test_doctor_tells_of_files_that_are_open_to_others(
     assert all("chmod 600" in one for one in said)
 
 
+@pytest.mark.sqlite_only("who may read the files of a store")
 def test_doctor_tells_of_a_folder_where_anybody_can_put_files(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
@@ -477,6 +484,7 @@ def test_a_server_warns_of_a_key_that_others_can_read(
     assert f"WARNING boxis_gateway.commands.serve {key_file(store)} is open to other" in errors
 
 
+@pytest.mark.sqlite_only("who may read the files of a store")
 def test_making_a_store_makes_its_folder_for_nobody_else(stores: Stores, tmp_path: Path) -> None:
     store = stores.new(tmp_path / "new" / "store.db")
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700

@@ -21,6 +21,7 @@ from lxml import etree
 
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
+from boxis_gateway.store.tables import Message
 from tests.conftest import PROJECT, USER_KEY, USERNAME, RunningServer, add_messages, signed
 
 Serve = Callable[..., RunningServer]
@@ -150,13 +151,31 @@ def test_a_port_that_is_taken_is_said_at_once(
 
 def fill(store: Store, account: Account, count: int = MANY) -> None:
     """Many messages, quickly: one a second, with a recipient that numbers them."""
+    times = [
+        time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(1_300_000_000 + n)) for n in range(count)
+    ]
+    store.database.make_room(times)
     with store.database.atomic():
-        store.database.execute_sql(
-            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ?) "
-            "INSERT INTO message SELECT ?, datetime(1300000000 + i, 'unixepoch'), i, i, "
-            "'boxis.net', printf('+485%08d', i), 1, 1000, 'sent', 'sent', "
-            "NULL, NULL, NULL, NULL FROM n",
-            (count, account.id),
+        store.database.inserting(Message).run(
+            [
+                (
+                    account.id,
+                    sent_at,
+                    n,
+                    n,
+                    "boxis.net",
+                    f"+485{n:08}",
+                    1,
+                    1000,
+                    "sent",
+                    "sent",
+                    None,
+                    None,
+                    None,
+                    None,
+                )
+                for n, sent_at in enumerate(times)
+            ]
         )
 
 

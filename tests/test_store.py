@@ -28,6 +28,7 @@ def schema(database: SqliteDatabase) -> list[str]:
     return sorted(sql for (sql,) in rows)
 
 
+@pytest.mark.sqlite_only("the schema as SQLite keeps it")
 def test_the_migrations_make_the_tables_of_today(stores: Stores, tmp_path: Path) -> None:
     store = stores.make(tmp_path / "migrated.db")
     (tmp_path / "modelled.db").touch()
@@ -40,6 +41,7 @@ def test_the_migrations_make_the_tables_of_today(stores: Stores, tmp_path: Path)
     modelled.close()
 
 
+@pytest.mark.sqlite_only("there may be no file, or another one")
 def test_a_new_store_is_closed_to_other_users(store: Store) -> None:
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
     for beside in store.path.parent.iterdir():
@@ -53,6 +55,7 @@ def test_making_and_migrating_again_changes_nothing(store: Store) -> None:
     assert store.accounts.find("ANNA@example.com") == account
 
 
+@pytest.mark.sqlite_only("there may be no file, or another one")
 def test_a_missing_store_names_init(stores: Stores, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="boxis-gateway init"):
         stores.at(tmp_path / "none.db").require_current()
@@ -78,6 +81,7 @@ def test_a_newer_store_is_left_alone(store: Store) -> None:
             use()
 
 
+@pytest.mark.sqlite_only("there may be no file, or another one")
 def test_what_is_no_store_is_said(stores: Stores, tmp_path: Path) -> None:
     path = tmp_path / "text.db"
     path.write_text("This is not a database. " * 100)
@@ -85,6 +89,7 @@ def test_what_is_no_store_is_said(stores: Stores, tmp_path: Path) -> None:
         stores.at(path).require_current()
 
 
+@pytest.mark.sqlite_only("there may be no file, or another one")
 def test_a_place_where_no_store_can_be_is_said(stores: Stores, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made"):
@@ -214,6 +219,7 @@ def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:
     assert rows == [("2013-01-01 00:00:00", "2013-01-01 00:00:00")]
 
 
+@pytest.mark.sqlite_only("the schema as SQLite keeps it")
 def test_a_store_of_the_first_version_keeps_what_it_has(stores: Stores, tmp_path: Path) -> None:
     """Its submissions get what the REST door lists, from their messages."""
     store = stores.at(tmp_path / "old.db")

@@ -198,6 +198,7 @@ def test_a_customer_may_have_many_accounts(store: Store, order: Order) -> None:
         assert (len(page), total) == (11, 501)
 
 
+@pytest.mark.sqlite_only("the version stands in a pragma")
 def test_who_adds_to_a_store_that_was_migrated_meanwhile_is_stopped(
     store: Store, account: Account
 ) -> None:

@@ -149,6 +149,7 @@ def watch(server: RunningServer, path: str) -> tuple[int, str]:
     return answer.status_code, answer.text
 
 
+@pytest.mark.sqlite_only("a file is moved away")
 def test_watching_has_a_port_of_its_own_and_sees_a_store_go(serve: Serve, store: Store) -> None:
     server = serve(store, "--workers", "1")
     for path in ("metrics", "healthz", "readyz"):

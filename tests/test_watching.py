@@ -268,6 +268,7 @@ def test_without_metrics_there_is_health_alone(store: Store) -> None:
     assert client.get("/healthz").status_code == 200
 
 
+@pytest.mark.sqlite_only("the version stands in a pragma")
 def test_a_store_of_another_version_is_not_ready(client: FlaskClient, store: Store) -> None:
     store.database.execute_sql("PRAGMA user_version = 1")
     answer = client.get("/readyz")

@@ -37,11 +37,13 @@ def documented(heading: str) -> list[str]:
     return [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
 
 
+@pytest.mark.sqlite_only("only of a file the log and the free room are known")
 def test_the_document_has_every_metric_and_no_other(families: dict[str, str]) -> None:
     names = [f"boxis_gateway_{name}" for name in documented("| Metric ")]
     assert sorted(names) == sorted(families)
 
 
+@pytest.mark.sqlite_only("only of a file the log and the free room are known")
 @pytest.mark.parametrize("example", ["grafana-dashboard.json", "alerts.yml"])
 def test_examples_use_metrics_that_there_are(example: str, families: dict[str, str]) -> None:
     exported = {

@@ -26,6 +26,8 @@ from tests.faults.killer import SERVED, SESSION
 from tests.faults.shop import PASSWORD, moment
 from tests.stores import Stores
 
+pytestmark = pytest.mark.sqlite_only("killed at writes of SQLite's into its files")
+
 KILLS = 2  # and the last write
 KILLED = -9
 NUMBER = "48514000007"

@@ -16,6 +16,8 @@ from boxis_gateway.store import Store, back_up, restore
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
 from tests.stores import Stores
 
+pytestmark = pytest.mark.sqlite_only("a file is moved or replaced")
+
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
 

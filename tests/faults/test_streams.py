@@ -15,6 +15,8 @@ from tests.faults import produced
 from tests.faults.shop import ROWS, Shop, moment, secrets_in
 from tests.stores import Stores
 
+pytestmark = pytest.mark.sqlite_only("pages of a file are damaged")
+
 LAST_CHUNK = b"0\r\n\r\n"
 ENDS = {"xml": b"</return>", "json": b'"timestamp"'}
 

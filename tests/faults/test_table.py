@@ -29,6 +29,8 @@ from tests.faults.shop import (
 )
 from tests.stores import Stores
 
+pytestmark = pytest.mark.sqlite_only("faults of a file and its disk")
+
 OBEYS_MODES = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")  # as root does not
 
 

@@ -1,0 +1,66 @@
+"""Stores in PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from boxis_gateway.store import Store
+from boxis_gateway.store.keys import FILE_VARIABLE
+from tests.postgresql import Room
+from tests.stores import Stores
+
+
+class PostgresqlStores(Stores):
+    """A store has room of its own, which is made when its URL is asked for. All have the secrets of
+    one key, in a file of its own."""
+
+    name = "postgresql"
+    error = psycopg.Error
+
+    def __init__(self, folder: Path, room: Room) -> None:
+        self._room = room
+        self._urls: dict[Path, str] = {}
+        self._key = folder / "secret.key"
+        os.environ[FILE_VARIABLE] = str(self._key)
+        self._template = folder / "template"
+        self.new(self._template).close()
+        self._secret = self._key.read_text()
+
+    def url(self, path: Path) -> str:
+        return self._urls.get(path) or self._keep(path, self._room.new())
+
+    def make(self, path: Path) -> Store:
+        return self.copy(self._template, path)
+
+    def copy(self, path: Path, copy: Path) -> Store:
+        self._drop(copy)
+        self._keep(copy, self._room.copied(self._urls[path]))
+        return self.at(copy)
+
+    def another(self, path: Path) -> psycopg.Connection[Any]:
+        return psycopg.connect(self._urls[path], autocommit=True)
+
+    def within(self, folder: Path) -> Iterator[Path]:
+        return (path for path in self._urls if path.parent == folder)
+
+    @contextmanager
+    def during_a_test(self) -> Iterator[None]:
+        before = set(self._urls)
+        yield
+        for path in set(self._urls) - before:
+            self._drop(path)
+        self._key.write_text(self._secret)
+
+    def _keep(self, path: Path, url: str) -> str:
+        self._urls[path] = url
+        return url
+
+    def _drop(self, path: Path) -> None:
+        if path in self._urls:
+            self._room.drop(self._urls.pop(path))
