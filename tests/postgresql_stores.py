@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from boxis_gateway.store import Store
 from boxis_gateway.store.keys import FILE_VARIABLE
@@ -18,7 +20,7 @@ from tests.stores import Stores
 
 class PostgresqlStores(Stores):
     """A store has room of its own, which is made when its URL is asked for. All have the secrets of
-    one key, in a file of its own."""
+    one key; each test has a file of its own with it."""
 
     name = "postgresql"
     error = psycopg.Error
@@ -26,11 +28,13 @@ class PostgresqlStores(Stores):
     def __init__(self, folder: Path, room: Room) -> None:
         self._room = room
         self._urls: dict[Path, str] = {}
-        self._key = folder / "secret.key"
-        os.environ[FILE_VARIABLE] = str(self._key)
+        self._folder = folder
+        self._numbers = count()
+        key = folder / "secret.key"
+        os.environ[FILE_VARIABLE] = str(key)
         self._template = folder / "template"
         self.new(self._template).close()
-        self._secret = self._key.read_text()
+        self._secret = key.read_text()
 
     def url(self, path: Path) -> str:
         return self._urls.get(path) or self._keep(path, self._room.new())
@@ -43,6 +47,9 @@ class PostgresqlStores(Stores):
         self._keep(copy, self._room.copied(self._urls[path]))
         return self.at(copy)
 
+    def hurry(self, store: Store) -> None:
+        """Nothing: the server takes its time for nobody."""
+
     def another(self, path: Path) -> psycopg.Connection[Any]:
         return psycopg.connect(self._urls[path], autocommit=True)
 
@@ -52,10 +59,13 @@ class PostgresqlStores(Stores):
     @contextmanager
     def during_a_test(self) -> Iterator[None]:
         before = set(self._urls)
-        yield
+        key = self._folder / f"{next(self._numbers)}.key"
+        key.write_text(self._secret)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setenv(FILE_VARIABLE, str(key))
+            yield
         for path in set(self._urls) - before:
             self._drop(path)
-        self._key.write_text(self._secret)
 
     def _keep(self, path: Path, url: str) -> str:
         self._urls[path] = url

@@ -41,6 +41,7 @@ class Stores(ABC):
     def within(self, folder: Path) -> Iterator[Path]:
         """The names of the stores in that folder."""
 
+    @abstractmethod
     def hurry(self, store: Store) -> None:
         """A power cut may lose what is written from now on."""
 

@@ -17,6 +17,7 @@ from boxis_gateway.model import Account, credit_text
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.conftest import NOW, USER_KEY, add_messages, statements
+from tests.stores import Stores
 
 
 def run(

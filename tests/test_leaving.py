@@ -435,7 +435,8 @@ def rest(served: Provider) -> Provider:
     accounts = Accounts(served.store, served.store.accounts.get(PLAIN), {})
     run_import(SUBMISSIONS, accounts, ReadOptions(find_zone("UTC")))
     served.store.database.execute_sql(
-        "UPDATE submission SET price = id % 7 * 1250, whole_sale = 650000, cost = 1 WHERE id % 3 <> 0"
+        "UPDATE submission SET price = id % 7 * 1250, whole_sale = 650000, cost = 1 "
+        "WHERE id % 3 <> 0"
     )
     return served
 

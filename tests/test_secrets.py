@@ -222,6 +222,7 @@ def test_keys_of_the_environment_go_before_a_file(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "store.db.key"))
     store, first, second = stores.at(tmp_path / "store.db"), a_key(), a_key()
     monkeypatch.setenv(VARIABLE, first)
     call(store, "init")
@@ -258,7 +259,8 @@ def test_a_setting_says_where_the_key_file_is(
 
 
 def test_a_key_file_that_was_only_begun_is_filled(stores: Stores, tmp_path: Path) -> None:
-    (tmp_path / "store.db.key").touch()
+    store = stores.at(tmp_path / "store.db")
+    key_file(store).write_text("")
     store = stores.new(tmp_path / "store.db")
     store.user_keys.require_open()
     store.close()
