@@ -151,3 +151,11 @@ class Schemas:
 def schema_of(url: str) -> str:
     """The name of the schema."""
     return str(conninfo_to_dict(url)["options"]).partition("=")[2]
+
+
+def made(url: str) -> Store:
+    """A store of this version, as operators make it."""
+    store = Store(url)
+    store.create()
+    store.migrate()
+    return store
