@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from boxis_gateway.importers.columns import to_message
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store, blocks, copy, filling
 from boxis_gateway.store.blocks import Block, digest_of
+from boxis_gateway.store.keys import FILE_VARIABLE
 from boxis_gateway.store.tables import TABLES, Message
 from boxis_gateway.zones import find_zone
 from tests.conftest import (
@@ -71,7 +73,9 @@ def databases() -> Iterator[Databases]:
 def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The keys of all stores are those of the one in store.db."""
     path = tmp_path / "store.db.key"
-    monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(path))
+    if FILE_VARIABLE in os.environ:
+        shutil.copy(os.environ[FILE_VARIABLE], path)
+    monkeypatch.setenv(FILE_VARIABLE, str(path))
     return path
 
 
@@ -118,6 +122,7 @@ def fill(store: Store, texts: Sequence[str] = ODD) -> None:
         store.database.inserting(table).run(given)
 
     tables = {table._meta.table_name: table for table in TABLES}
+    store.database.make_room([AT])
     with store.database.atomic():
         for name, made in _made(keyed, words).items():
             put(tables[name], *made)

@@ -59,10 +59,11 @@ class Submissions:
 
     def find(self, wire_id: str) -> list[Submitted]:
         """The submissions that clients know by that id, as far as lists show them: by ours, and by
-        that of another system, which may be given twice."""
+        that of another system, which may be given twice; always in the same order."""
         account_id, submission_id = from_wire_id(wire_id) or NOBODYS
         if account_id > GREATEST_ACCOUNT_ID:
             account_id, submission_id = NOBODYS  # Citus does not take such a one
         parameters = (account_id, submission_id, wire_id, wire_id.lower())
         rows = self._readers.read(lambda one: run(one, FIND_SQL, parameters).fetchall())
-        return [Submitted(*row) for row in rows]
+        found = (Submitted(*row) for row in rows)
+        return sorted(found, key=lambda one: (one.wire_id or "", one.account_id, one.id))
