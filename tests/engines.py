@@ -57,8 +57,8 @@ def statements(database: StoreDatabase) -> Iterator[list[str]]:
 
 
 ON_SERVERS = Path(__file__).parent / "on_servers.txt"
-"""The files of tests that other engines than SQLite have to pass. The rest is to come, file by file:
-`--every-file` runs those, too."""
+"""The files of tests that other engines than SQLite have to pass. The others are to come, one by
+one: `--every-file` runs those, too."""
 
 
 class Choice:
