@@ -251,7 +251,7 @@ def test_a_setting_says_where_the_key_file_is(
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "elsewhere.key"))
     store = stores.new(tmp_path / "store.db")
     other = stores.new(tmp_path / "other.db")  # a file that is there is kept
-    assert not key_file(store).exists()
+    assert not (tmp_path / "store.db.key").exists()
     assert store.vault.keys.read() == other.vault.keys.read()
     assert stat.S_IMODE((tmp_path / "elsewhere.key").stat().st_mode) == 0o600
     store.close()
