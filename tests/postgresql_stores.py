@@ -60,6 +60,7 @@ class PostgresqlStores(Stores):
     def during_a_test(self) -> Iterator[None]:
         before = set(self._urls)
         key = self._folder / f"{next(self._numbers)}.key"
+        key.touch(0o600)
         key.write_text(self._secret)
         with pytest.MonkeyPatch.context() as patched:
             patched.setenv(FILE_VARIABLE, str(key))

@@ -24,9 +24,9 @@ Cost = Callable[[Ask], list[str]]
 
 STREAM = {
     "sqlite": ["SELECT", "PRAGMA"],
-    "postgresql": ["SELECT", "SELECT", "BEGIN", "SELECT"],  # few; still there? then a cursor
+    "postgresql": ["SELECT", "SELECT", "BEGIN", "SET"],  # few; still there? then a cursor
 }
-END = {"sqlite": ["commit;"], "postgresql": ["SET", "COMMIT"]}
+END = {"sqlite": ["commit;"], "postgresql": ["COMMIT"]}
 LOCK = {"sqlite": [], "postgresql": ["SELECT"]}
 GUARD = {"sqlite": ["TRIGGER"], "postgresql": []}  # PostgreSQL's triggers are not told
 
@@ -34,8 +34,9 @@ GUARD = {"sqlite": ["TRIGGER"], "postgresql": []}  # PostgreSQL's triggers are n
 @pytest.fixture
 def cost(store: Store, account: Account) -> Cost:
     """The first words of the statements that run while something is asked, by a server that knows
-    the user keys."""
+    the user keys, and has shown a history."""
     store.user_keys.of(account)
+    list(store.messages.history(account.id, with_status=False))
 
     def run(ask: Ask) -> list[str]:
         with statements(store) as ran:
