@@ -358,7 +358,7 @@ def big(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     load(store, account, csv_of(folder / "m.csv", days))
     store.accounts.set_options(account, {"keep_messages_days": "30", "keep_texts_days": "10"})
     store.close()
-    return store.path
+    return folder / "store.db"
 
 
 @pytest.fixture

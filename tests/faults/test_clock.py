@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,7 +14,7 @@ from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
 from boxis_gateway.passwords import hash_of
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store, verify
+from boxis_gateway.store import Store, back_up, verify
 from tests.conftest import NOW, USERNAME, add_messages, signed
 
 PASSWORD = "a long password"
@@ -36,12 +37,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def client(store: Store, account: Account, clock: Clock) -> Iterator[FlaskClient]:
+def client(store: Store, account: Account, clock: Clock, tmp_path: Path) -> Iterator[FlaskClient]:
     customer = store.customers.of_account(account.id)
     assert customer is not None
     store.employees.add(customer, USERNAME, "Anna", Level.OWNER, hash_of(PASSWORD), NOW)
     yield create_app(store, Settings(), clock).test_client()
-    assert verify(store.path, NOW).findings == []
+    if store.file is None:
+        back_up(store, tmp_path / "backup.db")
+    assert verify(store.file or tmp_path / "backup.db", NOW).findings == []
 
 
 Login = Callable[[], str]
