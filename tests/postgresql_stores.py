@@ -17,6 +17,12 @@ from boxis_gateway.store.keys import FILE_VARIABLE
 from tests.postgresql import Room
 from tests.stores import Stores
 
+STATES_SQL = """
+    SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()
+"""
+"""States of this database that are held."""
+
 
 class PostgresqlStores(Stores):
     """A store has room of its own, which is made when its URL is asked for. All have the secrets of
@@ -52,6 +58,10 @@ class PostgresqlStores(Stores):
 
     def another(self, path: Path) -> psycopg.Connection[Any]:
         return psycopg.connect(self._urls[path], autocommit=True)
+
+    def is_read(self, store: Store) -> bool:
+        with Store(store.url).database.connection() as connection:
+            return bool(connection.execute(STATES_SQL).fetchone())
 
     def within(self, folder: Path) -> Iterator[Path]:
         return (path for path in self._urls if path.parent == folder)

@@ -38,6 +38,10 @@ class Stores(ABC):
         """A connection of another program's to what is there, which knows nothing of ours."""
 
     @abstractmethod
+    def is_read(self, store: Store) -> bool:
+        """Whether somebody else holds a state of a store that was made newer since."""
+
+    @abstractmethod
     def within(self, folder: Path) -> Iterator[Path]:
         """The names of the stores in that folder."""
 
@@ -88,6 +92,13 @@ class SqliteStores(Stores):
 
     def another(self, path: Path) -> apsw.Connection:
         return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+
+    def is_read(self, store: Store) -> bool:
+        impatient = Store(store.url, lock_seconds=0)
+        emptied = impatient.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_read = bool(emptied.fetchone()[0])
+        impatient.close()
+        return is_read
 
     def within(self, folder: Path) -> Iterator[Path]:
         return folder.glob("*.db")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.errors import ConfigurationError, StoreError
-from boxis_gateway.store import Filter, Order, Store
+from boxis_gateway.store import Filter, Order, Store, exports
 from boxis_gateway.store.dialect import in_order, in_postgresql
 from boxis_gateway.store.postgresql_texts import back, rows_back, told
 from boxis_gateway.store.tables import TABLES
@@ -118,6 +119,22 @@ def test_a_stream_holds_its_state_no_longer_than_it_may(store: Store) -> None:
     with pytest.raises(StoreError, match="too long"):
         next(held)
     assert store.database.run("SELECT pg_is_in_recovery()", ()).fetchone() == (False,)
+
+
+def test_a_walk_goes_by_keys_in_tables_without_statistics(store: Store) -> None:
+    """It would read all of an account's submissions again for each of its messages."""
+    anna = store.accounts.add(USERNAME, USER_KEY, NOW)
+    add_messages(
+        store, anna, *[{"date": f"2012-05-{1 + n // 1440:02} 10:00:00"} for n in range(10_000)]
+    )
+    sql, parameters = exports._sql(()), (USERNAME, anna.id, 0, 1 << 62, True, "")
+    words, names = in_postgresql(f"EXPLAIN DECLARE walk CURSOR FOR {sql}")
+    with closing(store.database.snapshot()):
+        connection = store.database.connection()
+        plan = psycopg.RawCursor(connection).execute(words, in_order(names, parameters)).fetchall()
+    told = "\n".join(line for (line,) in plan)
+    assert "Index Cond: ((account_id = '1'::bigint) AND (id = m.submission_id))" in told
+    assert "Sort" not in told
 
 
 def test_a_month_has_its_partition_once_it_has_a_message(store: Store) -> None:

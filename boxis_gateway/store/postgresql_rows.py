@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SHORT = 300  # rows that come as a whole, without a cursor of the server's
 BATCH = 1000  # rows; each costs a way to the server and back
+NOT_BY_KEY = ("enable_hashjoin", "enable_mergejoin", "enable_material", "enable_sort")
+"""Ways of PostgreSQL's that a walk, which has a key for all that it reads, goes without. Of tables
+that it has no statistics of yet, it takes too few rows, and reads all of them again for each."""
 FEW = 4  # rows for which a COPY, with its way there and back, is no gain
 
 
@@ -55,7 +58,8 @@ class Snapshot:
         self._walks = 0
         self._end = time.monotonic() + (most_seconds or float("inf"))
         idle = f"SET LOCAL idle_in_transaction_session_timeout = '{most_seconds}s'"
-        connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {idle}")
+        ways = "".join(f"; SET LOCAL {name} = off" for name in NOT_BY_KEY)
+        connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {idle}{ways}")
 
     def require_time(self) -> None:
         """Raises StoreError if it has been held for too long; the server ends one that nobody asks
