@@ -60,11 +60,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="sqlite",
         help="what stores are kept by; with any but sqlite, only tests that have one are run",
     )
-    parser.addoption(
-        "--every-file",
-        action="store_true",
-        help="with another engine: files too that tests/on_servers.txt does not name yet",
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -56,11 +56,6 @@ def statements(database: StoreDatabase) -> Iterator[list[str]]:
         yield ran
 
 
-ON_SERVERS = Path(__file__).parent / "on_servers.txt"
-"""The files of tests that other engines than SQLite have to pass. The others are to come, one by
-one: `--every-file` runs those, too."""
-
-
 class Choice:
     """A plugin of pytest's: it leaves out the tests that another engine than SQLite has no part in,
     and tells how many of those of stores are among them."""
@@ -74,9 +69,6 @@ class Choice:
         of_stores = [item for item in items if "stores" in getattr(item, "fixturenames", ())]
         chosen = [item for item in of_stores if not item.get_closest_marker("sqlite_only")]
         self._left_out = len(of_stores) - len(chosen)
-        if not config.getoption("every_file"):
-            held = set(ON_SERVERS.read_text().split())
-            chosen = [item for item in chosen if item.path.name in held]
         config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
         items[:] = chosen
 
@@ -90,4 +82,3 @@ class Choice:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{self._left_out} tests of stores are of SQLite alone")
-        terminalreporter.write_line(f"The files that are run on servers so far: {ON_SERVERS.name}")

@@ -24,7 +24,7 @@ Cost = Callable[[Ask], list[str]]
 
 STREAM = {
     "sqlite": ["SELECT", "PRAGMA"],
-    "postgresql": ["SELECT", "SELECT", "BEGIN", "SET"],  # few; still there? then a cursor
+    "postgresql": ["SELECT", "SELECT", "BEGIN", *["SET"] * 5],  # few; still there? a cursor
 }
 END = {"sqlite": ["commit;"], "postgresql": ["COMMIT"]}
 LOCK = {"sqlite": [], "postgresql": ["SELECT"]}

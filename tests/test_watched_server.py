@@ -77,6 +77,14 @@ def test_any_process_tells_of_all(serve: Serve, store: Store, account: Account) 
     assert figure(watched(server), "process_memory_bytes") > 1e6
 
 
+def test_a_process_that_is_just_beginning_is_no_trouble(serve: Serve, store: Store) -> None:
+    server = serve(store, "--workers", "1")
+    until(lambda: figure(watched(server), "processes") == 1)
+    (folder,) = {path.parent for path in mapped(children(server.process.pid)[0], ".db")}
+    (folder / "counter_1.db").touch()  # as it stands for a moment
+    assert figure(watched(server), "processes") == 1
+
+
 def test_a_killed_process_takes_no_count_away_and_leaves_no_stream(
     serve: Serve, store: Store, account: Account
 ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -22,7 +22,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from boxis_gateway import __version__
@@ -117,7 +117,7 @@ class Metrics:
         counted, now = self._registry, CollectorRegistry()
         if VARIABLE in os.environ:
             counted = CollectorRegistry()
-            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+            _Begun(counted)
         now.register(_Figures(figures))
         return generate_latest(counted) + generate_latest(now)
 
@@ -129,6 +129,27 @@ class Metrics:
                     self._rows.labels(door, action).inc(tally.rows)
                     self._bytes.labels(door, action).inc(tally.bytes)
                     tally.requests = tally.rows = tally.bytes = 0
+
+
+class _Begun(MultiProcessCollector):
+    """All processes but those that are just beginning: nothing can be read from a file that is made
+    and has no octet yet."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._folder = Path(os.environ[VARIABLE])
+        super().__init__(registry)  # type: ignore[no-untyped-call]
+
+    def collect(self) -> Iterable[Metric]:
+        """What prometheus_client makes of it."""
+        files = [str(file) for file in self._folder.glob("*.db") if _octets(file)]
+        merged: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
+        return merged
+
+
+def _octets(file: Path) -> int:
+    with suppress(FileNotFoundError):  # its process has ended
+        return file.stat().st_size
+    return 0
 
 
 class _Processes:
