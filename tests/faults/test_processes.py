@@ -68,9 +68,9 @@ def begin(shop: Shop) -> socket.socket:
     return client
 
 
-def vanish(shop: Shop) -> None:
-    """Five clients at once that are gone in mid-answer; and one that stays to the end."""
-    clients = [begin(shop) for _ in range(5)]
+def vanish(shop: Shop, at_once: int = 5) -> None:
+    """Clients that are gone in mid-answer; and one that stays to the end."""
+    clients = [begin(shop) for _ in range(at_once)]
     for client in clients:
         client.close()
     assert shop.history() == WHOLE
@@ -117,7 +117,7 @@ def test_others_answer_while_a_worker_is_stopped(shop: Shop) -> None:
 @pytest.mark.parametrize("shop", [1], indirect=True)
 def test_clients_that_vanish_in_mid_answer_leave_nothing_behind(shop: Shop) -> None:
     (worker,) = shop.workers()
-    vanish(shop)  # the first ones warm it up: SQLite keeps their descriptors for the next
+    vanish(shop, 12)  # the first ones warm it up: their descriptors are kept for the next
     before, memory = descriptors(worker), resident(worker)
     for _ in range(10):
         vanish(shop)
