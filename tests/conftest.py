@@ -30,7 +30,7 @@ from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests import engines, scan
 from tests.stores import Stores
-from tests.warm import Warm
+from tests.warm import Forked, warm
 
 NOW = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
 USERNAME = "anna@example.com"
@@ -180,7 +180,8 @@ class RunningServer:
         """Begin. What it writes to stderr goes into a file, however much that is."""
         self._errors = log or tempfile.NamedTemporaryFile("w+")  # noqa: SIM115 - `end` closes it
         self._is_watched = "--watch-port" in command and "off" not in command
-        self.process = subprocess.Popen(
+        begin = Forked if tuple(command[: len(GATEWAY)]) == GATEWAY else subprocess.Popen
+        self.process = begin(
             command,
             cwd=cwd,
             env={**os.environ, **environ},
@@ -227,24 +228,16 @@ def serve() -> Iterator[Callable[..., RunningServer]]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    """What commands are forked from."""
-    warm = Warm()
-    yield warm
-    warm.stop()
-
-
 @pytest.fixture
 def gateway(
-    stores: Stores, warm: Warm, tmp_path: Path
+    stores: Stores, tmp_path: Path
 ) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     """Run the command line over the store in tmp_path/store.db."""
 
     def run(*words: Any, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         url = stores.url(tmp_path / "store.db")
         environ = {**os.environ, "BOXIS_GATEWAY_DATABASE_URL": url, **environ}
-        done = warm.run(list(map(str, words)), environ, Path.cwd(), stdin)
+        done = warm().run(list(map(str, words)), environ, stdin)
         scan.said("stderr", done.stderr)
         return done
 

@@ -30,6 +30,7 @@ from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests.conftest import GATEWAY, NOW, USERNAME
 from tests.stores import Stores
+from tests.warm import Forked
 
 LINE = (
     "2026-11-21 23:{:02}:{:02} Sent SMS [SMSC:f] [SVC:t] [ACT:] [BINF:] [FID:{fid}] [META:] "
@@ -186,7 +187,7 @@ def test_every_line_is_one_message_whatever_happens_to_the_log(
 @contextmanager
 def following(store: Store, log: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     words = ("--account", USERNAME, "--timezone", "UTC", "--follow", *options)
-    process = subprocess.Popen(
+    process = Forked(
         [*GATEWAY, "import", str(log), *words],
         env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url},
         stdout=subprocess.PIPE,

@@ -23,6 +23,7 @@ from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests.conftest import GATEWAY, NOW, USERNAME, statements
 from tests.stores import Stores
+from tests.warm import Forked
 
 HEADER = "recipient,sender,date,text\n"
 LINE = "48514151563,boxis.net,2012-05-09 10:28:{:02},hello\n"
@@ -245,7 +246,7 @@ def test_an_import_that_is_killed_ten_times_ends_like_one_that_was_not(
     moments, killed = random.Random(4711), 0
     sizes = []
     for _ in range(10):
-        process = subprocess.Popen(
+        process = Forked(
             [*GATEWAY, *map(str, words), "--database-url", stores.url(tmp_path / "store.db")],
             stdout=subprocess.DEVNULL,
         )
@@ -279,7 +280,7 @@ def test_two_imports_of_one_file_at_once_double_nothing(
     url = stores.url(tmp_path / "store.db")
     words = ["import", tmp_path / "big.csv", "--account", USERNAME, "--database-url", url]
     processes = [
-        subprocess.Popen([*GATEWAY, *words], stdout=subprocess.PIPE, text=True) for _ in range(3)
+        Forked([*GATEWAY, *map(str, words)], stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
     said = [process.communicate(timeout=60)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]

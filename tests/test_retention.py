@@ -30,6 +30,7 @@ from boxis_gateway.store.version import set_version
 from boxis_gateway.zones import find_zone, utc_now, utc_text
 from tests.conftest import GATEWAY, NOW, USERNAME, RunningServer, signed
 from tests.stores import Stores
+from tests.warm import Forked
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -367,7 +368,7 @@ def copy(stores: Stores, big: Path, tmp_path: Path) -> Store:
 
 
 def start(store: Store, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    return Forked(
         [*GATEWAY, *words],
         env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url},
         stdout=subprocess.PIPE,

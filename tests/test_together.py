@@ -15,6 +15,7 @@ import requests
 from boxis_gateway.store import Store
 from tests.conftest import GATEWAY, NOW, USER_KEY, USERNAME, RunningServer, signed
 from tests.postgresql import running_server
+from tests.warm import Forked
 
 EIGHT = 8
 MESSAGES = 1500
@@ -51,7 +52,7 @@ def all_at_once(url: str, *words: str) -> list[str]:
     """What eight processes said that ran the same command. All of them did it."""
     environ = {**os.environ, "BOXIS_GATEWAY_DATABASE_URL": url}
     processes = [
-        subprocess.Popen([*GATEWAY, *words], env=environ, stdout=subprocess.PIPE, text=True)
+        Forked([*GATEWAY, *words], env=environ, stdout=subprocess.PIPE, text=True)
         for _ in range(EIGHT)
     ]
     said = [process.communicate(timeout=120)[0] for process in processes]

@@ -1,5 +1,5 @@
-"""Commands without the wait for Python to load them: `boxis-gateway` as a process of its own, but
-forked from one that has imported all that commands are made of.
+"""Commands and servers without the wait for Python to load them: `boxis-gateway` as a process of
+its own, but forked from one that has imported all that commands are made of.
 
 What differs from a start of their own is what loading them does; tests that are about that, or give
 Python itself something in the environment, start them by `python -m boxis_gateway`.
@@ -8,29 +8,33 @@ Python itself something in the environment, start them by `python -m boxis_gatew
 from __future__ import annotations
 
 import atexit
+import ctypes
 import gc
 import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib import import_module
-from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NoReturn
+from threading import Lock
+from typing import Any, NoReturn
 
 from boxis_gateway.commands import COMMANDS, main
 
 LONGEST_JOB = 200_000  # octets
 LONGEST_SECONDS = 60
+SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 class Warm:
     """The process that is forked."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
@@ -38,45 +42,111 @@ class Warm:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
+        atexit.register(self._stop)
 
     def run(
-        self, words: Sequence[str], environ: Mapping[str, str], cwd: Path, stdin: str = ""
+        self, words: Sequence[str], environ: Mapping[str, str], stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """What the command said, and its exit code."""
-        job = {"words": words, "environ": dict(environ), "cwd": str(cwd)}
         with ExitStack() as stack:
-            given, output, errors = (stack.enter_context(TemporaryFile("w+")) for _ in range(3))
-            given.write(stdin)
-            given.seek(0)
-            self._socket.settimeout(LONGEST_SECONDS)
-            files = [file.fileno() for file in (given, output, errors)]
-            socket.send_fds(self._socket, [json.dumps(job).encode()], files)
-            code = int(self._socket.recv(100))
-            output.seek(0)
-            errors.seek(0)
-            return subprocess.CompletedProcess(list(words), code, output.read(), errors.read())
+            files = [stack.enter_context(TemporaryFile("w+")) for _ in range(3)]
+            files[0].write(stdin)
+            files[0].seek(0)
+            code = self._do(words, environ, os.getcwd(), [file.fileno() for file in files])
+            for file in files:
+                file.seek(0)
+            return subprocess.CompletedProcess(list(words), code, files[1].read(), files[2].read())
 
-    def stop(self) -> None:
-        """End it."""
+    def start(
+        self, words: Sequence[str], environ: Mapping[str, str], cwd: str, files: Sequence[int]
+    ) -> int:
+        """Begin a command, in a session of its own; its process becomes a child of this one."""
+        with adopting():
+            return self._do(words, environ, cwd, files, is_alone=True)
+
+    def _do(
+        self,
+        words: Sequence[str],
+        environ: Mapping[str, str],
+        cwd: str,
+        files: Sequence[int],
+        is_alone: bool = False,
+    ) -> int:
+        job = {"words": words, "environ": dict(environ), "cwd": cwd, "is_alone": is_alone}
+        with self._lock:
+            self._socket.settimeout(LONGEST_SECONDS)
+            socket.send_fds(self._socket, [json.dumps(job).encode()], files)
+            return int(self._socket.recv(100))
+
+    def _stop(self) -> None:
         self._socket.close()
         self._process.wait()
+
+
+@cache
+def warm() -> Warm:
+    """What this process forks from."""
+    return Warm()
+
+
+class Forked(subprocess.Popen[str]):
+    """As Popen, of `python -m boxis_gateway` with text for its output, in a session of its own."""
+
+    def _execute_child(self, args: Any, *how: Any) -> None:
+        cwd, environ, pipes = how[4], how[5], how[9:15]
+        with open(os.devnull) as nothing:
+            outputs = (own if pipe < 0 else pipe for pipe, own in ((pipes[3], 1), (pipes[5], 2)))
+            files = (nothing.fileno(), *outputs)
+            environ = os.environ if environ is None else environ
+            self.pid = warm().start(args[3:], environ, cwd or os.getcwd(), files)
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def adopting() -> Iterator[None]:
+    """Whose parent ends meanwhile is a child of this process then."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(SET_CHILD_SUBREAPER, 1)
+    yield
+    libc.prctl(SET_CHILD_SUBREAPER, 0)
 
 
 def serve_jobs(jobs: socket.socket) -> None:
     """A child for each job, which returns from here to do it."""
     while True:
-        job, files, _, _ = socket.recv_fds(jobs, LONGEST_JOB, 3)
-        if not job:
+        message, files, _, _ = socket.recv_fds(jobs, LONGEST_JOB, 3)
+        if not message:
             os._exit(0)
-        child = os.fork()
-        if not child:
+        job = json.loads(message)
+        answer = fork(job["is_alone"])
+        if not answer:
             jobs.close()
-            become(json.loads(job), files)
+            become(job, files)
             return
         for file in files:
             os.close(file)
+        jobs.send(answer)
+
+
+def fork(is_alone: bool) -> bytes:
+    """The exit code of a child; or at once the process id of one whose parent has ended. In the
+    child, nothing."""
+    told, telling = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(telling)
         _, status = os.waitpid(child, 0)
-        jobs.send(str(os.waitstatus_to_exitcode(status)).encode())
+        with open(told, "rb") as pipe:
+            return pipe.read() or str(os.waitstatus_to_exitcode(status)).encode()
+    if is_alone:
+        if grandchild := os.fork():
+            os.write(telling, str(grandchild).encode())
+            os._exit(0)
+        os.setsid()
+    os.close(told)
+    os.close(telling)
+    return b""
 
 
 def become(job: Mapping[str, object], files: Sequence[int]) -> None:
