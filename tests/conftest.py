@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -31,6 +31,9 @@ from boxis_gateway.zones import find_zone
 from tests import engines, scan
 from tests.stores import Stores
 from tests.warm import Forked, warm
+
+if TYPE_CHECKING:
+    from tests.postgresql import Databases
 
 NOW = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
 USERNAME = "anna@example.com"
@@ -68,11 +71,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """A real PostgreSQL."""
+    from tests.postgresql import running_server
+
+    with running_server() as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
 def stores(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stores]:
     """Where stores are made."""
-    with engines.stores(request.config, tmp_path_factory.mktemp("stores")) as stores:
+
+    def databases() -> Databases:
+        found: Databases = request.getfixturevalue("databases")
+        return found
+
+    engine = request.config.getoption("engine")
+    with engines.stores(engine, tmp_path_factory.mktemp("stores"), databases) as stores:
         yield stores
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
@@ -15,22 +15,28 @@ from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.sqlite import SqliteDatabase
 from tests.stores import SqliteStores, Stores
 
+if TYPE_CHECKING:
+    from tests.postgresql import Databases
+
 GIVEN_VARIABLE = "BOXIS_GATEWAY_TEST_DATABASE_URL"
 """A server to use in place of our own, for as many schemas as there are tests at once."""
 
 
 @contextmanager
-def stores(config: pytest.Config, folder: Path) -> Iterator[Stores]:
-    """Stores of the engine that was chosen."""
-    if config.getoption("engine") == "sqlite":
+def stores(engine: str, folder: Path, databases: Callable[[], Databases]) -> Iterator[Stores]:
+    """Stores of an engine; in one of the databases of our own server, unless one is given."""
+    if engine == "sqlite":
         yield SqliteStores(folder)
         return
-    from tests.postgresql import Schemas, running_server
+    from tests.postgresql import Schemas
     from tests.postgresql_stores import PostgresqlStores
 
     given = os.environ.get(GIVEN_VARIABLE)
-    with closing(Schemas(given)) if given else running_server() as room:
-        yield PostgresqlStores(folder, room)
+    if not given:
+        yield PostgresqlStores(folder, databases())
+        return
+    with closing(Schemas(given)) as schemas:
+        yield PostgresqlStores(folder, schemas)
 
 
 @contextmanager

@@ -16,15 +16,9 @@ from boxis_gateway.store.citus import BY_PLACE, BY_TIME, Places
 from boxis_gateway.store.postgresql import PostgresDatabase
 from boxis_gateway.store.queries import errors_explained, run
 from tests.conftest import NOW, USER_KEY
-from tests.postgresql import Databases, running_server
+from tests.postgresql import Databases
 
 MAY = [f"2012-05-{day:02} 10:00:00" for day in range(1, 29)]
-
-
-@pytest.fixture(scope="module")
-def databases() -> Iterator[Databases]:
-    with running_server() as server:
-        yield server
 
 
 @pytest.fixture

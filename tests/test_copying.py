@@ -40,7 +40,7 @@ from tests.conftest import (
     RunningServer,
     add_messages,
 )
-from tests.postgresql import Databases, running_server
+from tests.postgresql import Databases
 from tests.stores import Stores
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
@@ -62,12 +62,6 @@ def kill(rows):
 
 copy(Store(sys.argv[1]), Store(sys.argv[2]), kill)
 """
-
-
-@pytest.fixture(scope="module")
-def databases() -> Iterator[Databases]:
-    with running_server() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -19,19 +19,13 @@ from boxis_gateway.store.dialect import in_order, in_postgresql
 from boxis_gateway.store.postgresql_texts import back, rows_back, told
 from boxis_gateway.store.tables import TABLES
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
-from tests.postgresql import Databases, running_server
+from tests.postgresql import Databases
 
 COLUMNS_SQL = """
     SELECT column_name, is_nullable = 'YES', data_type = 'text' AND collation_name = 'C'
     FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position
 """
 ODD_TEXTS = st.text(st.sampled_from("\0\ufdd0\ufdd1\ufdd2\ufdd3a") | st.characters(codec="utf-8"))
-
-
-@pytest.fixture(scope="module")
-def databases() -> Iterator[Databases]:
-    with running_server() as running:
-        yield running
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from boxis_gateway.store import Store, back_up, restore, verify, verify_rows
 from boxis_gateway.store.version import MIGRATIONS
 from boxis_gateway.zones import utc_now
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
-from tests.postgresql import Databases, made, running_server
+from tests.postgresql import Databases, made
 from tests.test_backup import count, erase, erased, rows
 from tests.test_copying import all_rows, fill, opened
 
@@ -40,12 +40,6 @@ def kill(database, block):
 filling._insert = kill
 restore(Store(sys.argv[1]), Path(sys.argv[2]), replace=True)
 """
-
-
-@pytest.fixture(scope="module")
-def databases() -> Iterator[Databases]:
-    with running_server() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)

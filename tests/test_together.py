@@ -6,7 +6,6 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ import requests
 
 from boxis_gateway.store import Store
 from tests.conftest import GATEWAY, NOW, USER_KEY, USERNAME, RunningServer, signed
-from tests.postgresql import running_server
+from tests.postgresql import Databases
 from tests.warm import Forked
 
 EIGHT = 8
@@ -29,11 +28,10 @@ ROWS_SQL = """
 
 
 @pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Of an empty database."""
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
-    with running_server() as databases:
-        yield databases.new()
+    return databases.new()
 
 
 @pytest.fixture
