@@ -193,7 +193,7 @@ def test_every_row_is_the_same_after_a_way_over_both_engines(
 @given(texts=st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_texts_may_be_any(stores: Stores, databases: Databases, texts: list[str]) -> None:
     with TemporaryDirectory() as folder:
-        source = stores.new(Path(folder) / "source.db")
+        source = stores.make(Path(folder) / "source.db")
         target = opened(Store(databases.new()))
         fill(source, texts)
         copy(source, target)

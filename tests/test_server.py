@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -22,7 +23,8 @@ from lxml import etree
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.store.tables import Message
-from tests.conftest import PROJECT, USER_KEY, USERNAME, RunningServer, add_messages, signed
+from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME, RunningServer, add_messages, signed
+from tests.stores import Stores
 
 Serve = Callable[..., RunningServer]
 MANY = 300_000
@@ -149,10 +151,25 @@ def test_a_port_that_is_taken_is_said_at_once(
     assert done.stderr.count("\n") == 1
 
 
-def fill(store: Store, account: Account, count: int = MANY) -> None:
+@pytest.fixture(scope="module")
+def filled(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a long history."""
+    path = tmp_path_factory.mktemp("long") / "store.db"
+    with closing(stores.make(path)) as store:
+        fill(store, store.accounts.add(USERNAME, USER_KEY, NOW))
+    return path
+
+
+@pytest.fixture
+def long(stores: Stores, filled: Path, tmp_path: Path) -> Iterator[Store]:
+    with closing(stores.copy(filled, tmp_path / "store.db")) as store:
+        yield store
+
+
+def fill(store: Store, account: Account) -> None:
     """Many messages, quickly: one a second, with a recipient that numbers them."""
     times = [
-        time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(1_300_000_000 + n)) for n in range(count)
+        time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(1_300_000_000 + n)) for n in range(MANY)
     ]
     store.database.make_room(times)
     with store.database.atomic():
@@ -206,16 +223,15 @@ def numbers(returntype: str, answer: requests.Response) -> Iterator[int]:
 
 @pytest.mark.parametrize("returntype", ["xml", "json"])
 def test_a_long_history_is_whole_in_order_and_costs_no_memory(
-    returntype: str, serve: Serve, store: Store, account: Account
+    returntype: str, serve: Serve, long: Store
 ) -> None:
-    fill(store, account)
-    server = serve(store, "--workers", "1")
+    server = serve(long, "--workers", "1")
     requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=5)  # warm
     idle, peak, done = private_bytes(server.process.pid), 0, threading.Event()
 
     def watch() -> None:
         nonlocal peak
-        while not done.wait(0.01):
+        while not done.wait(0.03):
             peak = max(peak, private_bytes(server.process.pid))
 
     watcher = threading.Thread(target=watch)
@@ -230,10 +246,9 @@ def test_a_long_history_is_whole_in_order_and_costs_no_memory(
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopping_server_finishes_the_answer_under_way(
-    end: int, serve: Serve, store: Store, account: Account
+    end: int, serve: Serve, long: Store
 ) -> None:
-    fill(store, account)
-    server = serve(store)
+    server = serve(long)
     answer = requests.post(server.url, data=form(), stream=True, timeout=60)
     pieces = answer.iter_content(65_536)
     start = next(pieces)
@@ -250,12 +265,9 @@ def test_a_stopping_server_finishes_the_answer_under_way(
     assert "Traceback" not in errors
 
 
-def test_an_answer_that_outlasts_the_stop_does_not_seem_whole(
-    serve: Serve, store: Store, account: Account
-) -> None:
+def test_an_answer_that_outlasts_the_stop_does_not_seem_whole(serve: Serve, long: Store) -> None:
     """Not even to a client of HTTP/1.0, which has only the connection to go by."""
-    fill(store, account)
-    server = serve(store, "--shutdown-seconds", "1")
+    server = serve(long, "--shutdown-seconds", "1")
     body = urlencode(form()).encode()
     head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
@@ -275,11 +287,8 @@ def test_a_server_that_is_stopped_while_it_starts_stops_at_once(serve: Serve, st
         assert time.monotonic() - started < 15  # not the 30 seconds of grace
 
 
-def test_a_slow_reader_does_not_hold_up_others(
-    serve: Serve, store: Store, account: Account
-) -> None:
-    fill(store, account)
-    server = serve(store, "--workers", "1")
+def test_a_slow_reader_does_not_hold_up_others(serve: Serve, long: Store) -> None:
+    server = serve(long, "--workers", "1")
     slow = requests.post(server.url, data=form(), stream=True, timeout=60)
     next(slow.iter_content(1000))
     quick = requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=5)
@@ -288,11 +297,10 @@ def test_a_slow_reader_does_not_hold_up_others(
 
 
 def test_an_answer_that_breaks_off_cannot_be_taken_for_a_whole_one(
-    serve: Serve, store: Store, account: Account
+    serve: Serve, long: Store
 ) -> None:
     """The worker is killed in mid-answer: the chunked body lacks its end, and the client errs."""
-    fill(store, account)
-    server = serve(store, "--workers", "1")
+    server = serve(long, "--workers", "1")
     answer = requests.post(server.url, data=form(), stream=True, timeout=60)
     pieces = answer.iter_content(65_536)
     next(pieces)
@@ -323,17 +331,13 @@ def test_a_change_of_an_account_counts_at_once(
 
 
 def test_a_long_answer_keeps_its_view_and_others_see_the_newest(
-    serve: Serve,
-    store: Store,
-    account: Account,
-    gateway: Callable[..., subprocess.CompletedProcess[str]],
+    serve: Serve, long: Store, gateway: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    fill(store, account)
-    server = serve(store, "--workers", "1")
-    long = requests.post(server.url, data=form(), stream=True, timeout=60)
-    pieces = long.iter_content(65_536)
+    server = serve(long, "--workers", "1")
+    answer = requests.post(server.url, data=form(), stream=True, timeout=60)
+    pieces = answer.iter_content(65_536)
     start = next(pieces)
-    add_messages(store, account, {"date": "2031-01-01 00:00:00"})
+    add_messages(long, long.accounts.get(USERNAME), {"date": "2031-01-01 00:00:00"})
     late = form(datefrom="2030-01-01 00:00")
     assert b"<sms1>" in requests.post(server.url, data=late, timeout=5).content
     gateway("account", "disable", USERNAME)
