@@ -4,6 +4,7 @@ each field and each filter. The table below is read from the documentation, not 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.conftest import NOW, USER_KEY
+from tests.stores import Stores
 
 # level: what is answered for `customer=` the own, one of its customers, a stranger: a status, or
 # whose messages with which of the fields that not everybody sees
@@ -81,9 +83,11 @@ class World:
         return self.rest.get("/sms", query_string=parameters)
 
 
-@pytest.fixture
-def world(store: Store) -> World:
-    return World(store)
+@pytest.fixture(scope="module")
+def world(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Who asks changes nothing."""
+    with closing(stores.make(tmp_path_factory.mktemp("world") / "store.db")) as store:
+        yield World(store)
 
 
 @pytest.mark.parametrize(("level", "target", "expected"), CELLS)
