@@ -119,10 +119,16 @@ def start_demo(folder: Path) -> tuple[RunningServer, str]:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
     shutil.copytree(PROJECT / "examples", folder / "examples")
-    server, _ = start_demo(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(demo_folder: Path) -> Iterator[RunningServer]:
+    server, said = start_demo(demo_folder)
+    assert " 0 added" not in said
     yield server
     server.stop()
 
@@ -179,9 +185,7 @@ def test_signing_is_shown_in_six_languages(language: str) -> None:
     assert any("authcode" in block for block in blocks(README, language))
 
 
-def test_the_demo_is_harmless_to_repeat(tmp_path: Path) -> None:
-    shutil.copytree(PROJECT / "examples", tmp_path / "examples")
-    for added in (0, 3):
-        server, said = start_demo(tmp_path)
-        server.stop()
-        assert said.count(" 0 added") == added
+def test_the_demo_is_harmless_to_repeat(demo: RunningServer, demo_folder: Path) -> None:
+    again, said = start_demo(demo_folder)
+    again.stop()
+    assert said.count(" 0 added") == 3

@@ -166,10 +166,10 @@ def long(stores: Stores, filled: Path, tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def fill(store: Store, account: Account) -> None:
+def fill(store: Store, account: Account, count: int = MANY) -> None:
     """Many messages, quickly: one a second, with a recipient that numbers them."""
     times = [
-        time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(1_300_000_000 + n)) for n in range(MANY)
+        time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(1_300_000_000 + n)) for n in range(count)
     ]
     store.database.make_room(times)
     with store.database.atomic():
