@@ -37,9 +37,9 @@ def load(store: Store, account: Account, path: Path, **options: Any) -> Summary:
 
 
 def rows(store: Store) -> list[Any]:
-    """All that an import makes, as it lies in the store."""
+    """All that an import makes, in the order of the store."""
     return [
-        store.database.execute_sql(f"SELECT * FROM {table}").fetchall()
+        store.database.execute_sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall()
         for table in ("message", "submission")
     ]
 
