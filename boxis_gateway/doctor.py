@@ -74,8 +74,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         accounts = [] if damage else store.accounts.all()
         store.close()
     except OperatorError as problem:
-        text, _, remedy = str(problem).partition(". ")
-        yield Finding(Level.FAIL, text + ".", remedy)
+        yield _failed(problem)
         return
     except DATABASE_ERRORS as problem:
         yield Finding(Level.FAIL, explained(problem), "")
@@ -100,6 +99,12 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.WARN, "There are no accounts.", remedy)
 
 
+def _failed(problem: OperatorError) -> Finding:
+    """What has a sentence for what is wrong, and others for what to do."""
+    text, _, remedy = str(problem).removesuffix(".").partition(". ")
+    return Finding(Level.FAIL, f"{text}.", f"{remedy}." if remedy else "")
+
+
 def check_keys(settings: Settings) -> Iterator[Finding]:
     """That the keys are at hand and open the store, and that nothing is left in the clear."""
     store = Store(settings.database_url)
@@ -112,8 +117,7 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
         store.user_keys.require_open()
         yield Finding(Level.OK, f"{keys.place} opens the user keys (docs/secrets.md).")
     except OperatorError as problem:
-        text, _, remedy = str(problem).partition(". ")
-        yield Finding(Level.FAIL, text + ".", remedy)
+        yield _failed(problem)
     finally:
         store.close()
     if left:

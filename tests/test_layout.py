@@ -53,6 +53,7 @@ THIRD_PARTY = {
         "store/postgresql_engine.py",
         "store/postgresql_rows.py",
         "store/postgresql_texts.py",
+        "store/postgresql_url.py",
     ),
     "pymysql": ("importers/tables/servers.py",),
     "peewee": ("store",),

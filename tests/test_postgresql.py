@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.errors import ConfigurationError, StoreError
+from boxis_gateway.settings import without_secret
 from boxis_gateway.store import Filter, Order, Store, exports
 from boxis_gateway.store.dialect import in_order, in_postgresql
 from boxis_gateway.store.postgresql_texts import back, rows_back, told
@@ -151,6 +152,34 @@ def test_a_wrong_password_is_told_without_it(databases: Databases) -> None:
         store.require_current()
     assert "s3cret" not in str(told_so.value)
     assert store.name == "postgresql://127.0.0.1:1/gateway"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://somebody:s3@cret@127.0.0.1/gateway",
+        "postgresql://somebody:12/s3cret@127.0.0.1/gateway",
+        "postgresql://somebody:s3cret%zz@127.0.0.1/gateway",
+        "postgresql://127.0.0.1/gateway?sslpassword=a&s3cret=b",
+        "host=127.0.0.1 password=s3cret",
+    ],
+)
+def test_a_password_that_makes_no_url_is_not_told(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="postgresql://USER:PASSWORD@HOST") as told_so:
+        Store(url)
+    assert "cret" not in str(told_so.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["host=127.0.0.1 password=s3cret", "postgresql:///gateway?sslpassword=s3cret&host=/run"]
+)
+def test_settings_are_shown_without_passwords_of_any_form(url: str) -> None:
+    assert without_secret(url) == url.replace("s3cret", "***")
+
+
+def test_a_misspelt_part_of_a_url_is_told() -> None:
+    with pytest.raises(ConfigurationError, match='"sslmod"'):
+        Store("postgresql://127.0.0.1/gateway?sslmod=require")
 
 
 def test_without_a_place_for_the_key_there_is_no_store(databases: Databases) -> None:

@@ -23,12 +23,12 @@ NO_REPLICAS = Replicas()
 
 def engine_of(url: str, lock_seconds: float) -> Engine:
     """What keeps the store of that URL. Raises ConfigurationError."""
-    scheme = url.partition("://")[0]
+    scheme, colon, _ = url.partition("://")
     make = ENGINES.get(scheme)
     if make is None:
         raise ConfigurationError(
             "A store is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE; "
-            f"{scheme!r} is not supported."
+            f"{repr(scheme) if colon else 'what is no URL'} is not supported."
         )
     return make(url, lock_seconds)
 

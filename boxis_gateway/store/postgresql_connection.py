@@ -9,13 +9,14 @@ from threading import Timer
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from psycopg.types.numeric import Int8Dumper
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.dialect import in_order, in_postgresql
 from boxis_gateway.store.engine import Parameters
 from boxis_gateway.store.postgresql_texts import Dumper, Loader
+from boxis_gateway.store.postgresql_url import parts_of
 
 TRY_AGAIN_SECONDS = 0.1  # after the server could not be reached
 COMMIT_SECONDS = 3.0  # for the standbys that have to confirm a write, at least
@@ -95,10 +96,10 @@ class Connection(psycopg.Connection[Any]):
 
 
 class Reach:
-    """The servers of a URL. Raises psycopg.Error for what is no URL."""
+    """The servers of a URL. Raises ConfigurationError for what is no URL."""
 
     def __init__(self, url: str) -> None:
-        self._told: dict[str, Any] = {**DEFAULTS, **conninfo_to_dict(url)}
+        self._told: dict[str, Any] = {**DEFAULTS, **parts_of(url)}
         if "," in (self._told.get("host") or ""):
             self._told.setdefault("target_session_attrs", "read-write")
         self._again_at = 0.0

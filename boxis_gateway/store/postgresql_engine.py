@@ -8,15 +8,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
-from boxis_gateway.errors import ConfigurationError, StoreError
+from boxis_gateway.errors import StoreError
 from boxis_gateway.store import engine
 from boxis_gateway.store.citus import SPREAD, SPREAD_SQL, has_citus
 from boxis_gateway.store.engine import EVERY_ACCOUNT, Engine, Sizes
 from boxis_gateway.store.keys import Keys
 from boxis_gateway.store.postgresql import PostgresDatabase
 from boxis_gateway.store.postgresql_layout import BASELINE, statements
+from boxis_gateway.store.postgresql_url import name_of
 from boxis_gateway.store.queries import DATABASE_ERRORS, errors_explained
 from boxis_gateway.store.version import is_current
 
@@ -59,15 +59,8 @@ class PostgresqlEngine(Engine):
     database: PostgresDatabase
 
     def __init__(self, url: str, lock_seconds: float) -> None:
-        try:
-            self.database = PostgresDatabase(url, lock_seconds)
-        except psycopg.Error as problem:
-            said = str(problem).strip().partition("\n")[0]
-            raise ConfigurationError(
-                f"The URL of the store cannot be used: {said}. It is "
-                "postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
-            ) from None
         self.name = name_of(url)
+        self.database = PostgresDatabase(url, lock_seconds)
         self.keys = Keys(None)
         self.condition = Condition(self.database)
         self.upkeep = Upkeep(self.database)
@@ -210,14 +203,3 @@ class Upkeep(engine.Upkeep):
         """Nothing: the server's own log is kept for replicas and archives as long as its operator
         wants it to (docs/retention.md)."""
         return True
-
-
-def name_of(url: str) -> str:
-    """Server and database, without user and password."""
-    told = conninfo_to_dict(url)
-    hosts = str(told.get("host") or "").split(",")
-    ports = str(told.get("port") or "").split(",")
-    if len(ports) == 1:
-        ports *= len(hosts)  # one port is for all
-    places = (f"{host}:{port}".rstrip(":") for host, port in zip(hosts, ports, strict=False))
-    return f"postgresql://{','.join(places)}/{told.get('dbname') or ''}"
