@@ -277,6 +277,19 @@ def test_a_copy_that_was_killed_is_taken_up_where_it_was(
     assert without_copies(all_rows(target)) == all_rows(store)
 
 
+def test_a_copy_that_has_not_come_to_its_end_is_not_used(
+    store: Store, account: Account, target: Store, gateway: Gateway
+) -> None:
+    add_messages(store, account, *rows(100))
+    killed_copy(store, target, 50)
+    for words in (["serve"], ["account", "list"], ["history", USERNAME], ["doctor"]):
+        said = gateway(*words, BOXIS_GATEWAY_DATABASE_URL=target.url)
+        assert said.returncode == 1
+        assert "has not come to its end. Run that copy again" in said.stdout + said.stderr
+    copy(store, target)
+    target.require_current()
+
+
 def test_what_the_source_has_lost_or_changed_meanwhile_is_gone_from_the_copy(
     store: Store, account: Account, target: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,7 +431,7 @@ def test_a_store_that_is_not_there_or_older_is_no_source(
 ) -> None:
     for url, said in (
         (f"sqlite:///{tmp_path}/none.db", "There is no store"),
-        (databases.new(), "older version"),
+        (databases.new(), "no tables yet. Run 'boxis-gateway init'"),
     ):
         with closing(Store(url)) as source, pytest.raises(StoreError, match=said):
             copy(source, target)

@@ -23,7 +23,6 @@ from boxis_gateway.store.restoring import SEALED_SQL
 from boxis_gateway.store.tables import TABLES, AuditEntry, Message, Secret
 
 PASSES = 5  # then whoever writes to the source has to be stopped
-MARK_SQL = f"SELECT value FROM secret WHERE name = '{COPIED_FROM}'"
 ADD_MARK_SQL = f"INSERT INTO secret (name, value) VALUES ('{COPIED_FROM}', ?)"
 END_MARK_SQL = f"DELETE FROM secret WHERE name = '{COPIED_FROM}'"
 
@@ -43,7 +42,6 @@ def copy(source: Store, target: Store, progress: Progress = no_progress) -> Copi
     Raises StoreError if that cannot be done, if the target has something else, or if somebody
     writes to the source all the time: then what is copied stays, for a later run."""
     source.require_current()
-    _require_whole(source)
     if is_one(source, target):
         raise StoreError(f"{target.name} is the source itself. Name another place.")
     _require_opens(source, target)
@@ -64,14 +62,6 @@ def is_one(source: Store, target: Store) -> bool:
     return source.name == target.name
 
 
-def _require_whole(source: Store) -> None:
-    of = _mark(source)
-    if of:
-        raise StoreError(
-            f"{source.name} is a copy of {of} that has not come to its end. Run that copy again."
-        )
-
-
 def _require_opens(source: Store, target: Store) -> None:
     """Secrets are copied as they are. Raises StoreError unless the target's keys open them."""
     with errors_explained(source.database):
@@ -90,7 +80,7 @@ def _prepare(source: Store, target: Store) -> bool:
     target.require_known()
     if not target.database.get_tables():
         target.migrate(recorded=False)
-    of = _mark(target.require_current())
+    of = target.require_tables().unfinished_copy_of()
     if of and of != _name(source):
         raise StoreError(
             f"{target.name} is a copy of {of} that has not come to its end. Run that copy again, "
@@ -101,12 +91,6 @@ def _prepare(source: Store, target: Store) -> bool:
             run(target.database, ADD_MARK_SQL, (_name(source),))
         return True
     return bool(of)
-
-
-def _mark(store: Store) -> str:
-    with errors_explained(store.database):
-        row = run(store.database, MARK_SQL, ()).fetchone()
-    return str(row[0]) if row else ""
 
 
 def _name(store: Store) -> str:

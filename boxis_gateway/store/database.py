@@ -11,6 +11,7 @@ from playhouse.migrations import Runner
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.accounts import Accounts
 from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.blocks import COPIED_FROM
 from boxis_gateway.store.contacts import Contacts
 from boxis_gateway.store.customers import Customers
 from boxis_gateway.store.employees import Employees
@@ -20,7 +21,7 @@ from boxis_gateway.store.exports import Exports
 from boxis_gateway.store.faults import FAULTS, PASSING, raise_told, reason_of
 from boxis_gateway.store.followed import Followed
 from boxis_gateway.store.messages import Messages
-from boxis_gateway.store.queries import DATABASE_ERRORS, errors_explained
+from boxis_gateway.store.queries import DATABASE_ERRORS, errors_explained, run
 from boxis_gateway.store.reports import Reports
 from boxis_gateway.store.retention import Retention
 from boxis_gateway.store.sqlite import LOCK_SECONDS
@@ -30,6 +31,8 @@ from boxis_gateway.store.tokens import Tokens
 from boxis_gateway.store.user_keys import UserKeys
 from boxis_gateway.store.vault import Vault
 from boxis_gateway.store.version import MIGRATIONS, is_current
+
+COPIED_FROM_SQL = f"SELECT value FROM secret WHERE name = '{COPIED_FROM}'"
 
 
 class Store:
@@ -124,16 +127,36 @@ class Store:
         return self._engine.has_to_wipe()
 
     def require_current(self) -> Store:
-        """The store itself, if its tables are of this version; else StoreError with the remedy."""
+        """The store itself, if it is a whole one of this version; else StoreError with the
+        remedy."""
+        self.require_tables()
+        if of := self.unfinished_copy_of():
+            raise StoreError(
+                f"{self.name} is a copy of {of} that has not come to its end. Run that copy again, "
+                "or name another store."
+            )
+        return self
+
+    def require_tables(self) -> Store:
+        """The same, though it may be a copy that is being made."""
         self._engine.require_ours()
         with errors_explained(self.database):
             self._require_not_newer()
             current = not self.pending_migrations() and is_current(self.database)
+            is_new = not current and not self.database.get_tables()
+        if is_new:
+            raise StoreError(f"{self.name} has no tables yet. Run 'boxis-gateway init'.")
         if not current:
             raise StoreError(
                 f"The store {self.name} is of an older version. Run 'boxis-gateway migrate'."
             )
         return self
+
+    def unfinished_copy_of(self) -> str:
+        """What it is a copy of that has not come to its end, or ""."""
+        with errors_explained(self.database):
+            row = run(self.database, COPIED_FROM_SQL, ()).fetchone()
+        return str(row[0]) if row else ""
 
     def require_known(self) -> Store:
         """The store itself, if it is one of this version or older, or empty; else StoreError."""
