@@ -18,6 +18,16 @@ from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engine import Parameters, Row, StoreDatabase
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
+REMEDIES = {
+    "42501": "Let its user own the database and its tables.",
+    "25006": "Name the server that takes writes: this one is a replica, or set to read only.",
+    "22P05": "Make a database with 'createdb --encoding=UTF8 --template=template0'.",
+    "53100": "Make room on its disk.",
+    "55P03": "Somebody else is writing: try again when that is done.",
+    "40": "Try again.",
+    "57014": "Try again.",
+}
+"""What to do about an error of PostgreSQL's, by code or class of codes."""
 
 
 def sql_of(database: StoreDatabase, query: Any) -> str:
@@ -63,7 +73,7 @@ def explained(problem: BaseException) -> str:
         problem = cause if isinstance(cause, DATABASE_ERRORS) else problem
         cause = cause.__context__
     if said := _said_by_server(problem):
-        return f"The store cannot be used: {said}. Check that its server runs and lets us in."
+        return f"The store cannot be used: {said}"
     if "locked" in str(problem):
         return f"The store is in use by another process ({problem}). Try again when it is done."
     return (
@@ -73,11 +83,18 @@ def explained(problem: BaseException) -> str:
 
 
 def _said_by_server(problem: BaseException) -> str:
-    """The first line of what PostgreSQL, or its driver, says; further ones may show rows."""
+    """The first line of what PostgreSQL, or its driver, says, and the remedy; further lines may
+    show rows."""
     cause: BaseException | None = problem
     while cause:
         if hasattr(cause, "sqlstate"):
             lines = str(cause).strip().splitlines()
-            return lines[0].rstrip(".") if lines else type(cause).__name__
+            line = lines[0].rstrip(".") if lines else type(cause).__name__
+            return f"{line}. {_remedy(cause.sqlstate or '')}"
         cause = cause.__context__
     return ""
+
+
+def _remedy(code: str) -> str:
+    rest = "Check that its server runs and lets us in."
+    return REMEDIES.get(code) or REMEDIES.get(code[:2], rest)
