@@ -107,10 +107,12 @@ def store_of(settings: Settings) -> Store:
 
 
 def check_store(settings: Settings) -> None:
-    """Raises StoreError unless the store is of this version, and its keys are at hand."""
+    """Raises StoreError unless the store is whole, of this version, on connections of our own, and
+    its keys are at hand."""
     store = Store(settings.database_url)
     try:
         store.require_current().user_keys.require_open()
+        store.require_unshared()
     finally:
         store.close()  # no connection goes along into the processes that are forked from this one
 

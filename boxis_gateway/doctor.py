@@ -70,6 +70,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
     """That the store is there, of this version, whole and writable."""
     try:
         store = Store(settings.database_url).require_current()
+        store.require_unshared()
         damage = store.find_damage()
         accounts = [] if damage else store.accounts.all()
         store.close()
@@ -129,8 +130,8 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     """That the server of the store loses nothing that was acknowledged, nor lets us do all."""
     store = Store(settings.database_url)
     try:
-        for text, remedy in store.advice():
-            yield Finding(Level.WARN, text, remedy)
+        for text, remedy, is_grave in store.advice():
+            yield Finding(Level.FAIL if is_grave else Level.WARN, text, remedy)
     except (OperatorError, *DATABASE_ERRORS):
         return  # check_store has said it
     finally:

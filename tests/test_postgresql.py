@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -17,10 +18,12 @@ from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import without_secret
 from boxis_gateway.store import Filter, Order, Store, exports
 from boxis_gateway.store.dialect import in_order, in_postgresql
+from boxis_gateway.store.postgresql_connection import Reach
 from boxis_gateway.store.postgresql_texts import back, rows_back, told
+from boxis_gateway.store.queries import errors_explained
 from boxis_gateway.store.tables import TABLES
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
-from tests.postgresql import Databases
+from tests.postgresql import Databases, name_of
 
 COLUMNS_SQL = """
     SELECT column_name, is_nullable = 'YES', data_type = 'text' AND collation_name = 'C'
@@ -180,6 +183,81 @@ def test_settings_are_shown_without_passwords_of_any_form(url: str) -> None:
 def test_a_misspelt_part_of_a_url_is_told() -> None:
     with pytest.raises(ConfigurationError, match='"sslmod"'):
         Store("postgresql://127.0.0.1/gateway?sslmod=require")
+
+
+def test_a_database_that_does_not_take_every_text_gets_no_tables(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
+    url = databases.new()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN2 LOCALE 'C'")
+    store = Store(url.replace(name_of(url), "latin"))
+    with pytest.raises(StoreError, match=r"LATIN2, .*createdb --encoding=UTF8"):
+        store.migrate()
+    assert store.database.get_tables() == []
+    assert not (tmp_path / "key").exists()
+    store.close()
+
+
+def advice(store: Store) -> set[str]:
+    return {text.partition(": ")[2] for text, _, is_grave in store.advice() if is_grave}
+
+
+def test_who_owns_neither_database_nor_tables_is_advised(store: Store) -> None:
+    assert advice(store) == set()
+    run = store.database.execute_sql
+    run("CREATE ROLE guest")
+    run("SET ROLE guest")
+    assert advice(store) == {
+        "We may not make tables, and each month needs one.",
+        "The tables are another user's; VACUUM, which 'erase' needs, passes them by.",
+    }
+    run("RESET ROLE; DROP ROLE guest")
+
+
+def test_who_can_only_read_is_advised(store: Store) -> None:
+    store.database.execute_sql("SET default_transaction_read_only = on")
+    assert advice(store) == {"Nothing can be written: it is a replica, or set to read only."}
+
+
+class Lent:
+    """A connection of a pooler's, whichever of the server's is behind it."""
+
+    def __init__(self, real: psycopg.Connection[Any]) -> None:
+        self.execute, self.info = real.execute, self
+        self.backend_pid = -real.info.backend_pid
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_pooler_that_gives_each_transaction_another_connection_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.require_unshared()
+    first, second = store.database.connection(), psycopg.connect(store.url, autocommit=True)
+    own, same = iter((Lent(first), Lent(second))), iter((Lent(first), Lent(first)))
+    monkeypatch.setattr(Reach, "connect", lambda self: next(own))
+    store.require_unshared()
+    monkeypatch.setattr(Reach, "connect", lambda self: next(same))
+    with pytest.raises(StoreError, match="pool_mode = session"):
+        store.require_unshared()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "remedy"),
+    [
+        ("SET ROLE pg_monitor; SELECT * FROM account", "own the database"),
+        ("SET transaction_read_only = on; DELETE FROM account", "takes writes"),
+    ],
+)
+def test_an_error_of_the_server_comes_with_its_remedy(
+    store: Store, statement: str, remedy: str
+) -> None:
+    with pytest.raises(StoreError, match=remedy), errors_explained(store.database):
+        store.database.execute_sql(statement)
 
 
 def test_without_a_place_for_the_key_there_is_no_store(databases: Databases) -> None:

@@ -15,6 +15,7 @@ from boxis_gateway.store.blocks import COPIED_FROM
 from boxis_gateway.store.contacts import Contacts
 from boxis_gateway.store.customers import Customers
 from boxis_gateway.store.employees import Employees
+from boxis_gateway.store.engine import Advice
 from boxis_gateway.store.engines import NO_REPLICAS, Replicas, engine_of, readers_of
 from boxis_gateway.store.erasure import Erasure
 from boxis_gateway.store.exports import Exports
@@ -200,7 +201,11 @@ class Store:
         """What the database says is wrong with it, or ""."""
         return self._engine.find_damage()
 
-    def advice(self) -> list[tuple[str, str]]:
+    def require_unshared(self) -> None:
+        """Raises StoreError if a pooler is between that a server cannot work behind."""
+        self._engine.require_unshared()
+
+    def advice(self) -> list[Advice]:
         """What of the place that keeps the store might do harm, and what to do about it. Raises
         StoreError."""
         return self._engine.advice()

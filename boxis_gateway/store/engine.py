@@ -187,6 +187,14 @@ class Upkeep(ABC):
         """Bring what the log holds into the store, and empty it; whether that was done."""
 
 
+class Advice(NamedTuple):
+    """What might do harm, the remedy, and whether it has to be mended."""
+
+    text: str
+    remedy: str
+    is_grave: bool = False
+
+
 class Engine(ABC):
     """Where a store is kept, and by what. `name` is for people, and holds no secret; `file` is
     None if the store is in no file of its own."""
@@ -230,6 +238,10 @@ class Engine(ABC):
     def find_damage(self) -> str:
         """What the engine says is wrong with the store, or ""."""
 
-    def advice(self) -> list[tuple[str, str]]:
+    def require_unshared(self) -> None:
+        """Raises StoreError if connections are not ours alone for as long as they are open."""
+        return
+
+    def advice(self) -> list[Advice]:
         """What might do harm, and what to do about it."""
         return []

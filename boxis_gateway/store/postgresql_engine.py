@@ -12,44 +12,17 @@ import psycopg
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store import engine
 from boxis_gateway.store.citus import SPREAD, SPREAD_SQL, has_citus
-from boxis_gateway.store.engine import EVERY_ACCOUNT, Engine, Sizes
+from boxis_gateway.store.engine import EVERY_ACCOUNT, Advice, Engine, Sizes
 from boxis_gateway.store.keys import Keys
 from boxis_gateway.store.postgresql import PostgresDatabase
+from boxis_gateway.store.postgresql_advice import ADVICE, ADVICE_SQL
 from boxis_gateway.store.postgresql_layout import BASELINE, statements
 from boxis_gateway.store.postgresql_url import name_of
 from boxis_gateway.store.queries import DATABASE_ERRORS, errors_explained
 from boxis_gateway.store.version import is_current
 
 READ_ONLY_SQL = "SELECT current_setting('transaction_read_only') = 'on'"
-ADVICE = {
-    "current_setting('fsync') = 'off'": (
-        "fsync is off; a power cut may leave nothing of the store.",
-        "Set fsync = on in postgresql.conf.",
-    ),
-    "current_setting('full_page_writes') = 'off'": (
-        "full_page_writes is off; a power cut may damage the store.",
-        "Set full_page_writes = on in postgresql.conf.",
-    ),
-    "current_setting('synchronous_commit') IN ('off', 'local')": (
-        "synchronous_commit is off; what was acknowledged may get lost.",
-        "Set synchronous_commit = on for this user.",
-    ),
-    "current_setting('server_encoding') <> 'UTF8'": (
-        "The database is not in UTF-8; texts may not fit.",
-        "Make another with 'createdb --encoding=UTF8 --template=template0' and copy the store.",
-    ),
-    "(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)": (
-        "We are a superuser there.",
-        "Make a user that owns this database and nothing else.",
-    ),
-    "NOT coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), FALSE) "
-    "AND NOT coalesce(inet_server_addr() << '127.0.0.0/8' OR inet_server_addr() = '::1', TRUE)": (
-        "The connection to another machine is not encrypted.",
-        "Add sslmode=verify-full to the URL.",
-    ),
-}
-"""What might do harm: an expression, and what to say if it is true."""
-ADVICE_SQL = f"SELECT {', '.join(ADVICE)}"
+ENCODING_SQL = "SELECT current_setting('server_encoding')"
 SIZE_SQL = "SELECT pg_database_size(current_database())"
 
 
@@ -89,9 +62,18 @@ class PostgresqlEngine(Engine):
         """Make the tables if there are none, and run later migrations; the names of both."""
         applied: list[str] = []
         if not self.database.get_tables():
+            self._require_utf8()
             self._make_tables()
             applied = runner.fake(BASELINE)
         return [*applied, *runner.up()]
+
+    def _require_utf8(self) -> None:
+        encoding = str(self.database.run(ENCODING_SQL, ()).fetchone()[0])
+        if encoding != "UTF8":
+            raise StoreError(
+                f"{self.name} is in {encoding}, where not every text fits. Make a database with "
+                "'createdb --encoding=UTF8 --template=template0'."
+            )
 
     def _make_tables(self) -> None:
         for statement in statements():
@@ -120,14 +102,25 @@ class PostgresqlEngine(Engine):
         """Nothing: PostgreSQL says so by itself where it finds any (docs/backup.md)."""
         return ""
 
-    def advice(self) -> list[tuple[str, str]]:
-        """Settings by which the server may lose what it has acknowledged, or lets us do too much.
-        Raises StoreError."""
+    def require_unshared(self) -> None:
+        """Raises StoreError if a pooler lends a connection of the server to several of ours: what
+        one has set or prepared would be another's."""
+        with errors_explained(self.database):
+            is_shared = self.database.is_shared()
+        if is_shared:
+            raise StoreError(
+                f"{self.name} is a pooler that gives each transaction another connection. Set "
+                "pool_mode = session for this database, or name the server itself."
+            )
+
+    def advice(self) -> list[Advice]:
+        """What the server does not let us do, settings by which it may lose what it has
+        acknowledged, or lets us do too much. Raises StoreError."""
         with errors_explained(self.database):
             values = self.database.run(ADVICE_SQL, ()).fetchone()
         return [
-            (f"{self.name}: {text}", remedy)
-            for is_so, (text, remedy) in zip(values, ADVICE.values(), strict=True)
+            advice._replace(text=f"{self.name}: {advice.text}")
+            for is_so, advice in zip(values, ADVICE.values(), strict=True)
             if is_so
         ]
 
