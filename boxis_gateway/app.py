@@ -96,20 +96,18 @@ def create_app(
 
 def store_of(settings: Settings) -> Store:
     """The store as a server uses it. Raises ConfigurationError."""
-    urls = [] if settings.replica_urls == "none" else settings.replica_urls.split()
-    replicas = Replicas(urls, settings.replica_lag_seconds)
     return Store(
         settings.database_url,
         LOCK_SECONDS,
-        replicas=replicas,
+        replicas=Replicas.named(settings.replica_urls, settings.replica_lag_seconds),
         stream_seconds=settings.answer_seconds,
     )
 
 
 def check_store(settings: Settings) -> None:
     """Raises StoreError unless the store is whole, of this version, on connections of our own, and
-    its keys are at hand."""
-    store = Store(settings.database_url)
+    its keys are at hand; ConfigurationError for what is no URL."""
+    store = store_of(settings)
     try:
         store.require_current().user_keys.require_open()
         store.require_unshared()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import DATABASE_ERRORS, Store, beside, explained
+from boxis_gateway.store import DATABASE_ERRORS, Replicas, Store, beside, explained
 from boxis_gateway.zones import from_utc_text, utc_now
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this is wrong
@@ -138,6 +138,25 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         store.close()
 
 
+def check_replicas(settings: Settings) -> Iterator[Finding]:
+    """That replicas can be read from. What they don't answer, the store's own server does."""
+    replicas = Replicas.named(settings.replica_urls, settings.replica_lag_seconds)
+    if not replicas.urls:
+        return
+    try:
+        store = Store(settings.database_url, replicas=replicas)
+    except OperatorError as problem:
+        yield _failed(problem)
+        return
+    try:
+        for name, why in store.require_current().replica_problems():
+            yield Finding(Level.WARN, f"The replica {name} is not read from. {why}")
+    except (OperatorError, *DATABASE_ERRORS):
+        return  # check_store has said it
+    finally:
+        store.close()
+
+
 def check_permissions(settings: Settings) -> Iterator[Finding]:
     """That others cannot read the store nor put files into its place, and that we can write."""
     path = Store(settings.database_url).file
@@ -197,6 +216,7 @@ CHECKS: tuple[Check, ...] = (
     check_store,
     check_keys,
     check_database,
+    check_replicas,
     check_permissions,
     check_key_file,
     check_clock,

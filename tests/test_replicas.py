@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,8 +12,10 @@ import pytest
 from cryptography.fernet import Fernet
 
 from benchmarks.failover.servers import Server, find_programs
+from boxis_gateway.doctor import Level, check_replicas
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.model import Account
+from boxis_gateway.settings import Settings
 from boxis_gateway.store import Filter, Order, Replicas, Store
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
 
@@ -150,6 +153,37 @@ def test_what_a_replica_that_is_gone_was_asked_the_primary_answers(
             assert found == ["boxis.net"]
     finally:
         standby.start()
+
+
+def test_a_standby_of_another_store_is_not_asked(
+    store: Store, account: Account, servers: tuple[Server, Server]
+) -> None:
+    primary, standby = servers
+    primary.sql("DROP DATABASE IF EXISTS other", "CREATE DATABASE other TEMPLATE template0")
+    with closing(Store(url(primary).replace("/gateway", "/other"))) as other:
+        other.migrate()
+        other.accounts.add(USERNAME, USER_KEY, NOW)
+    caught_up(primary, standby)
+    wrong = Replicas([url(standby).replace("/gateway", "/other")], LAG_SECONDS)
+    with closing(Store(url(primary), replicas=wrong)) as mistaken:
+        assert senders(mistaken, account) == ["boxis.net"]
+        [(name, why)] = mistaken.replica_problems()
+    assert why == f"{name} has another store."
+
+
+def test_doctor_tells_of_replicas_that_cannot_be_read_from(
+    store: Store, account: Account, servers: tuple[Server, Server]
+) -> None:
+    primary, standby = servers
+    lost = "postgresql://nobody:s3cret@127.0.0.1:1/gateway"
+    for urls, said in (
+        (url(standby), []),
+        (f"{lost} {url(standby)}", [Level.WARN]),
+        (f"{url(standby)} sqlite:///a.db", [Level.FAIL]),
+    ):
+        found = list(check_replicas(Settings(database_url=url(primary), replica_urls=urls)))
+        assert [one.level for one in found] == said
+        assert "s3cret" not in repr(found)
 
 
 def test_accounts_are_those_of_the_primary(

@@ -205,6 +205,11 @@ class Store:
         """Raises StoreError if a pooler is between that a server cannot work behind."""
         self._engine.require_unshared()
 
+    def replica_problems(self) -> list[tuple[str, str]]:
+        """Names of replicas that cannot be read from, and why. Raises StoreError."""
+        with errors_explained(self.database):
+            return list(self._readers.problems())
+
     def advice(self) -> list[Advice]:
         """What of the place that keeps the store might do harm, and what to do about it. Raises
         StoreError."""

@@ -17,6 +17,11 @@ class Replicas(NamedTuple):
     urls: Sequence[str] = ()
     lag_seconds: float = 5.0
 
+    @classmethod
+    def named(cls, urls: str, lag_seconds: float) -> Replicas:
+        """Of a setting: URLs with blanks between, or "none"."""
+        return cls([] if urls == "none" else urls.split(), lag_seconds)
+
 
 NO_REPLICAS = Replicas()
 

@@ -8,7 +8,7 @@ tables, or messages of any account, excludes everybody who changes messages.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 
 import psycopg
@@ -208,14 +208,9 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         return take_back
 
     def is_shared(self) -> bool:
-        """Whether two connections of ours were the same one of the server's, one after the other:
-        so it is behind a pooler that has more of the former."""
-        with __exception_wrapper__, closing(self._reach.connect()) as one:
-            served_by = _server_process(one)
-            if served_by == one.info.backend_pid:
-                return False  # nobody is between
-            with closing(self._reach.connect()) as other:
-                return _server_process(other) == served_by
+        """See Reach."""
+        with __exception_wrapper__:
+            return self._reach.is_shared()
 
     def connections(self) -> dict[str, int]:
         """See StoreDatabase."""
@@ -247,7 +242,3 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 def is_idle(connection: Any) -> bool:
     """Whether it is in no transaction."""
     return bool(connection.info.transaction_status == TransactionStatus.IDLE)
-
-
-def _server_process(connection: Any) -> int:
-    return int(connection.execute("SELECT pg_backend_pid()").fetchone()[0])

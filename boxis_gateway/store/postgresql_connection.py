@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from copy import copy
 from threading import Timer
 from typing import Any
@@ -128,6 +128,16 @@ class Reach:
         self._put_first(connection.info.host, str(connection.info.port))
         return connection
 
+    def is_shared(self) -> bool:
+        """Whether two connections of ours were the same one of the server's, one after the other:
+        so it is behind a pooler that has more of the former. Raises psycopg.Error."""
+        with closing(self.connect()) as one:
+            served_by = _server_process(one)
+            if served_by == one.info.backend_pid:
+                return False  # nobody is between
+            with closing(self.connect()) as other:
+                return _server_process(other) == served_by
+
     def _put_first(self, host: str, port: str) -> None:
         """Ask that one of several servers first from now on: another one may be silent for long."""
         hosts, ports = (str(self._told.get(name) or "").split(",") for name in ("host", "port"))
@@ -135,3 +145,8 @@ class Reach:
             places = sorted(zip(hosts, ports, strict=True), key=lambda place: place != (host, port))
             for name, texts in zip(("host", "port"), zip(*places, strict=True), strict=True):
                 self._told[name] = ",".join(texts)
+
+
+def _server_process(connection: Connection) -> int:
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return int(row[0]) if row else 0

@@ -13,35 +13,43 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engine import StoreDatabase
 from boxis_gateway.store.faults import FAULTS, UNREACHABLE, reason_of
-from boxis_gateway.store.queries import run
+from boxis_gateway.store.queries import explained, run
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 Clock = Callable[[], float]
 
 STARTED = "CAST(pg_postmaster_start_time() AS text)"
-WRITTEN_SQL = f"SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint), {STARTED}"
+WHOSE = """
+    (SELECT concat(oid, ' ', (SELECT value FROM secret WHERE name = 'key_check'))
+     FROM pg_database WHERE datname = current_database())
+"""
+"""Of which store: a standby may be one of another, or have several databases."""
+WRITTEN_SQL = f"SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint), {STARTED}, {WHOSE}"
 REPLAYED_SQL = f"""
     SELECT CAST(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
-        ELSE pg_current_wal_lsn() END - '0/0' AS bigint), pg_is_in_recovery(), {STARTED}
+        ELSE pg_current_wal_lsn() END - '0/0' AS bigint), pg_is_in_recovery(), {STARTED},
+        {WHOSE}
 """
 LOOKS = 8  # at the primary within the bound
 AWAY_SECONDS = 2.0  # before a replica that failed is asked again
 
 
 class _Look(NamedTuple):
-    """How many octets the primary had written at a time of ours, and since when it runs."""
+    """How many octets the primary had written at a time of ours, since when it runs, and of which
+    store it is."""
 
     at: float
     written: int
     started: str
+    whose: str
 
 
 @dataclass
@@ -104,6 +112,17 @@ class Readers:
         for replica in self.replicas:
             replica.database.close()
 
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Names of replicas that cannot be asked, and why."""
+        self._look_at_primary()
+        for replica in self.replicas:
+            try:
+                *_, whose = run(replica.database, REPLAYED_SQL, ()).fetchone()
+                self._require_same(replica, whose)
+            except FAULTS as problem:
+                told = str(problem) if isinstance(problem, StoreError) else explained(problem)
+                yield replica.name, told
+
     def _fresh(self) -> Replica | None:
         """The next replica in turn that may be asked."""
         now = self.clock()
@@ -120,7 +139,8 @@ class Readers:
         self._look_at_primary()
         try:
             replica.database.look_again()
-            replayed, follows, started = run(replica.database, REPLAYED_SQL, ()).fetchone()
+            replayed, follows, started, whose = run(replica.database, REPLAYED_SQL, ()).fetchone()
+            self._require_same(replica, whose)
         except FAULTS as problem:
             self._leave(replica, problem)
             return False
@@ -134,13 +154,17 @@ class Readers:
             replica.not_before = self.clock() + self.lag_seconds / LOOKS
         return fresh
 
+    def _require_same(self, replica: Replica, whose: str) -> None:
+        if whose != self._looks[-1].whose:
+            raise StoreError(f"{replica.name} has another store.")
+
     def _look_at_primary(self) -> None:
         now = self.clock()
         if not self._looks or now - self._looks[-1].at >= self.lag_seconds / LOOKS:
-            written, started = run(self.primary, WRITTEN_SQL, ()).fetchone()
+            written, started, whose = run(self.primary, WRITTEN_SQL, ()).fetchone()
             if self._looks and self._looks[-1].started != started:
                 self._looks.clear()  # another server, whose log may have another past
-            self._looks.append(_Look(now, written, started))
+            self._looks.append(_Look(now, written, started, whose))
 
     def _leave(self, replica: Replica, problem: BaseException) -> None:
         """Do without it for a while."""
