@@ -282,7 +282,7 @@ def test_a_copy_that_has_not_come_to_its_end_is_not_used(
 ) -> None:
     add_messages(store, account, *rows(100))
     killed_copy(store, target, 50)
-    for words in (["serve"], ["account", "list"], ["history", USERNAME], ["doctor"]):
+    for words in (["account", "list"], ["history", USERNAME], ["doctor"], ["serve"]):
         said = gateway(*words, BOXIS_GATEWAY_DATABASE_URL=target.url)
         assert said.returncode == 1
         assert "has not come to its end. Run that copy again" in said.stdout + said.stderr
