@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +18,7 @@ from boxis_gateway.doctor import Level, check_replicas
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Filter, Order, Replicas, Store
+from boxis_gateway.store import Filter, Order, Replicas, Store, engines
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
 
 SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
@@ -90,6 +92,21 @@ def within_seconds(seconds: float, store: Store, account: Account) -> Iterator[l
         yield senders(store, account)
 
 
+@contextmanager
+def frozen(server: Server) -> Iterator[None]:
+    """All its processes stand still, and its machine goes on taking packets."""
+    first = server.process.pid
+    children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    processes = [first, *map(int, children)]
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
+
+
 def test_histories_and_lists_come_from_the_replica(
     store: Store, account: Account, servers: tuple[Server, Server]
 ) -> None:
@@ -153,6 +170,24 @@ def test_what_a_replica_that_is_gone_was_asked_the_primary_answers(
             assert found == ["boxis.net"]
     finally:
         standby.start()
+
+
+def test_what_a_replica_that_is_frozen_was_asked_the_primary_answers(
+    account: Account, servers: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    primary, standby = servers
+    monkeypatch.setattr(engines, "SILENT_SECONDS", 0.5)
+    reader = Store(url(primary), replicas=Replicas([url(standby)], 60.0))
+    assert senders(reader, account) == ["boxis.net"]
+    assert connected(standby) == 1
+    with frozen(standby):
+        began = time.monotonic()
+        assert senders(reader, account) == ["boxis.net"]
+        assert 0.5 < time.monotonic() - began < 2.5
+        began = time.monotonic()
+        assert senders(reader, account) == ["boxis.net"]
+        assert time.monotonic() - began < 0.5
+    reader.close()
 
 
 def test_a_standby_of_another_store_is_not_asked(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -49,6 +50,8 @@ class StoreDatabase(Database):
     merges_walks: bool
     stream_seconds = 0
     """How long a transaction may last that streams an answer; 0 is for as long as that takes."""
+    silent_seconds = inf
+    """How long a server may say nothing before it is taken for dead."""
 
     def run(self, sql: str, parameters: Parameters) -> Any:
         """The cursor of a query that stands as text. Raises the driver's errors."""

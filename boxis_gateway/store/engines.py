@@ -10,6 +10,9 @@ from boxis_gateway.store.engine import Engine, StoreDatabase
 from boxis_gateway.store.readers import Readers, Replica
 from boxis_gateway.store.sqlite_engine import SqliteEngine
 
+SILENT_SECONDS = 10.0
+"""Of a replica. It is frozen then, or has too much to do."""
+
 
 class Replicas(NamedTuple):
     """URLs of servers that follow the store's, and how many seconds they may be behind."""
@@ -61,5 +64,7 @@ def readers_of(primary: StoreDatabase, replicas: Replicas, lock_seconds: float) 
     engines = [engine_of(url, lock_seconds) for url in replicas.urls]
     if any(isinstance(one, SqliteEngine) for one in engines):
         raise ConfigurationError("A file of SQLite has no replicas; servers of PostgreSQL have.")
+    for one in engines:
+        one.database.silent_seconds = SILENT_SECONDS
     servers = [Replica(one.database, one.name) for one in engines]
     return Readers(primary, servers, replicas.lag_seconds)

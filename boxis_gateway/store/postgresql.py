@@ -18,7 +18,7 @@ from psycopg.pq import TransactionStatus
 from boxis_gateway.store.citus import Places
 from boxis_gateway.store.engine import EVERY_ACCOUNT, Parameters, Row, StoreDatabase
 from boxis_gateway.store.partitions import Partitions
-from boxis_gateway.store.postgresql_connection import Reach
+from boxis_gateway.store.postgresql_connection import Reach, Silent
 from boxis_gateway.store.postgresql_rows import Copy, Snapshot, stream
 from boxis_gateway.store.queries import DATABASE_ERRORS
 
@@ -69,8 +69,8 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         may_repeat = may_repeat and is_idle(cursor.connection)
         try:
             return cursor.execute(sql, parameters, binary=is_plain)
-        except psycopg.OperationalError:
-            if not (may_repeat and cursor.connection.closed):
+        except psycopg.OperationalError as problem:
+            if not (may_repeat and cursor.connection.closed) or isinstance(problem, Silent):
                 raise
         self._part()
         return self.cursor().execute(sql, parameters, binary=is_plain)
@@ -236,6 +236,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
                 return connection
         connection = self._reach.connect()
         connection.prepare(self._lock_seconds)
+        connection.silent_seconds = self.silent_seconds
         return connection
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from contextlib import closing, suppress
 from copy import copy
+from math import inf
 from threading import Timer
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -18,6 +20,7 @@ from boxis_gateway.store.engine import Parameters
 from boxis_gateway.store.postgresql_texts import Dumper, Loader
 from boxis_gateway.store.postgresql_url import parts_of
 
+T = TypeVar("T")
 TRY_AGAIN_SECONDS = 0.1  # after the server could not be reached
 COMMIT_SECONDS = 3.0  # for the standbys that have to confirm a write, at least
 DEFAULTS = {
@@ -48,8 +51,14 @@ class Cursor(psycopg.RawCursor[Any]):
         return super().execute(sql, None if params is None else in_order(names, params), **how)
 
 
+class Silent(psycopg.OperationalError):
+    """A server did not say anything for too long."""
+
+
 class Connection(psycopg.Connection[Any]):
-    """A connection as the store uses it."""
+    """A connection as the store uses it. See StoreDatabase.silent_seconds."""
+
+    silent_seconds = inf
 
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
@@ -67,6 +76,30 @@ class Connection(psycopg.Connection[Any]):
         self._patience_seconds = max(lock_seconds, COMMIT_SECONDS)
         milliseconds = max(1, int(lock_seconds * 1000))
         self.execute(f"SET lock_timeout = {milliseconds}; SET jit = off; {PLAN_ONCE}")
+
+    def wait(self, gen: Generator[Any, Any, T], *how: Any, **named: Any) -> T:
+        """See psycopg. Raises Silent; a machine that is gone is noticed by other means."""
+        if self.silent_seconds < inf:
+            gen = self._watched(gen)
+        found: T = super().wait(gen, *how, **named)
+        return found
+
+    def _watched(self, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        """These steps, each of which is told whether the server said something."""
+        end = time.monotonic() + self.silent_seconds
+        try:
+            wanted = next(steps)
+            while True:
+                is_ready = yield wanted
+                if is_ready:
+                    end = time.monotonic() + self.silent_seconds
+                elif time.monotonic() > end:
+                    self.close()
+                    raise Silent("the server is silent")
+                wanted = steps.send(is_ready)
+        except StopIteration as done:
+            found: T = done.value
+            return found
 
     def commit_surely(self) -> None:
         """End a transaction. Raises StoreError if its standbys may not have it, psycopg.Error."""
