@@ -31,6 +31,8 @@ BIN := .venv/bin
 run: venv
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh
 
+# Processes that tests start need not compile what they load, even where Python was told to keep nothing.
+test: export PYTHONDONTWRITEBYTECODE =
 test: packages venv-test
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(PYTEST_ARGS)
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --engine=postgresql $(PYTEST_ARGS) || [ $$? = 5 ]  # none

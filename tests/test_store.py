@@ -62,10 +62,18 @@ def test_a_missing_store_names_init(stores: Stores, tmp_path: Path) -> None:
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_store_that_is_not_migrated_names_migrate(stores: Stores, tmp_path: Path) -> None:
+def test_a_store_of_an_older_version_names_migrate(store: Store) -> None:
+    store.database.execute_sql(
+        "DELETE FROM schema_migration WHERE name = (SELECT max(name) FROM schema_migration)"
+    )
+    with pytest.raises(StoreError, match="boxis-gateway migrate"):
+        store.require_current()
+
+
+def test_a_store_without_tables_names_init(stores: Stores, tmp_path: Path) -> None:
     store = stores.at(tmp_path / "empty.db")
     store.create()
-    with pytest.raises(StoreError, match="boxis-gateway migrate"):
+    with pytest.raises(StoreError, match="boxis-gateway init"):
         store.require_current()
     assert store.migrate()
     assert store.require_current() is store
