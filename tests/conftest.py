@@ -66,7 +66,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("engine") != "sqlite":
+    engines.chosen = config.getoption("engine")
+    if engines.chosen != "sqlite":
         config.pluginmanager.register(engines.Choice())
 
 

@@ -22,6 +22,16 @@ GIVEN_VARIABLE = "BOXIS_GATEWAY_TEST_DATABASE_URL"
 """A server to use in place of our own, for as many schemas as there are tests at once."""
 
 
+chosen = "sqlite"
+"""Of this run; set before tests are read."""
+
+
+def examples(number: int) -> int:
+    """How many are made up by a test that makes a store for each: so many over files, and fewer
+    where a store takes ten times as long to make."""
+    return number if chosen == "sqlite" else max(5, number // 3)
+
+
 @contextmanager
 def stores(engine: str, folder: Path, databases: Callable[[], Databases]) -> Iterator[Stores]:
     """Stores of an engine; in one of the databases of our own server, unless one is given."""

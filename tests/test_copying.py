@@ -40,6 +40,7 @@ from tests.conftest import (
     RunningServer,
     add_messages,
 )
+from tests.engines import examples
 from tests.postgresql import Databases
 from tests.stores import Stores
 
@@ -189,7 +190,7 @@ def test_every_row_is_the_same_after_a_way_over_both_engines(
     back.close()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_texts_may_be_any(stores: Stores, databases: Databases, texts: list[str]) -> None:
     with TemporaryDirectory() as folder:

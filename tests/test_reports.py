@@ -25,6 +25,7 @@ from boxis_gateway.sms.reports import Report, later
 from boxis_gateway.store import Filter, Order, Store
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW
+from tests.engines import examples
 from tests.stores import Stores
 
 HEAD = "[SMSC:op] [SVC:] [ACT:] [BINF:] [FID:{}] [META:] [from:boxis.net] [to:+4851415156{}]"
@@ -82,7 +83,7 @@ ENDS = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.permutations(STORY), st.sets(st.integers(0, len(STORY))), st.sampled_from([1, 3, 5_000]))
 def test_messages_come_to_the_same_end_in_whatever_order_and_files_it_is_told(
     stores: Stores, lines: Sequence[str], cuts: set[int], batch: int

@@ -24,6 +24,7 @@ from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
 from boxis_gateway.zones import utc_text
 from tests.conftest import NOW, USER_KEY
+from tests.engines import examples
 from tests.stores import Stores
 
 CUSTOMERS = {"reseller": None, "sub": "reseller", "stranger": None}
@@ -110,5 +111,5 @@ class Readers(RuleBasedStateMachine):
 def test_nobody_finds_what_they_may_not_read(stores: Stores) -> None:
     run_state_machine_as_test(
         lambda: Readers(stores),
-        settings=settings(max_examples=25, stateful_step_count=25, deadline=None),
+        settings=settings(max_examples=examples(25), stateful_step_count=25, deadline=None),
     )

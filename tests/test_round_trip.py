@@ -25,6 +25,7 @@ from boxis_gateway.store import Filter, wire_id
 from boxis_gateway.store.ids import first_id
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW, USER_KEY, signed
+from tests.engines import examples
 from tests.stores import Stores
 
 USERNAMES = ("anna@example.com", "bob", "=carol")
@@ -217,7 +218,7 @@ def fill(world: World, loads: Loads) -> None:
         world.store.messages.add(world.accounts[username], fingerprinted)
 
 
-QUICK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def differing(one: World, other: World) -> list[str]:

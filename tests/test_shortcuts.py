@@ -27,6 +27,7 @@ from boxis_gateway.sms.segments import Alphabet, count_parts
 from boxis_gateway.store import known
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW
+from tests.engines import examples
 from tests.stores import Stores
 
 CHANGES = {
@@ -185,7 +186,7 @@ MESSAGES = st.tuples(st.sampled_from(TIMES), st.sampled_from(WIRE_IDS)).map(
 BATCHES = st.lists(st.lists(st.tuples(st.integers(0, 5), MESSAGES), max_size=8), max_size=5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(BATCHES)
 def test_what_is_known_and_the_ids_are_the_same_by_range_and_by_lists(
     stores: Stores, batches: Any

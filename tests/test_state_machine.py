@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.engines import examples
 from tests.model.draws import (
     AGO,
     BAD_DATES,
@@ -366,7 +367,7 @@ def test_the_server_is_as_its_model(stores: Stores) -> None:
     run_state_machine_as_test(
         lambda: WholeServer(stores),
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=examples(EXAMPLES),
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),

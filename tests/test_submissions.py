@@ -15,6 +15,7 @@ from boxis_gateway.model import Account, NewMessage, Prices, Status
 from boxis_gateway.store import Filter, Order, Store, Submitted, lists, position_of
 from boxis_gateway.store.filters import FOLDED_INTO
 from tests.conftest import NOW, USER_KEY, statements
+from tests.engines import examples
 from tests.stores import Stores
 
 SENDERS = ("boxis.net", "BOXIS.net", "+48514151563", "48514151563", "Żółw")
@@ -116,7 +117,7 @@ def expected(shop: Shop, which: Filter, order: Order) -> list[Submitted]:
 @pytest.mark.parametrize("walks_at_once", [200, 1])
 @settings(
     deadline=None,
-    max_examples=80,
+    max_examples=examples(80),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_a_page_is_a_part_of_the_whole_list(
