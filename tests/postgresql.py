@@ -16,7 +16,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from boxis_gateway.store import Store
-from boxis_gateway.store.engine import StoreDatabase
+from boxis_gateway.store.engine import EVERY_ACCOUNT, StoreDatabase
 from boxis_gateway.store.tables import TABLES
 
 QUICK = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"
@@ -138,7 +138,7 @@ class Schemas:
     def _fill(self, database: StoreDatabase, source: str) -> None:
         times = self._connection.execute(f"SELECT DISTINCT sent_at FROM {source}.message")
         database.make_room([time for (time,) in times])
-        with database.alone(), database.replacing_audit():
+        with database.writing(EVERY_ACCOUNT), database.replacing_audit():
             for name in (table._meta.table_name for table in TABLES):
                 database.execute_sql(f"DELETE FROM {name}")
                 database.execute_sql(f"INSERT INTO {name} SELECT * FROM {source}.{name}")
