@@ -27,7 +27,7 @@ from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME, RunningServer, add_
 from tests.stores import Stores
 
 Serve = Callable[..., RunningServer]
-MANY = 300_000
+MANY = 150_000
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def test_a_long_history_is_whole_in_order_and_costs_no_memory(
     done.set()
     watcher.join()
     assert found == list(range(MANY - 1, -1, -1))
-    assert peak - idle < 20_000_000
+    assert peak - idle < 10_000_000
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
