@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -98,13 +98,17 @@ def frozen(server: Server) -> Iterator[None]:
     first = server.process.pid
     children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
     processes = [first, *map(int, children)]
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
+    tell(processes, signal.SIGSTOP)
     try:
         yield
     finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
+        tell(processes, signal.SIGCONT)
+
+
+def tell(processes: Sequence[int], what: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):  # who served somebody else has ended
+            os.kill(process, what)
 
 
 def test_histories_and_lists_come_from_the_replica(
