@@ -31,7 +31,7 @@ from boxis_gateway.setting_kinds import (
 )
 
 ENVIRONMENT_PREFIX = "BOXIS_GATEWAY_"
-PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*(?=@)|(password *= *)[^&\s]+")
+PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*(?=@)|(password *= *)(?:'[^']*'|[^&\s]+)")
 
 
 def option(

@@ -180,6 +180,10 @@ def test_settings_are_shown_without_passwords_of_any_form(url: str) -> None:
     assert without_secret(url) == url.replace("s3cret", "***")
 
 
+def test_a_password_with_a_blank_is_not_shown_either() -> None:
+    assert without_secret("password='s3 cret' host=::1") == "password=*** host=::1"
+
+
 def test_a_misspelt_part_of_a_url_is_told() -> None:
     with pytest.raises(ConfigurationError, match='"sslmod"'):
         Store("postgresql://127.0.0.1/gateway?sslmod=require")
