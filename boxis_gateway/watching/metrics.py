@@ -117,7 +117,7 @@ class Metrics:
         counted, now = self._registry, CollectorRegistry()
         if VARIABLE in os.environ:
             counted = CollectorRegistry()
-            _Begun(counted)
+            _Begun(counted)  # type: ignore[no-untyped-call]
         now.register(_Figures(figures))
         return generate_latest(counted) + generate_latest(now)
 
@@ -135,13 +135,10 @@ class _Begun(MultiProcessCollector):
     """All processes but those that are just beginning: nothing can be read from a file that is made
     and has no octet yet."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._folder = Path(os.environ[VARIABLE])
-        super().__init__(registry)  # type: ignore[no-untyped-call]
-
     def collect(self) -> Iterable[Metric]:
         """What prometheus_client makes of it."""
-        files = [str(file) for file in self._folder.glob("*.db") if _octets(file)]
+        folder = Path(os.environ[VARIABLE])
+        files = [str(file) for file in folder.glob("*.db") if _octets(file)]
         merged: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
         return merged
 
