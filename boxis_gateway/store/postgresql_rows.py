@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 SHORT = 300  # rows that come as a whole, without a cursor of the server's
 BATCH = 1000  # rows; each costs a way to the server and back
-NOT_BY_KEY = ("enable_hashjoin", "enable_mergejoin", "enable_material", "enable_sort")
-"""Ways of PostgreSQL's that a walk, which has a key for all that it reads, goes without. Of tables
-that it has no statistics of yet, it takes too few rows, and reads all of them again for each."""
 FEW = 4  # rows for which a COPY, with its way there and back, is no gain
+NOT_BY_KEY = ("enable_hashjoin", "enable_mergejoin", "enable_material", "enable_sort")
+"""Ways of PostgreSQL's that a walk, which has a key for all that it reads, goes without. A table
+without statistics yet is taken for a small one, and would be read as a whole for each row."""
 
 
 class Copy:
