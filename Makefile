@@ -35,7 +35,7 @@ run: venv
 test: export PYTHONDONTWRITEBYTECODE =
 test: packages venv-test
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(PYTEST_ARGS)
-	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --engine=postgresql $(PYTEST_ARGS) || [ $$? = 5 ]  # none
+	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --engine=postgresql $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? = 5 ])
 
 lint: venv-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
