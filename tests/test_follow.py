@@ -21,9 +21,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxis_gateway.errors import ImportFailed
+from boxis_gateway.errors import ImportFailed, StoreError
 from boxis_gateway.importers.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Follower
+from boxis_gateway.importing import Accounts, Follower, follow, follow_on
 from boxis_gateway.importing import growing_log as growing_log_module
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
@@ -361,3 +361,26 @@ def test_what_an_account_keeps_may_change_while_its_log_is_followed(
     summary = follower(store, account, log, Steps(iter([change]))).run()
     assert stored_texts(store) == {"one": 1}
     assert summary.other["message older than the account keeps"] == 1
+
+
+def test_a_server_that_is_away_for_long_is_told_of_once_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "AWAY_SECONDS", 0.01)
+    monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
+    store = Store(f"postgresql:///gateway?host={tmp_path}")  # where no server is
+    stop, tries, said = Event(), 0, list[str]()
+
+    def start() -> Follower:
+        nonlocal tries
+        tries += 1
+        if tries == 5:
+            stop.set()
+        store.require_current()
+        raise AssertionError
+
+    with pytest.raises(StoreError, match="cannot be used"):
+        follow_on(start, stop, said.append)
+    assert tries == 5
+    assert len(said) == 1
+    assert "Waiting for it" in said[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from boxis_gateway.store import DATABASE_ERRORS, explained, is_away
 FOLLOWED = ("kannel", "jasmin")  # formats of logs that a program goes on writing
 LOOK_SECONDS = 0.25  # between two looks for more
 AWAY_SECONDS = 1.0  # between two tries to reach the server of a store
+TELL_SECONDS = 60.0  # between two lines that tell of it
 
 
 class Follower:
@@ -110,13 +112,16 @@ class Follower:
 def follow_on(start: Callable[[], Follower], stop: Event, say: Callable[[str], object]) -> Summary:
     """What `Follower.run` gives. While the server of the store is away, it begins again and again,
     where it was. Raises OperatorError."""
+    told_at = -TELL_SECONDS
     while True:
         try:
             return start().run()
         except (OperatorError, *DATABASE_ERRORS) as problem:
             if not is_away(problem):
                 raise
-            say(f"The server of the store is away ({explained(problem)}). Waiting for it.")
+            if time.monotonic() - told_at >= TELL_SECONDS:
+                say(f"The server of the store is away ({explained(problem)}). Waiting for it.")
+                told_at = time.monotonic()
             if stop.wait(AWAY_SECONDS):
                 raise
 
