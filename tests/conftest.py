@@ -85,13 +85,8 @@ def stores(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stores]:
     """Where stores are made."""
-
-    def databases() -> Databases:
-        found: Databases = request.getfixturevalue("databases")
-        return found
-
-    engine = request.config.getoption("engine")
-    with engines.stores(engine, tmp_path_factory.mktemp("stores"), databases) as stores:
+    folder = tmp_path_factory.mktemp("stores")
+    with engines.stores(folder, lambda: request.getfixturevalue("databases")) as stores:
         yield stores
 
 

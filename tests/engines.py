@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 GIVEN_VARIABLE = "BOXIS_GATEWAY_TEST_DATABASE_URL"
 """A server to use in place of our own, for as many schemas as there are tests at once."""
-
-
 chosen = "sqlite"
 """Of this run; set before tests are read."""
 
@@ -33,9 +31,9 @@ def examples(number: int) -> int:
 
 
 @contextmanager
-def stores(engine: str, folder: Path, databases: Callable[[], Databases]) -> Iterator[Stores]:
-    """Stores of an engine; in one of the databases of our own server, unless one is given."""
-    if engine == "sqlite":
+def stores(folder: Path, databases: Callable[[], Databases]) -> Iterator[Stores]:
+    """Stores of the engine that was chosen; in databases of our own server, unless one is given."""
+    if chosen == "sqlite":
         yield SqliteStores(folder)
         return
     from tests.postgresql import Schemas

@@ -108,8 +108,10 @@ def adopting() -> Iterator[None]:
     """Whose parent ends meanwhile is a child of this process then."""
     libc = ctypes.CDLL(None)
     libc.prctl(SET_CHILD_SUBREAPER, 1)
-    yield
-    libc.prctl(SET_CHILD_SUBREAPER, 0)
+    try:
+        yield
+    finally:
+        libc.prctl(SET_CHILD_SUBREAPER, 0)
 
 
 def serve_jobs(jobs: socket.socket) -> None:
