@@ -65,13 +65,13 @@ guard-accept: packages-guard venv-test
 	@$(BIN)/python -m benchmarks.guard --accept
 
 soak: venv
-	@$(BIN)/python -m benchmarks.soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
+	@$(BIN)/python -m checks.soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)
 
 failover: venv-test
-	@$(BIN)/python -m benchmarks.failover $(FAILOVER_ARGS)
+	@$(BIN)/python -m checks.failover $(FAILOVER_ARGS)
 
 timing: venv
-	@$(BIN)/python -m benchmarks.timing $(TIMING_ARGS)
+	@$(BIN)/python -m checks.timing $(TIMING_ARGS)
 
 profile: packages-bench venv-bench
 	@benchmarks/.venv/bin/python -m benchmarks.profile

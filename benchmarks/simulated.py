@@ -16,8 +16,8 @@ DAY, PAGE, GB = 86_400, 8_192, 1e9
 
 
 class Costs(NamedTuple):
-    """Of `benchmarks.sizes` (bytes a message in tables and indexes) and `benchmarks.costs` (µs of a
-    processor, at the server of PostgreSQL and at the gateway)."""
+    """Figures measured at commit 73262a5 (docs/scaling.md): bytes a message in tables and indexes,
+    µs of a processor at the server of PostgreSQL and at the gateway."""
 
     bytes: float = 781
     key_bytes: float = 190

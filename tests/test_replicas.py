@@ -13,12 +13,12 @@ from tempfile import TemporaryDirectory
 import pytest
 from cryptography.fernet import Fernet
 
-from benchmarks.failover.servers import Server, find_programs
 from boxis_gateway.doctor import Level, check_replicas
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Filter, Order, Replicas, Store, engines
+from checks.failover.servers import Server, find_programs
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
 
 SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"

@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from cryptography.fernet import Fernet
 
-from benchmarks.failover.servers import Server, find_programs
 from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.store import Store, postgresql_connection
 from boxis_gateway.store.postgresql_connection import Reach
+from checks.failover.servers import Server, find_programs
 from tests.conftest import NOW, USER_KEY, USERNAME, RunningServer
 from tests.faults.proxy import Proxy
 from tests.faults.shop import (

@@ -1,4 +1,4 @@
-"""The run: `python -m benchmarks.soak [--seconds 30] [--write]`. It ends with 1 if
+"""The run: `python -m checks.soak [--seconds 30] [--write]`. It ends with 1 if
 anything was wrong."""
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 from benchmarks.processes import family, serving
-from benchmarks.soak.clients import CLIENTS, Client, Soak
-from benchmarks.soak.figures import contradictions, figures
-from benchmarks.soak.report import report
-from benchmarks.soak.rude import RUDE
-from benchmarks.soak.watch import Watch
-from benchmarks.soak.world import make_world
+from checks.soak.clients import CLIENTS, Client, Soak
+from checks.soak.figures import contradictions, figures
+from checks.soak.report import report
+from checks.soak.rude import RUDE
+from checks.soak.watch import Watch
+from checks.soak.world import make_world
 
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
 LOST = (OSError, EOFError, TimeoutError)
@@ -28,7 +28,7 @@ BAD_WORDS = ("Traceback", " CRITICAL ")
 
 def main() -> int:
     """Soak a server, and say what came of it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m checks.soak", description=__doc__)
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--write", action="store_true", help="write docs/soak.md")
     options = parser.parse_args()

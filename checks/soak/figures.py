@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from benchmarks.soak.clients import Soak
+from checks.soak.clients import Soak
 
 NEVER = ("failed", "broken_off", "unavailable")
 COUNTED = ("success", "limited", "refused")

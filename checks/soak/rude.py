@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 
-from benchmarks.soak.clients import LIMITED, Client, Soak, get, history_form, post
+from checks.soak.clients import LIMITED, Client, Soak, get, history_form, post
 
 RESET = struct.pack("ii", 1, 0)
 SLOW_SECONDS = 0.4  # between two bytes

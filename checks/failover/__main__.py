@@ -1,4 +1,4 @@
-"""The run: `python -m benchmarks.failover [--rounds 3] [--seconds 8]`. It ends with 1 if anything
+"""The run: `python -m checks.failover [--rounds 3] [--seconds 8]`. It ends with 1 if anything
 that was acknowledged is lost, or any answer was wrong."""
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
-from benchmarks.failover.load import BATCHES, HISTORY, LOGIN, Load
-from benchmarks.failover.servers import Cluster, find_programs, running
-from benchmarks.failover.shop import make_shop
-from benchmarks.failover.tally import Tally, longest_gap, table
 from benchmarks.processes import serving
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
+from checks.failover.load import BATCHES, HISTORY, LOGIN, Load
+from checks.failover.servers import Cluster, find_programs, running
+from checks.failover.shop import make_shop
+from checks.failover.tally import Tally, longest_gap, table
 
 KEY = "BOXIS_GATEWAY_SECRET_KEYS"
 SHOPS = ("anna@example.com", "bert@example.com")
@@ -30,7 +30,7 @@ BAD = ("Traceback", " CRITICAL ")
 
 def main() -> int:
     """Kill primaries under load, and say what came of it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.failover", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m checks.failover", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="primaries to be killed")
     parser.add_argument("--seconds", type=float, default=8, help="of calm before and after each")
     parser.add_argument("--replicas", action="store_true", help="histories are read there, too")

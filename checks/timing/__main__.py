@@ -1,4 +1,4 @@
-"""The run: `python -m benchmarks.timing [--times 3000] [--write]`.
+"""The run: `python -m checks.timing [--times 3000] [--write]`.
 
 Kinds of requests come in a random order, from addresses that change, so that nobody is locked out;
 times are taken in process, and by a client on a socket.
@@ -20,11 +20,11 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from benchmarks.processes import start, stop, wait_for_address
-from benchmarks.timing.asked import CODES, PASSWORDS, Make, as_post, make_store
-from benchmarks.timing.compare import described, difference
 from boxis_gateway.app import create_app
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
+from checks.timing.asked import CODES, PASSWORDS, Make, as_post, make_store
+from checks.timing.compare import described, difference
 
 PAGE = Path(__file__).parents[2] / "docs" / "security-measurements.md"
 LOGINS = 10  # times fewer, as each takes 20 ms on purpose
@@ -50,7 +50,7 @@ Times = dict[str, list[float]]
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.timing", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m checks.timing", description=__doc__)
     parser.add_argument("--times", type=int, default=3_000)
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
     options = parser.parse_args()

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from benchmarks.soak.world import (
+from boxis_gateway.authcode import authcode_of
+from checks.soak.world import (
     LINES_OF_AN_IMPORT,
     PASSWORD,
     Asker,
@@ -23,7 +24,6 @@ from benchmarks.soak.world import (
     without_timestamp,
     write_lines,
 )
-from boxis_gateway.authcode import authcode_of
 
 PATIENCE_SECONDS = 60
 REQUESTS_OF_A_CONNECTION = 20

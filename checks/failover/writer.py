@@ -1,5 +1,5 @@
 """A process that adds messages to an account until it is stopped, as an import does:
-`python -m benchmarks.failover.writer URL ACCOUNT_ID`. Each batch is tried until it is
+`python -m checks.failover.writer URL ACCOUNT_ID`. Each batch is tried until it is
 acknowledged; a line of its output tells when that was, or why it was not."""
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ import sys
 import time
 from itertools import count
 
-from benchmarks.failover.shop import BATCH, batch_from
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store import Store
+from checks.failover.shop import BATCH, batch_from
 
 PAUSE_SECONDS = 0.02
 ACKNOWLEDGED, FAILED = "acknowledged", "failed"

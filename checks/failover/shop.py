@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from benchmarks.soak.world import Asker, without_timestamp
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage
 from boxis_gateway.passwords import hash_of
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now, utc_text
+from checks.soak.world import Asker, without_timestamp
 
 BATCH = 20  # messages of one transaction
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)

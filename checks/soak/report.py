@@ -6,8 +6,8 @@ import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from benchmarks.soak.clients import Soak
-from benchmarks.soak.watch import Watch
+from checks.soak.clients import Soak
+from checks.soak.watch import Watch
 
 HEAD = """# A soak
 

@@ -1,5 +1,5 @@
 """A worker of Citus dies under load and comes back:
-`python -m benchmarks.failover.citus --bin FOLDER [--rounds 2] [--seconds 8]`.
+`python -m checks.failover.citus --bin FOLDER [--rounds 2] [--seconds 8]`.
 
 Two gateways, which share the coordinator and nothing else, serve accounts of all three workers. It
 ends with 1 if anything that was acknowledged is lost, any answer was wrong, or a request failed
@@ -22,14 +22,14 @@ from typing import Any
 import psycopg
 from cryptography.fernet import Fernet
 
-from benchmarks.failover.__main__ import KEY, complaints
-from benchmarks.failover.load import BATCHES, HISTORY, Load
-from benchmarks.failover.servers import Programs, Server, find_programs
-from benchmarks.failover.shop import FIRST, Shop, make_shop
-from benchmarks.failover.tally import Tally, longest_gap, table
 from benchmarks.processes import serving
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_text
+from checks.failover.__main__ import KEY, complaints
+from checks.failover.load import BATCHES, HISTORY, Load
+from checks.failover.servers import Programs, Server, find_programs
+from checks.failover.shop import FIRST, Shop, make_shop
+from checks.failover.tally import Tally, longest_gap, table
 
 WORKERS = ("w1", "w2", "w3")
 VICTIM = WORKERS[0]
@@ -117,9 +117,7 @@ def running(programs: Programs, folder: Path) -> Iterator[Cluster]:
 
 def main() -> int:
     """Kill a worker under load, and say what came of it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.failover.citus", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m checks.failover.citus", description=__doc__)
     parser.add_argument("--bin", type=Path, required=True, help="of a PostgreSQL that has Citus")
     parser.add_argument("--rounds", type=int, default=2, help="how often the worker is killed")
     parser.add_argument("--seconds", type=float, default=8, help="of calm, and without the worker")

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from benchmarks.failover.shop import PASSWORD, Shop
-from benchmarks.failover.tally import Tally
-from benchmarks.failover.writer import ACKNOWLEDGED
 from benchmarks.processes import clean_environment, stop
-from benchmarks.soak.clients import history_form
+from checks.failover.shop import PASSWORD, Shop
+from checks.failover.tally import Tally
+from checks.failover.writer import ACKNOWLEDGED
+from checks.soak.clients import history_form
 
 HISTORY, BATCHES, LOGIN = "histories", "batches of messages", "logins"
 PATIENCE_SECONDS = 15
@@ -108,7 +108,7 @@ class Load:
             trader.tallies[LOGIN].lost = sum(status != 200 for status, _ in answers)
 
     def _start_writer(self, shop: Shop) -> subprocess.Popen[bytes]:
-        words = ("-m", "benchmarks.failover.writer", self._url, str(shop.account_id))
+        words = ("-m", "checks.failover.writer", self._url, str(shop.account_id))
         with open(self._folder / f"writer-{shop.account_id}.log", "wb") as log:
             return subprocess.Popen(
                 (sys.executable, *words),
