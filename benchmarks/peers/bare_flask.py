@@ -13,8 +13,8 @@ from pathlib import Path
 
 from flask import Flask, Response
 
+from benchmarks.peers.own_server import serve
 from boxis_gateway.app import create_app
-from boxis_gateway.server import Server
 from boxis_gateway.settings import load_settings
 from boxis_gateway.store import Store
 
@@ -36,4 +36,4 @@ def constant(file: Path) -> Callable[[], Response]:
 
 
 if __name__ == "__main__":
-    Server(load_settings(), make_app).run()
+    serve(load_settings(), make_app)

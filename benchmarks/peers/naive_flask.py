@@ -29,7 +29,7 @@ from peewee import (
     TextField,
 )
 
-from boxis_gateway.server import Server
+from benchmarks.peers.own_server import serve
 from boxis_gateway.settings import load_settings
 from boxis_gateway.store.sqlite import sqlite_path
 
@@ -185,4 +185,4 @@ def json_response(answer: dict[str, object]) -> Response:
 
 
 if __name__ == "__main__":
-    Server(load_settings(), make_app).run()
+    serve(load_settings(), make_app)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from flask import Flask, Response
 
-from boxis_gateway.server import Server
+from benchmarks.peers.own_server import serve
 from boxis_gateway.settings import Settings
 
 app = Flask(__name__)
@@ -40,4 +40,4 @@ def cut() -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
-    Server(Settings(port=int(os.environ["PORT"]), workers=1), lambda: app).run()
+    serve(Settings(port=int(os.environ["PORT"]), workers=1), lambda: app)
