@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from benchmarks import samples
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store import Store
-from boxis_gateway.store.version import MIGRATIONS
+from boxis_gateway.store.engines.schema_version import MIGRATIONS
 
 DATA = Path(__file__).parent / ".data"
 SEED = 20120509

@@ -109,7 +109,7 @@ def fill(store: Store, username: str, rows: int, senders: tuple[str, ...]) -> No
         )
         for n in range(rows)
     ]
-    store.messages.add(account.id, list(enumerate(messages)))
+    store.additions.add(account.id, list(enumerate(messages)))
 
 
 def form(username: str, **fields: str) -> bytes:

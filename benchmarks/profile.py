@@ -29,18 +29,19 @@ from boxis_gateway import importers, importing
 from boxis_gateway.app import create_app
 from boxis_gateway.form_api import action, endpoint
 from boxis_gateway.form_api.renderers import json_envelope, xml_envelope
-from boxis_gateway.importers.lines import ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.lines import ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing import identity
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server.connection import Connection
-from boxis_gateway.server.shared import Shared
+from boxis_gateway.server.guest import Guest
+from boxis_gateway.server.state import ServerState
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from boxis_gateway.store.accounts import Accounts
-from boxis_gateway.store.additions import Additions
-from boxis_gateway.store.messages import Messages
-from boxis_gateway.store.sqlite_rows import Insert
+from boxis_gateway.store.engines.sqlite.rows import Insert
+from boxis_gateway.store.ingest.additions import Additions
+from boxis_gateway.store.messages.history import History
+from boxis_gateway.store.people.accounts import Accounts
 from boxis_gateway.zones import find_zone
 
 HEADERS = b"Host: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -81,7 +82,7 @@ def requests() -> Iterator[str]:
 
 def send(app: Flask, bodies: Iterable[bytes]) -> None:
     """The requests through one connection, less the system's part of it."""
-    connection = Connection(Shared(app, lambda *_: ("", b""), Settings(), None))  # type: ignore[arg-type]
+    connection = Connection(ServerState(Guest(app), Settings(), None))  # type: ignore[arg-type]
     connection.connection_made(Sink())  # type: ignore[arg-type]
     for body in bodies:
         length = b"Content-Length: %d\r\n\r\n" % len(body)
@@ -99,7 +100,7 @@ def watch_request(watch: Stopwatch) -> None:
         (endpoint, "for_account", "settings, clock, action"),
         (endpoint, "check_clock", "settings, clock, action"),
         (action.Action, "run", "parameters, zone, range"),
-        (Messages, "history", "messages: query and rows"),
+        (History, "read", "messages: query and rows"),
         (columns, "_columns", "columns: numbers, dates, credits"),
         (endpoint, "respond", "escaping and writing"),
         (endpoint, "_response", "response object"),
@@ -116,13 +117,13 @@ def rows() -> Iterator[str]:
     history = importlib.import_module("boxis_gateway.form_api.actions.get_history")
 
     def walk() -> Iterator[Any]:
-        return history._columns(store.messages.history(big.account.id, with_status=False), zone)
+        return history._columns(store.history.read(big.account.id, with_status=False), zone)
 
     def rendered(renderer: Any) -> Callable[[], object]:
         rows = history.Rows("sms", history.FIELDS, walk, ("history",), plain=history.PLAIN_FIELDS)
         return lambda: drain(renderer._lists(rows, ""))
 
-    fetched = quickest(lambda: drain(store.messages.history(big.account.id, with_status=False)))
+    fetched = quickest(lambda: drain(store.history.read(big.account.id, with_status=False)))
     turned = quickest(lambda: drain(walk()))
     yield "| µs a row of 1,000,000 | |\n|---|---|"
     yield f"| SQLite: step, tuple, texts | {fetched:.2f} |"

@@ -12,20 +12,20 @@ from werkzeug.routing import MapAdapter
 from boxis_gateway.api_docs import api_docs
 from boxis_gateway.form_api.endpoint import form_api
 from boxis_gateway.limiting import Limiter, Tables, tables_at
+from boxis_gateway.monitoring import Watch, seen_in, seen_of
+from boxis_gateway.monitoring.endpoint import PATHS, WatchDoor
+from boxis_gateway.monitoring.traces import Traces
 from boxis_gateway.networks import client_of
-from boxis_gateway.parts import Clock, Parts
 from boxis_gateway.rest_api import METHODS, rest_api
+from boxis_gateway.services import Clock, Parts
 from boxis_gateway.settings import Settings, load_settings
 from boxis_gateway.store import Replicas, Store
-from boxis_gateway.watch_door import PATHS, WatchDoor
-from boxis_gateway.watching import Watch, seen_of
-from boxis_gateway.watching.traces import Traces
 from boxis_gateway.zones import utc_now
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-    from boxis_gateway.watching.metrics import Metrics
+    from boxis_gateway.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
 LOCK_SECONDS = 0.5  # how long a request waits for another writer, and its process with it
@@ -55,6 +55,11 @@ class Gateway(Flask):
         if self._open_here and environ["PATH_INFO"] in PATHS:
             return self.watch_door(environ, start_response)
         return self.watch.call(super().wsgi_app, environ, start_response)
+
+    def broken_off(self, environ: WSGIEnvironment, reason: str) -> None:
+        """Record that the server cut a streamed answer short."""
+        if record := seen_in(environ):
+            record.break_off(reason)
 
     def log_exception(self, exc_info: Any) -> None:
         """Of a bug outside of the doors. Flask's own line has the path, which may be anything."""
@@ -121,6 +126,6 @@ def from_environ() -> Flask:
     Raises OperatorError if a setting, the store or its keys cannot be used."""
     settings = load_settings()
     check_store(settings)
-    from boxis_gateway.watching.metrics import Metrics  # it reads the server's environment
+    from boxis_gateway.monitoring.metrics import Metrics  # it reads the server's environment
 
     return create_app(store_of(settings), settings, metrics=Metrics())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line
 from boxis_gateway.model import NewMessage
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})?", re.ASCII)

@@ -22,7 +22,7 @@ from werkzeug.test import TestResponse
 
 from boxis_gateway.app import create_app
 from boxis_gateway.authcode import authcode_of
-from boxis_gateway.importers.columns import to_message
+from boxis_gateway.importers.reading.columns import to_message
 from boxis_gateway.importing import fingerprint
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
@@ -116,7 +116,7 @@ def add_messages(store: Store, account: Account, *rows: Mapping[str, str]) -> No
     """Store messages given by the columns of the CSV format; the dates are in UTC."""
     utc = find_zone("UTC")
     messages = [({"sender": "boxis.net", "recipient": "48514151563"} | dict(row)) for row in rows]
-    store.messages.add(
+    store.additions.add(
         account.id,
         [(fingerprint(str(n)), to_message(row, utc)) for n, row in enumerate(messages)],
     )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 
-from boxis_gateway.store.engine import StoreDatabase
-from boxis_gateway.store.sqlite import SqliteDatabase
+from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 from tests.stores import SqliteStores, Stores
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def statements(database: StoreDatabase) -> Iterator[list[str]]:
         yield ran
         connection.trace_v2(0)
         return
-    from boxis_gateway.store.postgresql_connection import Cursor
+    from boxis_gateway.store.engines.postgresql.connection import Cursor
 
     def note(cursor: Cursor, query: str, *words: Any, **how: Any) -> Any:
         if cursor.connection is connection:

@@ -16,7 +16,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from boxis_gateway.store import Store
-from boxis_gateway.store.engine import EVERY_ACCOUNT, StoreDatabase
+from boxis_gateway.store.engines.base import EVERY_ACCOUNT, StoreDatabase
 from boxis_gateway.store.tables import TABLES
 
 QUICK = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"

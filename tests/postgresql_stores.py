@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from boxis_gateway.store import Store
-from boxis_gateway.store.keys import FILE_VARIABLE
+from boxis_gateway.store.secrets.key_file import FILE_VARIABLE
 from tests.postgresql import Room
 from tests.stores import Stores
 

@@ -29,8 +29,8 @@ from flask.testing import FlaskClient
 
 from boxis_gateway import authcode
 from boxis_gateway.rest_api import auth
-from boxis_gateway.store.accounts import Accounts
-from boxis_gateway.store.additions import Additions
+from boxis_gateway.store.ingest.additions import Additions
+from boxis_gateway.store.people.accounts import Accounts
 from tests.stores import Stores
 
 LEAST = 8  # characters that a leak has in common with the secret, at its beginning

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from boxis_gateway.api_docs.document import document
-from boxis_gateway.api_docs.form_door import COMMON
+from boxis_gateway.api_docs.form_api import COMMON
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.endpoint import PATHS
 from boxis_gateway.form_api.request import ApiRequest
@@ -67,7 +67,7 @@ class World:
             NewMessage("+4581808888", "Voice", at, text, status=status, prices=prices)
             for at, text, status, prices in rows
         ]
-        store.messages.add(account.id, list(enumerate(messages)))
+        store.additions.add(account.id, list(enumerate(messages)))
         store.contacts.add(shop, [("+4581808888", "Rip", "Nephews")])
         self.employees = {
             level: store.employees.add(shop, f"{level}@example.com", "", level, None, utc_now())

@@ -22,7 +22,7 @@ from flask.testing import FlaskClient
 from boxis_gateway.app import create_app
 from boxis_gateway.commands import cli, operator
 from boxis_gateway.errors import OperatorError
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import Accounts, run_import
 from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Account, Employee, NewMessage
@@ -31,7 +31,7 @@ from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Entry, Limits, Store, acting, back_up, restore
-from boxis_gateway.store.version import MIGRATIONS
+from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW, USERNAME, RunningServer, statements
 from tests.stores import Stores
@@ -497,7 +497,7 @@ def test_an_import_is_one_statement_more(store: Store, account: Account) -> None
 
 def test_adding_messages_makes_no_entry(store: Store, account: Account) -> None:
     seen = len(entries(store))
-    store.messages.add(account.id, [(1, NewMessage("+48514151563", "s", "2012-05-09 10:00:00"))])
+    store.additions.add(account.id, [(1, NewMessage("+48514151563", "s", "2012-05-09 10:00:00"))])
     assert told(store, after=seen) == []
 
 

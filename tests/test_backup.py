@@ -21,8 +21,10 @@ from peewee import OperationalError
 from boxis_gateway import client
 from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account
-from boxis_gateway.store import Store, back_up, files, restore, restoring, verify
-from boxis_gateway.store.version import MIGRATIONS
+from boxis_gateway.store import Store, back_up, restore, verify
+from boxis_gateway.store.engines.schema_version import MIGRATIONS
+from boxis_gateway.store.engines.sqlite import snapshots as files
+from boxis_gateway.store.transfer import restore as restoring
 from boxis_gateway.zones import utc_now
 from tests.conftest import (
     GATEWAY,
@@ -47,14 +49,16 @@ print("ready", flush=True)
 while True:
     moments = [f"2013-01-{1 + n // 86400 % 28:02} 00:{n // 60 % 60:02}:{n % 60:02}.{n % 1000:03}"
         for n in range(number, number + 20)]
-    store.messages.add(1, [(number + n, NewMessage("+48514151563", "s", moment))
+    store.additions.add(1, [(number + n, NewMessage("+48514151563", "s", moment))
         for n, moment in enumerate(moments)])
     number += 20
 """
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from boxis_gateway.store import Store, back_up, files, restore, sqlite
+from boxis_gateway.store import Store, back_up, restore
+from boxis_gateway.store.engines.sqlite import snapshots as files
+from boxis_gateway.store.engines.sqlite import database as sqlite
 
 sqlite.PRAGMAS["cache_size"] = 1  # so that pages go to the disk before the end
 files.PAGES_AT_ONCE = 10
@@ -294,7 +298,7 @@ def test_who_reads_during_a_restore_reads_on_from_the_old_state(
     back_up(store, file)
     add_messages(store, account, *rows(1000))
     reader = Store(store.url)
-    batches = reader.messages.history(account.id, with_status=False)
+    batches = reader.history.read(account.id, with_status=False)
     first = next(batches)
     restore(store, file, replace=True)
     assert count(store) == 0

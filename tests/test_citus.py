@@ -12,13 +12,15 @@ import pytest
 
 from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.sms.reports import Report
-from boxis_gateway.store import Filter, Limits, Order, Store, erasing, position_of, reports
-from boxis_gateway.store import submissions as submissions_of_all
-from boxis_gateway.store.citus import SPREAD, Pieces
-from boxis_gateway.store.filters import Shape, page_sql
+from boxis_gateway.store import Filter, Limits, Order, Store, position_of
+from boxis_gateway.store.engines.postgresql.baseline import TABLES
+from boxis_gateway.store.engines.postgresql.citus import SPREAD, Pieces
+from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, wire_id
-from boxis_gateway.store.postgresql_layout import TABLES
-from boxis_gateway.store.queries import run
+from boxis_gateway.store.messages import delivery_reports as reports
+from boxis_gateway.store.messages import listing as submissions_of_all
+from boxis_gateway.store.messages.listing_sql import Shape, page_sql
+from boxis_gateway.store.privacy import erasing
 from tests.conftest import NOW, USER_KEY, statements
 
 TABLE = re.compile(rf'\b(?:FROM|JOIN|UPDATE|INTO) "?(?:{"|".join(SPREAD)})"?\s')
@@ -80,15 +82,15 @@ def messages() -> Iterator[NewMessage]:
 def use_all(store: Store, account: Account) -> None:
     """Whatever is done with messages."""
     again = [(number, message) for number, message in enumerate(messages())]
-    store.messages.add(account.id, again)
-    store.messages.add(account.id, [(n, one._replace(status=Status.FAILED)) for n, one in again])
-    store.messages.missing(account.id, again)
+    store.additions.add(account.id, again)
+    store.additions.add(account.id, [(n, one._replace(status=Status.FAILED)) for n, one in again])
+    store.additions.missing(account.id, again)
     report = Report((3,), Status.DELIVERED, MAY[4])
     store.reports.apply([report], account.id, MAY[4])
     store.reports.apply([report], 0, MAY[4])
-    store.messages.recent(account.id, MAY[0], MAY[-1], 9)
+    store.history.recent(account.id, MAY[0], MAY[-1], 9)
     for with_status in (True, False):
-        list(store.messages.history(account.id, with_status=with_status))
+        list(store.history.read(account.id, with_status=with_status))
     for which in (Filter("2012-05"), Filter(recipient="+48500000001"), Filter(sender="SHOP"), TEXT):
         for order in Order:
             found, _ = store.submissions.page([account.id], which, order, 1, 1)
@@ -165,7 +167,7 @@ def test_pages_are_the_same_wherever_accounts_lie(
     others = [store.accounts.add(f"{n}@example.com", USER_KEY, NOW) for n in range(3)]
     accounts = [one.id for one in (account, *others)]
     for one in accounts:
-        store.messages.add(one, list(enumerate(messages())))
+        store.additions.add(one, list(enumerate(messages())))
 
     def pages() -> list[Any]:
         return [
@@ -191,7 +193,7 @@ HISTORY_SQL = """
 def test_a_history_in_pieces_is_the_whole(store: Store, account: Account, most: int) -> None:
     times = ["2012-05-01 10:00:00", "2012-05-01 10:00:00.500", *MAY[1:5]]
     sent = [NewMessage(f"+{n}", "shop", one) for one in times for n in range(6)]
-    store.messages.add(account.id, list(enumerate(sent)))
+    store.additions.add(account.id, list(enumerate(sent)))
     parameters = (account.id, MAY[0], MAY[4], "refused")
     whole = run(store.database, HISTORY_SQL, parameters).fetchall()
     pieces = Pieces(lambda *asked: run(store.database, *asked).fetchall(), HISTORY_SQL, parameters)

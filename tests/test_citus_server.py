@@ -12,9 +12,10 @@ import pytest
 from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import NewMessage
 from boxis_gateway.store import Store
-from boxis_gateway.store.citus import BY_PLACE, BY_TIME, Places
-from boxis_gateway.store.postgresql import PostgresDatabase
-from boxis_gateway.store.queries import errors_explained, run
+from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.engines.postgresql.citus import BY_PLACE, BY_TIME, Places
+from boxis_gateway.store.engines.postgresql.database import PostgresDatabase
+from boxis_gateway.store.engines.sql import run
 from tests.conftest import NOW, USER_KEY
 from tests.postgresql import Databases
 
@@ -38,10 +39,10 @@ def test_a_long_history_of_a_server_is_the_same_in_pieces(
 ) -> None:
     account = server_store.accounts.add("anna@example.com", USER_KEY, NOW)
     sent = [NewMessage(f"+{n}", "n\0\ufdd0", MAY[n % 3]) for n in range(3_000)]
-    server_store.messages.add(account.id, list(enumerate(sent)))
+    server_store.additions.add(account.id, list(enumerate(sent)))
 
     def history() -> list[Any]:
-        return list(chain(*server_store.messages.history(account.id, with_status=False)))
+        return list(chain(*server_store.history.read(account.id, with_status=False)))
 
     whole = history()
     monkeypatch.setitem(vars(places_of(server_store)), "are_many", True)
@@ -76,7 +77,7 @@ def test_a_worker_that_is_lost_costs_no_connection_to_the_coordinator(server_sto
 
 def test_a_server_that_is_not_spread_plans_a_history_once(server_store: Store) -> None:
     for account_id in range(1, 20):
-        assert not list(server_store.messages.history(account_id, with_status=False))
+        assert not list(server_store.history.read(account_id, with_status=False))
     sql = """
         SELECT sum(custom_plans), sum(generic_plans) > 0 FROM pg_prepared_statements
         WHERE statement LIKE '%"message"%'

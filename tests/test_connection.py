@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.server.connection import ANSWERS_AT_ONCE, Connection
+from boxis_gateway.server.guest import Guest
 from boxis_gateway.server.requests import LONGEST_HEAD, RequestReader
-from boxis_gateway.server.shared import Shared
+from boxis_gateway.server.state import ServerState
 from boxis_gateway.server.turns import Turns
 from boxis_gateway.server.wsgi import base_environ, environ_of
 from boxis_gateway.settings import Settings
@@ -34,7 +35,7 @@ class Host:
     def __init__(self, app: App) -> None:
         self.loop = asyncio.new_event_loop()
         settings = Settings(max_body_bytes=MOST, client_seconds=CLIENT_SECONDS)
-        self.shared = Shared(app, refusal, settings, Turns(self.loop))
+        self.shared = ServerState(Guest(app, refusal), settings, Turns(self.loop))
         made = self.loop.create_server(lambda: Connection(self.shared), "127.0.0.1", 0)
         self.server = self.loop.run_until_complete(made)
         self.address = self.server.sockets[0].getsockname()

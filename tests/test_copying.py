@@ -26,12 +26,14 @@ from peewee import Model
 
 from boxis_gateway import client
 from boxis_gateway.errors import OperatorError, StoreError
-from boxis_gateway.importers.columns import to_message
+from boxis_gateway.importers.reading.columns import to_message
 from boxis_gateway.model import Account
-from boxis_gateway.store import Store, blocks, copy, filling
-from boxis_gateway.store.blocks import Block, digest_of
-from boxis_gateway.store.keys import FILE_VARIABLE
+from boxis_gateway.store import Store, copy
+from boxis_gateway.store.secrets.key_file import FILE_VARIABLE
 from boxis_gateway.store.tables import TABLES, Message
+from boxis_gateway.store.transfer import load as filling
+from boxis_gateway.store.transfer import row_blocks as blocks
+from boxis_gateway.store.transfer.row_blocks import Block, digest_of
 from boxis_gateway.zones import find_zone
 from tests.conftest import (
     NOW,
@@ -50,7 +52,8 @@ ODD = ("żółć", "a\0b", "\0", "\ufdd0", "\ufdd1\ufdd2", "\ufdd1", "\ufffe", "
 AT, LATER = "2012-05-09 12:00:00", "2012-05-09 12:00:00.001"
 KILLED = """
 import os, signal, sys
-from boxis_gateway.store import Store, blocks, copy
+from boxis_gateway.store import Store, copy
+from boxis_gateway.store.transfer import row_blocks as blocks
 
 blocks.BLOCK_ROWS = 100
 seen = 0
@@ -214,12 +217,12 @@ def test_a_copy_serves_at_once_with_the_same_ids_and_keys(
     assert target.user_keys.of(target.accounts.get(USERNAME)) == USER_KEY
     assert history_of(target) == history_of(store)
     add_messages(target, account, *rows(4, month=6))
-    assert sum(map(len, target.messages.history(account.id, with_status=False))) == 7
+    assert sum(map(len, target.history.read(account.id, with_status=False))) == 7
 
 
 def history_of(store: Store) -> list[Any]:
     account = store.accounts.get(USERNAME)
-    return [list(batch) for batch in store.messages.history(account.id, with_status=True)]
+    return [list(batch) for batch in store.history.read(account.id, with_status=True)]
 
 
 def test_a_copy_says_so_in_its_own_audit_alone(store: Store, target: Store) -> None:
@@ -336,7 +339,7 @@ def add_one(store: Store, account: Account, number: int) -> None:
         "recipient": "48514151563",
         "date": f"2013-01-01 00:{number // 60:02}:{number % 60:02}",
     }
-    store.messages.add(account.id, [(10_000 + number, to_message(columns, find_zone("UTC")))])
+    store.additions.add(account.id, [(10_000 + number, to_message(columns, find_zone("UTC")))])
 
 
 def test_who_writes_all_the_time_is_told_to_stop_and_what_is_copied_stays(

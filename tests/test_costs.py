@@ -36,7 +36,7 @@ def cost(store: Store, account: Account) -> Cost:
     """The first words of the statements that run while something is asked, by a server that knows
     the user keys, and has shown a history."""
     store.user_keys.of(account)
-    list(store.messages.history(account.id, with_status=False))
+    list(store.history.read(account.id, with_status=False))
 
     def run(ask: Ask) -> list[str]:
         with statements(store) as ran:

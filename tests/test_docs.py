@@ -21,9 +21,9 @@ from boxis_gateway.form_api.action import table
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.renderers import RENDERERS
 from boxis_gateway.importers import IMPORTERS, Importer
-from boxis_gateway.importers.columns import COLUMNS
-from boxis_gateway.importers.lines import GoodLine, ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.columns import COLUMNS
+from boxis_gateway.importers.reading.lines import GoodLine, ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, settings_table
 from boxis_gateway.store import Store

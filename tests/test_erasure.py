@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account, NewMessage, Prices, Status, SubmissionFacts
@@ -27,9 +27,10 @@ from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.sms.mentions import masked, mentions
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.reports import Report
-from boxis_gateway.store import Filter, Found, Order, Store, erasing
+from boxis_gateway.store import Filter, Found, Order, Store
+from boxis_gateway.store.engines.schema_version import set_version
+from boxis_gateway.store.privacy import erasing
 from boxis_gateway.store.tables import TABLES
-from boxis_gateway.store.version import set_version
 from boxis_gateway.zones import find_zone
 from tests.conftest import GATEWAY, NOW, USER_KEY, USERNAME, RunningServer, signed
 from tests.stores import Stores
@@ -183,7 +184,7 @@ def test_nothing_tells_the_number_and_sums_stay(
     assert sums(store) == before
     assert counted(store) == recounted(store)
     assert store.erasure.erase(NUMBER, NOW) == Found()
-    store.messages.add(account.id, list(enumerate(messages)))
+    store.additions.add(account.id, list(enumerate(messages)))
     addresses = store.database.execute_sql(
         "SELECT recipient FROM message UNION SELECT sender FROM message"
     )
@@ -191,7 +192,7 @@ def test_nothing_tells_the_number_and_sums_stay(
 
 
 def add(store: Store, account: Account, *messages: NewMessage) -> None:
-    store.messages.add(account.id, list(enumerate(messages)))
+    store.additions.add(account.id, list(enumerate(messages)))
 
 
 def texts(store: Store) -> list[str | None]:
@@ -397,11 +398,11 @@ def test_who_was_on_the_way_with_the_number_is_stopped(store: Store, account: Ac
     add(other, account, NewMessage(OTHER, "s", "2012-05-09 10:28:00"))
     store.erasure.erase(NUMBER, NOW)
     late = [(9, NewMessage(NUMBER, "s", "2012-05-09 10:28:01", status=Status.REFUSED))]
-    added = other.messages.add(account.id, late)
+    added = other.additions.add(account.id, late)
     assert (added.new, added.erased, added.refused) == (0, 1, 0)
     store.erasure.erase(OTHER, NOW)  # one more, while the other has looked before
     late = [(9, NewMessage(OTHER, "s", "2012-05-09 10:28:01"))]
-    assert other.messages.add(account.id, late).erased == 1
+    assert other.additions.add(account.id, late).erased == 1
     other.close()
 
 
@@ -509,7 +510,7 @@ def test_one_that_is_killed_is_finished_by_the_next(
                    f"secret {n}")
         for n in range(8_000)
     ]  # fmt: skip
-    store.messages.add(account.id, list(enumerate(messages)))
+    store.additions.add(account.id, list(enumerate(messages)))
     before, erased = sums(store), [0]
     nobodies = "SELECT count(*) FROM message WHERE recipient = '0'"
     for _ in range(2):
@@ -540,7 +541,7 @@ def test_who_reads_an_older_state_is_waited_for(
     load(store, account, big_csv(tmp_path / "files/m.csv", 1_000))
     (tmp_path / "files/m.csv").unlink()
     (tmp_path / "files").rmdir()
-    history = store.messages.history(account.id, with_status=False)
+    history = store.history.read(account.id, with_status=False)
     next(history)
     said = gateway("erase", "--number", NUMBER, "--wait", "0")
     assert said.returncode == 1

@@ -29,8 +29,8 @@ from boxis_gateway.app import create_app
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.exporters import EXPORTERS, parquet
 from boxis_gateway.importers import IMPORTERS
-from boxis_gateway.importers.lines import GoodLine, ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.lines import GoodLine, ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.levels import Level
 from boxis_gateway.message_files import EXPORTED, guarded, unguarded
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
@@ -76,7 +76,7 @@ class Shop:
         self.add("carol", plain._replace(text="of carol", wire_id="abc"))
 
     def add(self, name: str, *messages: NewMessage) -> None:
-        self.store.messages.add(self.accounts[name].id, list(enumerate(messages)))
+        self.store.additions.add(self.accounts[name].id, list(enumerate(messages)))
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_row_has_all_that_the_store_knows(shop: Shop, name: str) -> None:
 
 def test_parquet_has_types_and_groups_of_rows(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "GROUP_ROWS", 2)
-    monkeypatch.setattr("boxis_gateway.store.exports.BATCH", 1)
+    monkeypatch.setattr("boxis_gateway.store.messages.exports.BATCH", 1)
     file = pyarrow.parquet.ParquetFile(io.BytesIO(written(shop.store, "parquet")))
     assert [file.metadata.row_group(n).num_rows for n in range(3)] == [2, 2, 1]
     types = {field.name: str(field.type) for field in file.schema_arrow}
@@ -277,11 +277,11 @@ def test_conditions_all_have_to_hold(
 
 
 def test_what_is_written_meanwhile_is_not_in_it(shop: Shop, monkeypatch: Any) -> None:
-    monkeypatch.setattr("boxis_gateway.store.exports.BATCH", 1)
+    monkeypatch.setattr("boxis_gateway.store.messages.exports.BATCH", 1)
     rows = shop.store.exports.rows(shop.store.exports.accounts(), Filter())
     count = len(next(rows))
     other = Store(shop.store.url)
-    other.messages.add(shop.accounts["anna"].id, [(77, NewMessage("7248", "s", TIMES[1]))])
+    other.additions.add(shop.accounts["anna"].id, [(77, NewMessage("7248", "s", TIMES[1]))])
     other.close()
     assert count + sum(map(len, rows)) == 5
     assert len(from_csv(written(shop.store, "csv"))) == 6
@@ -584,7 +584,7 @@ def test_each_level_sees_what_the_list_shows(store: Store, name: str, line: str)
         account = store.accounts.add(customer.name, USER_KEY, NOW, customer=customer.name)
         prices = Prices(None, 3, 2, 1)
         message = NewMessage("7248", "s", TIMES[0], f"text of {customer.name}", prices=prices)
-        store.messages.add(account.id, [(1, message)])
+        store.additions.add(account.id, [(1, message)])
     word, *cells = line.split()
     reader = store.employees.add(own, "reader", "reader", Level(word), None, NOW)
     store.tokens.add(reader, digest_of("token"), NOW)

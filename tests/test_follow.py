@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed, StoreError
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Follower, follow, follow_on
 from boxis_gateway.importing import growing_log as growing_log_module
 from boxis_gateway.model import Account
@@ -240,7 +240,7 @@ def test_a_report_comes_later_and_changes_its_message(
             file.write(REPORT.format("77"))
 
     follower(store, account, log, Steps(iter([report]))).run()
-    (message,) = store.messages.recent(account.id, "0", "9999", 5)
+    (message,) = store.history.recent(account.id, "0", "9999", 5)
     assert message.status == "delivered"
 
 

@@ -67,7 +67,7 @@ def test_an_import_stops_at_a_full_disk_and_goes_on_when_there_is_room(
     assert stopped.stderr.count("\n") == 1
     assert "full" in stopped.stderr
     assert "Traceback" not in stopped.stderr
-    kept = len(store.messages.recent(1, "0", "9999", LINES))
+    kept = len(store.history.recent(1, "0", "9999", LINES))
     assert 0 < kept < LINES
     assert store.find_damage() == ""
     subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
@@ -75,7 +75,7 @@ def test_an_import_stops_at_a_full_disk_and_goes_on_when_there_is_room(
     assert went_on.stdout.startswith(
         f"csv, dates in UTC: {LINES - kept} added, {kept} already there, 0 bad lines"
     )
-    assert len(store.messages.recent(1, "0", "9999", 2 * LINES)) == LINES
+    assert len(store.history.recent(1, "0", "9999", 2 * LINES)) == LINES
     store.close()
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import fuzz.targets
 from boxis_gateway.form_api import endpoint, form, php_list
-from boxis_gateway.importers import csv_records, dates, kannel_log
+from boxis_gateway.importers import kannel_log
+from boxis_gateway.importers.reading import csv_records, dates
 from boxis_gateway.rest_api import endpoint as rest_endpoint
 from boxis_gateway.server.requests import RequestReader
 from boxis_gateway.zones import Zone

@@ -31,7 +31,7 @@ def add(store: Store, account: Account) -> Add:
 
     def add(*messages: NewMessage) -> tuple[int, int]:
         fingerprinted = [(hash(message[:3]), message) for message in messages]
-        return tuple(store.messages.add(account.id, fingerprinted))
+        return tuple(store.additions.add(account.id, fingerprinted))
 
     return add
 
@@ -43,7 +43,7 @@ def listed(store: Store, account: Account, which: Filter = Filter()) -> list[Sub
 
 
 def history(store: Store, account: Account) -> list[tuple[Any, ...]]:
-    batches = store.messages.history(account.id, with_status=True)
+    batches = store.history.read(account.id, with_status=True)
     return [row for rows in batches for row in rows]
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import IMPORTERS, find_importer
-from boxis_gateway.importers.lines import (
+from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
@@ -27,7 +27,7 @@ from boxis_gateway.importers.lines import (
     ReadOptions,
     ReportLine,
 )
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.zones import find_zone
 
 SAMPLES = sorted(p for p in Path(__file__).parent.glob("imports/*") if p.suffix != ".golden")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from boxis_gateway.errors import ImportFailed, StoreError
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Repeats, Summary, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
@@ -119,9 +119,7 @@ def test_bad_lines_are_listed_and_the_good_ones_kept(
 
 def test_refused_messages_are_kept_but_not_shown(store: Store, account: Account) -> None:
     assert load(store, account, SAMPLE).refused == 1
-    shown = [
-        row for batch in store.messages.history(account.id, with_status=False) for row in batch
-    ]
+    shown = [row for batch in store.history.read(account.id, with_status=False) for row in batch]
     assert len(shown) == 12
     assert len(rows(store)[0]) == 13
 
@@ -139,7 +137,7 @@ def test_the_kannel_log_becomes_the_history_it_tells(store: Store, account: Acco
     zone = find_zone("Europe/Warsaw")
     found = [
         (zone.local_texts([sent_at])[0], sender, recipient, parts)
-        for batch in store.messages.history(account.id, with_status=False)
+        for batch in store.history.read(account.id, with_status=False)
         for sender, recipient, sent_at, parts, _, _ in batch
     ]
     assert found == expected[::-1]
@@ -149,7 +147,7 @@ def test_accounts_are_found_by_a_field_of_the_log(store: Store, account: Account
     bob = store.accounts.add("bob@example.com", "k", NOW)
     accounts = Accounts(store, account, {"cust42": "bob@example.com"})
     run_import(SAMPLE, accounts, ReadOptions(find_zone("UTC"), "BINF"))
-    found = [len(store.messages.recent(one.id, "0", "9999", 100)) for one in (account, bob)]
+    found = [len(store.history.recent(one.id, "0", "9999", 100)) for one in (account, bob)]
     assert found == [10, 3]
 
 

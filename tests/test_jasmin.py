@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import IMPORTERS
-from boxis_gateway.importers.jasmin_log import LARGEST_COUNTER, references_of
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.jasmin.log import LARGEST_COUNTER, references_of
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing import Accounts, run_import
 from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.sms.short_message import read_short_message

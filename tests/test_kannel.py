@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import Accounts, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store

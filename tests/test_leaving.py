@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 
 from boxis_gateway.app import create_app
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers import boxis_server, telecomx_pages, web
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.boxis import server as boxis_server
+from boxis_gateway.importers.reading import web
+from boxis_gateway.importers.reading.lines import ReadOptions
+from boxis_gateway.importers.telecomx import pages as telecomx_pages
 from boxis_gateway.importing import Accounts, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.passwords import hash_of

@@ -15,7 +15,7 @@ import pytest
 
 from boxis_gateway.errors import ClockMismatch, Unavailable
 from boxis_gateway.logs import FORMAT, Formatter, Handler, JsonFormatter, Record
-from boxis_gateway.watching import Seen
+from boxis_gateway.monitoring import Seen
 
 
 def written(

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import without_secret
-from boxis_gateway.store import Filter, Order, Store, exports
-from boxis_gateway.store.dialect import in_order, in_postgresql
-from boxis_gateway.store.postgresql_connection import Reach
-from boxis_gateway.store.postgresql_texts import back, rows_back, told
-from boxis_gateway.store.queries import errors_explained
+from boxis_gateway.store import Filter, Order, Store
+from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.engines.postgresql.connection import Reach
+from boxis_gateway.store.engines.postgresql.dialect import in_order, in_postgresql
+from boxis_gateway.store.engines.postgresql.texts import back, rows_back, told
+from boxis_gateway.store.messages import exports
 from boxis_gateway.store.tables import TABLES
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
 from tests.postgresql import Databases, name_of
@@ -92,7 +93,7 @@ def test_texts_with_a_nul_are_kept_found_and_shown(store: Store) -> None:
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     day = {"date": "2012-05-09 08:00:00"}
     add_messages(store, account, day | {"sender": "a\0b", "text": "so\0far"}, day | {"text": "0"})
-    [rows] = store.messages.history(account.id, with_status=False)
+    [rows] = store.history.read(account.id, with_status=False)
     assert {row[0] for row in rows} == {"a\0b", "boxis.net"}
     page = store.submissions.page([account.id], Filter(text="O\0F"), Order.CREATED, 0, 10)
     assert [one.text for one in page[0]] == ["so\0far"]
@@ -109,9 +110,9 @@ def test_letters_are_folded_as_python_folds_them(store: Store) -> None:
 def test_a_stream_holds_its_state_no_longer_than_it_may(store: Store) -> None:
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     add_messages(store, account, *[{"date": f"2012-05-09 08:{n % 60:02}:00"} for n in range(400)])
-    whole = store.messages.history(account.id, with_status=False)
+    whole = store.history.read(account.id, with_status=False)
     assert sum(map(len, whole)) == 400
-    held = store.messages.history(account.id, with_status=False)
+    held = store.history.read(account.id, with_status=False)
     next(held)
     time.sleep(1.1)
     with pytest.raises(StoreError, match="too long"):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import IMPORTERS, find_importer
-from boxis_gateway.importers.boxis_answers import rows
-from boxis_gateway.importers.json_walk import NotJson, walk
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.boxis.answers import rows
+from boxis_gateway.importers.reading.json_walk import NotJson, walk
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing import Accounts, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Filter, Order, Store
@@ -165,7 +165,7 @@ def test_what_stood_before_the_damage_is_imported(
     accounts = Accounts(store, account, {})
     with pytest.raises(ImportFailed, match=r"breaks off\. What stood before is imported"):
         run_import(path, accounts, ReadOptions(find_zone("UTC")))
-    assert len(store.messages.recent(account.id, "0", "9999", 9)) == 2
+    assert len(store.history.recent(account.id, "0", "9999", 9)) == 2
     path.write_bytes(content)
     summary = run_import(path, accounts, ReadOptions(find_zone("UTC")))
     assert (summary.added, summary.known) == (3, 2)
@@ -246,7 +246,7 @@ def test_a_message_that_waited_is_sent_and_not_doubled(
         (one,) = listed(store, account, tmp_path / "page.json", page(sent))
         assert one.sent_at == "2014-02-08 10:00:00.500"
         assert one.recipients == "+4581808888\n+4581808889"
-        assert len(store.messages.recent(account.id, "0", "9999", 9)) == 2
+        assert len(store.history.recent(account.id, "0", "9999", 9)) == 2
         assert store.submissions.page([account.id], Filter(), Order.CREATED, 0, 1)[1] == 1
 
 

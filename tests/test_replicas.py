@@ -75,7 +75,7 @@ def caught_up(primary: Server, standby: Server) -> None:
 
 
 def senders(store: Store, account: Account) -> list[str]:
-    batches = store.messages.history(account.id, with_status=False)
+    batches = store.history.read(account.id, with_status=False)
     return [row[0] for rows in batches for row in rows]
 
 

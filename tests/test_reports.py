@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxis_gateway.importers import IMPORTERS
-from boxis_gateway.importers.lines import ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.lines import ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing import Accounts, Summary
 from boxis_gateway.importing import batches as batches_module
 from boxis_gateway.importing.batches import Batches
@@ -140,7 +140,7 @@ def test_a_report_changes_messages_of_its_account_alone(store: Store, account: A
 
 def add(store: Store, account: Account, status: Status, **more: Any) -> None:
     message = NewMessage("+48514151563", "s", WHEN, "text", status=status, wire_id="77", **more)
-    store.messages.add(account.id, [(1, message)])
+    store.additions.add(account.id, [(1, message)])
 
 
 def listed(store: Store, account: Account) -> tuple[list[str | None], int]:
@@ -175,7 +175,7 @@ def test_a_message_twice_in_one_batch_has_the_later_of_its_states(
 ) -> None:
     message = NewMessage("+48514151563", "s", WHEN, wire_id="77")
     done = message._replace(status=Status.DELIVERED, status_changed_at="2026-11-21 10:00:09")
-    added = store.messages.add(account.id, [(1, message), (2, done), (3, message)])
+    added = store.additions.add(account.id, [(1, message), (2, done), (3, message)])
     assert (added.new, added.changed) == (1, 0)
     assert statuses(store) == [("delivered", "2026-11-21 10:00:09")]
 
@@ -184,9 +184,9 @@ def test_a_known_message_twice_in_one_batch_has_the_later_state_too(
     store: Store, account: Account
 ) -> None:
     waits = NewMessage("+48514151563", "s", WHEN, wire_id="77", status=Status.PENDING)
-    store.messages.add(account.id, [(1, waits)])
+    store.additions.add(account.id, [(1, waits)])
     dated = waits._replace(status_changed_at="2026-11-21 10:00:09")
-    store.messages.add(account.id, [(2, waits._replace(status=Status.SENT)), (3, dated)])
+    store.additions.add(account.id, [(2, waits._replace(status=Status.SENT)), (3, dated)])
     assert statuses(store) == [("sent", None)]
 
 

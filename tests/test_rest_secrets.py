@@ -64,7 +64,7 @@ class Readers(RuleBasedStateMachine):
         text = f"{' '.join(words)} of {customer}"
         at = utc_text(NOW + timedelta(seconds=len(self.messages)))
         message = NewMessage("+4581808888", "s", at, text)
-        self.store.messages.add(self.accounts[customer].id, [(len(self.messages), message)])
+        self.store.additions.add(self.accounts[customer].id, [(len(self.messages), message)])
         self.messages.append((customer, text))
 
     @rule(reader=customers, level=levels)

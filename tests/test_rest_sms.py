@@ -67,7 +67,7 @@ def add(store: Store, account: Account, *messages: dict[str, Any]) -> None:
     }
     made = [NewMessage(**(usual | message)) for message in messages]
     first = store.database.execute_sql("SELECT count(*) FROM message").fetchone()[0]
-    store.messages.add(account.id, list(enumerate(made, first)))
+    store.additions.add(account.id, list(enumerate(made, first)))
 
 
 def test_the_documented_message_as_viewer_and_as_owner(

@@ -72,7 +72,7 @@ class World:
                 f"text of {name}",
                 prices=Prices(price=3, whole_sale=2, cost=1),
             )
-            store.messages.add(account.id, [(1, message)])
+            store.additions.add(account.id, [(1, message)])
         for level in Level:
             reader = store.employees.add(own, f"{level}@own", level, level, None, NOW)
             store.tokens.add(reader, digest_of(level), NOW)

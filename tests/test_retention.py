@@ -18,15 +18,16 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Summary, run_import
 from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.settings import Settings
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.sms.reports import Report
-from boxis_gateway.store import Filter, Limits, Order, Pruned, Store, limits_of, retention
-from boxis_gateway.store.sqlite import SqliteDatabase
-from boxis_gateway.store.version import set_version
+from boxis_gateway.store import Filter, Limits, Order, Pruned, Store, limits_of
+from boxis_gateway.store.engines.schema_version import set_version
+from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
+from boxis_gateway.store.privacy import retention
 from boxis_gateway.zones import find_zone, utc_now, utc_text
 from tests.conftest import GATEWAY, NOW, USERNAME, RunningServer, signed
 from tests.stores import Stores
@@ -115,7 +116,7 @@ def shop(
 def fill(store: Store, account: Account, messages: Sequence[NewMessage]) -> None:
     for table in ("submission", "message", "submission_count"):
         store.database.execute_sql(f"DELETE FROM {table}")
-    store.messages.add(account.id, list(enumerate(messages)))
+    store.additions.add(account.id, list(enumerate(messages)))
 
 
 @given(st.lists(MESSAGES, max_size=25), MOMENTS, MOMENTS, st.sampled_from((1, 2, 1000)))
@@ -166,15 +167,15 @@ def test_what_waits_is_not_old(store: Store, account: Account) -> None:
 def test_other_accounts_are_left_alone(store: Store, account: Account) -> None:
     other = store.accounts.add("bob@example.com", "k", NOW)
     for one in (account, other):
-        store.messages.add(one.id, [(1, NewMessage("7248", "s", DAYS[0], "text"))])
+        store.additions.add(one.id, [(1, NewMessage("7248", "s", DAYS[0], "text"))])
     store.retention.prune(account, Limits(DAYS[1], DAYS[1]))
-    assert [len(store.messages.recent(one.id, "", "9", 9)) for one in (account, other)] == [0, 1]
+    assert [len(store.history.recent(one.id, "", "9", 9)) for one in (account, other)] == [0, 1]
 
 
 def test_both_doors_show_what_is_left(store: Store, account: Account) -> None:
     fill(store, account, [NewMessage("7248", "s", day, "text") for day in DAYS])
     store.retention.prune(account, Limits(DAYS[3], DAYS[6]))
-    history = store.messages.history(account.id, with_status=False)
+    history = store.history.read(account.id, with_status=False)
     assert [row[2] for batch in history for row in batch] == list(DAYS[:2:-1])
     for which in (Filter(), Filter(recipient="7248"), Filter(sender="s")):
         page, total = store.submissions.page([account.id], which, Order.CREATED, 0, 9)
@@ -273,7 +274,7 @@ def full_store(path: Path, store: Store) -> Store:
     text = "text " * 30
     times = (f"2012-05-09 12:{n // 60:02}:{n % 60:02}" for n in range(3600))
     old = [(n, NewMessage("7248", "s", sent_at, text)) for n, sent_at in enumerate(times)]
-    store.messages.add(account.id, old)
+    store.additions.add(account.id, old)
     store.upkeep.empty_log(5)
     return store
 
@@ -313,7 +314,7 @@ def test_an_old_file_gets_smaller_once_it_was_rewritten(
 def test_a_reader_holds_up_nobody(stores: Stores, tmp_path: Path, gateway: Gateway) -> None:
     """A client that takes its time to read a history."""
     store = full_store(tmp_path / "m.csv", stores.make(tmp_path / "store.db"))
-    history = store.messages.history(1, with_status=False)
+    history = store.history.read(1, with_status=False)
     began = time.monotonic()
     said = gateway("prune")
     assert "gets smaller when those who read" in said.stderr

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from boxis_gateway.app import create_app
 from boxis_gateway.exporters import EXPORTERS
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
@@ -215,7 +215,7 @@ def fill(world: World, loads: Loads) -> None:
     numbers = count()
     for username, messages in loads:
         fingerprinted = [(next(numbers), one) for one in messages]
-        world.store.messages.add(world.accounts[username], fingerprinted)
+        world.store.additions.add(world.accounts[username], fingerprinted)
 
 
 QUICK = settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
@@ -284,7 +284,7 @@ def test_two_stores_may_come_into_one(worlds: Worlds) -> None:
             (n, NewMessage(recipient, text, TIMES[0], text, submission=facts))
             for n, recipient in enumerate(RECIPIENTS)
         ]
-        world.store.messages.add(world.accounts[USERNAMES[0]], fingerprinted)
+        world.store.additions.add(world.accounts[USERNAMES[0]], fingerprinted)
     for _ in range(2):
         assert worlds.carry("csv").bad == 0
         listed = json.loads(second.rest("/sms", customer=f"{0:024}"))["messages"]

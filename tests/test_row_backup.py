@@ -17,7 +17,7 @@ import pytest
 from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store, back_up, restore, verify, verify_rows
-from boxis_gateway.store.version import MIGRATIONS
+from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.zones import utc_now
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
 from tests.postgresql import Databases, made
@@ -28,7 +28,8 @@ Gateway = Callable[..., subprocess.CompletedProcess[str]]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from boxis_gateway.store import Store, filling, restore
+from boxis_gateway.store import Store, restore
+from boxis_gateway.store.transfer import load as filling
 
 insert = filling._insert
 
@@ -170,7 +171,7 @@ def test_who_reads_during_a_restore_reads_on_from_the_old_state(
     back_up(store, file)
     add_messages(store, account, *rows(1000))
     reader = Store(store.url)
-    batches = reader.messages.history(account.id, with_status=False)
+    batches = reader.history.read(account.id, with_status=False)
     first = next(batches)
     restore(store, file, replace=True)
     assert count(store) == 0

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
@@ -73,7 +73,7 @@ def test_both_doors_show_what_a_sample_holds(
     summary = load(store, account, sample)
     form = at_the_form_door(post_action)
     rest, total = at_the_rest_door(store, client)
-    rows = store.messages.recent(account.id, "", "9", 1000)
+    rows = store.history.recent(account.id, "", "9", 1000)
     waiting = sum(row.status == "pending" for row in rows)
     assert form.total() == summary.added - summary.refused
     assert rest.total() == form.total() - waiting

@@ -21,8 +21,8 @@ from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store, back_up, restore, verify
-from boxis_gateway.store.keys import FILE_VARIABLE, VARIABLE
-from boxis_gateway.store.vault import Vault
+from boxis_gateway.store.secrets.key_file import FILE_VARIABLE, VARIABLE
+from boxis_gateway.store.secrets.vault import Vault
 from boxis_gateway.zones import utc_now
 from tests.conftest import (
     NOW,
@@ -133,7 +133,7 @@ def test_migrating_leaves_nothing_in_the_clear_in_free_pages_or_the_log(tmp_path
 def test_what_a_reader_holds_up_is_wiped_by_the_next_migrate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("boxis_gateway.store.sqlite_engine.WIPE_SECONDS", 0)
+    monkeypatch.setattr("boxis_gateway.store.engines.sqlite.engine.WIPE_SECONDS", 0)
     store = old_store(tmp_path / "store.db")
     reader = again(store)
     with reader.database.transaction("DEFERRED"):
@@ -153,7 +153,7 @@ def test_a_disk_without_room_to_wipe_is_no_reason_to_stay_down(
     def full(upkeep: object) -> None:
         raise StoreError("The store cannot be used: database or disk is full.")
 
-    monkeypatch.setattr("boxis_gateway.store.upkeep.Upkeep.rewrite", full)
+    monkeypatch.setattr("boxis_gateway.store.engines.sqlite.maintenance.Upkeep.rewrite", full)
     store = old_store(tmp_path / "store.db")
     assert store.migrate()
     assert store.has_to_wipe()

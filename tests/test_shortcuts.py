@@ -15,16 +15,17 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from boxis_gateway.importers import csv_records, csv_table, kannel_log
-from boxis_gateway.importers.dates import instant_in_full, to_instant
-from boxis_gateway.importers.lines import ReadOptions, Unusable
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers import csv_table, kannel_log
+from boxis_gateway.importers.reading import csv_records
+from boxis_gateway.importers.reading.dates import instant_in_full, to_instant
+from boxis_gateway.importers.reading.lines import ReadOptions, Unusable
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing import fingerprint
 from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.gsm0338 import is_gsm, septets
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.segments import Alphabet, count_parts
-from boxis_gateway.store import known
+from boxis_gateway.store.ingest import duplicates as known
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW
 from tests.engines import examples
@@ -202,8 +203,8 @@ def test_what_is_known_and_the_ids_are_the_same_by_range_and_by_lists(
             account = store.accounts.add("anna@example.com", "k", NOW)
             added = []
             for batch in batches:
-                added.append(store.messages.missing(account.id, batch))
-                assert store.messages.add(account.id, batch) == added[-1]
+                added.append(store.additions.missing(account.id, batch))
+                assert store.additions.add(account.id, batch) == added[-1]
             tables = [
                 store.database.execute_sql(f"SELECT * FROM {table}").fetchall()
                 for table in ("message", "submission")

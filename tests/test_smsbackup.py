@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import smsbackup
-from boxis_gateway.importers.lines import GoodLine, Line, ReadOptions
-from boxis_gateway.importers.source import Source
-from boxis_gateway.importers.xml_references import settled
+from boxis_gateway.importers.reading.lines import GoodLine, Line, ReadOptions
+from boxis_gateway.importers.reading.source import Source
+from boxis_gateway.importers.reading.xml_references import settled
 from boxis_gateway.importing import Accounts, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
@@ -171,8 +171,8 @@ READ_AND_TELL_MEMORY = """
 import resource, sys
 from pathlib import Path
 from boxis_gateway.importers import smsbackup
-from boxis_gateway.importers.lines import ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.lines import ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.zones import find_zone
 with Source.open(Path(sys.argv[1])) as source:
     print(sum(1 for _ in smsbackup.read(source, ReadOptions(find_zone("UTC"), sender="s"))))

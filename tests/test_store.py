@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from boxis_gateway.errors import ConfigurationError, StoreError
-from boxis_gateway.importers.columns import to_message
+from boxis_gateway.importers.reading.columns import to_message
 from boxis_gateway.model import NewMessage
 from boxis_gateway.store import Store
-from boxis_gateway.store.sqlite import SqliteDatabase
+from boxis_gateway.store.engines.schema_version import MIGRATIONS
+from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 from boxis_gateway.store.tables import TABLES
-from boxis_gateway.store.version import MIGRATIONS
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW, USER_KEY
 from tests.stores import Stores
@@ -164,7 +164,7 @@ def test_an_option_can_go_back_to_the_server_s_setting(store: Store) -> None:
 
 
 def add(store: Store, account_id: int, *messages: NewMessage) -> int:
-    return store.messages.add(account_id, list(enumerate(messages))).new
+    return store.additions.add(account_id, list(enumerate(messages))).new
 
 
 def test_ids_have_the_documented_shape_and_depend_on_what_is_stored_alone(
@@ -176,16 +176,14 @@ def test_ids_have_the_documented_shape_and_depend_on_what_is_stored_alone(
         account = store.accounts.add("anna@example.com", "k", NOW)
         message = NewMessage("+48514151563", "boxis.net", "2013-12-01 07:00:06.195")
         add(store, account.id, message, message)
-        rows = [
-            row for batch in store.messages.history(account.id, with_status=True) for row in batch
-        ]
+        rows = [row for batch in store.history.read(account.id, with_status=True) for row in batch]
         found.append([row[6] for row in rows])
         store.close()
     assert found[0] == found[1] == [1385881206195000001, 1385881206195000000]
 
 
 def shown_ids(store: Store, account_id: int) -> list[str]:
-    rows = [row for batch in store.messages.history(account_id, with_status=True) for row in batch]
+    rows = [row for batch in store.history.read(account_id, with_status=True) for row in batch]
     return [wire or str(own) for *_, own, wire, _ in rows]
 
 
@@ -264,7 +262,7 @@ def test_a_store_of_the_first_version_keeps_what_it_has(stores: Stores, tmp_path
         (2, "text", "+48514151563", None),
         (3, "text", None, None),
     ]
-    assert len(store.messages.recent(1, "", "9", 10)) == 4
+    assert len(store.history.recent(1, "", "9", 10)) == 4
     assert store.customers.get("old").parent_reseller_id is None
     counts = run("SELECT * FROM submission_count").fetchall()
     assert counts == [(1, "s", "2012-05", "s", 2)]

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account, NewMessage, Prices, Status
-from boxis_gateway.store import Filter, Order, Store, Submitted, lists, position_of
-from boxis_gateway.store.filters import FOLDED_INTO
+from boxis_gateway.store import Filter, Order, Store, Submitted, position_of
+from boxis_gateway.store.messages import list_pages as lists
+from boxis_gateway.store.messages.listing_sql import FOLDED_INTO
 from tests.conftest import NOW, USER_KEY, statements
 from tests.engines import examples
 from tests.stores import Stores
@@ -68,7 +69,7 @@ class Shop:
             self.store.database.execute_sql(f"DELETE FROM {table}")
         with self.store.database.atomic():
             for number, (which, message) in enumerate(messages):
-                self.store.messages.add(self.accounts[which].id, [(number, message)])
+                self.store.additions.add(self.accounts[which].id, [(number, message)])
 
     def all(self) -> list[tuple[str, Submitted]]:
         """Each with its month."""
@@ -192,7 +193,7 @@ def test_a_customer_may_have_many_accounts(store: Store, order: Order) -> None:
             name = f"{number}@example.com"
             account = store.accounts.add(name, USER_KEY, NOW, customer="many")
             message = NewMessage("7248", "s", f"2012-05-{number % 28 + 1:02} 12:00:00", "text")
-            store.messages.add(account.id, [(number, message)])
+            store.additions.add(account.id, [(number, message)])
     ids = store.submissions.accounts_of(store.customers.get("many").id)
     for which in (Filter(), Filter(sender="s", recipient="7248", text="text")):
         page, total = store.submissions.page(ids, which, order, 490, 20)
@@ -205,7 +206,7 @@ def test_who_adds_to_a_store_that_was_migrated_meanwhile_is_stopped(
 ) -> None:
     store.database.execute_sql("PRAGMA user_version = 9999")
     with pytest.raises(StoreError, match="Run this again"):
-        store.messages.add(account.id, [(1, NewMessage("7248", "s", "2012-05-09 12:00:00"))])
+        store.additions.add(account.id, [(1, NewMessage("7248", "s", "2012-05-09 12:00:00"))])
     with pytest.raises(StoreError, match="boxis-gateway migrate"):
         store.require_current()
     store.migrate()

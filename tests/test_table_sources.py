@@ -27,9 +27,9 @@ import pytest
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import IMPORTERS, find_importer
-from boxis_gateway.importers.lines import GoodLine, Line, OtherLine, ReadOptions
-from boxis_gateway.importers.source import Source
-from boxis_gateway.importers.tables import paging, rows
+from boxis_gateway.importers.reading.lines import GoodLine, Line, OtherLine, ReadOptions
+from boxis_gateway.importers.reading.source import Source
+from boxis_gateway.importers.reading.tables import paging, rows
 from boxis_gateway.importing import Accounts, Summary, run_import
 from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.store import Store
@@ -449,7 +449,7 @@ def test_a_status_that_changed_is_taken_and_nothing_doubled(
         owner.execute("UPDATE sentitems SET Status = 'DeliveryOK' WHERE ID = 3")
     summary = load(store, account, path)
     assert (summary.added, summary.known, summary.changed) == (0, 5, 1)
-    stored = store.messages.recent(account.id, "2026", "2027", 9)
+    stored = store.history.recent(account.id, "2026", "2027", 9)
     assert [m.status for m in stored if m.parts == 3] == ["delivered"]
 
 
@@ -466,7 +466,7 @@ def test_a_long_message_is_imported_when_it_is_whole(
         marks = ", ".join("?" for _ in last[0])
         owner.execute(f"INSERT INTO sentitems VALUES ({marks})", last[0])
     assert load(store, account, path).added == 1
-    assert sorted(m.parts for m in store.messages.recent(account.id, "2026", "2027", 9)) == [
+    assert sorted(m.parts for m in store.history.recent(account.id, "2026", "2027", 9)) == [
         1,
         1,
         3,

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import find_importer, twilio
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing import Accounts, run_import
 from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.store import Store

@@ -14,10 +14,10 @@ from werkzeug.test import TestResponse
 from boxis_gateway.app import create_app
 from boxis_gateway.form_api import endpoint
 from boxis_gateway.model import Account
+from boxis_gateway.monitoring import Seen
+from boxis_gateway.monitoring.metrics import Metrics
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from boxis_gateway.watching import Seen
-from boxis_gateway.watching.metrics import Metrics
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages, signed
 
 Ask = Callable[..., TestResponse]

@@ -11,10 +11,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from boxis_gateway.app import create_app
+from boxis_gateway.monitoring import Seen
+from boxis_gateway.monitoring.metrics import Metrics
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from boxis_gateway.watching import Seen
-from boxis_gateway.watching.metrics import Metrics
 from tests.conftest import NOW, PROJECT
 
 DOCUMENT = (PROJECT / "docs/watching.md").read_text()

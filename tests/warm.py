@@ -182,7 +182,7 @@ def end_with(command: Callable[[], None]) -> NoReturn:
 if __name__ == "__main__":
     for name in COMMANDS.values():
         import_module(f"boxis_gateway.commands.{name}")
-    import_module("boxis_gateway.store.postgresql_engine")
+    import_module("boxis_gateway.store.engines.postgresql.engine")
     with socket.socket(fileno=int(sys.argv[1])) as connection:
         gc.freeze()
         serve_jobs(connection)

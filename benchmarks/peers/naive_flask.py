@@ -31,7 +31,7 @@ from peewee import (
 
 from benchmarks.peers.own_server import serve
 from boxis_gateway.settings import load_settings
-from boxis_gateway.store.sqlite import sqlite_path
+from boxis_gateway.store.engines.sqlite.database import sqlite_path
 
 database = SqliteDatabase(None)
 

@@ -8,8 +8,8 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from boxis_gateway import __version__
-from boxis_gateway.api_docs.form_door import describe_form_door
-from boxis_gateway.api_docs.rest_door import describe_rest_door
+from boxis_gateway.api_docs.form_api import describe_form_door
+from boxis_gateway.api_docs.rest_api import describe_rest_door
 
 DESCRIPTION = """Two HTTP interfaces over one store of SMS messages.
 

@@ -31,7 +31,7 @@ def history(settings: Settings, name: str, first: str | None, last: str | None, 
     account = store.accounts.get(name)
     zone = find_zone(for_account(settings, account.options).timezone)
     start, end = zone.instants(first_moment(first), last_moment(last))
-    found = store.messages.recent(account.id, start, end, limit)
+    found = store.history.recent(account.id, start, end, limit)
     store.close()
     dates = zone.local_texts([message.sent_at for message in found])
     rows = [

@@ -16,7 +16,7 @@ import click
 
 from boxis_gateway.commands.options import named_values, with_settings
 from boxis_gateway.importers import IMPORTERS
-from boxis_gateway.importers.lines import ReadOptions
+from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import Accounts, Follower, Summary, follow_on, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, find_sources

@@ -6,15 +6,16 @@ import logging
 
 import click
 
-from boxis_gateway.app import Gateway, check_store, create_app, store_of
+from boxis_gateway.app import check_store, create_app, store_of
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.doctor import check_key_file
+from boxis_gateway.form_api.endpoint import refuse
 from boxis_gateway.limiting import tables_at
 from boxis_gateway.logs import set_up_logging
-from boxis_gateway.server import Server
+from boxis_gateway.monitoring.folder import forget_process, metrics_folder
+from boxis_gateway.monitoring.traces import require_traces
+from boxis_gateway.server import Address, Guest, Server
 from boxis_gateway.settings import Settings
-from boxis_gateway.watching.folder import forget_process, metrics_folder
-from boxis_gateway.watching.traces import require_traces
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +68,25 @@ def serve(settings: Settings) -> None:
         log.warning("%s %s", finding.text, finding.remedy)
     tables = tables_at(settings.counters)  # which all processes share
     with metrics_folder():
-        from boxis_gateway.watching.metrics import Metrics  # it looks for the folder
+        from boxis_gateway.monitoring.metrics import Metrics  # it looks for the folder
 
-        def make_app() -> Gateway:
-            return create_app(store_of(settings), settings, tables=tables, metrics=Metrics())
+        def make_guest() -> Guest:
+            metrics = Metrics()
+            app = create_app(store_of(settings), settings, tables=tables, metrics=metrics)
+            side = app.watch_door
+            return Guest(app, refuse, app.watch.fault, app.broken_off, side, side.heartbeat)
 
-        Server(settings, make_app, forget_process).run()
+        Server(settings, make_guest, addresses(settings), forget_process).run()
+
+
+def addresses(settings: Settings) -> list[Address]:
+    """The address of the APIs, and the address of monitoring if it has one of its own."""
+    found = [Address(settings.host, settings.port)]
+    if isinstance(settings.watch_port, int):
+        text = "boxis-gateway serves metrics at {}metrics"
+        option = "--watch-port or --watch-host"
+        found.append(Address(settings.watch_host, settings.watch_port, option, text))
+    return found
 
 
 COMMAND = serve

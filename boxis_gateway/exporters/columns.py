@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from boxis_gateway.bounded_cache import Remembered
 from boxis_gateway.message_files import EXPORTED, ColumnKind
-from boxis_gateway.remembered import Remembered
 
 Batches = Iterable[Sequence[Sequence[Any]]]
 """Rows, some at a time; of one that has a value for each of EXPORTED."""

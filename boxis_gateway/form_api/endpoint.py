@@ -32,10 +32,11 @@ from boxis_gateway.form_api.renderers import Renderer, find_renderer
 from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.form_api.results import Failure, Result
 from boxis_gateway.model import Account
-from boxis_gateway.parts import Parts
+from boxis_gateway.monitoring import Seen, seen_of
+from boxis_gateway.services import Parts
 from boxis_gateway.settings import Settings, for_account
 from boxis_gateway.store import faults_told
-from boxis_gateway.watching import Seen, seen_of
+from boxis_gateway.zones import utc_now
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -107,6 +108,15 @@ def form_api(parts: Parts) -> Blueprint:
         blueprint.add_url_rule(path, view_func=endpoint, methods=METHODS)
     blueprint.app_errorhandler(HTTPException)(elsewhere)
     return blueprint
+
+
+def refuse(description: str, query: str) -> tuple[str, bytes]:
+    """The answer to bytes that are no HTTP request: content type and body, in the format that the
+    query string names."""
+    form, _ = read_form(query.encode("latin-1"), "", b"")
+    renderer = find_renderer(form.get("returntype"))
+    pieces = renderer.render(Failure(description), int(utc_now().timestamp()))
+    return renderer.CONTENT_TYPE, b"".join(pieces)
 
 
 def receive(environ: WSGIEnvironment, max_body_bytes: int) -> tuple[Form, InvalidRequest | None]:

@@ -25,8 +25,8 @@ from boxis_gateway.importers import (
     telecomx,
     twilio,
 )
-from boxis_gateway.importers.lines import Line, ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.lines import Line, ReadOptions
+from boxis_gateway.importers.reading.source import Source
 
 
 class Importer(Protocol):

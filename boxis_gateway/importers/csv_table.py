@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.columns import (
+from boxis_gateway.importers.reading.columns import (
     ACCOUNT,
     ALL_COLUMNS,
     COLUMNS,
@@ -17,9 +17,9 @@ from boxis_gateway.importers.columns import (
     message_of,
     stored_message_of,
 )
-from boxis_gateway.importers.csv_records import exported_records, records, split_header
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.csv_records import exported_records, records, split_header
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.message_files import EXPORTED, ColumnKind, unguarded
 from boxis_gateway.model import NewMessage
 from boxis_gateway.zones import Zone

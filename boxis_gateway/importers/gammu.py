@@ -14,9 +14,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.columns import MOST_PARTS, to_address
-from boxis_gateway.importers.dates import to_instant, to_instant_if_any
-from boxis_gateway.importers.lines import (
+from boxis_gateway.importers.reading.columns import MOST_PARTS, to_address
+from boxis_gateway.importers.reading.dates import to_instant, to_instant_if_any
+from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
@@ -24,8 +24,14 @@ from boxis_gateway.importers.lines import (
     ReadOptions,
     Unusable,
 )
-from boxis_gateway.importers.source import Source
-from boxis_gateway.importers.tables import TABLE_SCHEMES, Row, is_csv_with, is_sqlite_with, rows
+from boxis_gateway.importers.reading.source import Source
+from boxis_gateway.importers.reading.tables import (
+    TABLE_SCHEMES,
+    Row,
+    is_csv_with,
+    is_sqlite_with,
+    rows,
+)
 from boxis_gateway.model import NewMessage, Status
 
 NAME = "gammu"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from boxis_gateway.importers.columns import (
+from boxis_gateway.importers.reading.columns import (
     ACCOUNT,
     ALL_COLUMNS,
     COLUMNS,
@@ -18,8 +18,8 @@ from boxis_gateway.importers.columns import (
     message_of,
     stored_message_of,
 )
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.message_files import EXPORTED
 from boxis_gateway.model import NewMessage
 from boxis_gateway.zones import Zone

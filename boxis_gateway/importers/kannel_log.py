@@ -17,8 +17,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from boxis_gateway.importers.dates import to_instant
-from boxis_gateway.importers.lines import (
+from boxis_gateway.importers.reading.dates import to_instant
+from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
@@ -27,7 +27,7 @@ from boxis_gateway.importers.lines import (
     ReportLine,
     Unusable,
 )
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.reports import Report, reference_of

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from boxis_gateway.importers.columns import short_text, to_address, to_thousandths
-from boxis_gateway.importers.dates import to_instant, to_instant_if_any
-from boxis_gateway.importers.lines import (
+from boxis_gateway.importers.reading.columns import short_text, to_address, to_thousandths
+from boxis_gateway.importers.reading.dates import to_instant, to_instant_if_any
+from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
@@ -22,8 +22,8 @@ from boxis_gateway.importers.lines import (
     ReadOptions,
     Unusable,
 )
-from boxis_gateway.importers.source import Source
-from boxis_gateway.importers.tables import TABLE_SCHEMES, is_csv_with, is_sqlite_with, rows
+from boxis_gateway.importers.reading.source import Source
+from boxis_gateway.importers.reading.tables import TABLE_SCHEMES, is_csv_with, is_sqlite_with, rows
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.segments import Alphabet, count_parts
 

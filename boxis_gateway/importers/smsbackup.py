@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from xml.parsers import expat
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.columns import to_address
-from boxis_gateway.importers.dates import YEARS
-from boxis_gateway.importers.lines import (
+from boxis_gateway.importers.reading.columns import to_address
+from boxis_gateway.importers.reading.dates import YEARS
+from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
@@ -25,8 +25,8 @@ from boxis_gateway.importers.lines import (
     ReadOptions,
     Unusable,
 )
-from boxis_gateway.importers.source import Source
-from boxis_gateway.importers.xml_references import settled
+from boxis_gateway.importers.reading.source import Source
+from boxis_gateway.importers.reading.xml_references import settled
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms.segments import count_parts

@@ -15,11 +15,11 @@ from itertools import chain
 from typing import Any
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.columns import MOST_PARTS, short_text, to_millionths
-from boxis_gateway.importers.csv_records import records, split_header
-from boxis_gateway.importers.dates import to_instant
 from boxis_gateway.importers.json_lines import first_object, object_of, require_texts
-from boxis_gateway.importers.lines import (
+from boxis_gateway.importers.reading.columns import MOST_PARTS, short_text, to_millionths
+from boxis_gateway.importers.reading.csv_records import records, split_header
+from boxis_gateway.importers.reading.dates import to_instant
+from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
@@ -27,7 +27,7 @@ from boxis_gateway.importers.lines import (
     ReadOptions,
     Unusable,
 )
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import Kind, NewMessage, Prices, Status
 from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms.numbers import to_recipient

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime
 
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, OtherLine, ReportLine
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, OtherLine, ReportLine
 from boxis_gateway.importing.accounts import Accounts
 from boxis_gateway.importing.identity import Fingerprints
 from boxis_gateway.importing.rejects import Rejects
@@ -134,7 +134,7 @@ class Batches:
         self._count += 1
 
     def _put(self, account_id: int, messages: list[tuple[int, NewMessage]]) -> None:
-        store = self._store.messages
+        store = self._store.additions
         put = store.missing if self._dry_run else store.add
         added = put(account_id, messages)
         summary = self.summary

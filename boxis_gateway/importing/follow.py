@@ -10,7 +10,7 @@ from threading import Event
 
 from boxis_gateway.errors import ImportFailed, OperatorError
 from boxis_gateway.importers import IMPORTERS, Importer, find_importer
-from boxis_gateway.importers.lines import BadLine, GoodLine, Line, ReadOptions, ReportLine
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions, ReportLine
 from boxis_gateway.importing.accounts import Accounts
 from boxis_gateway.importing.batches import Batches
 from boxis_gateway.importing.growing_log import GrowingLog

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.source import LONGEST_LINE, TOO_LONG, Source
+from boxis_gateway.importers.reading.source import LONGEST_LINE, TOO_LONG, Source
 from boxis_gateway.store import Mark
 
 HEAD_OCTETS = 1024  # by which a file is known, as far as it has them

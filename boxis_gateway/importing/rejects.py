@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.lines import BadLine
+from boxis_gateway.importers.reading.lines import BadLine
 
 
 class Rejects:

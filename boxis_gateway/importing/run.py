@@ -10,8 +10,8 @@ from pathlib import Path
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import Importer, find_importer
-from boxis_gateway.importers.lines import Line, ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.lines import Line, ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing.accounts import Accounts
 from boxis_gateway.importing.batches import Batches
 from boxis_gateway.importing.recorded import recorded

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
+from boxis_gateway.bounded_cache import Remembered
 from boxis_gateway.errors import LimitReached
 from boxis_gateway.limiting.rates import whole_seconds
 from boxis_gateway.limiting.tables import Tables
 from boxis_gateway.networks import site_of
-from boxis_gateway.remembered import Remembered
 
 REMEMBERED_SECONDS = 86_400  # failures, and what was right
 FREE_NAMES = 30  # that may be wrong from one address

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import PathConverter
 
 from boxis_gateway.errors import LimitReached, Unavailable
-from boxis_gateway.parts import Parts
+from boxis_gateway.monitoring import Seen, seen_of
 from boxis_gateway.rest_api.auth import find_session, renew
 from boxis_gateway.rest_api.failures import (
     RestFailure,
@@ -33,8 +33,8 @@ from boxis_gateway.rest_api.failures import (
 )
 from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
 from boxis_gateway.rest_api.resources import RESOURCES
+from boxis_gateway.services import Parts
 from boxis_gateway.store import UNKNOWN, Store, acting, faults_told
-from boxis_gateway.watching import Seen, seen_of
 
 COOKIE = "token"
 ASCII = bytes(range(128))

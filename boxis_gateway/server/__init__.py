@@ -1,9 +1,11 @@
-"""The HTTP server: gunicorn's processes, asyncio's sockets, and the WSGI application in between.
+"""An HTTP server: gunicorn's processes, asyncio's sockets, and any WSGI application as its guest.
 
-Read in this order: processes.py (start, stop), worker.py (one process), connection.py (one client),
-requests.py and wsgi.py (the bytes of HTTP, what WSGI makes of them), turns.py (who goes first).
+Reading order: guest.py (what it serves), processes.py (start, stop), worker.py (one process),
+state.py, connection.py (one client), requests.py and wsgi.py (HTTP's bytes to WSGI and back),
+turns.py (scheduling of long answers).
 """
 
+from boxis_gateway.server.guest import Address, Guest
 from boxis_gateway.server.processes import Server
 
-__all__ = ["Server"]
+__all__ = ["Address", "Guest", "Server"]

@@ -16,13 +16,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from boxis_gateway.server.requests import Request, RequestReader
-from boxis_gateway.server.shared import Shared, Stream
 from boxis_gateway.server.sockets import reset, unsent_bytes
+from boxis_gateway.server.state import ServerState, Stream
 from boxis_gateway.server.wsgi import StartResponse, base_environ, environ_of, split_target
-from boxis_gateway.watching import Seen, seen_in
 
 if TYPE_CHECKING:
-    pass
+    from _typeshed.wsgi import WSGIEnvironment
 
 KEEP_ALIVE_SECONDS = 5  # between an answer and the next request
 ANSWERS_AT_ONCE = 16  # to a client that has sent many requests; then others have their turn
@@ -36,10 +35,10 @@ class Connection(asyncio.Protocol):
     """Methods without underscore are called by asyncio, but for `sweep`, `give_way`, `stop` and
     `break_off`."""
 
-    def __init__(self, shared: Shared) -> None:
-        self._shared = shared
-        self._client_seconds = shared.settings.client_seconds
-        self._reader = RequestReader(shared.settings.max_body_bytes)
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self._client_seconds = state.settings.client_seconds
+        self._reader = RequestReader(state.settings.max_body_bytes)
         self._requests: deque[Request] = deque()
         self._stream: Stream | None = None
         self._writable = True
@@ -52,13 +51,13 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         server, client = (transport.get_extra_info(name) for name in ("sockname", "peername"))
         self._environ = base_environ(server, client[0] if client else "")  # a reset has no name
-        self._shared.connections.add(self)
-        self._shared.waiting[self] = None
+        self._state.connections.add(self)
+        self._state.waiting[self] = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: what was being made for it is dropped."""
-        self._shared.connections.discard(self)
-        self._shared.waiting.pop(self, None)
+        self._state.connections.discard(self)
+        self._state.waiting.pop(self, None)
         self._closing = True
         self._requests.clear()
         self._drop_stream()
@@ -93,7 +92,7 @@ class Connection(asyncio.Protocol):
         """The client has taken most of it."""
         self._writable = True
         if self._stream:
-            self._shared.turns.add(self._take_turn)
+            self._state.turns.add(self._take_turn)
         elif not self._transport.is_closing():
             self._transport.resume_reading()
             self._go_on()
@@ -114,7 +113,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def give_way(self) -> None:
-        """Make room for another client; see `Shared.waiting`."""
+        """Make room for another client; see `ServerState.waiting`."""
         if self._reader.in_request:
             self.break_off("crowded")
         else:
@@ -131,12 +130,12 @@ class Connection(asyncio.Protocol):
         while self._requests and self._may_answer():
             if not left:
                 self._transport.pause_reading()
-                self._shared.turns.add(self._go_on_later)
+                self._state.turns.add(self._go_on_later)
                 return
             left -= 1
             request = self._requests.popleft()
             if request.fault:
-                self._shared.tell_fault(request.fault)
+                self._state.guest.malformed(request.fault)
                 self._refuse("400 Bad Request", "request is not valid", request)
             else:
                 self._answer(request)
@@ -153,7 +152,7 @@ class Connection(asyncio.Protocol):
     def _answer(self, request: Request) -> None:
         start, environ = StartResponse(), environ_of(request, self._environ)
         try:
-            body = self._shared.app(environ, start)
+            body = self._state.guest.app(environ, start)
             close = getattr(body, "close", lambda: None)
             pieces, content = chain(start.written, body), None
             if request.method == "HEAD" or start.has_no_body:
@@ -165,9 +164,9 @@ class Connection(asyncio.Protocol):
             self._refuse("500 Internal Server Error", "internal error", request)
             return
         if content is None:
-            self._begin_stream(request, start, pieces, close, seen_in(environ))
+            self._begin_stream(request, start, pieces, close, environ)
             return
-        keep_alive = request.keep_alive and not self._shared.stopping
+        keep_alive = request.keep_alive and not self._state.stopping
         self._transport.write(_head(start, keep_alive) + content)
         self._answered(keep_alive)
 
@@ -177,18 +176,18 @@ class Connection(asyncio.Protocol):
         start: StartResponse,
         pieces: Iterator[bytes],
         close: Callable[[], object],
-        seen: Seen | None,
+        environ: WSGIEnvironment,
     ) -> None:
         chunked = request.version == "1.1"
         keep_alive = chunked and request.keep_alive
         framing = ("Transfer-Encoding: chunked",) if chunked else ()
         self._transport.write(_head(start, keep_alive, *framing))
         self._transport.pause_reading()
-        self._shared.waiting.pop(self, None)
-        deadline = time.monotonic() + self._shared.settings.answer_seconds
-        self._stream = Stream(pieces, close, chunked, keep_alive, deadline, seen)
+        self._state.waiting.pop(self, None)
+        deadline = time.monotonic() + self._state.settings.answer_seconds
+        self._stream = Stream(pieces, close, chunked, keep_alive, deadline, environ)
         if self._writable:
-            self._shared.turns.add(self._take_turn)
+            self._state.turns.add(self._take_turn)
 
     def _take_turn(self) -> None:
         """Send one piece of the stream; the next when the client has taken it."""
@@ -208,13 +207,13 @@ class Connection(asyncio.Protocol):
             framed = b"%x\r\n%b\r\n" % (len(piece), piece) if stream.chunked else piece
             self._transport.write(framed)
         if self._writable:
-            self._shared.turns.add(self._take_turn)
+            self._state.turns.add(self._take_turn)
 
     def _end_stream(self, stream: Stream) -> None:
         self._drop_stream()
         if stream.chunked:
             self._transport.write(LAST_CHUNK)
-        self._answered(stream.keep_alive and not self._shared.stopping)
+        self._answered(stream.keep_alive and not self._state.stopping)
         if self._writable and not self._closing:
             self._transport.resume_reading()
             self._go_on()
@@ -229,8 +228,8 @@ class Connection(asyncio.Protocol):
             more = self._requests or self._reader.in_request
             seconds = self._client_seconds if more else KEEP_ALIVE_SECONDS
             self._deadline = time.monotonic() + seconds
-            self._shared.waiting.pop(self, None)
-            self._shared.waiting[self] = None
+            self._state.waiting.pop(self, None)
+            self._state.waiting[self] = None
         elif self._reader.ended:
             self._linger()
         else:
@@ -239,14 +238,14 @@ class Connection(asyncio.Protocol):
 
     def break_off(self, reason: str) -> None:
         """With a reset, which also tells a client of HTTP/1.0 that this was not the end."""
-        if self._stream and self._stream.seen:
-            self._stream.seen.break_off(reason)
+        if self._stream:
+            self._state.guest.broken_off(self._stream.environ, reason)
         self._closing = True
         reset(self._transport)
 
     def _refuse(self, status: str, description: str, request: Request) -> None:
         """Say what is wrong and let go."""
-        content_type, body = self._shared.refusal(description, split_target(request.target)[1])
+        content_type, body = self._state.guest.refuse(description, split_target(request.target)[1])
         start = StartResponse()
         start(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
         self._transport.write(_head(start, False) + body)

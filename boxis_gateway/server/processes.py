@@ -9,47 +9,30 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from boxis_gateway.errors import ConfigurationError
-from boxis_gateway.form_api.form import read_form
-from boxis_gateway.form_api.renderers import find_renderer
-from boxis_gateway.form_api.results import Failure
+from boxis_gateway.server.guest import Address, Guest
 from boxis_gateway.server.worker import ENDING_SIGNALS, GatewayWorker
 from boxis_gateway.settings import Settings
-from boxis_gateway.watch_door import WatchDoor
-from boxis_gateway.watching import Watch
-from boxis_gateway.zones import utc_now
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 ENDING_SECONDS = 3  # for a worker to break off what is not finished, before it is killed
-
-
-class Watched(Protocol):
-    """A WSGI application, who watches its requests, and the door where they tell."""
-
-    watch: Watch
-    watch_door: WatchDoor
-
-    def __call__(
-        self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]: ...
 
 
 class GatewayArbiter(Arbiter):  # type: ignore[misc]
     """Ends on Ctrl-C as it does on SIGTERM: answers under way are finished."""
 
     def handle_int(self) -> None:
+        """Stop gracefully."""
         raise StopIteration
 
     def spawn_worker(self) -> int:
+        """Fork a worker; it is deaf to SIGTERM until it has its handlers."""
         # A worker that is told to end before it has its handlers would not hear it, and the stop
         # would last until the grace period is over: so it hears it late instead.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
@@ -60,41 +43,59 @@ class GatewayArbiter(Arbiter):  # type: ignore[misc]
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """`make_app` is called in each worker, so that no connection crosses a fork; `worker_ended` is
-    told the process id of each that has ended, however it did."""
+    """A server on one or two addresses. `make_guest` is called in each worker, so that no
+    connection crosses a fork; `worker_ended` is called with the process id of each worker that has
+    ended."""
 
     def __init__(
         self,
         settings: Settings,
-        make_app: Callable[[], Watched],
-        worker_ended: Callable[[int], object],
+        make_guest: Callable[[], Guest],
+        addresses: Sequence[Address] = (),
+        worker_ended: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.settings = settings
-        self._make_app, self._worker_ended = make_app, worker_ended
+        self.addresses = addresses or [Address(settings.host, settings.port)]
+        self._make_guest, self._worker_ended = make_guest, worker_ended
         super().__init__()
 
     def load_config(self) -> None:
-        hooks = {"child_exit": lambda _, worker: self._worker_ended(worker.pid)}
-        for name, value in {**_configuration(self.settings), **hooks}.items():
+        """Set gunicorn's options."""
+        for name, value in self._configuration().items():
             if name in self.cfg.settings:  # some are newer than the oldest gunicorn we take
                 self.cfg.set(name, value)
 
-    def load(self) -> Watched:
-        return self._make_app()
-
-    def refusal(self, description: str, query: str) -> tuple[str, bytes]:
-        """What is said to a request that does not come to the application: content type and body,
-        in the format that its query string asks for."""
-        form, _ = read_form(query.encode("latin-1"), "", b"")
-        renderer = find_renderer(form.get("returntype"))
-        pieces = renderer.render(Failure(description), int(utc_now().timestamp()))
-        return renderer.CONTENT_TYPE, b"".join(pieces)
+    def load(self) -> Guest:
+        """The guest, made in the worker."""
+        return self._make_guest()
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises ConfigurationError if an address is not free."""
-        for address in _addresses(self.settings):
-            address.require_free()
+        for address in self.addresses:
+            _require_free(address)
         GatewayArbiter(self).run()
+
+    def _configuration(self) -> dict[str, Any]:
+        settings = self.settings
+        return {
+            "bind": [str(address) for address in self.addresses],
+            "worker_class": GatewayWorker,
+            "logger_class": _Log,
+            "workers": settings.workers,
+            "graceful_timeout": settings.shutdown_seconds + ENDING_SECONDS,
+            "timeout": 60,
+            "loglevel": "warning",
+            "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,
+            "control_socket_disable": True,
+            "proc_name": "boxis-gateway",
+            "when_ready": self._announce,
+            "child_exit": lambda _, worker: self._worker_ended(worker.pid),
+        }
+
+    def _announce(self, arbiter: Arbiter) -> None:
+        for listener, address in zip(arbiter.LISTENERS, self.addresses, strict=True):
+            url = address.url(listener.sock.getsockname()[1])
+            print(address.announcement.format(url), flush=True)
 
 
 class _Log(Logger):  # type: ignore[misc]
@@ -106,62 +107,15 @@ class _Log(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
 
-class _Address(NamedTuple):
-    """Where to listen, and the options that say so."""
-
-    host: str
-    port: int
-    option: str
-
-    def __str__(self) -> str:
-        return f"{_bracketed(self.host)}:{self.port}"
-
-    def require_free(self) -> None:
-        """Raises ConfigurationError if nobody can listen there."""
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(
-                self.host, self.port, type=socket.SOCK_STREAM
-            )[0]
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
-        except OSError as problem:
-            raise ConfigurationError(
-                f"Cannot listen on {self}: {problem.strerror}. "
-                f"Choose another --{self.option}port or --{self.option}host."
-            ) from None
-
-
-def _addresses(settings: Settings) -> list[_Address]:
-    """That of the doors, and then that of who watches, if it is another."""
-    addresses = [_Address(settings.host, settings.port, "")]
-    if isinstance(settings.watch_port, int):
-        addresses.append(_Address(settings.watch_host, settings.watch_port, "watch-"))
-    return addresses
-
-
-def _configuration(settings: Settings) -> dict[str, Any]:
-    return {
-        "bind": [str(address) for address in _addresses(settings)],
-        "worker_class": GatewayWorker,
-        "logger_class": _Log,
-        "workers": settings.workers,
-        "graceful_timeout": settings.shutdown_seconds + ENDING_SECONDS,
-        "timeout": 60,
-        "loglevel": "warning",
-        "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,
-        "control_socket_disable": True,
-        "proc_name": "boxis-gateway",
-        "when_ready": _say_where,
-    }
-
-
-def _say_where(arbiter: Any) -> None:
-    for listener, what in zip(arbiter.LISTENERS, ("listens on", "is watched at"), strict=False):
-        host, port = listener.sock.getsockname()[:2]
-        path = "metrics" if what == "is watched at" else ""
-        print(f"boxis-gateway {what} http://{_bracketed(host)}:{port}/{path}", flush=True)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+def _require_free(address: Address) -> None:
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as problem:
+        raise ConfigurationError(
+            f"Cannot listen on {address}: {problem.strerror}. Choose another {address.option}."
+        ) from None

@@ -20,7 +20,8 @@ from typing import Any
 from gunicorn.workers.base import Worker
 
 from boxis_gateway.server.connection import Connection
-from boxis_gateway.server.shared import Shared
+from boxis_gateway.server.guest import Guest
+from boxis_gateway.server.state import Client, ServerState
 from boxis_gateway.server.turns import Turns
 
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
@@ -42,20 +43,17 @@ def _allow_descriptors(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
-def plain_refusal(description: str, query: str) -> tuple[str, bytes]:
-    """What is said to who watches, if what they ask is no request."""
-    return "text/plain", f"{description}\n".encode()
-
-
 class GatewayWorker(Worker):  # type: ignore[misc]
     """Started by gunicorn's arbiter, which it tells every second that it lives."""
 
     def init_signals(self) -> None:
+        """Ignore SIGINT, accept the ending signals."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
     def run(self) -> None:
+        """Serve until told to end."""
         gc.collect()
         gc.freeze()  # what is loaded stays: later collections need not look at it
         asyncio.run(self._serve())
@@ -65,12 +63,12 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         self._told_to_stop = asyncio.Event()
         self._gave_way = 0
         self._coming: set[asyncio.Task[Any]] = set()
-        app, server, turns = self.wsgi, self.app, Turns(self._loop)
-        self._most = server.settings.max_connections
+        self._guest: Guest = self.wsgi
+        settings, turns = self.app.settings, Turns(self._loop)
+        self._most = settings.max_connections
         _allow_descriptors(self._most)
-        self._door = app.watch_door
-        self._shared = Shared(app, server.refusal, server.settings, turns, app.watch.fault)
-        self._watchers = Shared(self._door, plain_refusal, server.settings, turns)
+        side = Guest(self._guest.side_app or self._guest.app)
+        self._main, self._side = (ServerState(g, settings, turns) for g in (self._guest, side))
         for ending in ENDING_SIGNALS:
             self._loop.add_signal_handler(ending, self._stop)
         self._listen()
@@ -85,12 +83,12 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         self._told_to_stop.set()
 
     def _listen(self) -> None:
-        """The first address is that of the doors, another one is for who watches."""
+        """The first address is for the application, the second one for the side application."""
         for place, listener in enumerate(self.sockets if self.alive else ()):
-            shared = self._watchers if place else self._shared
-            self._loop.add_reader(listener.sock, self._accept, listener.sock, shared)
+            state = self._side if place else self._main
+            self._loop.add_reader(listener.sock, self._accept, listener.sock, state)
 
-    def _accept(self, listener: socket.socket, shared: Shared) -> None:
+    def _accept(self, listener: socket.socket, state: ServerState) -> None:
         """One connection at a time, so that processes that listen to the same socket share."""
         try:
             client, _ = listener.accept()
@@ -101,23 +99,23 @@ class GatewayWorker(Worker):  # type: ignore[misc]
             self._loop.remove_reader(listener)
             self._loop.call_later(PAUSE_SECONDS, self._listen)
             return
-        if not self._makes_room(shared):
+        if not self._makes_room(state):
             client.close()
             return
         client.setblocking(False)
-        made = self._loop.connect_accepted_socket(lambda: Connection(shared), client)
+        made = self._loop.connect_accepted_socket(lambda: Connection(state), client)
         task = self._loop.create_task(made)
         self._coming.add(task)
         task.add_done_callback(self._coming.discard)
 
-    def _makes_room(self, shared: Shared) -> bool:
+    def _makes_room(self, state: ServerState) -> bool:
         """Whether one more client can be taken; somebody else may have to go for that."""
-        if len(shared.connections) + len(self._coming) < self._most:
+        if len(state.connections) + len(self._coming) < self._most:
             return True
         self._gave_way += 1
-        longest = next(iter(shared.waiting), None)
+        longest = next(iter(state.waiting), None)
         if longest:
-            del shared.waiting[longest]
+            del state.waiting[longest]
             longest.give_way()
         return longest is not None
 
@@ -126,27 +124,27 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         if self._gave_way:
             log.warning("%d clients had to go: too many connections", self._gave_way)
             self._gave_way = 0
-        self._door.pulse(len(self._shared.connections))
+        self._guest.heartbeat(len(self._main.connections), self._main.stopping)
         now = time.monotonic()
         for connection in self._all_connections():
             connection.sweep(now)
 
-    def _all_connections(self) -> tuple[Connection, ...]:
-        return (*self._shared.connections, *self._watchers.connections)
+    def _all_connections(self) -> tuple[Client, ...]:
+        return (*self._main.connections, *self._side.connections)
 
     async def _finish(self) -> None:
         """Answers under way are finished, as far as the time allows; the others break off. Who
         watches is told so, meanwhile."""
         for listener in self.sockets[:1]:
             self._loop.remove_reader(listener.sock)
-        self._shared.stopping = self._watchers.stopping = self._door.stopping = True
+        self._main.stopping = self._side.stopping = True
         end = time.monotonic() + self.app.settings.shutdown_seconds
-        while (self._shared.connections or self._coming) and time.monotonic() < end:
-            for connection in tuple(self._shared.connections):
+        while (self._main.connections or self._coming) and time.monotonic() < end:
+            for connection in tuple(self._main.connections):
                 connection.stop()
             self._sweep()
             await asyncio.sleep(0.05)
         for connection in self._all_connections():
             connection.break_off("stopping")
         await asyncio.sleep(0)  # for the sockets to be closed
-        self._door.pulse(0)
+        self._guest.heartbeat(0, True)

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from boxis_gateway.store.engine import StoreDatabase
-from boxis_gateway.store.queries import run
+from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.sql import run
 from boxis_gateway.zones import utc_now, utc_text
 
 INSERT_SQL = """

@@ -30,7 +30,7 @@ def main(url: str, account_id: int) -> None:
 def add(store: Store, account_id: int, first: int) -> str:
     """Why a batch could not be added, or ""."""
     try:
-        store.messages.add(account_id, batch_from(first))
+        store.additions.add(account_id, batch_from(first))
     except StoreError as problem:
         return str(problem)
     return ""

@@ -18,7 +18,7 @@ GONE = ("left", "cut off")  # clients that do not know what they would have been
 
 def figures(log: Path) -> Counter[str]:
     """Requests by outcome since the server's start; what is said of them comes a second late."""
-    found = re.search(r"is watched at (http://\S+)", log.read_text(errors="replace"))
+    found = re.search(r"serves metrics at (http://\S+)", log.read_text(errors="replace"))
     assert found
     with urlopen(found[1], timeout=10) as answer:
         families = text_string_to_metric_families(answer.read().decode())

@@ -80,7 +80,7 @@ def _asker(store: Store, username: str, size: int) -> Asker:
     messages = [_message(number) for number in range(size)]
     for first in range(0, size, 5_000):
         some = messages[first : first + 5_000]
-        store.messages.add(account.id, [(first + n, one) for n, one in enumerate(some)])
+        store.additions.add(account.id, [(first + n, one) for n, one in enumerate(some)])
     rows = [
         (one.sender, one.recipient[1:], one.sent_at, str(one.parts), str(one.parts), "sent")
         for one in reversed(messages)

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from marshmallow import ValidationError
 
 from boxis_gateway.form_api.params import WireDate
-from boxis_gateway.importers.dates import instant_in_full, to_instant
-from boxis_gateway.importers.lines import Unusable
+from boxis_gateway.importers.reading.dates import instant_in_full, to_instant
+from boxis_gateway.importers.reading.lines import Unusable
 from boxis_gateway.zones import Zone, find_zone
 
 ZONES = (

@@ -14,10 +14,11 @@ from typing import Any
 from zlib import crc32
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers import IMPORTERS, csv_records
-from boxis_gateway.importers.json_walk import NotJson, walk
-from boxis_gateway.importers.lines import ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers import IMPORTERS
+from boxis_gateway.importers.reading import csv_records
+from boxis_gateway.importers.reading.json_walk import NotJson, walk
+from boxis_gateway.importers.reading.lines import ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.zones import find_zone
 from fuzz.messages import check_lines
 from tests.conftest import PROJECT

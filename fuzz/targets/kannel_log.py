@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from io import BytesIO
 
 from boxis_gateway.importers import kannel_log
-from boxis_gateway.importers.lines import Line, ReadOptions
-from boxis_gateway.importers.source import Source
+from boxis_gateway.importers.reading.lines import Line, ReadOptions
+from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.zones import find_zone
 from fuzz.messages import check_lines
 from tests.conftest import PROJECT

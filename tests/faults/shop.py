@@ -46,7 +46,7 @@ def fill(store: Store) -> None:
         NewMessage(f"+{number}", "boxis.net", moment(n), f"a text of some length, no. {n}")
         for n, number in enumerate(NUMBERS)
     ]
-    store.messages.add(account.id, list(enumerate(messages)))
+    store.additions.add(account.id, list(enumerate(messages)))
 
 
 def moment(second: int) -> str:

@@ -117,7 +117,7 @@ def fill(store: Store) -> None:
     messages = [
         NewMessage(f"+48514{n % 50:06}", "boxis.net", moment(n), f"text {n}") for n in range(600)
     ]
-    store.messages.add(account.id, list(enumerate(messages)))
+    store.additions.add(account.id, list(enumerate(messages)))
 
 
 def rows(path: Path) -> Mapping[str, int]:

@@ -25,7 +25,7 @@ def senders(store: Store) -> list[str]:
     """What a request finds: who has sent, newest first."""
     with store.serving():
         account = store.accounts.get(USERNAME)
-        rows = list(store.messages.history(account.id, with_status=False))
+        rows = list(store.history.read(account.id, with_status=False))
         return [row[0] for batch in rows for row in batch]
 
 
@@ -99,7 +99,7 @@ def test_who_reads_an_older_state_is_waited_for(
     """What they read stands in the log of the old file, which so is still in the way."""
     old_message(store, account)
     with store.serving():
-        reading = store.messages.history(account.id, with_status=False)
+        reading = store.history.read(account.id, with_status=False)
         reader = store.database.connection()
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM message").fetchall()

@@ -16,8 +16,9 @@ from cryptography.fernet import Fernet
 
 from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import Account, NewMessage
-from boxis_gateway.store import Store, postgresql_connection
-from boxis_gateway.store.postgresql_connection import Reach
+from boxis_gateway.store import Store
+from boxis_gateway.store.engines.postgresql import connection as postgresql_connection
+from boxis_gateway.store.engines.postgresql.connection import Reach
 from checks.failover.servers import Server, find_programs
 from tests.conftest import NOW, USER_KEY, USERNAME, RunningServer
 from tests.faults.proxy import Proxy
@@ -85,7 +86,7 @@ def account(store: Store) -> Account:
 
 def told(store: Store, account: Account) -> list[str]:
     """The recipients of the history."""
-    batches = store.messages.history(account.id, with_status=False)
+    batches = store.history.read(account.id, with_status=False)
     return [row[1] for rows in batches for row in rows]
 
 
@@ -97,11 +98,11 @@ def restart(server: Server) -> None:
 def test_a_restart_of_the_server_is_no_fault(
     server: Server, store: Store, account: Account
 ) -> None:
-    store.messages.add(account.id, MESSAGES[:1])
+    store.additions.add(account.id, MESSAGES[:1])
     restart(server)
     assert told(store, account) == NEWEST_FIRST[-1:]
     restart(server)
-    assert store.messages.add(account.id, MESSAGES).new == 5
+    assert store.additions.add(account.id, MESSAGES).new == 5
     restart(server)
     with store.serving():
         assert told(store, account) == NEWEST_FIRST
@@ -116,9 +117,9 @@ def test_what_is_cut_off_is_told_so_and_added_once(
 ) -> None:
     proxy.cut(word, is_heard=is_heard)
     with suppress(StoreError):  # a transaction that has not begun yet is begun again
-        store.messages.add(account.id, MESSAGES)
+        store.additions.add(account.id, MESSAGES)
     assert proxy.is_done
-    store.messages.add(account.id, MESSAGES)
+    store.additions.add(account.id, MESSAGES)
     assert told(store, account) == NEWEST_FIRST
 
 
@@ -128,19 +129,19 @@ def test_a_transaction_is_undone_with_its_connection(store: Store, account: Acco
             store.database.execute_sql("DELETE FROM message")
             store.database.execute_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
-    store.messages.add(account.id, MESSAGES)
+    store.additions.add(account.id, MESSAGES)
     with pytest.raises(Exception, match="terminating connection"):
         lose_it()
     assert told(store, account) == NEWEST_FIRST
     with pytest.raises(Exception, match="terminating connection"):
         lose_it()
-    assert store.messages.add(account.id, MESSAGES).new == 0
+    assert store.additions.add(account.id, MESSAGES).new == 0
 
 
 @pytest.fixture
 def standby_wanted(server: Server, store: Store, account: Account) -> Iterator[None]:
     """The server waits for a standby that there is not."""
-    store.messages.add(account.id, MESSAGES[:1])
+    store.additions.add(account.id, MESSAGES[:1])
     server.sql("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
     server.wait_until("SELECT current_setting('synchronous_standby_names') = 'nobody'")
     yield
@@ -161,7 +162,7 @@ def test_a_wait_for_standbys_that_is_cancelled_is_no_success(
     store.close()
     threading.Thread(target=server.wait_until, args=(CANCEL,)).start()
     with pytest.raises(StoreError, match="standbys have not confirmed"):
-        store.messages.add(account.id, MESSAGES)
+        store.additions.add(account.id, MESSAGES)
 
 
 @pytest.mark.usefixtures("standby_wanted")
@@ -171,7 +172,7 @@ def test_nobody_waits_for_standbys_for_long(
     monkeypatch.setattr(postgresql_connection, "COMMIT_SECONDS", 0.2)
     store.close()
     with pytest.raises(StoreError, match="standbys have not confirmed"):
-        store.messages.add(account.id, MESSAGES)
+        store.additions.add(account.id, MESSAGES)
     assert told(store, account) == NEWEST_FIRST
 
 

@@ -6,7 +6,7 @@ import csv
 from datetime import datetime
 from io import StringIO
 
-from boxis_gateway.importers.columns import COLUMNS
+from boxis_gateway.importers.reading.columns import COLUMNS
 from boxis_gateway.model import Kind, NewMessage, Status
 from boxis_gateway.sms.reports import reference_of
 from boxis_gateway.zones import utc_text

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from boxis_gateway.app import create_app
-from boxis_gateway.importers.lines import GoodLine, ReadOptions, ReportLine
+from boxis_gateway.importers.reading.lines import GoodLine, ReadOptions, ReportLine
 from boxis_gateway.importing import Accounts, Summary, run_import
 from boxis_gateway.importing.batches import Batches
 from boxis_gateway.importing.rejects import Rejects

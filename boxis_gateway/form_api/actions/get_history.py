@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from marshmallow import Schema
 
+from boxis_gateway.bounded_cache import Remembered
 from boxis_gateway.form_api.action import Call, ListOf, action
 from boxis_gateway.form_api.params import WireDate, word
 from boxis_gateway.form_api.results import Columns, Rows, Success
 from boxis_gateway.model import Kind, credit_text
-from boxis_gateway.remembered import Remembered
 from boxis_gateway.sms.numbers import all_on_form_wire, on_form_wire
 from boxis_gateway.store import Row
 from boxis_gateway.zones import Zone, find_zone
@@ -59,7 +59,7 @@ def get_history(call: Call) -> Success:
     with_status = call.settings.history_status_fields
 
     def walk() -> Iterator[Columns]:
-        rows = call.store.messages.history(call.account.id, start, end, with_status=with_status)
+        rows = call.store.history.read(call.account.id, start, end, with_status=with_status)
         return _columns(rows, zone, call.count_rows)
 
     return Success(

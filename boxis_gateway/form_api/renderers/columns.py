@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from boxis_gateway.bounded_cache import Remembered
 from boxis_gateway.form_api.results import Columns, Rows
-from boxis_gateway.remembered import Remembered
 
 Column = Sequence[str | int]
 NUMBER = -1  # stands for the row's number, where others are those of columns

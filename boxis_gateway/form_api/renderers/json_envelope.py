@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
+from boxis_gateway.bounded_cache import Remembered
 from boxis_gateway.form_api.renderers.columns import (
     NUMBER,
     Writer,
@@ -18,7 +19,6 @@ from boxis_gateway.form_api.renderers.columns import (
     row_writer,
 )
 from boxis_gateway.form_api.results import Failure, Params, Result, Rows
-from boxis_gateway.remembered import Remembered
 
 NAME = "json"
 CONTENT_TYPE = "application/json"

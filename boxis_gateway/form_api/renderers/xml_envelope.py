@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from boxis_gateway.bounded_cache import Remembered
 from boxis_gateway.form_api.renderers.columns import (
     NUMBER,
     Writer,
@@ -19,7 +20,6 @@ from boxis_gateway.form_api.renderers.columns import (
     row_writer,
 )
 from boxis_gateway.form_api.results import Failure, Params, Result, Rows
-from boxis_gateway.remembered import Remembered
 
 NAME = "xml"
 CONTENT_TYPE = "text/xml; charset=UTF-8"

@@ -8,6 +8,7 @@ Times are texts in UTC (see zones.py), credits whole thousandths (see model.py).
 from __future__ import annotations
 
 from boxis_gateway.store.tables.keeping import (
+    COPIED_FROM,
     AuditEntry,
     DeliveryReport,
     ErasedNumber,
@@ -51,6 +52,7 @@ TABLES = (
 )
 
 __all__ = [
+    "COPIED_FROM",
     "INSTANT_LENGTH",
     "TABLES",
     "Account",

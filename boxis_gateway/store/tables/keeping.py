@@ -69,6 +69,10 @@ class ErasedNumber(Model):
         table_name = "erased_number"
 
 
+COPIED_FROM = "copied_from"
+"""Name of a secret in an unfinished copy: the store that it is a copy of (transfer/copy.py)."""
+
+
 class Secret(Model):
     """What this store keeps for itself: `erased_number`, random octets in hexadecimal; `key_check`,
     by which a wrong key is known (user_keys.py); `to_wipe`, what may still stand in free pages of

@@ -68,7 +68,7 @@ Submission.add_index(Submission.wire_id, where=Submission.wire_id.is_null(False)
 class SubmissionCount(Model):
     """How many submissions of an account and month (of creation) lists show, by sender: so that no
     total needs a walk, and a sender is looked for where there are any. Whatever adds submissions or
-    changes what is listed changes these, in the same transaction (store/counts.py)."""
+    changes what is listed changes these, in the same transaction (store/messages/counts.py)."""
 
     account_id = IntegerField()
     sender_key = TextField()
@@ -114,7 +114,7 @@ class Message(Model):
 Message.add_index(
     Message.account, Message.wire_id, unique=True, where=Message.wire_id.is_null(False)
 )
-# A recipient is looked for in ten days at a time (store/submissions.py): messages come in the order
+# A recipient is looked for in ten days at a time (messages/listing.py): messages come in the order
 # of time, so that few pages of such an index change with each batch of them.
 Message.add_index(
     SQL(

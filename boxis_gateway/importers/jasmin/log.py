@@ -1,0 +1,227 @@
+"""Lines of Jasmin's messages.log, as its versions from 0.6 on write them.
+
+    <time> INFO <pid> SMS-MT [cid:] [queue-msgid:] [smpp-msgid:] [status:CommandStatus.ESME_ROK]
+    [prio:] [dlr:] [validity:] [from:] [to:] [content:]
+
+on one line, for each message that the SMSC answered; `[status:ERROR/…] [retry:]` and no smpp-msgid
+if it did not take it. Octets stand there as Python writes them, `b'…'`; older lines have the
+content without the `b`, and the other fields without quotes. No field names the data coding:
+sms/short_message.py tells the text. With `log_privacy` there is only its length. Times have no
+zone. A long message is one line. What clients know it by is the queue-msgid.
+
+A delivery report names its message by the connector and the SMSC's id, see `references_of`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from boxis_gateway.importers.reading.columns import MOST_PARTS, short_text, to_address
+from boxis_gateway.importers.reading.dates import to_instant
+from boxis_gateway.importers.reading.lines import (
+    BadLine,
+    GoodLine,
+    Line,
+    OtherLine,
+    ReadOptions,
+    ReportLine,
+    Unusable,
+)
+from boxis_gateway.importers.reading.source import TOO_LONG, Source
+from boxis_gateway.model import NewMessage, Status
+from boxis_gateway.sms.reports import Report, reference_of
+from boxis_gateway.sms.segments import (
+    CONCATENATION_HEADER_OCTETS,
+    Alphabet,
+    capacity,
+    count_parts,
+)
+from boxis_gateway.sms.short_message import read_short_message
+
+MOST_OCTETS = MOST_PARTS * capacity(Alphabet.GSM, CONCATENATION_HEADER_OCTETS)
+LARGEST_COUNTER = 0xFFFFFF
+
+_TIME = rb"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:[.,]\d{3})?) "
+_START = _TIME + rb"[A-Z]+ +\d+ "
+_QUOTED = rb"""b?(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")"""
+
+
+def _field(name: str, following: str) -> bytes:
+    """Octets in quotes, or whatever stands before one of the following fields first begins; atomic
+    groups keep that to one look."""
+    end = rf"\] (?=\[(?:{following}):)".encode()
+    group = name.replace("-", "_").encode()
+    return rb"\[%b:(?>(?P<%b>%b(?=%b)|.*?)%b)" % (name.encode(), group, _QUOTED, end, end)
+
+
+_SAMPLE = re.compile(rb"^" + _START + rb"(?:SMS-M[TO]|DLR) \[cid:", re.MULTILINE)
+_TIMED = re.compile(_TIME)
+_EVENT = re.compile(_START + rb"(?P<event>SMS-MT|SMS-MO|DLR)(?:-\w+)? (?=\[)")
+_MESSAGE = re.compile(
+    _field("cid", "queue-msgid")
+    + _field("queue-msgid", "smpp-msgid|status")
+    + rb"(?:%b)?" % _field("smpp-msgid", "status")
+    + _field("status", "retry|prio")
+    + rb"(?:%b)?" % _field("retry", "prio")
+    + _field("prio", "dlr")
+    + _field("dlr", "validity")
+    + _field("validity", "from")
+    + _field("from", "to")
+    + _field("to", "content")
+    + rb"\[content:(?P<content>%b|\*\* (?P<octets>\d{1,9}) byte content \*\*)\]" % _QUOTED
+)
+_REPORT = re.compile(
+    _field("cid", "smpp-msgid") + _field("smpp-msgid", "status") + _field("status", "submit date")
+)
+_LITERAL = re.compile(
+    rb"""b?(?P<quote>['"])(?P<octets>(?:[ -\[\]-~]|\\(?:x[0-9a-f]{2}|[nrt\\'"]))*)(?P=quote)"""
+)
+
+_CLASS = "CommandStatus."  # which Python 3 writes before the name
+TAKEN = "ESME_ROK"
+REFUSED = "ERROR/"
+REPORTED = {
+    "DELIVRD": Status.DELIVERED,
+    "UNDELIV": Status.FAILED,
+    "EXPIRED": Status.FAILED,
+    "DELETED": Status.FAILED,
+    "REJECTD": Status.FAILED,
+    "UNKNOWN": Status.UNKNOWN,
+}
+"""States in which a message stays (SMPP 3.4, appendix B)."""
+
+
+def is_log(head: bytes) -> bool:
+    """Whether there is a line about a message or a report among the first."""
+    return bool(_SAMPLE.search(head))
+
+
+def read_log(source: Source, options: ReadOptions) -> Iterator[Line]:
+    """See importers/__init__.py."""
+    latest = options.not_before  # tells the two passes of a repeated hour apart
+    for number, raw in enumerate(source.lines(), 1):
+        event = _EVENT.match(raw)
+        try:
+            latest = _time(raw, latest, options)
+            yield _event(number, event, raw, latest, options) if event else _other(number, raw)
+        except Unusable as problem:
+            yield BadLine(number, str(problem)) if event else _other(number, raw)
+
+
+def _time(raw: bytes, latest: str | None, options: ReadOptions) -> str:
+    """When the line was written; that of the line before if it does not say so."""
+    timed = _TIMED.match(raw)
+    if not timed:
+        return latest or ""
+    return to_instant("time", timed["time"].decode(), options.zone, latest)
+
+
+def _other(number: int, raw: bytes) -> Line:
+    if raw == TOO_LONG:
+        return BadLine(number, "the line is longer than any of the log")
+    return OtherLine(number, "line about something else")
+
+
+def _event(number: int, event: re.Match[bytes], raw: bytes, at: str, options: ReadOptions) -> Line:
+    if event["event"] == b"SMS-MO":
+        return OtherLine(number, "incoming message")
+    if event["event"] == b"DLR":
+        return _report(number, _matched(_REPORT, raw, event.end()), at)
+    if raw.startswith(b"[uid:", event.end()):
+        return OtherLine(number, "message on its way in")  # of another log, see jasmin.py
+    fields = _matched(_MESSAGE, raw, event.end())
+    if _word(fields, "retry") == "True":
+        return OtherLine(number, "message that Jasmin tries again")
+    key = _word(fields, "cid") if options.account_field == "cid" else ""
+    return GoodLine(number, _message(fields, at, options), key)
+
+
+def _matched(pattern: re.Pattern[bytes], raw: bytes, start: int) -> re.Match[bytes]:
+    match = pattern.match(raw, start)
+    if not match:
+        raise Unusable("the line is not whole")
+    return match
+
+
+def _report(number: int, fields: re.Match[bytes], at: str) -> Line:
+    references = references_of(_word(fields, "cid"), _word(fields, "smpp_msgid"))
+    status = REPORTED.get(_word(fields, "status"))
+    if status is None:
+        return OtherLine(number, "report that the message is on its way")
+    if not references:
+        return OtherLine(number, "report without the SMSC's id of the message")
+    return ReportLine(number, Report(references, status, at))
+
+
+def references_of(connector: str, smsc_id: str) -> tuple[int, ...]:
+    """What a report calls its message: first what the message itself is stored under. There is none
+    if the SMSC gives no ids.
+
+    Case and leading zeros don't count. Some SMSCs answer in hexadecimal and report in decimal
+    digits or the other way about, so each spelling is tried in the other base: but not of small
+    numbers, since where an SMSC counts its messages 1000 and 4096 (hexadecimal 1000) are two."""
+    spelling = smsc_id.upper().lstrip("0")
+    spellings = [spelling] if smsc_id else []
+    if re.fullmatch("[0-9]+", spelling) and int(spelling) > LARGEST_COUNTER:
+        spellings.append(f"{int(spelling):X}")
+    if re.fullmatch("[0-9A-F]+", spelling) and int(spelling, 16) > LARGEST_COUNTER:
+        spellings.append(str(int(spelling, 16)))
+    return tuple(reference_of(f"jasmin {connector} {one}") for one in spellings)
+
+
+def _message(fields: re.Match[bytes], sent_at: str, options: ReadOptions) -> NewMessage:
+    status = _status(_word(fields, "status"))
+    text, parts = _text_and_parts(fields)
+    references = references_of(_word(fields, "cid"), _word(fields, "smpp_msgid"))
+    return NewMessage(
+        to_address("to", _word(fields, "to")),
+        _word(fields, "from") or options.sender or "",
+        sent_at,
+        text,
+        parts,
+        credit_thousandths=parts * 1000 if status is Status.SENT else 0,
+        status=status,
+        wire_id=_word(fields, "queue_msgid") or None,
+        reported_as=references[0] if references else None,
+    )
+
+
+def _status(word: str) -> Status:
+    if word.startswith(REFUSED):
+        return Status.REFUSED
+    if without_class(word) == TAKEN:
+        return Status.SENT
+    raise Unusable("the status is none that Jasmin writes")
+
+
+def without_class(word: str) -> str:
+    """The name of a command status, as older versions wrote it."""
+    return word.removeprefix(_CLASS)
+
+
+def _text_and_parts(fields: re.Match[bytes]) -> tuple[str | None, int]:
+    masked = fields["octets"]
+    octets = b"" if masked else _octets(fields["content"])
+    count = int(masked) if masked else len(octets)
+    if count > MOST_OCTETS:
+        raise Unusable("the content is longer than a message can be")
+    if masked:
+        return None, count_parts("x" * count, Alphabet.GSM)  # UCS-2 is rarer, and takes more
+    text, parts = read_short_message(octets)
+    return text or None, parts
+
+
+def _octets(field: bytes) -> bytes:
+    """What Python wrote so."""
+    literal = _LITERAL.fullmatch(field)
+    if not literal:
+        raise Unusable("the content is not written as octets")
+    return literal["octets"].decode("unicode_escape").encode("latin-1")
+
+
+def _word(fields: re.Match[bytes], name: str) -> str:
+    """The text of a field, be it in quotes or not; empty if it is not there."""
+    raw = fields[name] or b""
+    word = _octets(raw) if _LITERAL.fullmatch(raw) else raw
+    return "" if word in (b"", b"None") else short_text(name, word.decode("utf-8", "replace"))

@@ -1,0 +1,139 @@
+"""Rows of `submit_log`, the table that the logger among Jasmin's examples (sms_logger.py) writes:
+a row for each message that the SMSC answered, with the state of its last delivery report.
+
+`binary_message` holds the octets as hexadecimal digits, without the headers of parts.
+`short_message` holds the same octets, or their text in UTF-8 if the data coding was UCS-2: so the
+two together tell the coding. Times have no zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import NamedTuple
+
+from boxis_gateway.importers.jasmin.log import REPORTED, TAKEN, without_class
+from boxis_gateway.importers.reading.columns import (
+    MOST_PARTS,
+    short_text,
+    to_address,
+    to_millionths,
+)
+from boxis_gateway.importers.reading.dates import to_instant, to_instant_if_any
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
+from boxis_gateway.importers.reading.source import Source
+from boxis_gateway.importers.reading.tables import is_csv_with, rows
+from boxis_gateway.model import NewMessage, Prices, Status
+from boxis_gateway.setting_kinds import bounded
+from boxis_gateway.sms import gsm0338
+from boxis_gateway.sms.segments import Alphabet, count_parts
+from boxis_gateway.sms.short_message import read_short_message
+
+TABLE = "submit_log"
+KEY = ("msgid",)
+NO_USER = "0"  # what the logger writes if nobody is billed
+
+
+class Submitted(NamedTuple):
+    """A row of the table."""
+
+    msgid: str | None
+    routed_cid: str | None
+    source_addr: str | None
+    destination_addr: str | None
+    charge: str | None
+    pdu_count: str | None
+    short_message: str | None
+    binary_message: str | None
+    status: str | None
+    uid: str | None
+    created_at: str | None
+    status_at: str | None
+
+
+_ON_THE_WAY = ("ACCEPTD", "ENROUTE", "BUFFERED")
+_MILLIONTH = Decimal("0.000001")
+
+
+def is_dump(head: bytes) -> bool:
+    """Whether the first line names the columns."""
+    return is_csv_with(head, Submitted._fields)
+
+
+def read_table(source: Source, options: ReadOptions) -> Iterator[Line]:
+    """See importers/__init__.py. A number is that of a row (of a CSV: a line)."""
+    for row in rows(source, options, TABLE, Submitted._fields, KEY):
+        if isinstance(row, BadLine):
+            yield row
+        else:
+            yield _line(row.number, Submitted(*row.cells), options)
+
+
+def _line(number: int, row: Submitted, options: ReadOptions) -> Line:
+    keys = {"cid": row.routed_cid, "uid": None if row.uid == NO_USER else row.uid}
+    try:
+        message = _message(row, options)
+    except Unusable as problem:
+        return BadLine(number, str(problem))
+    return GoodLine(number, message, keys.get(options.account_field or "") or "")
+
+
+def _message(row: Submitted, options: ReadOptions) -> NewMessage:
+    status = _status(without_class(row.status or ""))
+    text, counted = _text_and_parts(row.short_message or "", row.binary_message or "")
+    parts = bounded(row.pdu_count or "", 1, MOST_PARTS) or counted
+    changed_at = to_instant_if_any(row.status_at, options.zone)
+    return NewMessage(
+        to_address("destination_addr", row.destination_addr),
+        row.source_addr or options.sender or "",
+        to_instant("created_at", row.created_at or "", options.zone),
+        text or None,
+        parts,
+        credit_thousandths=0 if status is Status.REFUSED else parts * 1000,
+        status=status,
+        status_changed_at=changed_at if row.status in REPORTED else None,
+        wire_id=short_text("msgid", row.msgid),
+        prices=Prices(price=_price(row.charge)) if row.charge else None,
+    )
+
+
+def _status(word: str) -> Status:
+    if word in REPORTED:
+        return REPORTED[word]
+    if word == TAKEN or word in _ON_THE_WAY:
+        return Status.SENT
+    if word.startswith("ESME_"):
+        return Status.REFUSED
+    raise Unusable("the status is none that the logger writes")
+
+
+def _text_and_parts(short: str, binary: str) -> tuple[str, int]:
+    if not binary:
+        return short, count_parts(short)
+    octets = _from_hex(_blob(binary))
+    wide = octets.decode("utf-16-be", "ignore")
+    if wide and wide.encode() == _blob(short):
+        return wide, count_parts(wide, Alphabet.UCS2)
+    text = gsm0338.decode(octets)
+    return read_short_message(octets) if text is None else (text, count_parts(text, Alphabet.GSM))
+
+
+def _blob(cell: str) -> bytes:
+    """The octets of a cell, which PostgreSQL dumps as `\\x` and their hexadecimal digits."""
+    return _from_hex(cell[2:].encode()) if cell.startswith(r"\x") else cell.encode()
+
+
+def _from_hex(digits: bytes) -> bytes:
+    try:
+        return bytes.fromhex(digits.decode("ascii"))
+    except ValueError:
+        raise Unusable("binary_message is not in hexadecimal digits") from None
+
+
+def _price(charge: str) -> int:
+    """In millionths; the table has seven decimals."""
+    try:
+        rounded = Decimal(charge).quantize(_MILLIONTH, ROUND_HALF_EVEN)
+    except InvalidOperation:
+        raise Unusable("charge is not a number") from None
+    return to_millionths("charge", str(rounded))

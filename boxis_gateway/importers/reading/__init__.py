@@ -1,0 +1,1 @@
+"""Readers that the formats share: source, lines, dates, columns, CSV, JSON, tables."""

@@ -1,0 +1,246 @@
+"""What every engine offers to the rest of the store: a database to ask, and where that is kept.
+
+SQL is written once, in SQLite's words with `?` for parameters; what another engine says otherwise
+is told in its own module (dialect.py for PostgreSQL). To add an engine, derive both classes, and
+name it in ENGINES (engines.py).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from math import inf
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from peewee import Database, Model
+
+Row = tuple[Any, ...]
+Parameters = Sequence[Any] | Mapping[str, Any]
+EVERY_ACCOUNT = 0
+NEW_ACCOUNT_SQL = "SELECT coalesce(max(id), 0) + 1 FROM account"
+ROWS_AT_ONCE = 1_000  # in one transaction of those who work long
+
+
+class Inserting(Protocol):
+    """Puts rows with every column, in the order of the table, into it."""
+
+    def run(self, rows: Sequence[Row]) -> None:
+        """Insert the rows. Raises DatabaseError as peewee's queries do."""
+
+
+class Snapshot(Protocol):
+    """One state of the store, which is read until `close`."""
+
+    def walk(self, sql: str, parameters: Parameters) -> Iterator[Row]:
+        """The rows of a query, which may be many."""
+
+    def close(self) -> None:
+        """Let go of the state."""
+
+
+class StoreDatabase(Database):
+    """Connections to a store, one for each thread, opened by use. `merges_walks` is whether rows
+    of several ordered queries come in order without that all of them are read."""
+
+    merges_walks: bool
+    stream_seconds = 0
+    """How long a transaction may last that streams an answer; 0 is for as long as that takes."""
+    silent_seconds = inf
+    """How long a server may say nothing before it is taken for dead."""
+
+    def run(self, sql: str, parameters: Parameters) -> Any:
+        """The cursor of a query that stands as text. Raises the driver's errors."""
+        raise NotImplementedError
+
+    def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
+        """Batches of rows, all of one state. The query has run when this returns; what is dropped
+        lets go of the store."""
+        raise NotImplementedError
+
+    def rows_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+        """What a frozen query finds whose parameters are the account and lists: `IN (?)` in it, of
+        one item, stands for each. Nothing if a list is empty."""
+        raise NotImplementedError
+
+    def inserting(self, table: type[Model]) -> Inserting:
+        """A quick way into a table."""
+        raise NotImplementedError
+
+    def make_room(self, times: Sequence[str]) -> None:
+        """See that there is room for messages of these times, before the transaction that adds
+        them."""
+        raise NotImplementedError
+
+    def snapshot(self) -> Snapshot:
+        """The state of now, through this thread's connection, even if that is lent meanwhile."""
+        raise NotImplementedError
+
+    def new_account_id(self, customer_id: str) -> int:
+        """An id for an account of that customer. Inside the transaction that adds it."""
+        return int(self.run(NEW_ACCOUNT_SQL, ()).fetchone()[0])
+
+    def place_of(self, account_id: int) -> int:
+        """A number for the place of that account, the same for those that one query may ask for."""
+        return 0
+
+    def writing(self, account_id: int) -> AbstractContextManager[Any]:
+        """A transaction that changes messages of that account, or of EVERY_ACCOUNT. Nobody else
+        changes these meanwhile. Not to be begun inside of another; only that of EVERY_ACCOUNT may
+        change other things as well."""
+        raise NotImplementedError
+
+    def filling(self) -> AbstractContextManager[None]:
+        """To be held by who brings the rows of a whole store, around their transactions: rows may
+        refer to others that come later."""
+        raise NotImplementedError
+
+    def replacing_audit(self) -> AbstractContextManager[None]:
+        """Inside a transaction: the audit can be replaced meanwhile, by that of another store."""
+        raise NotImplementedError
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """A transaction whose queries all see one state."""
+        raise NotImplementedError
+
+    def version(self) -> int:
+        """How many migrations have made the tables."""
+        raise NotImplementedError
+
+    def set_version(self, version: int) -> None:
+        """Write that down, where it is not told by the migrations themselves."""
+        raise NotImplementedError
+
+    def impatient(self) -> AbstractContextManager[None]:
+        """Writes don't wait for another writer, but fail."""
+        raise NotImplementedError
+
+    def lend_connection(self) -> Callable[[], None]:
+        """Leave this thread's connection to who reads from it now: they go on with the state that
+        they see, while whoever asks next has another one. They call what is returned when they are
+        done."""
+        raise NotImplementedError
+
+    def look_again(self) -> None:
+        """Let go of this thread's connection if it is of no use any more. Raises StoreError."""
+        raise NotImplementedError
+
+    def connections(self) -> dict[str, int]:
+        """How many are `open` in this process, and how many of these are `set_aside`."""
+        raise NotImplementedError
+
+
+class Sizes(NamedTuple):
+    """Bytes of the store, of its write-ahead log, and of the room that its disk has left; None for
+    what only the server knows."""
+
+    file: int
+    log: int | None
+    free: int | None
+
+
+class Condition(ABC):
+    """How a store is at the moment, for who watches it. Nothing here waits or takes long."""
+
+    @abstractmethod
+    def unready(self) -> str:
+        """One word why requests can't be answered, or nothing can be written; or ""."""
+
+    @abstractmethod
+    def sizes(self) -> Sizes:
+        """The sizes."""
+
+    @abstractmethod
+    def connections(self) -> dict[str, int]:
+        """See StoreDatabase.connections."""
+
+
+class Upkeep(ABC):
+    """Work on a store that takes long, beside those who use it; and the room that it takes."""
+
+    @abstractmethod
+    def turn(self, account_id: int | None = None) -> AbstractContextManager[None]:
+        """A short transaction of many; of what belongs to an account, if one is given. Behind it
+        others have their turn. Raises StoreError."""
+
+    @abstractmethod
+    def overwrite(self) -> None:
+        """From now on, what this connection deletes is overwritten, if the engine can."""
+
+    @property
+    @abstractmethod
+    def can_give_back(self) -> bool:
+        """Whether room that is free goes back to the disk without a rewrite."""
+
+    @abstractmethod
+    def give_back(self) -> None:
+        """Give free room back to the disk, some at a time."""
+
+    @abstractmethod
+    def rewrite(self) -> None:
+        """Write everything anew: nothing deleted stands in the store any more, once `empty_log` has
+        come to its end."""
+
+    @abstractmethod
+    def empty_log(self, wait_seconds: float) -> bool:
+        """Bring what the log holds into the store, and empty it; whether that was done."""
+
+
+class Advice(NamedTuple):
+    """What might do harm, the remedy, and whether it has to be mended."""
+
+    text: str
+    remedy: str
+    is_grave: bool = False
+
+
+class Engine(ABC):
+    """Where a store is kept, and by what. `name` is for people, and holds no secret; `file` is
+    None if the store is in no file of its own."""
+
+    name: str
+    file: Path | None = None
+    database: StoreDatabase
+    condition: Condition
+    upkeep: Upkeep
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make room for a store, if there is none. Raises StoreError."""
+
+    @abstractmethod
+    def require_ours(self) -> None:
+        """Raises StoreError unless there is a place for a store, which nobody else uses."""
+
+    @abstractmethod
+    def migrating(self, seal: Callable[[str], str]) -> AbstractContextManager[None]:
+        """A transaction for changes of tables. Nobody else writes meanwhile. `seal` encrypts."""
+
+    @abstractmethod
+    def bring_up(self, runner: Any) -> list[str]:
+        """Bring the tables to this version, inside `migrating`; the names of what was applied."""
+
+    @abstractmethod
+    def has_to_wipe(self) -> bool:
+        """Whether free room may still have, in the clear, what is encrypted by now."""
+
+    @abstractmethod
+    def wipe(self) -> None:
+        """Remove that, if it can be done now. Raises StoreError."""
+
+    @abstractmethod
+    def require_usable(self) -> None:
+        """As `Store.require_current`, at a tenth of the price. Raises StoreError."""
+
+    @abstractmethod
+    def find_damage(self) -> str:
+        """What the engine says is wrong with the store, or ""."""
+
+    def require_unshared(self) -> None:
+        """Raises StoreError if connections are not ours alone for as long as they are open."""
+        return
+
+    def advice(self) -> list[Advice]:
+        """What might do harm, and what to do about it."""
+        return []

@@ -1,0 +1,1 @@
+"""Messages on their way in: duplicates, ids, rows. Start with additions.py."""

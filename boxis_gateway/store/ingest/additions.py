@@ -1,0 +1,219 @@
+"""Adding what an import brings: which messages are new, their ids, their rows.
+
+An id (ids.py) has 19 decimal digits, the shape of the provider's later ids (protocol page, section
+5). It depends on what is stored and on nothing else, so that the same imports make the same store.
+An id that a message already has on the wire is kept in `wire_id`, and decides its place among equal
+times (protocol page, section 11: highest id first).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from peewee import SQL
+
+from boxis_gateway.model import Kind, Prices, Status
+from boxis_gateway.store.engines.base import Row, StoreDatabase
+from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.engines.schema_version import require_same
+from boxis_gateway.store.engines.sql import run, sql_of
+from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_ours, own_id
+from boxis_gateway.store.ingest.bulk_submissions import Grouped, reported
+from boxis_gateway.store.ingest.duplicates import Fingerprinted, Known, chunks
+from boxis_gateway.store.messages.counts import Counts
+from boxis_gateway.store.messages.delivery_reports import Reports
+from boxis_gateway.store.messages.statuses import Statuses
+from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
+from boxis_gateway.store.tables import Message, Submission
+
+UNPRICED = Prices()
+FLAGS = (False, False)  # neither flash nor fast
+NEWEST_SQL = f"""
+    SELECT key, (
+        SELECT max(id) FROM submission
+        WHERE account_id = ? AND id >= CAST(value AS BIGINT)
+            AND id < CAST(value AS BIGINT) + {UPPER_HALF}
+    ) FROM json_each(?)
+"""
+
+
+class Added(NamedTuple):
+    """Messages that are new, and known ones of which more has become by now; those of erased
+    numbers, which are neither; and those among the others that the SMSC refused."""
+
+    new: int
+    changed: int
+    erased: int
+    refused: int
+
+
+class Additions:
+    """The way into a store for many messages at a time, always of one account."""
+
+    def __init__(self, database: StoreDatabase) -> None:
+        self._database = database
+        self._known = Known(database)
+        mine, at_times = Message.account == 0, Message.sent_at.in_([""])
+        numbers = (Message.id + SQL("0")).in_([0])  # walk by time alone
+        ids = Message.select(Message.sent_at, Message.id).where(mine, at_times, numbers)
+        self._ids_sql = sql_of(database, ids)
+        self._insert_messages = database.inserting(Message)
+        self._insert_submissions = database.inserting(Submission)
+        self._counts = Counts(database)
+        self._reports = Reports(database)
+        self._statuses = Statuses(database)
+        self._grouped = Grouped(database)
+        self._erased = ErasedNumbers(database)
+
+    def add(self, account_id: int, messages: Sequence[Fingerprinted]) -> Added:
+        """Add the messages that are not here yet, in one transaction. Of those that are here, the
+        status is changed where a later one is told. Those of erased numbers are passed over.
+
+        A message with a wire id is the account's message of that id; another is known by its
+        fingerprint among those of its time. Among equal times a later one counts as newer."""
+        with errors_explained(self._database):
+            self._database.make_room([message.sent_at for _, message in messages])
+        with errors_explained(self._database), self._database.writing(account_id):
+            require_same(self._database)
+            offered, messages = messages, self._spared(messages)
+            new, again, nearby = self._known.sort_out(account_id, messages)
+            single = [pair for pair in new if pair[1].submission is None]
+            if single:
+                self._insert(account_id, single, nearby)
+            if len(single) < len(new):
+                self._grouped.insert(account_id, [pair for pair in new if pair[1].submission])
+            changed = [
+                self._statuses.change(stored, message.status, message.status_changed_at)
+                for stored, message in again
+            ]
+        return _added(new, sum(changed), offered, messages)
+
+    def missing(self, account_id: int, messages: Sequence[Fingerprinted]) -> Added:
+        """What `add` would do."""
+        with errors_explained(self._database):
+            offered, messages = messages, self._spared(messages)
+            new, again, _ = self._known.sort_out(account_id, messages)
+        changed = sum(Statuses.would_change(*pair) for pair in again)
+        return _added(new, changed, offered, messages)
+
+    def _spared(self, messages: Sequence[Fingerprinted]) -> Sequence[Fingerprinted]:
+        """Those that neither go to an erased number nor come from one."""
+        erased = self._erased.among(
+            address for _, one in messages for address in (one.recipient, one.sender)
+        )
+        if not erased:
+            return messages
+        return [pair for pair in messages if erased.isdisjoint((pair[1].recipient, pair[1].sender))]
+
+    def _insert(
+        self, account_id: int, new: Sequence[Fingerprinted], nearby: list[Row] | None
+    ) -> None:
+        submissions, rows = _rows(account_id, new, self._ids(account_id, new, nearby))
+        self._insert_submissions.run(submissions)
+        self._insert_messages.run(rows)
+        self._counts.change(
+            account_id,
+            Counter(
+                (message.sender, message.sent_at[:7])
+                for _, message in new
+                if message.status is not Status.REFUSED
+            ),
+        )
+        self._reports.catch_up(reported(rows))
+
+    def _ids(
+        self, account_id: int, messages: Sequence[Fingerprinted], nearby: list[Row] | None
+    ) -> _Ids:
+        """Where to count on from at each of the messages' times."""
+        ids = _Ids()
+        for _, sent_at, message_id, submission_id, _, _ in nearby or ():
+            ids.has_submission(sent_at, submission_id)
+            ids.taken.add((sent_at, message_id))
+        if nearby is None:
+            self._look_up_ids(account_id, messages, ids)
+        return ids
+
+    def _look_up_ids(self, account_id: int, messages: Sequence[Fingerprinted], ids: _Ids) -> None:
+        for times in chunks(list({message.sent_at for _, message in messages})):
+            first_ids = json.dumps({sent_at: first_id(sent_at) for sent_at in times})
+            for sent_at, newest in run(self._database, NEWEST_SQL, (account_id, first_ids)):
+                ids.has_submission(sent_at, newest or 0)
+        own = [(message.sent_at, own_id(message.wire_id or "")) for _, message in messages]
+        for some in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
+            times, numbers = zip(*some, strict=True)
+            ids.taken.update(self._database.rows_in(self._ids_sql, account_id, times, numbers))
+
+
+def _added(
+    new: Sequence[Fingerprinted],
+    changed: int,
+    offered: Sequence[Fingerprinted],
+    spared: Sequence[Fingerprinted],
+) -> Added:
+    refused = [message.status for _, message in spared].count(Status.REFUSED)
+    return Added(len(new), changed, len(offered) - len(spared), refused)
+
+
+class _Ids:
+    """The free ids at the times of an account. `taken` are pairs of time and message id."""
+
+    def __init__(self) -> None:
+        self.taken: set[tuple[str, int]] = set()
+        self._next: dict[str, int] = {}
+
+    def has_submission(self, sent_at: str, submission_id: int) -> None:
+        """A submission of that id is stored, of which a message has that time."""
+        if is_in_lower_half(submission_id, sent_at):
+            self._next[sent_at] = max(submission_id + 1, self._next.get(sent_at, 0))
+
+    def take(self, sent_at: str, wire_id: str | None) -> tuple[int, int]:
+        """Ids for the message and its submission: for the message its own, if that is a free number
+        which none of ours can be, else the same as for the submission."""
+        submission_id = self._next.get(sent_at) or first_id(sent_at)
+        self._next[sent_at] = submission_id + 1
+        own = own_id(wire_id) if wire_id else None
+        if own is None or is_ours(own, sent_at) or (sent_at, own) in self.taken:
+            return submission_id, submission_id
+        self.taken.add((sent_at, own))
+        return own, submission_id
+
+
+def _rows(
+    account_id: int, messages: Sequence[Fingerprinted], ids: _Ids
+) -> tuple[list[Row], list[Row]]:
+    """Rows of the tables of submissions and messages, of one each for a message."""
+    submissions: list[Row] = []
+    rows: list[Row] = []
+    scheduled, pending, refused = Kind.SCHEDULED, Status.PENDING, Status.REFUSED  # slow to look up
+    for fingerprint, message in messages:
+        recipient, sender, at, text, parts, credit, kind, status, changed_at, wire_id, *_ = message
+        priced = (*(message.prices or UNPRICED), None, None)  # of no group, without a wire id
+        message_id, submission_id = ids.take(at, wire_id)
+        scheduled_at = at if kind is scheduled else None
+        sent_at = None if status is pending else at
+        listed = (None, None) if status is refused else (recipient, sent_at)
+        submissions.append(
+            (account_id, submission_id, sender, text, at, scheduled_at, *FLAGS, *listed, *priced)
+        )
+        rows.append(
+            (
+                account_id,
+                at,
+                message_id,
+                submission_id,
+                sender,
+                recipient,
+                parts,
+                credit,
+                str(kind),  # the driver is slow with subclasses
+                str(status),
+                changed_at,
+                wire_id,
+                fingerprint,
+                message.reported_as,
+            )
+        )
+    return submissions, rows

@@ -1,0 +1,50 @@
+"""How far logs have been read that are followed."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.engines.schema_version import require_same
+from boxis_gateway.store.engines.sql import run
+
+SELECT_SQL = """
+    SELECT head_octets, head_digest, position, line, latest FROM followed_log WHERE path = ?
+"""
+REPLACE_SQL = """
+    INSERT INTO followed_log VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET
+        head_octets = excluded.head_octets, head_digest = excluded.head_digest,
+        position = excluded.position, line = excluded.line, latest = excluded.latest
+"""
+
+
+class Mark(NamedTuple):
+    """A place in a log. Its file is known by its first `head_octets`, whatever it is called by now;
+    the place is behind `position` octets and `line` lines. `latest` is the time, a text of the
+    store, of the last line that told one."""
+
+    head_octets: int
+    head_digest: str
+    position: int
+    line: int
+    latest: str | None
+
+
+class Followed:
+    """The marks of a store, by the path of the log."""
+
+    def __init__(self, database: StoreDatabase) -> None:
+        self._database = database
+
+    def find(self, path: str) -> Mark | None:
+        """Where reading ended."""
+        with errors_explained(self._database):
+            row = run(self._database, SELECT_SQL, (path,)).fetchone()
+        return Mark(*row) if row else None
+
+    def keep(self, path: str, mark: Mark) -> None:
+        """Where to go on, from now on."""
+        with errors_explained(self._database), self._database.atomic():
+            require_same(self._database)
+            run(self._database, REPLACE_SQL, (path, *mark))

@@ -1,0 +1,1 @@
+"""Messages as they are read: history, lists, exports; statuses and delivery reports."""

@@ -1,0 +1,118 @@
+"""Delivery reports: each changes its message, or waits until that is stored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from boxis_gateway.model import Status
+from boxis_gateway.sms.reports import Report, span
+from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.engines.schema_version import require_same
+from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.messages.recipient_index import ten_days
+from boxis_gateway.store.messages.statuses import COLUMNS, Statuses, Stored
+
+IN_TEXTS = "IN (SELECT value FROM json_each(?))"
+IN_NUMBERS = "IN (SELECT value + 0 FROM json_each(?))"
+FIND_SQL = f"""
+    SELECT {COLUMNS} FROM message
+    WHERE substr(sent_at, 1, 9) {IN_TEXTS} AND reference {IN_NUMBERS}
+        AND sent_at BETWEEN ? AND ? AND (? = 0 OR account_id = ?)
+    ORDER BY sent_at DESC, id DESC LIMIT 1
+"""
+WAIT_SQL = "INSERT INTO delivery_report VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+ANY_WAITING_SQL = "SELECT EXISTS (SELECT 1 FROM delivery_report)"
+WAITING_SQL = f"""
+    SELECT reference, account_id, changed_at, status FROM delivery_report
+    WHERE reference {IN_NUMBERS} AND account_id IN (0, ?)
+"""
+ARRIVED_SQL = """
+    DELETE FROM delivery_report
+    WHERE reference = ? AND account_id = ? AND changed_at = ? AND status = ?
+"""
+FORGET_SQL = """
+    DELETE FROM delivery_report WHERE (reference, account_id, changed_at, status) IN (
+        SELECT reference, account_id, changed_at, status FROM delivery_report
+        WHERE received_at < ? LIMIT ?
+    )
+"""
+
+
+class Applied(NamedTuple):
+    """Reports that changed their message, and reports whose message is not here (yet)."""
+
+    changed: int
+    waiting: int
+
+
+class Reports:
+    """The delivery reports of a store."""
+
+    def __init__(self, database: StoreDatabase) -> None:
+        self._database = database
+        self._statuses = Statuses(database)
+
+    def apply(self, reports: Sequence[Report], account_id: int, received_at: str) -> Applied:
+        """Change the messages that the reports are about, those of one account or (0) of any, in
+        one transaction. A report whose message is not here waits for it."""
+        changed, waiting = 0, 0
+        with errors_explained(self._database), self._database.writing(account_id):
+            require_same(self._database)
+            for report in reports:
+                found = self._find(report, account_id)
+                if found:
+                    changed += self._statuses.change(found, report.status, report.changed_at)
+                    continue
+                waiting += 1
+                for reference in report.references:
+                    row = (account_id, reference, report.status.value, report.changed_at)
+                    run(self._database, WAIT_SQL, (*row, received_at))
+        return Applied(changed, waiting)
+
+    def find(self, reports: Sequence[Report], account_id: int) -> int:
+        """How many of the reports are about a message that is here."""
+        with errors_explained(self._database):
+            return sum(self._find(report, account_id) is not None for report in reports)
+
+    def catch_up(self, messages: Sequence[tuple[int, Stored]]) -> None:
+        """Change messages of one account that are new, given with their references, by the reports
+        that came before them. To be called inside a transaction."""
+        if not messages or not run(self._database, ANY_WAITING_SQL, ()).fetchone()[0]:
+            return
+        references = json.dumps([reference for reference, _ in messages])
+        parameters = (references, messages[0][1].account_id)
+        waiting: dict[int, list[tuple[Any, ...]]] = {}
+        for row in run(self._database, WAITING_SQL, parameters).fetchall():
+            waiting.setdefault(row[0], []).append(row)
+        for reference, message in messages:
+            for row in waiting.get(reference, ()):
+                first, last = span(row[2])
+                if first <= message.sent_at <= last:
+                    self._statuses.change(message, Status(row[3]), row[2])
+                    message = self._now(message)
+                    run(self._database, ARRIVED_SQL, row)
+
+    def forget_waiting(self, before: str, most: int) -> int:
+        """Drop some of the reports that have waited since before that time; how many they were."""
+        cursor = run(self._database, FORGET_SQL, (before, most))
+        return int(self._database.rows_affected(cursor))
+
+    def waiting(self, before: str) -> int:
+        """How many reports have waited since before that time."""
+        sql = "SELECT count(*) FROM delivery_report WHERE received_at < ?"
+        return int(run(self._database, sql, (before,)).fetchone()[0])
+
+    def _find(self, report: Report, account_id: int) -> Stored | None:
+        first, last = span(report.changed_at)
+        tens, references = ten_days(first[:10], last[:10]), json.dumps(report.references)
+        parameters = (tens, references, first, last, account_id, account_id)
+        row = run(self._database, FIND_SQL, parameters).fetchone()
+        return Stored(*row) if row else None
+
+    def _now(self, message: Stored) -> Stored:
+        sql = f"SELECT {COLUMNS} FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
+        key = (message.account_id, message.sent_at, message.id)
+        return Stored(*run(self._database, sql, key).fetchone())

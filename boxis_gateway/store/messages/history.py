@@ -1,0 +1,93 @@
+"""History of an account: its messages by time, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from peewee import SQL, Tuple
+
+from boxis_gateway.model import Status
+from boxis_gateway.store.engines.base import Row, StoreDatabase
+from boxis_gateway.store.engines.replicas import Readers
+from boxis_gateway.store.engines.sql import rows_of, sql_of
+from boxis_gateway.store.ids import LEAST_ID
+from boxis_gateway.store.tables import Message
+from boxis_gateway.zones import EARLIEST, LATEST
+
+REFUSED = Status.REFUSED.value  # a plain text, which is bound at once
+
+
+class RecentMessage(NamedTuple):
+    """What `History.recent` tells a person of a message."""
+
+    sent_at: str
+    sender: str
+    recipient: str
+    parts: int
+    credit_thousandths: int
+    kind: str
+    status: str
+
+
+class History:
+    """The messages of a store, always of one account."""
+
+    def __init__(self, database: StoreDatabase, readers: Readers) -> None:
+        self._database, self._readers = database, readers
+        before = BEFORE if database.merges_walks else BEFORE_BY_PLACE
+        with_status = (*HISTORY_COLUMNS, *HISTORY_STATUS_COLUMNS)
+        self._history_sql = sql_of(database, _history(before, HISTORY_COLUMNS))
+        self._history_with_status_sql = sql_of(database, _history(before, with_status))
+
+    def read(
+        self, account_id: int, start: str = EARLIEST, end: str = LATEST, *, with_status: bool
+    ) -> Iterator[list[Row]]:
+        """Batches of rows with start <= sent_at < end, newest first; refused messages left out.
+
+        Rows are tuples of HISTORY_COLUMNS, and of HISTORY_STATUS_COLUMNS behind them if asked for.
+        The query has run when this returns; the rest is read as it is iterated, from the state that
+        the store has now. An iterator that is dropped lets go of the store."""
+        sql = self._history_with_status_sql if with_status else self._history_sql
+        parameters = (account_id, start, end, REFUSED)
+        return self._readers.read(lambda database: database.stream(sql, parameters))
+
+    def recent(self, account_id: int, start: str, end: str, limit: int) -> list[RecentMessage]:
+        """The newest messages with start <= sent_at < end, refused ones too."""
+        query = (
+            Message.select(*(getattr(Message, name) for name in RecentMessage._fields))
+            .where(Message.account == account_id, Message.sent_at >= start, Message.sent_at < end)
+            .order_by(Message.sent_at.desc(), Message.id.desc())
+            .limit(limit)
+        )
+        return [RecentMessage(*row) for row in rows_of(self._database, query)]
+
+
+HISTORY_COLUMNS = (
+    Message.sender,
+    Message.recipient,
+    Message.sent_at,
+    Message.parts,
+    Message.credit_thousandths,
+    Message.kind,
+)
+HISTORY_STATUS_COLUMNS = (Message.id, Message.wire_id, Message.status_changed_at)
+
+
+BEFORE = Message.sent_at < ""
+BEFORE_BY_PLACE = Tuple(Message.sent_at, Message.id) < Tuple("", SQL(str(LEAST_ID)))
+"""The same. A pair of bounds on one column makes PostgreSQL expect so few rows of a history that it
+might sort all of them, rather than walk."""
+
+
+def _history(before: Any, columns: Sequence[Any]) -> Any:
+    return (
+        Message.select(*columns)
+        .where(
+            Message.account == 0,
+            Message.sent_at >= "",
+            before,
+            Message.status != "",
+        )
+        .order_by(Message.sent_at.desc(), Message.id.desc())
+    )

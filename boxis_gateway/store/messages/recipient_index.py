@@ -1,0 +1,32 @@
+"""Ten days at a time: how messages to a number are found (tables/messages.py)."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+
+from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.ids import number_of
+
+SPAN_SQL = """
+    SELECT (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at LIMIT 1),
+           (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at DESC LIMIT 1)
+"""
+
+
+def tens_of(database: StoreDatabase, account_id: int) -> str:
+    """The beginnings, `yyyy-mm-d`, of all days from the account's oldest message to its newest, as
+    JSON."""
+    first, last = run(database, SPAN_SQL, (account_id, account_id)).fetchone()
+    return ten_days((first or "")[:10], (last or "")[:10])
+
+
+@lru_cache(maxsize=1024)
+def ten_days(first: str, last: str) -> str:
+    """The same from one day to another, both `yyyy-mm-dd`; of none if the first is ""."""
+    if not first:
+        return "[]"
+    months = range(number_of(first[:7]), number_of(last[:7]) + 1)
+    tens = (f"{n // 12:04}-{n % 12 + 1:02}-{ten}" for n in months for ten in range(4))
+    return json.dumps([ten for ten in tens if first[:9] <= ten <= last[:9]])

@@ -1,0 +1,84 @@
+"""What becomes of a message that is stored: its status, and what follows from that for its
+submission and for the counts of lists. To be called inside a transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from boxis_gateway.model import NewMessage, Status
+from boxis_gateway.sms.reports import later
+from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.messages.counts import Counts
+
+UPDATE_SQL = """
+    UPDATE message SET status = ?, status_changed_at = ?,
+        credit_thousandths = CASE WHEN ? = 'refused' THEN 0 ELSE credit_thousandths END
+    WHERE account_id = ? AND sent_at = ? AND id = ?
+"""
+SENT_SQL = """
+    UPDATE submission SET sent_at = CASE WHEN sent_at < ?1 THEN sent_at ELSE ?1 END
+    WHERE account_id = ?2 AND id = ?3
+"""
+LISTED_SQL = "SELECT recipients, sender, created_at FROM submission WHERE account_id = ? AND id = ?"
+UNLISTED_SQL = "UPDATE submission SET recipients = ? WHERE account_id = ? AND id = ?"
+RECIPIENT_SQL = "SELECT recipient FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
+
+
+class Stored(NamedTuple):
+    """A message as it lies in the store: where, and what has become of it."""
+
+    account_id: int
+    sent_at: str
+    id: int
+    submission_id: int
+    status: str
+    changed_at: str | None
+
+
+COLUMNS = "account_id, sent_at, id, submission_id, status, status_changed_at"
+"""Those of `Stored`."""
+
+
+class Statuses:
+    """The way to change what has become of messages."""
+
+    def __init__(self, database: StoreDatabase) -> None:
+        self._database = database
+        self._counts = Counts(database)
+
+    def change(self, message: Stored, status: Status, changed_at: str | None) -> bool:
+        """The message has come to that status, if that is later than what is known of it; whether
+        it is."""
+        old = Status(message.status), message.changed_at
+        new = later(old, (status, changed_at))
+        if new == old:
+            return False
+        key = (message.account_id, message.sent_at, message.id)
+        run(self._database, UPDATE_SQL, (new[0].value, new[1], new[0].value, *key))
+        if old[0] is Status.PENDING and new[0] is Status.REFUSED:
+            self.take_off_lists(message)
+        elif old[0] is Status.PENDING and new[0] is not Status.PENDING:
+            submission = (message.account_id, message.submission_id)
+            run(self._database, SENT_SQL, (message.sent_at, *submission))
+        return True
+
+    @staticmethod
+    def would_change(message: Stored, new: NewMessage) -> bool:
+        """Whether `change` would find a later status in the message that comes again."""
+        old = Status(message.status), message.changed_at
+        return later(old, (new.status, new.status_changed_at)) != old
+
+    def take_off_lists(self, message: Stored) -> None:
+        """The recipient is none of the submission's any more; without any, nobody sees it."""
+        submission = (message.account_id, message.submission_id)
+        listed, sender, created_at = run(self._database, LISTED_SQL, submission).fetchone()
+        place = (message.account_id, message.sent_at, message.id)
+        (recipient,) = run(self._database, RECIPIENT_SQL, place).fetchone()
+        recipients = (listed or "").split("\n")
+        if recipient in recipients:
+            recipients.remove(recipient)
+        run(self._database, UNLISTED_SQL, ("\n".join(recipients) or None, *submission))
+        if listed and not recipients:
+            self._counts.change(message.account_id, Counter({(sender, created_at[:7]): -1}))

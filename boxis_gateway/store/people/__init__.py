@@ -1,0 +1,1 @@
+"""Accounts and customers, employees and their tokens, phone books."""

@@ -1,0 +1,92 @@
+"""Customers: who owns accounts, employees and messages; a tree of resellers and their customers."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from boxis_gateway import model
+from boxis_gateway.errors import StoreError
+from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.sql import rows_of, run, sql_of
+from boxis_gateway.store.tables import Account, Customer, Employee
+from boxis_gateway.zones import utc_text
+
+
+class Customers:
+    """The customers of a store, by id or by name."""
+
+    def __init__(self, database: StoreDatabase) -> None:
+        self._database = database
+        self._audit = Audit(database)
+        self._find_sql = sql_of(database, Customer.select(*_COLUMNS).where(Customer.id == ""))
+        self._of_account_sql = sql_of(database, _SELECT_OF_ACCOUNT)
+
+    def find(self, customer_id: str) -> model.Customer | None:
+        """The customer of that id, in either case."""
+        row = run(self._database, self._find_sql, (customer_id.lower(),)).fetchone()
+        return model.Customer(*row) if row else None
+
+    def of_account(self, account_id: int) -> model.Customer | None:
+        """Whose account that is."""
+        row = run(self._database, self._of_account_sql, (account_id,)).fetchone()
+        return model.Customer(*row) if row else None
+
+    def get(self, name: str) -> model.Customer:
+        """The customer of that name or id. Raises StoreError."""
+        found = self._one(Customer.name == name) or self.find(name)
+        if found is None:
+            raise StoreError(
+                f"There is no customer {name!r}. 'boxis-gateway customer list' shows them."
+            )
+        return found
+
+    def all(self) -> list[model.Customer]:
+        """Every customer, by name."""
+        query = Customer.select(*_COLUMNS).order_by(Customer.name, Customer.id)
+        return [model.Customer(*row) for row in rows_of(self._database, query)]
+
+    def add(
+        self, name: str, now: datetime, reseller: model.Customer | None = None
+    ) -> model.Customer:
+        """A new customer, of that reseller if one is given. Raises StoreError if the name is
+        taken."""
+        with self._database.atomic():
+            if self._one(Customer.name == name):
+                raise StoreError(f"There is a customer {name!r} already.")
+            customer_id = new_id()
+            Customer.insert(
+                id=customer_id,
+                name=name,
+                created_at=utc_text(now),
+                parent_reseller_id=reseller.id if reseller else None,
+            ).execute(self._database)
+            details = {"reseller": reseller.name} if reseller else {}
+            self._audit.record("customer.add", name, **details)
+        return model.Customer(customer_id, name, reseller.id if reseller else None)
+
+    def account_names(self, customer: model.Customer) -> list[str]:
+        """User names of the customer's accounts at the form door."""
+        query = Account.select(Account.username).where(Account.customer == customer.id)
+        return sorted(name for (name,) in rows_of(self._database, query))
+
+    def employee_names(self, customer: model.Customer) -> list[str]:
+        """User names of the customer's employees."""
+        query = Employee.select(Employee.username).where(Employee.customer == customer.id)
+        return sorted(name for (name,) in rows_of(self._database, query))
+
+    def _one(self, condition: Any) -> model.Customer | None:
+        query = Customer.select(*_COLUMNS).where(condition).order_by(Customer.id).limit(1)
+        rows = rows_of(self._database, query)
+        return model.Customer(*rows[0]) if rows else None
+
+
+_COLUMNS = (Customer.id, Customer.name, Customer.parent_reseller_id)
+_SELECT_OF_ACCOUNT = Customer.select(*_COLUMNS).join(Account).where(Account.id == 0)
+
+
+def new_id() -> str:
+    """24 lower-case hexadecimal digits (REST protocol page, section 1)."""
+    return secrets.token_hex(12)

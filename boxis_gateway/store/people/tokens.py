@@ -1,0 +1,129 @@
+"""Tokens: what an employee or a machine shows on each request. Only digests are kept."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from peewee import OperationalError
+
+from boxis_gateway import model
+from boxis_gateway.levels import Level, State
+from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.sql import rows_of, run, sql_of
+from boxis_gateway.store.tables import Employee, Token
+from boxis_gateway.zones import utc_text
+
+EXPIRED_KEPT = timedelta(days=1)  # so that an expired token is told from an unknown one
+
+
+class Tokens:
+    """The tokens of a store, by digest."""
+
+    def __init__(self, database: StoreDatabase) -> None:
+        self._database = database
+        self._audit = Audit(database)
+        self._find_sql = sql_of(database, _SELECT_BY_DIGEST)
+
+    def find(self, digest: str) -> model.Session | None:
+        """Whose token that is, expired or not."""
+        row = run(self._database, self._find_sql, (digest,)).fetchone()
+        return _session(digest, row) if row else None
+
+    def add(
+        self,
+        employee: model.Employee,
+        digest: str,
+        now: datetime,
+        *,
+        expires_at: datetime | None = None,
+        address: str | None = None,
+        machine: bool = False,
+    ) -> bool:
+        """A new token; without `expires_at` it stays until it is ended. Those of the employee that
+        expired long ago are dropped. Nothing is added, which is told, if the employee has another
+        password by now than the one that was checked."""
+        long_ago = utc_text(now - EXPIRED_KEPT)
+        with self._database.atomic():
+            if not machine and self._password_hash(employee) != employee.password_hash:
+                return False
+            Token.delete().where(
+                Token.employee == employee.id, Token.expires_at < long_ago
+            ).execute(self._database)
+            Token.insert(
+                digest=digest,
+                employee=employee.id,
+                machine=machine,
+                created_at=utc_text(now),
+                expires_at=utc_text(expires_at) if expires_at else None,
+                address=address,
+            ).execute(self._database)
+            if machine:
+                self._audit.record("token.add", employee.username)
+            else:
+                self._audit.record("token.login", employee.username, persist=expires_at is None)
+            return True
+
+    def _password_hash(self, employee: model.Employee) -> str | None:
+        query = Employee.select(Employee.password_hash).where(Employee.id == employee.id)
+        rows = rows_of(self._database, query)
+        return str(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def renew(self, session: model.Session, expires_at: datetime) -> None:
+        """The token is good until then; not if somebody else is writing at the moment, which the
+        next use may make up for."""
+        longer = Token.update(expires_at=utc_text(expires_at))
+        with suppress(OperationalError), self._database.impatient():
+            longer.where(Token.digest == session.digest).execute(self._database)
+
+    def end(self, employee: model.Employee, digest: str) -> bool:
+        """The token is good no more; whether the employee had it."""
+        mine = (Token.employee == employee.id) & (Token.digest == digest)
+        with self._database.atomic():
+            ended = bool(Token.delete().where(mine).execute(self._database))
+            if ended:
+                self._audit.record("token.end", employee.username)
+        return ended
+
+    def log_out(self, employee: model.Employee) -> None:
+        """The employee ends all sessions; tokens of machines stay."""
+        with self._database.atomic():
+            self._end_sessions(employee)
+            self._audit.record("token.logout", employee.username)
+
+    def clear(self, employee: model.Employee, *, machines: bool) -> None:
+        """Somebody ends all sessions of the employee; tokens of machines stay unless told."""
+        with self._database.atomic():
+            self._end_sessions(employee)
+            if machines:
+                Token.delete().where(Token.employee == employee.id).execute(self._database)
+            self._audit.record("token.clear", employee.username, machines=machines)
+
+    def _end_sessions(self, employee: model.Employee) -> None:
+        sessions = (Token.employee == employee.id) & ~Token.machine
+        Token.delete().where(sessions).execute(self._database)
+
+
+_EMPLOYEE = (
+    Employee.id,
+    Employee.customer,
+    Employee.name,
+    Employee.username,
+    Employee.level,
+    Employee.state,
+)
+_SELECT_BY_DIGEST = (
+    Token.select(Token.address, Token.expires_at, *_EMPLOYEE)
+    .join(Employee)
+    .where(Token.digest == "")
+)
+
+
+def _session(digest: str, row: tuple[Any, ...]) -> model.Session:
+    address, expires_at, employee_id, customer, name, username, level, state = row
+    employee = model.Employee(
+        employee_id, customer, name, username, None, Level(level), State(state)
+    )
+    return model.Session(digest, employee, address, expires_at)

@@ -1,0 +1,64 @@
+"""Erasing a person from a store: whatever tells the number, or what was said to it and from it.
+
+First the number is written down as erased (erased.py), so that no import brings it back: from then
+on there can only be less of it. The rest goes on in short transactions, each of which can be done
+again: an erasure that is stopped is finished by the next one of the same number.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from boxis_gateway.sms.mentions import mentions
+from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.engines.base import EVERY_ACCOUNT, StoreDatabase, Upkeep
+from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
+from boxis_gateway.store.privacy.erasing import Found, Walk, in_texts
+
+NAMES_SQL = """
+    SELECT 'account', username, username FROM account
+    UNION SELECT 'customer', name, name FROM customer
+    UNION SELECT 'employee', username, username FROM employee
+    UNION SELECT 'employee', username, name FROM employee
+    ORDER BY 1, 2
+"""
+
+
+class Erasure:
+    """The way to erase numbers. They are E.164, or short codes: the few digits of these may be
+    anything in a text, and are left there."""
+
+    def __init__(self, database: StoreDatabase, upkeep: Upkeep) -> None:
+        self._database, self._upkeep = database, upkeep
+        self._audit = Audit(database)
+        self._erased = ErasedNumbers(database)
+
+    def erase(self, number: str, now: datetime) -> Found:
+        """Erase the number. What its file has left of it is for Upkeep.rewrite. Raises
+        StoreError."""
+        self._upkeep.overwrite()
+        with self._upkeep.turn(EVERY_ACCOUNT):  # behind it, no import has yet to hear of this
+            self._erased.add(number, now)
+            self._audit.record("erase.begin")  # for one that is killed
+        found = Walk(self._database, self._upkeep, number, dry_run=False).to_the_end()
+        with self._upkeep.turn():
+            self._audit.record("erase", **vars(found))
+        return found
+
+    def would_erase(self, number: str) -> Found:
+        """What `erase` would find."""
+        with errors_explained(self._database), self._database.reading():
+            return Walk(self._database, self._upkeep, number, dry_run=True).to_the_end()
+
+    def names_with(self, number: str) -> list[tuple[str, str]]:
+        """Names that tell the number and stay, as people log in with them: ("account", the user
+        name) and so on."""
+        looked_for = in_texts(number)
+        if not looked_for:
+            return []
+        with errors_explained(self._database):
+            rows = run(self._database, NAMES_SQL, ()).fetchall()
+        found = ((kind, name) for kind, name, told in rows if mentions(told, looked_for))
+        return list(dict.fromkeys(found))

@@ -1,0 +1,129 @@
+"""The user keys of the accounts: encrypted in the store, remembered in the clear by who asks.
+
+A wrong key is known by `key_check`, a row of the table `secret` that is encrypted with the same key
+as they are, so that this can be told of a store without accounts too.
+"""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from typing import NamedTuple
+
+from boxis_gateway import model
+from boxis_gateway.errors import ConfigurationError, StoreError
+from boxis_gateway.store.audit import Audit
+from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.secrets.vault import Vault
+
+CHECKED = "boxis-gateway"  # what key_check is, in the clear
+NOBODYS = secrets.token_hex(12)
+
+SEALED_SQL = "SELECT sealed_key FROM account"
+ACCOUNTS_SQL = "SELECT id, username, sealed_key FROM account ORDER BY username_folded"
+CHANGE_SQL = "UPDATE account SET sealed_key = ? WHERE id = ?"
+CHECK_SQL = "SELECT value FROM secret WHERE name = 'key_check'"
+CHANGE_CHECK_SQL = """
+    INSERT INTO secret (name, value) VALUES ('key_check', ?)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+
+
+class Rotated(NamedTuple):
+    """How many user keys are encrypted anew, and whose could not be opened and are forgotten."""
+
+    accounts: int
+    forgotten: list[str]
+
+
+class UserKeys:
+    """The user keys of a store."""
+
+    def __init__(self, database: StoreDatabase, vault: Vault) -> None:
+        self._database, self._vault = database, vault
+        self._audit = Audit(database)
+        self._known: dict[str, str] = {}
+
+    def of(self, account: model.Account) -> str:
+        """The account's key; of nobody's, one that nobody knows, for the same work. Raises
+        StoreError."""
+        known = self._known.get(account.sealed_key)
+        return self._look_up(account.sealed_key) if known is None else known
+
+    def seal(self, user_key: str) -> str:
+        """The key, encrypted. To be called inside the transaction that keeps it. Raises StoreError
+        if the keys at hand are not the store's."""
+        self._vault.open(self._check())
+        return self._vault.seal(user_key)
+
+    def require_open(self) -> None:
+        """Raises StoreError unless the keys at hand open everything that is encrypted."""
+        with errors_explained(self._database):
+            self._vault.open(self._check())
+            shut = [name for _, name, sealed in self._accounts() if not self._vault.opens(sealed)]
+        if shut:
+            raise StoreError(
+                f"The keys in {self._vault.keys.place} do not open the user keys of {len(shut)} "
+                f"accounts, {shut[0]} among them. Add the key that does, or give these accounts "
+                "new ones with 'boxis-gateway account rotate-key'."
+            )
+
+    def rotate(self, *, drop_old: bool = False, forget: bool = False) -> Rotated:
+        """Encrypt everything anew, with a new key, or with the first one if that is new to the
+        store; `drop_old` removes the others from their file. `forget` is to go on where the keys at
+        hand do not open a user key: it becomes one that nobody knows.
+
+        Whenever this is killed, the keys at hand open the store. Raises StoreError."""
+        if drop_old and self._vault.keys.in_environment:
+            raise ConfigurationError(
+                f"The keys come from {self._vault.keys.place}. Take the old ones out there."
+            )
+        if not forget:
+            self.require_open()
+        with errors_explained(self._database), self._database.atomic():
+            rotated = self._rotate(forget)
+            details = {**rotated._asdict(), "forgotten": len(rotated.forgotten)}
+            self._audit.record("secrets.rotate", "user keys", **details, drop_old=drop_old)
+        if drop_old:
+            self._drop_old()
+        return rotated
+
+    def _rotate(self, forget: bool) -> Rotated:
+        self._vault.renew(self._check())
+        forgotten = []
+        accounts = self._accounts()
+        for account_id, username, sealed in accounts:
+            if forget and not self._vault.opens(sealed):
+                forgotten.append(username)
+                user_key = secrets.token_hex()
+            else:
+                user_key = self._vault.open(sealed)
+            run(self._database, CHANGE_SQL, (self._vault.seal(user_key), account_id))
+        run(self._database, CHANGE_CHECK_SQL, (self._vault.seal(CHECKED),))
+        return Rotated(len(accounts) - len(forgotten), forgotten)
+
+    def _drop_old(self) -> None:
+        """Inside a transaction, as others seal inside theirs: with a key that stays."""
+        with errors_explained(self._database), self._database.atomic():
+            sealed = [self._check(), *(one for _, _, one in self._accounts())]
+            if all(map(self._vault.is_by_first, sealed)):
+                self._vault.keys.keep_first()
+
+    def _look_up(self, sealed_key: str) -> str:
+        """All that are new are opened at once: else who asks for the first time would tell by the
+        time it takes whether there is such an account."""
+        known = {"": NOBODYS}
+        for (sealed,) in run(self._database, SEALED_SQL, ()):
+            with suppress(StoreError):
+                known[sealed] = self._known.get(sealed) or self._vault.open(sealed)
+        self._known = known
+        return known[sealed_key] if sealed_key in known else self._vault.open(sealed_key)
+
+    def _accounts(self) -> list[tuple[int, str, str]]:
+        return list(run(self._database, ACCOUNTS_SQL, ()))
+
+    def _check(self) -> str:
+        row = run(self._database, CHECK_SQL, ()).fetchone()
+        return str(row[0]) if row else ""

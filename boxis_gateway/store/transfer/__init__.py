@@ -1,0 +1,1 @@
+"""Whole stores: copy, back up, restore, verify."""
