@@ -1,7 +1,7 @@
 """One table of options. The class below is the table: name, type, default, unit, help.
 
 From it come the environment variables, the options of the command line, what `doctor` shows, the
-table of the README (`settings_table`) and, for those marked `per_account`, the options that
+table of docs/settings.md (`settings_table`) and, for those marked `per_account`, the options that
 `account set` takes. A value is looked for on the command line, then in the environment, then here.
 """
 
@@ -50,7 +50,7 @@ def option(
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """All that can be set. The order is that of the README's table. Two are the same if they are
+    """All that can be set. The order is that of docs/settings.md. Two are the same if they are
     one object: each request looks some up by others."""
 
     database_url: str = option(
@@ -288,7 +288,7 @@ def without_secret(text: str) -> str:
 
 
 def settings_table() -> str:
-    """The README's table of settings, in Markdown."""
+    """The table of docs/settings.md, in Markdown."""
     lines = ["| Variable | Default | Unit | What it does | Per account |", "|---|---|---|---|---|"]
     for name, row in OPTIONS.items():
         account = f"`{name}=`" if name in ACCOUNT_OPTIONS else ""

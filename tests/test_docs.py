@@ -1,20 +1,16 @@
-"""What the documents say is so."""
+"""The documents agree with the code and with each other."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import click
 import pytest
-from lxml import etree
 
 from boxis_gateway.commands import COMMANDS, cli
 from boxis_gateway.form_api.action import table
@@ -28,33 +24,29 @@ from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, settings_table
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
-from tests.conftest import NOW, PROJECT, RunningServer, add_messages
+from tests.conftest import NOW, add_messages
+from tests.documents import PROJECT, TEXTS, all_blocks, blocks, gateway_calls, without_code
 
-README = (PROJECT / "README.md").read_text()
-CONTRIBUTING = (PROJECT / "CONTRIBUTING.md").read_text()
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
+NAMED = re.compile(r"\b(docs/[\w-]+\.(?:md|svg))\b")
 
 
 def test_the_settings_table_is_that_of_the_code() -> None:
-    assert settings_table() in README
+    assert settings_table() in TEXTS["docs/settings.md"], "run: python tools/settings_document.py"
 
 
-def test_every_command_action_and_column_is_named() -> None:
+def test_every_command_action_format_and_column_is_named() -> None:
+    commands = TEXTS["docs/commands.md"]
     for name in COMMANDS:
         command = cli.get_command(click.Context(cli), name)
         assert command
-        assert f"`boxis-gateway {command.name}`" in README
+        assert f"`boxis-gateway {command.name}`" in commands
         for part in command.commands if isinstance(command, click.Group) else ():
-            assert f"`{part}`" in README
+            assert f"`{part}`" in commands
     for _, action in ACTIONS:
-        assert f"`{action}`" in README
-    for name in IMPORTERS:
-        assert f"`{name}`" in README
-    for name in COLUMNS:
-        assert f"`{name}`" in (PROJECT / "docs/importing.md").read_text()
+        assert f"`{action}`" in TEXTS["docs/form-api.md"]
+    for name in (*IMPORTERS, *COLUMNS):
+        assert f"`{name}`" in TEXTS["docs/importing.md"]
 
 
 def test_every_error_text_of_the_wire_is_explained() -> None:
@@ -64,13 +56,61 @@ def test_every_error_text_of_the_wire_is_explained() -> None:
         texts.add(text.removeprefix("Error: "))
     assert len(texts) > 8
     for text in texts - {"success"}:
-        assert f"`{text}`" in README
+        assert f"`{text}`" in TEXTS["docs/form-api.md"]
+
+
+def test_the_readme_is_short() -> None:
+    assert TEXTS["README.md"].count("\n") <= 120
+
+
+def test_the_index_has_every_document_once() -> None:
+    linked = re.findall(r"\]\(([\w-]+\.md)\)", TEXTS["docs/README.md"])
+    files = {path.name for path in PROJECT.glob("docs/*.md")} - {"README.md"}
+    assert sorted(linked) == sorted(files)
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives to the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", without_code(text), re.MULTILINE)
+    plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("document", TEXTS)
+def test_links_lead_somewhere(document: str) -> None:
+    for target, anchor in LINK.findall(without_code(TEXTS[document])):
+        if target.startswith(("http:", "https:")):
+            continue
+        path = (PROJECT / document).parent / target if target else PROJECT / document
+        assert path.exists(), target
+        if anchor:
+            assert anchor in anchors(path.read_text()), f"{target}#{anchor}"
+
+
+def files_that_name_documents() -> Iterator[Path]:
+    yield from (path for path in PROJECT.iterdir() if path.is_file())
+    for folder in (
+        "boxis_gateway",
+        "tests",
+        "benchmarks",
+        "checks",
+        "examples",
+        "tools",
+        "release",
+    ):
+        for path in (PROJECT / folder).rglob("*"):
+            if path.suffix in (".py", ".yml", ".sh", ".service", ".conf", ".cfg", ".md"):
+                yield path
+
+
+def test_documents_that_the_code_names_exist() -> None:
+    for path in files_that_name_documents():
+        for name in NAMED.findall(path.read_text(errors="replace")):
+            assert (PROJECT / name).exists(), f"{path}: {name}"
 
 
 def test_the_example_of_an_action_works(store: Store, account: Account) -> None:
-    code = next(block for block in blocks(CONTRIBUTING, "python") if "getSenderNames" in block)
-    module = types.ModuleType("example")
-    exec(code, module.__dict__)
+    module = example("getSenderNames")
     action = table([module.get_sender_names])["sms", "getSenderNames"]
     for names, shown in (
         ([], b'"params":{"senders":[]}'),
@@ -82,110 +122,67 @@ def test_the_example_of_an_action_works(store: Store, account: Account) -> None:
 
 
 def test_the_example_of_a_renderer_works(store: Store, account: Account) -> None:
-    code = next(block for block in blocks(CONTRIBUTING, "python") if "returntype=count" in block)
-    module = types.ModuleType("example")
-    exec(code, module.__dict__)
+    module = example("returntype=count")
     add_messages(store, account, {"date": "2012-05-09 10:00"}, {"date": "2012-05-09 10:01"})
     result = ACTIONS["sms", "getHistory"].run(account, (), Settings(), store, NOW)
     assert list(module.render(result, 0)) == [b"2"]
 
 
 def test_the_example_of_an_importer_works() -> None:
-    code = next(block for block in blocks(CONTRIBUTING, "python") if "`plain`" in block)
-    module = types.ModuleType("example")
-    exec(code, module.__dict__)
-    said = b"2026-11-21 23:30:02 boxis.net 48514151563 two words\nx\na b c d e\n"
-    assert module.matches(said)
-    good, *bad = module.read(Source(BytesIO(said)), ReadOptions(find_zone("UTC")))
+    module = example("`plain`")
+    content = b"2026-11-21 23:30:02 boxis.net 48514151563 two words\nx\na b c d e\n"
+    assert module.matches(content)
+    good, *bad = module.read(Source(BytesIO(content)), ReadOptions(find_zone("UTC")))
     assert isinstance(good, GoodLine)
     assert good.message.text == "two words"
     assert len(bad) == 2
     assert {*Importer.__annotations__, "matches", "read"} <= set(vars(module))
 
 
-def start_demo(folder: Path) -> tuple[RunningServer, str]:
-    """`make run` without make: examples/demo.sh in a folder of its own; and what it says."""
-    server = RunningServer.__new__(RunningServer)
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-    server.start(["sh", "examples/demo.sh"], folder, PORT="0", PATH=path)
-    assert server.process.stdout is not None
-    said = ""
-    for line in server.process.stdout:
-        said += line
-        if found := re.search(r"listens on (http://\S+)", line):
-            server.url = found[1]
+def example(mark: str) -> types.ModuleType:
+    """The module that CONTRIBUTING shows and that contains the mark."""
+    code = next(code for code in blocks("CONTRIBUTING.md", "python") if mark in code)
+    module = types.ModuleType("example")
+    exec(code, module.__dict__)
+    return module
+
+
+def test_every_command_that_the_documents_show_exists() -> None:
+    """In blocks and in running text: names of commands and of their options."""
+    shell = [(str(block), block.code) for block in all_blocks() if block.language == "sh"]
+    spans = [
+        (document, span.replace("\n", " "))
+        for document, text in TEXTS.items()
+        for span in re.findall(r"`(boxis-gateway [^`]+)`", without_code(text))
+    ]
+    calls = [(where, words) for where, code in (*shell, *spans) for words in gateway_calls(code)]
+    assert len(calls) > 80
+    for where, words in calls:
+        check_call(where, words)
+
+
+def check_call(where: str, words: list[str]) -> None:
+    """Fails unless there are this command and its options."""
+    command: click.Command = cli
+    words = [word.partition("=")[0] if word.startswith("--") else word for word in words]
+    while isinstance(command, click.Group):
+        context = click.Context(command)
+        if not words or words[0].startswith("-"):
             break
-    return server, said
+        found = command.get_command(context, words.pop(0))
+        assert found, f"{where}: no such command"
+        command = found
+    options = {text for parameter in command.params for text in parameter.opts} | {"--help"}
+    unknown = {word for word in words if word.startswith("--")} - options
+    assert not unknown, f"{where}: {command.name} has no {unknown}"
 
 
-@pytest.fixture(scope="module")
-def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo")
-    shutil.copytree(PROJECT / "examples", folder / "examples")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def demo(demo_folder: Path) -> Iterator[RunningServer]:
-    server, said = start_demo(demo_folder)
-    assert " 0 added" not in said
-    yield server
-    server.stop()
-
-
-Run = Callable[[list[str], str], str]
-
-
-@pytest.fixture
-def run(demo: RunningServer) -> Run:
-    """Run a program of the README against the demo; what it prints."""
-
-    def run(command: list[str], program: str) -> str:
-        program = program.replace("http://127.0.0.1:8080/", demo.url)
-        done = subprocess.run(
-            command, input=program, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
-
-
-def masked(answer: str) -> str:
-    return re.sub(r'(<timestamp>|"timestamp":)\d+', r"\1…", answer).strip()
-
-
-def test_the_first_screen_shows_what_is_answered(run: Run) -> None:
-    request = blocks(README, "sh")[0]
-    assert masked(run(["bash"], request)) == masked(blocks(README, "xml")[0])
-    as_json = request.replace("-d section=sms", "-d returntype=json -d section=sms")
-    assert masked(run(["bash"], as_json)) == masked(blocks(README, "json")[0])
-
-
-def test_the_rest_door_lists_and_reads_what_is_shown(run: Run) -> None:
-    log_in, read = (block for block in blocks(README, "sh") if "/sms" in block)
-    listed, message = run(["bash"], log_in + "echo\n" + read).strip().split("\n")
-    customer = re.compile(r'(?<="customer":")[0-9a-f]{24}')  # whose id is another in each store
-    shown = next(block for block in blocks(README, "json") if '"messages"' in block)
-    assert customer.sub("…", listed) == customer.sub("…", shown.strip())
-    assert json.loads(listed)["messages"] == [json.loads(message)]
-
-
-@pytest.mark.parametrize(
-    ("language", "command"), [("php", "php"), ("python", sys.executable), ("sh", "bash")]
-)
-def test_the_programs_that_sign_get_their_history(language: str, command: str, run: Run) -> None:
-    program = next(block for block in blocks(README, language) if "version" in block)
-    tree = etree.fromstring(run([command], program).strip().encode())
-    assert tree.findtext("history/sms2/reciptient") == "48717609573"
-
-
-@pytest.mark.parametrize("language", ["php", "csharp", "java", "python", "javascript", "sh"])
-def test_signing_is_shown_in_six_languages(language: str) -> None:
-    assert any("authcode" in block for block in blocks(README, language))
-
-
-def test_the_demo_is_harmless_to_repeat(demo: RunningServer, demo_folder: Path) -> None:
-    again, said = start_demo(demo_folder)
-    again.stop()
-    assert said.count(" 0 added") == 3
+def test_the_targets_and_modules_that_the_documents_name_exist() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    for document, text in TEXTS.items():
+        shell = "\n".join([*blocks(document, "sh"), *re.findall(r"`([^`\n]+)`", text)])
+        for words in re.findall(r"^make ([a-z -]+)", shell, re.MULTILINE):
+            assert set(words.split()) <= targets, f"{document}: make {words}"
+        for module in re.findall(r"\bpython3? -m ((?:benchmarks|checks|fuzz|release)[\w.]*)", text):
+            path = PROJECT / module.replace(".", "/")
+            assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module

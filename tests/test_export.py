@@ -715,7 +715,7 @@ def test_a_client_that_leaves_leaves_nothing_open(
 
 
 def test_the_columns_are_documented() -> None:
-    text = (Path(__file__).parent.parent / "docs/export.md").read_text()
+    text = (Path(__file__).parent.parent / "docs/exporting.md").read_text()
     assert list(EXPORTED) == COLUMNS
     for column in COLUMNS:
         assert f"| `{column}` |" in text

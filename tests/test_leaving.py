@@ -580,9 +580,9 @@ def test_a_list_that_ends_too_soon_is_said(changing: str) -> None:
 def test_the_commands_of_the_document_work(
     rest: Provider, ours: Store, serve: Callable[..., RunningServer], tmp_path: Path
 ) -> None:
-    """docs/leaving-a-provider.md, with the addresses of these servers. The account is there."""
+    """docs/importing-from-a-provider.md, with the addresses of these servers."""
     rest.faults, rest.always = [], None
-    document = (PROJECT / "docs/leaving-a-provider.md").read_text()
+    document = (PROJECT / "docs/importing-from-a-provider.md").read_text()
     add, *blocks = re.findall(r"^```sh\n(.*?)^```$", document, re.DOTALL | re.MULTILINE)
     assert add.startswith("boxis-gateway account add")
     blocks[1] = blocks[1].replace("--account anna@", "--account bob@")  # from one of the two

@@ -478,8 +478,8 @@ def test_a_long_message_is_imported_when_it_is_whole(
 def test_a_dump_holds_the_same_messages_as_the_database(
     ending: str, database: Path, tmp_path: Path
 ) -> None:
-    """By the command that docs/sources-databases.md shows."""
-    documented = (PROJECT / "docs/sources-databases.md").read_text()
+    """By the command that docs/importing-databases.md shows."""
+    documented = (PROJECT / "docs/importing-databases.md").read_text()
     (command,) = re.findall(r"sqlite3 -header -csv smsd\.db '(.+)' >", documented)
     shell = ["sqlite3", "-header", "-csv", database, command]
     dump = subprocess.run(shell, check=True, capture_output=True).stdout

@@ -1,4 +1,4 @@
-"""What docs/watching.md and examples/ say of metrics and of lines is what there is."""
+"""What docs/monitoring.md and examples/ say of metrics and of lines is what there is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.conftest import NOW, PROJECT
 
-DOCUMENT = (PROJECT / "docs/watching.md").read_text()
+DOCUMENT = (PROJECT / "docs/monitoring.md").read_text()
 PARTS = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
 
 

@@ -23,7 +23,7 @@ def copy(from_url: str, to_url: str) -> None:
     Servers and imports at FROM_URL go on meanwhile; it is only read. What was stopped or killed is
     taken up by the same call, which copies what is missing or has changed. It ends with 0 when both
     have the same rows; for that nobody may write any more. The keys of FROM_URL have to be at hand
-    for TO_URL too (docs/copying.md).
+    for TO_URL too (docs/moving-to-postgresql.md).
 
     \b
     Example:

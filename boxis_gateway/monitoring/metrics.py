@@ -1,4 +1,4 @@
-"""Prometheus metrics of requests and of processes. docs/watching.md has the table.
+"""Prometheus metrics of requests and of processes. docs/monitoring.md has the table.
 
 prometheus_client decides when it is imported whether processes share their figures (folder.py): so
 this module is imported by who serves, and late. Label values are words of ours: never who asks, for
