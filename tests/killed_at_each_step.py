@@ -92,7 +92,7 @@ def check(folder: Path, what: str) -> None:
 def look(store: Store) -> None:
     """Raises if the keys at hand do not open the store."""
     store.require_current().user_keys.require_open()
-    assert store.user_keys.of(store.accounts.get(USERNAME)) == USER_KEY
+    assert store.user_keys.get(store.accounts.get(USERNAME)) == USER_KEY
 
 
 if __name__ == "__main__":

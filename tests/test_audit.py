@@ -30,7 +30,7 @@ from boxis_gateway.passwords import hash_of
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Entry, Limits, Store, acting, back_up, restore
+from boxis_gateway.store import Cutoffs, Entry, Store, acting, back_up, restore
 from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW, USERNAME, RunningServer, statements
@@ -313,7 +313,7 @@ CHANGES: dict[str, Callable[[Store, Account, Employee], object]] = {
     "accounts.set_sender_names": lambda s, a, e: s.accounts.set_sender_names(a, ["x"]),
     "customers.add": lambda s, a, e: s.customers.add("North", NOW),
     "erasure.erase": lambda s, a, e: s.erasure.erase(NUMBER, NOW),
-    "retention.prune": lambda s, a, e: s.retention.prune(a, Limits("9", "9")),
+    "retention.prune": lambda s, a, e: s.retention.prune(a, Cutoffs("9", "9")),
     "contacts.add": lambda s, a, e: s.contacts.add(s.customers.get("Shop"), [(NUMBER, "x", "")]),
     "employees.add": lambda s, a, e: s.employees.add(
         s.customers.get("Shop"), "b@example.com", "B", Level.VIEWER, None, NOW
@@ -329,11 +329,11 @@ CHANGES: dict[str, Callable[[Store, Account, Employee], object]] = {
 """The methods of the store that change something, each called."""
 
 WRITE_WITHOUT_ENTRY = {
-    "messages.add": "the run of the import has one entry for all",
-    "followed.keep": "where to go on in a log; what was read has an entry",
-    "reports.apply": "the run of the import has one entry for all",
-    "reports.catch_up": "the run of the import has one entry for all",
-    "reports.forget_waiting": "nobody's doing: they are dropped when they are old",
+    "additions.add": "the run of the import has one entry for all",
+    "log_positions.keep": "where to go on in a log; what was read has an entry",
+    "delivery_reports.apply": "the run of the import has one entry for all",
+    "delivery_reports.catch_up": "the run of the import has one entry for all",
+    "delivery_reports.forget_waiting": "nobody's doing: they are dropped when they are old",
     "retention.prune_reports": "the same",
     "upkeep.turn": "changes nothing",
     "upkeep.overwrite": "of what has gone already",
@@ -349,17 +349,17 @@ READ = {
     *("condition.sizes", "condition.connections", "condition.unready"),
     *("accounts.find", "accounts.find_or_nobody", "accounts.get", "accounts.all"),
     *("accounts.sender_names", "accounts.customer_name", "accounts.newest_creation"),
-    *("user_keys.of", "user_keys.seal", "user_keys.require_open"),
+    *("user_keys.get", "user_keys.seal", "user_keys.require_open"),
     *("vault.open", "vault.opens", "vault.seal", "vault.is_by_first"),
     *("customers.find", "customers.of_account", "customers.get", "customers.all"),
     *("customers.account_names", "customers.employee_names"),
     *("contacts.names", "contacts.group_names"),
     *("employees.find", "employees.by_id", "employees.get", "employees.all"),
-    *("tokens.find", "audit.entries", "reports.find", "followed.find"),
-    *("exports.accounts", "exports.rows", "reports.waiting"),
+    *("tokens.find", "audit.entries", "delivery_reports.find", "log_positions.find"),
+    *("exports.accounts", "exports.rows", "delivery_reports.waiting"),
     *("erasure.names_with", "erasure.would_erase"),
     *("retention.would_prune", "retention.would_prune_reports"),
-    *("messages.history", "messages.recent", "messages.missing"),
+    *("history.read", "history.recent", "additions.would_add"),
     *("submissions.accounts_of", "submissions.page", "submissions.page_behind"),
     "submissions.find",
 }

@@ -134,7 +134,7 @@ def test_a_backup_is_a_plain_file_closed_to_other_users(
     assert file.read_bytes()[18:20] == b"\x01\x01"  # not of the kind that has a -wal
     assert os.listdir(file.parent) == [file.name]
     copy = Store(stores.url(file), vault=store.vault).require_current()
-    assert copy.user_keys.of(copy.accounts.get(USERNAME)) == USER_KEY
+    assert copy.user_keys.get(copy.accounts.get(USERNAME)) == USER_KEY
     copy.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.sms.reports import Report
-from boxis_gateway.store import Filter, Limits, Order, Store, position_of
+from boxis_gateway.store import Criteria, Cutoffs, Order, Store, position_after
 from boxis_gateway.store.engines.postgresql.baseline import TABLES
 from boxis_gateway.store.engines.postgresql.citus import SPREAD, Pieces
 from boxis_gateway.store.engines.sql import run
@@ -36,7 +36,7 @@ OF_ALL_ACCOUNTS = (
 MAY = [f"2012-05-{day:02} 10:00:00" for day in range(1, 29)]
 
 
-TEXT = Filter(text="h")
+TEXT = Criteria(text="h")
 
 
 def columns(table: str) -> str:
@@ -84,21 +84,26 @@ def use_all(store: Store, account: Account) -> None:
     again = [(number, message) for number, message in enumerate(messages())]
     store.additions.add(account.id, again)
     store.additions.add(account.id, [(n, one._replace(status=Status.FAILED)) for n, one in again])
-    store.additions.missing(account.id, again)
+    store.additions.would_add(account.id, again)
     report = Report((3,), Status.DELIVERED, MAY[4])
-    store.reports.apply([report], account.id, MAY[4])
-    store.reports.apply([report], 0, MAY[4])
+    store.delivery_reports.apply([report], account.id, MAY[4])
+    store.delivery_reports.apply([report], 0, MAY[4])
     store.history.recent(account.id, MAY[0], MAY[-1], 9)
     for with_status in (True, False):
         list(store.history.read(account.id, with_status=with_status))
-    for which in (Filter("2012-05"), Filter(recipient="+48500000001"), Filter(sender="SHOP"), TEXT):
+    for which in (
+        Criteria("2012-05"),
+        Criteria(recipient="+48500000001"),
+        Criteria(sender="SHOP"),
+        TEXT,
+    ):
         for order in Order:
             found, _ = store.submissions.page([account.id], which, order, 1, 1)
-            place = position_of(found[0], order)
+            place = position_after(found[0], order)
             store.submissions.page_behind([account.id], which, order, 1, place)
     store.submissions.find("9")
-    list(store.exports.rows({account.id: "anna"}, Filter(recipient="+48500000001")))
-    limits = Limits(MAY[5], MAY[9])
+    list(store.exports.rows({account.id: "anna"}, Criteria(recipient="+48500000001")))
+    limits = Cutoffs(MAY[5], MAY[9])
     store.retention.would_prune(account, limits)
     store.retention.prune(account, limits)
     store.erasure.erase("+48500000007", NOW)
@@ -172,7 +177,7 @@ def test_pages_are_the_same_wherever_accounts_lie(
     def pages() -> list[Any]:
         return [
             store.submissions.page(accounts, which, order, offset, 7)
-            for which in (Filter(), Filter(recipient="+48500000001"))
+            for which in (Criteria(), Criteria(recipient="+48500000001"))
             for order in Order
             for offset in (0, 5, 50)
         ]

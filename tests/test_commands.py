@@ -116,7 +116,9 @@ def test_a_rotated_key_is_shown_once(stores: Stores, gateway: Gateway, tmp_path:
     second = gateway("account", "rotate-key", USERNAME).stdout
     assert first.split("user_key: ")[1] != second.split("user_key: ")[1]
     store = stores.at(tmp_path / "store.db")
-    assert store.user_keys.of(store.accounts.get(USERNAME)) == second.split("user_key: ")[1].strip()
+    assert (
+        store.user_keys.get(store.accounts.get(USERNAME)) == second.split("user_key: ")[1].strip()
+    )
     store.close()
     assert "user_key" not in gateway("account", "rotate-key", USERNAME, "--user-key", "x").stdout
 
@@ -330,7 +332,7 @@ def test_a_key_can_be_read_from_stdin(stores: Stores, tmp_path: Path) -> None:
     store = stores.make(tmp_path / "store.db")
     words = ["account", "add", USERNAME, "--user-key", "-", "--database-url", store.url]
     subprocess.run([*GATEWAY, *words], input="SECRET\n", text=True, check=True)
-    assert store.user_keys.of(store.accounts.get(USERNAME)) == "SECRET"
+    assert store.user_keys.get(store.accounts.get(USERNAME)) == "SECRET"
     store.close()
 
 

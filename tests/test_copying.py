@@ -214,7 +214,7 @@ def test_a_copy_serves_at_once_with_the_same_ids_and_keys(
     add_messages(store, account, *rows(3))
     assert copy(store, target).messages == 3
     assert target.require_current().accounts.get(USERNAME) == store.accounts.get(USERNAME)
-    assert target.user_keys.of(target.accounts.get(USERNAME)) == USER_KEY
+    assert target.user_keys.get(target.accounts.get(USERNAME)) == USER_KEY
     assert history_of(target) == history_of(store)
     add_messages(target, account, *rows(4, month=6))
     assert sum(map(len, target.history.read(account.id, with_status=False))) == 7

@@ -35,7 +35,7 @@ GUARD = {"sqlite": ["TRIGGER"], "postgresql": []}  # PostgreSQL's triggers are n
 def cost(store: Store, account: Account) -> Cost:
     """The first words of the statements that run while something is asked, by a server that knows
     the user keys, and has shown a history."""
-    store.user_keys.of(account)
+    store.user_keys.get(account)
     list(store.history.read(account.id, with_status=False))
 
     def run(ask: Ask) -> list[str]:

@@ -27,7 +27,7 @@ from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.sms.mentions import masked, mentions
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.reports import Report
-from boxis_gateway.store import Filter, Found, Order, Store
+from boxis_gateway.store import Criteria, ErasureCounts, Order, Store
 from boxis_gateway.store.engines.schema_version import set_version
 from boxis_gateway.store.privacy import erasing
 from boxis_gateway.store.tables import TABLES
@@ -183,7 +183,7 @@ def test_nothing_tells_the_number_and_sums_stay(
     assert left(store) == []
     assert sums(store) == before
     assert counted(store) == recounted(store)
-    assert store.erasure.erase(NUMBER, NOW) == Found()
+    assert store.erasure.erase(NUMBER, NOW) == ErasureCounts()
     store.additions.add(account.id, list(enumerate(messages)))
     addresses = store.database.execute_sql(
         "SELECT recipient FROM message UNION SELECT sender FROM message"
@@ -216,8 +216,8 @@ def test_what_was_said_to_a_person_and_by_a_person_goes(store: Store, account: A
             for recipient in (OTHER, NUMBER, "7248")
         ),
     )
-    assert store.erasure.erase(NUMBER, NOW) == Found(messages=4, texts=4, mentions=1)
-    page, _ = store.submissions.page([account.id], Filter(), Order.CREATED, 0, 9)
+    assert store.erasure.erase(NUMBER, NOW) == ErasureCounts(messages=4, texts=4, mentions=1)
+    page, _ = store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 9)
     assert [(one.sender, one.recipients, one.text) for one in reversed(page)] == [
         ("boxis.net", f"{OTHER}\n0\n7248", None),
         ("boxis.net", "0", None),
@@ -236,7 +236,7 @@ def test_phone_books_groups_and_sender_names_lose_the_number(
     assert store.contacts.add(customer, entries) == 2
     store.accounts.set_sender_names(account, ["boxis.net", f"00{DIGITS}"])
     would = store.erasure.would_erase(NUMBER)
-    assert store.erasure.erase(NUMBER, NOW) == would == Found(entries=3)
+    assert store.erasure.erase(NUMBER, NOW) == would == ErasureCounts(entries=3)
     assert not mentions(told(store), NUMBER)
     assert "Anna" not in told(store)
     assert store.contacts.names(customer.id, [OTHER]) == {OTHER: "Not ××× ××× ×××"}
@@ -269,7 +269,7 @@ def test_a_short_code_is_erased_as_an_address_only(store: Store, account: Accoun
         NewMessage(OTHER, "boxis.net", moment(3), "costs 7248", wire_id="72480"),
     ]
     add(store, account, *messages)
-    assert store.erasure.erase("7248", NOW) == Found(messages=2, texts=2)
+    assert store.erasure.erase("7248", NOW) == ErasureCounts(messages=2, texts=2)
     assert texts(store) == [None, None, "costs 7248"]
 
 
@@ -389,7 +389,7 @@ def test_a_report_finds_no_erased_message(store: Store, account: Account) -> Non
     add(store, account, NewMessage(NUMBER, "s", "2012-05-09 10:28:01", reported_as=7))
     store.erasure.erase(NUMBER, NOW)
     report = Report((7,), Status.DELIVERED, "2012-05-09 10:29:00")
-    assert store.reports.apply([report], 0, "2012-05-09 10:29:00").changed == 0
+    assert store.delivery_reports.apply([report], 0, "2012-05-09 10:29:00").changed == 0
 
 
 def test_who_was_on_the_way_with_the_number_is_stopped(store: Store, account: Account) -> None:

@@ -36,7 +36,7 @@ from boxis_gateway.message_files import EXPORTED, guarded, unguarded
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Filter, Store
+from boxis_gateway.store import Criteria, Store
 from boxis_gateway.store.ids import first_id
 from boxis_gateway.store.tables import Message, Submission
 from boxis_gateway.zones import find_zone
@@ -107,7 +107,7 @@ def from_parquet(content: bytes) -> list[Row]:
 READERS = {"csv": from_csv, "jsonl": from_jsonl, "parquet": from_parquet}
 
 
-def written(store: Store, name: str, which: Filter = Filter()) -> bytes:  # noqa: B008 - frozen
+def written(store: Store, name: str, which: Criteria = Criteria()) -> bytes:  # noqa: B008 - frozen
     rows = store.exports.rows(store.exports.accounts(), which)
     return b"".join(EXPORTERS[name].written(rows))
 
@@ -272,13 +272,13 @@ def test_an_export_that_was_cut_loses_its_last_line_alone(shop: Shop) -> None:
 def test_conditions_all_have_to_hold(
     shop: Shop, which: dict[str, str], accounts: list[str]
 ) -> None:
-    rows = from_csv(written(shop.store, "csv", Filter(**which)))
+    rows = from_csv(written(shop.store, "csv", Criteria(**which)))
     assert [row["account"] for row in rows] == accounts
 
 
 def test_what_is_written_meanwhile_is_not_in_it(shop: Shop, monkeypatch: Any) -> None:
     monkeypatch.setattr("boxis_gateway.store.messages.exports.BATCH", 1)
-    rows = shop.store.exports.rows(shop.store.exports.accounts(), Filter())
+    rows = shop.store.exports.rows(shop.store.exports.accounts(), Criteria())
     count = len(next(rows))
     other = Store(shop.store.url)
     other.additions.add(shop.accounts["anna"].id, [(77, NewMessage("7248", "s", TIMES[1]))])

@@ -9,7 +9,7 @@ import pytest
 
 from boxis_gateway.model import Account, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.sms.reports import Report
-from boxis_gateway.store import Filter, Order, Store, Submitted, wire_id
+from boxis_gateway.store import Criteria, ListedSubmission, Order, Store, wire_id
 from boxis_gateway.store.ids import UPPER_HALF, first_id
 
 T1, T2, T3 = (f"2014-01-31 23:59:{second}" for second in (57, 58, 59))
@@ -36,7 +36,7 @@ def add(store: Store, account: Account) -> Add:
     return add
 
 
-def listed(store: Store, account: Account, which: Filter = Filter()) -> list[Submitted]:  # noqa: B008
+def listed(store: Store, account: Account, which: Criteria = Criteria()) -> list[ListedSubmission]:  # noqa: B008
     found, total = store.submissions.page([account.id], which, Order.CREATED, 0, 100)
     assert total == len(found)
     return found
@@ -53,7 +53,7 @@ def test_recipients_of_one_submission_are_one_in_lists(
     prices = Prices(T3, 3, 2, 1)
     add(*(one(recipient, prices=prices) for recipient in TO))
     (found,) = listed(store, account)
-    assert found == Submitted(
+    assert found == ListedSubmission(
         id=first_id(T1) + UPPER_HALF,
         account_id=account.id,
         text="t",
@@ -68,7 +68,7 @@ def test_recipients_of_one_submission_are_one_in_lists(
         wire_id="x-1",
     )
     assert store.submissions.find("x-1") == [found]
-    assert listed(store, account, Filter(recipient="007")) == [found]
+    assert listed(store, account, Criteria(recipient="007")) == [found]
     assert [row[1] for row in history(store, account)] == list(TO[::-1])
 
 
@@ -77,7 +77,7 @@ def test_who_was_refused_is_on_no_list(store: Store, account: Account, add: Add)
     add(one(TO[0]), one(TO[1], **refused), one(TO[2], submission=FACTS._replace(wire_id="x-2")))
     add(one(TO[3], submission=FACTS._replace(wire_id="none"), **refused))
     assert [found.recipients for found in listed(store, account)] == [TO[2], TO[0]]
-    assert listed(store, account, Filter(recipient=TO[1])) == []
+    assert listed(store, account, Criteria(recipient=TO[1])) == []
     assert store.submissions.find("none") == []
     assert len(history(store, account)) == 2
     add(one("7249", submission=FACTS._replace(wire_id="none")))  # it was not refused as a whole
@@ -114,13 +114,13 @@ def test_an_id_with_many_texts_is_many_submissions(
     assert [found.text for found in listed(store, account)] == [f"dear {to}" for to in TO[::-1]]
     assert {found.wire_id for found in listed(store, account)} == {"x-1"}
     add(one("7249", text=f"dear {TO[0]}"))
-    assert listed(store, account, Filter(recipient="7249"))[0].recipients == f"{TO[0]}\n7249"
+    assert listed(store, account, Criteria(recipient="7249"))[0].recipients == f"{TO[0]}\n7249"
 
 
 def test_reports_find_messages_of_submissions(store: Store, account: Account, add: Add) -> None:
-    store.reports.apply([Report((7,), Status.DELIVERED, T3)], account.id, T3)
+    store.delivery_reports.apply([Report((7,), Status.DELIVERED, T3)], account.id, T3)
     add(one(TO[0], reported_as=7), one(TO[1], reported_as=8, status=Status.PENDING))
-    store.reports.apply([Report((8,), Status.REFUSED, T3)], account.id, T3)
+    store.delivery_reports.apply([Report((8,), Status.REFUSED, T3)], account.id, T3)
     sql = "SELECT recipient, status FROM message ORDER BY id"
     found = store.database.execute_sql(sql).fetchall()
     assert found == [(TO[0], "delivered"), (TO[1], "refused")]

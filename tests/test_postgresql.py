@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import without_secret
-from boxis_gateway.store import Filter, Order, Store
+from boxis_gateway.store import Criteria, Order, Store
 from boxis_gateway.store.engines.errors import errors_explained
 from boxis_gateway.store.engines.postgresql.connection import Reach
 from boxis_gateway.store.engines.postgresql.dialect import in_order, in_postgresql
@@ -95,7 +95,7 @@ def test_texts_with_a_nul_are_kept_found_and_shown(store: Store) -> None:
     add_messages(store, account, day | {"sender": "a\0b", "text": "so\0far"}, day | {"text": "0"})
     [rows] = store.history.read(account.id, with_status=False)
     assert {row[0] for row in rows} == {"a\0b", "boxis.net"}
-    page = store.submissions.page([account.id], Filter(text="O\0F"), Order.CREATED, 0, 10)
+    page = store.submissions.page([account.id], Criteria(text="O\0F"), Order.CREATED, 0, 10)
     assert [one.text for one in page[0]] == ["so\0far"]
 
 

@@ -20,7 +20,7 @@ from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadO
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing import Accounts, run_import
 from boxis_gateway.model import Account
-from boxis_gateway.store import Filter, Order, Store
+from boxis_gateway.store import Criteria, Order, Store
 from boxis_gateway.zones import find_zone
 
 SAMPLES = Path(__file__).parent / "imports"
@@ -223,7 +223,7 @@ def listed(store: Store, account: Account, path: Path, content: bytes) -> list[A
     """What is listed after a file of that was imported."""
     path.write_bytes(content)
     run_import(path, Accounts(store, account, {}), ReadOptions(find_zone("UTC")))
-    return store.submissions.page([account.id], Filter(), Order.CREATED, 0, 100)[0]
+    return store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 100)[0]
 
 
 WAITS = {"_id": "52f4fd8034697b28ccaf7810", "sent": None, "message": "hello"}
@@ -247,7 +247,7 @@ def test_a_message_that_waited_is_sent_and_not_doubled(
         assert one.sent_at == "2014-02-08 10:00:00.500"
         assert one.recipients == "+4581808888\n+4581808889"
         assert len(store.history.recent(account.id, "0", "9999", 9)) == 2
-        assert store.submissions.page([account.id], Filter(), Order.CREATED, 0, 1)[1] == 1
+        assert store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 1)[1] == 1
 
 
 def test_a_text_that_was_hidden_makes_no_other_message(

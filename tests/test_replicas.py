@@ -17,7 +17,7 @@ from boxis_gateway.doctor import Level, check_replicas
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Filter, Order, Replicas, Store, engines
+from boxis_gateway.store import Criteria, Order, Replicas, Store, engines
 from checks.failover.servers import Server, find_programs
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
 
@@ -119,9 +119,9 @@ def test_histories_and_lists_come_from_the_replica(
     assert connected(standby) == 1
     customer = store.customers.all()[0]
     accounts = store.submissions.accounts_of(customer.id)
-    page, total = store.submissions.page(accounts, Filter(), Order.CREATED, 0, 10)
+    page, total = store.submissions.page(accounts, Criteria(), Order.CREATED, 0, 10)
     assert (len(page), total) == (1, 1)
-    [[row]] = list(store.exports.rows({account.id: USERNAME}, Filter()))
+    [[row]] = list(store.exports.rows({account.id: USERNAME}, Criteria()))
     assert row[0] == USERNAME
 
 

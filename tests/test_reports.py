@@ -22,7 +22,7 @@ from boxis_gateway.importing.batches import Batches
 from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.sms.reports import Report, later
-from boxis_gateway.store import Filter, Order, Store
+from boxis_gateway.store import Criteria, Order, Store
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW
 from tests.engines import examples
@@ -144,7 +144,7 @@ def add(store: Store, account: Account, status: Status, **more: Any) -> None:
 
 
 def listed(store: Store, account: Account) -> tuple[list[str | None], int]:
-    found, total = store.submissions.page([account.id], Filter(), Order.CREATED, 0, 10)
+    found, total = store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 10)
     return [one.sent_at for one in found], total
 
 
@@ -211,6 +211,6 @@ def test_the_order_of_reports_makes_no_difference(first: Any, others: list[Any])
 
 def test_a_report_that_waits_too_long_is_forgotten(store: Store, account: Account) -> None:
     reports = [Report((1,), Status.DELIVERED, WHEN)]
-    store.reports.apply(reports, account.id, "2026-01-01 00:00:00")
-    assert store.reports.forget_waiting("2026-01-01 00:00:00", 9) == 0
-    assert store.reports.forget_waiting("2026-01-01 00:00:01", 9) == 1
+    store.delivery_reports.apply(reports, account.id, "2026-01-01 00:00:00")
+    assert store.delivery_reports.forget_waiting("2026-01-01 00:00:00", 9) == 0
+    assert store.delivery_reports.forget_waiting("2026-01-01 00:00:01", 9) == 1

@@ -24,7 +24,7 @@ from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.settings import Settings
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.sms.reports import Report
-from boxis_gateway.store import Filter, Limits, Order, Pruned, Store, limits_of
+from boxis_gateway.store import Criteria, Cutoffs, Order, Pruned, Store, cutoffs_of
 from boxis_gateway.store.engines.schema_version import set_version
 from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 from boxis_gateway.store.privacy import retention
@@ -80,7 +80,7 @@ def counted(store: Store) -> dict[Any, int]:
 
 
 def left(
-    messages: Sequence[Any], submissions: dict[int, Any], limits: Limits
+    messages: Sequence[Any], submissions: dict[int, Any], limits: Cutoffs
 ) -> tuple[list[Any], dict[int, Any]]:
     """What a loop leaves of `everything`."""
     kept = [one for one in messages if one[0] >= limits.messages_from]
@@ -129,7 +129,7 @@ def test_what_stays_is_what_a_loop_would_leave(
     rows_at_once: int,
 ) -> None:
     store, account = shop
-    limits = Limits(messages_from, texts_from)
+    limits = Cutoffs(messages_from, texts_from)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retention, "ROWS_AT_ONCE", rows_at_once)
         fill(store, account, messages)
@@ -148,7 +148,7 @@ def test_what_stays_is_what_a_loop_would_leave(
 def test_a_text_of_others_is_not_counted_twice(store: Store, account: Account) -> None:
     """Texts that go with their messages are not told as texts."""
     fill(store, account, [NewMessage("7248", "s", day, "text") for day in DAYS])
-    limits = Limits(DAYS[2], DAYS[5])
+    limits = Cutoffs(DAYS[2], DAYS[5])
     assert store.retention.prune(account, limits) == Pruned(2, 3)
     (entry,) = (one for one in store.audit.entries("", "9") if one.what == "prune")
     assert entry.subject == USERNAME
@@ -161,39 +161,39 @@ def test_what_waits_is_not_old(store: Store, account: Account) -> None:
         "7248", "s", "2013-01-01 00:00:00", "text", status=Status.PENDING, submission=facts
     )
     fill(store, account, [waits])
-    assert store.retention.prune(account, Limits(DAYS[7], DAYS[7])) == Pruned(0, 0)
+    assert store.retention.prune(account, Cutoffs(DAYS[7], DAYS[7])) == Pruned(0, 0)
 
 
 def test_other_accounts_are_left_alone(store: Store, account: Account) -> None:
     other = store.accounts.add("bob@example.com", "k", NOW)
     for one in (account, other):
         store.additions.add(one.id, [(1, NewMessage("7248", "s", DAYS[0], "text"))])
-    store.retention.prune(account, Limits(DAYS[1], DAYS[1]))
+    store.retention.prune(account, Cutoffs(DAYS[1], DAYS[1]))
     assert [len(store.history.recent(one.id, "", "9", 9)) for one in (account, other)] == [0, 1]
 
 
 def test_both_doors_show_what_is_left(store: Store, account: Account) -> None:
     fill(store, account, [NewMessage("7248", "s", day, "text") for day in DAYS])
-    store.retention.prune(account, Limits(DAYS[3], DAYS[6]))
+    store.retention.prune(account, Cutoffs(DAYS[3], DAYS[6]))
     history = store.history.read(account.id, with_status=False)
     assert [row[2] for batch in history for row in batch] == list(DAYS[:2:-1])
-    for which in (Filter(), Filter(recipient="7248"), Filter(sender="s")):
+    for which in (Criteria(), Criteria(recipient="7248"), Criteria(sender="s")):
         page, total = store.submissions.page([account.id], which, Order.CREATED, 0, 9)
         assert [one.text for one in page] == ["text", "text", None, None, None]
         assert total == 5
 
 
 def test_limits_are_days_of_the_account_or_of_the_server(account: Account) -> None:
-    assert limits_of(Settings(), account, NOW) == Limits("", "")
+    assert cutoffs_of(Settings(), account, NOW) == Cutoffs("", "")
     server = Settings(keep_texts_days=1)
-    assert limits_of(server, account, NOW) == Limits("", "2012-05-08 12:00:00")
+    assert cutoffs_of(server, account, NOW) == Cutoffs("", "2012-05-08 12:00:00")
     own = Account(1, "a", "k", options={"keep_messages_days": "9", "keep_texts_days": "0"})
-    assert limits_of(server, own, NOW) == Limits("2012-04-30 12:00:00", "")
+    assert cutoffs_of(server, own, NOW) == Cutoffs("2012-04-30 12:00:00", "")
 
 
 def test_a_report_is_waited_for_for_30_days(store: Store) -> None:
     for number, day in enumerate(DAYS):
-        store.reports.apply([Report((number,), Status.DELIVERED, day)], 0, day)
+        store.delivery_reports.apply([Report((number,), Status.DELIVERED, day)], 0, day)
     now = NOW.replace(month=6, day=4)
     assert store.retention.would_prune_reports(now) == 4
     assert store.retention.prune_reports(now) == 4
@@ -240,7 +240,7 @@ def test_what_was_pruned_is_known_when_it_comes_again(
     assert load(store, account, path).added == 3
     store.accounts.set_options(account, {"keep_messages_days": "30", "keep_texts_days": "10"})
     account = store.accounts.get(USERNAME)
-    limits = limits_of(Settings(), account, utc_now())
+    limits = cutoffs_of(Settings(), account, utc_now())
     assert store.retention.prune(account, limits) == Pruned(1, 1)
     before = everything(store)
     summary = load(store, account, path)

@@ -21,7 +21,7 @@ from boxis_gateway.levels import Level
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Filter, wire_id
+from boxis_gateway.store import Criteria, wire_id
 from boxis_gateway.store.ids import first_id
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW, USER_KEY, signed
@@ -65,7 +65,7 @@ class World:
 
     def export(self, name: str) -> bytes:
         exports = self.store.exports
-        return b"".join(EXPORTERS[name].written(exports.rows(exports.accounts(), Filter())))
+        return b"".join(EXPORTERS[name].written(exports.rows(exports.accounts(), Criteria())))
 
     def take(self, path: Path) -> Summary:
         accounts = Accounts(self.store, None, {}, by_field=True)

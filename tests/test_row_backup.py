@@ -96,7 +96,7 @@ def test_a_backup_is_a_store_in_one_closed_file(store: Store, file: Path) -> Non
     assert file.read_bytes()[18:20] == b"\x01\x01"  # not of the kind that has a -wal
     assert sorted(os.listdir(file.parent)) == ["one.db", "secret.key"]
     copy = Store(f"sqlite:///{file}").require_current()
-    assert copy.user_keys.of(copy.accounts.get(USERNAME)) == USER_KEY
+    assert copy.user_keys.get(copy.accounts.get(USERNAME)) == USER_KEY
     assert verify(file, utc_now(), at_rest=True).findings == []
     copy.close()
 

@@ -60,7 +60,7 @@ def again(store: Store) -> Store:
 def user_key(store: Store) -> str:
     other = again(store)
     try:
-        return other.user_keys.of(other.accounts.get(USERNAME))
+        return other.user_keys.get(other.accounts.get(USERNAME))
     finally:
         other.close()
 
@@ -362,7 +362,7 @@ def test_looking_for_nobody_costs_what_looking_for_somebody_does(
         for cost in ((2, 1), (1, 0)):  # SELECTs and texts opened: the first time, and then
             opened.clear()
             with statements(other) as ran:
-                assert other.user_keys.of(other.accounts.find_or_nobody(name))
+                assert other.user_keys.get(other.accounts.find_or_nobody(name))
             assert (len(ran), len(opened)) == cost, name
         other.close()
 

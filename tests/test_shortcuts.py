@@ -203,7 +203,7 @@ def test_what_is_known_and_the_ids_are_the_same_by_range_and_by_lists(
             account = store.accounts.add("anna@example.com", "k", NOW)
             added = []
             for batch in batches:
-                added.append(store.additions.missing(account.id, batch))
+                added.append(store.additions.would_add(account.id, batch))
                 assert store.additions.add(account.id, batch) == added[-1]
             tables = [
                 store.database.execute_sql(f"SELECT * FROM {table}").fetchall()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account, NewMessage, Prices, Status
-from boxis_gateway.store import Filter, Order, Store, Submitted, position_of
+from boxis_gateway.store import Criteria, ListedSubmission, Order, Store, position_after
 from boxis_gateway.store.messages import list_pages as lists
 from boxis_gateway.store.messages.listing_sql import FOLDED_INTO
 from tests.conftest import NOW, USER_KEY, statements
@@ -48,7 +48,7 @@ MESSAGES = st.lists(
     max_size=20,
 )
 FILTERS = st.builds(
-    Filter,
+    Criteria,
     first_month=st.sampled_from(("", "", "0001-01", *MONTHS)),
     last_month=st.sampled_from(("", "", "9999-12", *MONTHS)),
     recipient=st.sampled_from((None, None, None, None, *RECIPIENTS)),
@@ -71,13 +71,14 @@ class Shop:
             for number, (which, message) in enumerate(messages):
                 self.store.additions.add(self.accounts[which].id, [(number, message)])
 
-    def all(self) -> list[tuple[str, Submitted]]:
+    def all(self) -> list[tuple[str, ListedSubmission]]:
         """Each with its month."""
+        columns = ", ".join(ListedSubmission._fields)
         rows = self.store.database.execute_sql(
-            f"SELECT substr(created_at, 1, 7), {', '.join(Submitted._fields)} FROM submission "
+            f"SELECT substr(created_at, 1, 7), {columns} FROM submission "
             "WHERE recipients IS NOT NULL"
         )
-        return [(month, Submitted(*row)) for month, *row in rows]
+        return [(month, ListedSubmission(*row)) for month, *row in rows]
 
     @property
     def ids(self) -> list[int]:
@@ -92,10 +93,10 @@ def shop(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     store.close()
 
 
-def expected(shop: Shop, which: Filter, order: Order) -> list[Submitted]:
+def expected(shop: Shop, which: Criteria, order: Order) -> list[ListedSubmission]:
     """By a loop."""
 
-    def holds(month: str, one: Submitted) -> bool:
+    def holds(month: str, one: ListedSubmission) -> bool:
         return (
             (which.first_month or "0") <= month <= (which.last_month or "9999-12")
             and (which.recipient is None or one.recipients == which.recipient)
@@ -106,7 +107,7 @@ def expected(shop: Shop, which: Filter, order: Order) -> list[Submitted]:
     def plain(sender: str) -> str:
         return sender.removeprefix("+").casefold()
 
-    def place(one: Submitted) -> tuple[str, int, int]:
+    def place(one: ListedSubmission) -> tuple[str, int, int]:
         time = {Order.SENT: one.sent_at, Order.INVOICED: one.invoiced_at}.get(order)
         return time or "", one.id, one.account_id
 
@@ -126,7 +127,7 @@ def test_a_page_is_a_part_of_the_whole_list(
     monkeypatch: pytest.MonkeyPatch,
     walks_at_once: int,
     messages: list[tuple[int, NewMessage]],
-    which: Filter,
+    which: Criteria,
     order: Order,
     offset: int,
     limit: int,
@@ -136,10 +137,10 @@ def test_a_page_is_a_part_of_the_whole_list(
     whole = expected(shop, which, order)
     page, total = shop.store.submissions.page(shop.ids, which, order, offset, limit)
     assert (page, total) == (whole[offset : offset + limit], len(whole))
-    walked: list[Submitted] = page[:1] if (offset, limit > 0) == (0, True) else whole[:1]
+    walked: list[ListedSubmission] = page[:1] if (offset, limit > 0) == (0, True) else whole[:1]
     while walked and (
         more := shop.store.submissions.page_behind(
-            shop.ids, which, order, max(1, limit), position_of(walked[-1], order)
+            shop.ids, which, order, max(1, limit), position_after(walked[-1], order)
         )
     ):
         walked += more
@@ -155,7 +156,7 @@ def test_a_text_is_found_whatever_its_case(shop: Shop, texts: list[str], searche
             for second, text in enumerate(texts)
         ]
     )
-    found, _ = shop.store.submissions.page(shop.ids, Filter(text=searched), Order.CREATED, 0, 100)
+    found, _ = shop.store.submissions.page(shop.ids, Criteria(text=searched), Order.CREATED, 0, 100)
     assert [one.text for one in reversed(found)] == [
         text for text in texts if searched.casefold() in text.casefold()
     ]
@@ -169,7 +170,7 @@ def test_a_long_text_is_searched_for_too(shop: Shop) -> None:
             for second, text in enumerate((long, long + "ż", long[1:]))
         ]
     )
-    which = Filter(text=long.upper())
+    which = Criteria(text=long.upper())
     assert shop.store.submissions.page(shop.ids, which, Order.CREATED, 0, 1)[1] == 2
 
 
@@ -181,7 +182,7 @@ def test_letters_that_fold_into_ascii_are_known() -> None:
 def test_a_total_is_no_walk(shop: Shop) -> None:
     shop.fill([(0, NewMessage("7248", "s", "2012-05-09 12:00:00", "text"))])
     with statements(shop.store) as ran:
-        which = Filter("2012-01", "2012-12", sender="S")
+        which = Criteria("2012-01", "2012-12", sender="S")
         assert shop.store.submissions.page(shop.ids, which, Order.CREATED, 0, 1)[1] == 1
     assert not any("count(*)" in sql for sql in ran)
 
@@ -195,7 +196,7 @@ def test_a_customer_may_have_many_accounts(store: Store, order: Order) -> None:
             message = NewMessage("7248", "s", f"2012-05-{number % 28 + 1:02} 12:00:00", "text")
             store.additions.add(account.id, [(number, message)])
     ids = store.submissions.accounts_of(store.customers.get("many").id)
-    for which in (Filter(), Filter(sender="s", recipient="7248", text="text")):
+    for which in (Criteria(), Criteria(sender="s", recipient="7248", text="text")):
         page, total = store.submissions.page(ids, which, order, 490, 20)
         assert (len(page), total) == (11, 501)
 

@@ -9,7 +9,7 @@ import click
 from boxis_gateway.commands.options import with_store
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.sms.numbers import NOBODY, to_recipient
-from boxis_gateway.store import Found, Store
+from boxis_gateway.store import ErasureCounts, Store
 from boxis_gateway.zones import utc_now
 
 
@@ -70,7 +70,7 @@ def _checked(numbers: tuple[str, ...]) -> list[str]:
     return [number for number in found if number]
 
 
-def _tell(store: Store, number: str, found: Found, would: str) -> None:
+def _tell(store: Store, number: str, found: ErasureCounts, would: str) -> None:
     if any(vars(found).values()):
         click.echo(
             f"{number}: {found.messages} messages {would}without the number, {found.texts} texts "

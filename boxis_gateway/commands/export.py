@@ -19,7 +19,7 @@ from boxis_gateway.errors import OperatorError
 from boxis_gateway.exporters import EXPORTERS, Exporter
 from boxis_gateway.model import Status
 from boxis_gateway.sms.numbers import to_recipient
-from boxis_gateway.store import Filter, Row, Store
+from boxis_gateway.store import Criteria, Row, Store
 
 MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])", re.ASCII)
 
@@ -107,7 +107,7 @@ def export(
     exporter = EXPORTERS[format_name or _format_of(file)]
     if to_stdout and not exporter.IS_TEXT:
         raise click.UsageError(f"A {exporter.NAME} file needs a name: give FILE.")
-    which = Filter(first_month, last_month, recipient, sender, text)
+    which = Criteria(first_month, last_month, recipient, sender, text)
     accounts = _accounts(store, customer, usernames)
     with (
         closing(store.exports.rows(accounts, which, statuses)) as rows,

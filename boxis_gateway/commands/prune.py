@@ -6,7 +6,7 @@ import click
 
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Pruned, Store, limits_of
+from boxis_gateway.store import Pruned, Store, cutoffs_of
 from boxis_gateway.zones import utc_now
 
 WAIT_SECONDS = 2  # for those who read
@@ -47,7 +47,7 @@ def _prune(store: Store, settings: Settings, username: str | None, dry_run: bool
     now, retention = utc_now(), store.retention
     limited = False
     for account in [store.accounts.get(username)] if username else store.accounts.all():
-        limits = limits_of(settings, account, now)
+        limits = cutoffs_of(settings, account, now)
         if any(limits):
             limited = True
             remove = retention.would_prune if dry_run else retention.prune

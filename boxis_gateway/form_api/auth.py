@@ -27,7 +27,7 @@ def authenticate(
     account = store.accounts.find_or_nobody(request.username)
     attempt = attempt_of("form", address, request.username, account.sealed_key)
     lockouts.check(attempt)
-    user_key = store.user_keys.of(account)
+    user_key = store.user_keys.get(account)
     expected = authcode_of(request.timestamp, user_key).encode()
     given = request.authcode.lower().encode("utf-8", "surrogateescape")
     right = hmac.compare_digest(expected, given)

@@ -13,7 +13,7 @@ from boxis_gateway.importing.rejects import Rejects
 from boxis_gateway.importing.summary import Summary
 from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.sms.reports import Report, changed, is_about
-from boxis_gateway.store import Limits, limits_of
+from boxis_gateway.store import Cutoffs, cutoffs_of
 from boxis_gateway.zones import utc_now, utc_text
 
 BATCH = 5_000  # lines in one transaction
@@ -41,7 +41,7 @@ class Batches:
         self._store = accounts.store
         self._messages: dict[int, list[tuple[int, NewMessage]]] = defaultdict(list)
         self._reported: dict[int, tuple[int, int]] = {}  # account and index of what is in _messages
-        self._limits: dict[int, Limits] = {}
+        self._limits: dict[int, Cutoffs] = {}
         self._reports: list[Report] = []
         self._count = 0
         self._fingerprints = Fingerprints()
@@ -77,11 +77,11 @@ class Batches:
         self._messages.clear()
         self._reported.clear()
         if self._reports and self._dry_run:
-            found = self._store.reports.find(self._reports, self._accounts.one_id)
+            found = self._store.delivery_reports.find(self._reports, self._accounts.one_id)
             self.summary.reports_waiting += len(self._reports) - found
         elif self._reports:
             now = utc_text(self._clock())
-            applied = self._store.reports.apply(self._reports, self._accounts.one_id, now)
+            applied = self._store.delivery_reports.apply(self._reports, self._accounts.one_id, now)
             self.summary.reports_used += applied.changed
             self.summary.reports_waiting += applied.waiting
         self._reports.clear()
@@ -119,10 +119,10 @@ class Batches:
                 return True
         return False
 
-    def _look_up_limits(self, account: Account) -> Limits:
+    def _look_up_limits(self, account: Account) -> Cutoffs:
         """What the account keeps by now; see `look_again`."""
         account = self._store.accounts.get(account.username)
-        limits = limits_of(self._accounts.settings, account, self._clock())
+        limits = cutoffs_of(self._accounts.settings, account, self._clock())
         self._limits[account.id] = limits
         return limits
 
@@ -135,7 +135,7 @@ class Batches:
 
     def _put(self, account_id: int, messages: list[tuple[int, NewMessage]]) -> None:
         store = self._store.additions
-        put = store.missing if self._dry_run else store.add
+        put = store.would_add if self._dry_run else store.add
         added = put(account_id, messages)
         summary = self.summary
         summary.added += added.new

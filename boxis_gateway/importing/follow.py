@@ -47,7 +47,7 @@ class Follower:
         self._stop = stop
         self._say = say
         self._rejects = Rejects(rejects_path, kept=True)
-        self._marks = accounts.store.followed
+        self._marks = accounts.store.log_positions
         mark = self._marks.find(str(self._path))
         self._kept = mark
         self._latest = mark.latest if mark else None

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.source import LONGEST_LINE, TOO_LONG, Source
-from boxis_gateway.store import Mark
+from boxis_gateway.store import LogPosition
 
 HEAD_OCTETS = 1024  # by which a file is known, as far as it has them
 LINES_AT_ONCE = 5_000
@@ -41,7 +41,7 @@ class GrowingLog(Source):
     def __init__(
         self,
         path: Path,
-        mark: Mark | None,
+        mark: LogPosition | None,
         pause: Callable[[bool], bool],
         say: Callable[[str], object],
     ) -> None:
@@ -62,12 +62,12 @@ class GrowingLog(Source):
         with Source.open(self._log) as source:
             return source.head()
 
-    def mark(self, latest: str | None) -> Mark:
+    def mark(self, latest: str | None) -> LogPosition:
         """Where to go on after a restart, if every line that was handed out is dealt with."""
         head, position, line = self._second_began
         if self._place.head.startswith(head):
             head = self._place.head  # which has grown since
-        return Mark(len(head), _digest(head), position, line, latest)
+        return LogPosition(len(head), _digest(head), position, line, latest)
 
     def number(self) -> int:
         """Of the last line that was handed out, in its file."""
@@ -86,10 +86,10 @@ class GrowingLog(Source):
                 continue
             if not self._stopped:
                 head, position, line = self._place
-                mark = Mark(len(head), _digest(head), position, line, None)
+                mark = LogPosition(len(head), _digest(head), position, line, None)
                 yield from self._lines_since(mark, ended=ended)
 
-    def _lines_since(self, mark: Mark, *, ended: bool) -> Iterator[bytes]:
+    def _lines_since(self, mark: LogPosition, *, ended: bool) -> Iterator[bytes]:
         """The rest of the file of the mark, and the files after it, but for the log as it is now:
         of that it is told where to begin. `ended` is whether that rest is known to be nothing."""
         place = Place(_first_octets(self._log, mark.head_octets), mark.position, mark.line)
@@ -177,7 +177,7 @@ def _escaped(name: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", name)
 
 
-def _is_marked(path: Path, mark: Mark) -> bool:
+def _is_marked(path: Path, mark: LogPosition) -> bool:
     head = _first_octets(path, mark.head_octets)
     return len(head) == mark.head_octets and _digest(head) == mark.head_digest
 

@@ -13,7 +13,7 @@ from boxis_gateway.model import Customer, Employee
 from boxis_gateway.rest_api.properties import Instant, Money, an_id, texts, words
 from boxis_gateway.rest_api.reach import reads_texts_of
 from boxis_gateway.sms.numbers import on_rest_wire, sender_key
-from boxis_gateway.store import Submitted, wire_id
+from boxis_gateway.store import ListedSubmission, wire_id
 
 NAMELESS: Mapping[str, str] = MappingProxyType({})
 
@@ -56,7 +56,7 @@ class View(NamedTuple):
         return cls(customer.id, reads_texts_of(employee, customer), sight.whole_sale, sight.cost)
 
 
-def seen(one: Submitted, view: View) -> dict[str, Any]:
+def seen(one: ListedSubmission, view: View) -> dict[str, Any]:
     """What of the message is seen, by the attributes of `Message`."""
     recipients, names = one.recipients.split("\n"), view.names
     message: dict[str, Any] = {

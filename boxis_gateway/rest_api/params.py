@@ -10,7 +10,7 @@ from marshmallow import ValidationError, fields
 
 from boxis_gateway.rest_api.resource import MISSING
 from boxis_gateway.sms.numbers import to_e164
-from boxis_gateway.store import Order, Position, from_wire_id, wire_id
+from boxis_gateway.store import ListPosition, Order, from_wire_id, wire_id
 
 INVALID = "is invalid"
 CURSOR = re.compile(
@@ -143,7 +143,7 @@ class Word(fields.Field[str]):
         return word
 
 
-class Cursor(fields.Field[Position]):
+class Cursor(fields.Field[ListPosition]):
     """A place in a list, as `cursor_of` writes it."""
 
     def __init__(self, description: str) -> None:
@@ -152,16 +152,16 @@ class Cursor(fields.Field[Position]):
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> Position:
+    ) -> ListPosition:
         found = CURSOR.fullmatch(str(value))
         ids = from_wire_id(found[1]) if found else None
         if not found or not ids:
             raise ValidationError(INVALID)
         account_id, submission_id = ids
-        return Position((found[2] or "").replace("T", " ") or None, submission_id, account_id)
+        return ListPosition((found[2] or "").replace("T", " ") or None, submission_id, account_id)
 
 
-def cursor_of(place: Position) -> str:
+def cursor_of(place: ListPosition) -> str:
     """A text for the place, fit for a URL. Clients need not understand it."""
     time = place.time.replace(" ", "T") if place.time else ""
     return f"{wire_id(place.id, place.account_id)}-{time}"

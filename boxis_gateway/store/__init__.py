@@ -6,11 +6,11 @@ from boxis_gateway.store.engines.base import Row
 from boxis_gateway.store.engines.errors import DATABASE_ERRORS, explained, faults_told, is_away
 from boxis_gateway.store.engines.sqlite.file_identity import beside
 from boxis_gateway.store.ids import from_wire_id, wire_id
-from boxis_gateway.store.ingest.log_positions import Mark
-from boxis_gateway.store.messages.list_pages import Position, Submitted, position_of
-from boxis_gateway.store.messages.listing_sql import Filter, Order
-from boxis_gateway.store.privacy.erasing import Found
-from boxis_gateway.store.privacy.retention import Limits, Pruned, limits_of
+from boxis_gateway.store.ingest.log_positions import LogPosition
+from boxis_gateway.store.messages.list_pages import ListedSubmission, ListPosition, position_after
+from boxis_gateway.store.messages.listing_sql import Criteria, Order
+from boxis_gateway.store.privacy.erasing import ErasureCounts
+from boxis_gateway.store.privacy.retention import Cutoffs, Pruned, cutoffs_of
 from boxis_gateway.store.store import Store
 from boxis_gateway.store.transfer.backup import BackedUp, back_up
 from boxis_gateway.store.transfer.copy import Copied, copy
@@ -23,30 +23,30 @@ __all__ = [
     "UNKNOWN",
     "BackedUp",
     "Copied",
+    "Criteria",
+    "Cutoffs",
     "Entry",
-    "Filter",
-    "Found",
-    "Limits",
-    "Mark",
+    "ErasureCounts",
+    "ListPosition",
+    "ListedSubmission",
+    "LogPosition",
     "Order",
-    "Position",
     "Pruned",
     "Replicas",
     "Restored",
     "Row",
     "Store",
-    "Submitted",
     "Verified",
     "acting",
     "back_up",
     "beside",
     "copy",
+    "cutoffs_of",
     "explained",
     "faults_told",
     "from_wire_id",
     "is_away",
-    "limits_of",
-    "position_of",
+    "position_after",
     "restore",
     "verify",
     "verify_rows",

@@ -25,8 +25,8 @@ from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.engines.sqlite.database import LOCK_SECONDS
 from boxis_gateway.store.engines.sqlite.engine import sqlite_file
 from boxis_gateway.store.ingest.additions import Additions
-from boxis_gateway.store.ingest.log_positions import Followed
-from boxis_gateway.store.messages.delivery_reports import Reports
+from boxis_gateway.store.ingest.log_positions import LogPositions
+from boxis_gateway.store.messages.delivery_reports import DeliveryReports
 from boxis_gateway.store.messages.exports import Exports
 from boxis_gateway.store.messages.history import History
 from boxis_gateway.store.messages.listing import Submissions
@@ -80,9 +80,9 @@ class Store:
         self.submissions = Submissions(self._readers)
         self.history = History(self.database, self._readers)
         self.additions = Additions(self.database)
-        self.followed = Followed(self.database)
+        self.log_positions = LogPositions(self.database)
         self.exports = Exports(self.database, self._readers)
-        self.reports = Reports(self.database)
+        self.delivery_reports = DeliveryReports(self.database)
         self.retention = Retention(self.database, self.upkeep)
         self.erasure = Erasure(self.database, self.upkeep)
 

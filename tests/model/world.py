@@ -19,7 +19,7 @@ from boxis_gateway.model import Status
 from boxis_gateway.passwords import hash_of
 from boxis_gateway.settings import Settings
 from boxis_gateway.sms.reports import Report, reference_of
-from boxis_gateway.store import Store, limits_of
+from boxis_gateway.store import Store, cutoffs_of
 from boxis_gateway.zones import find_zone, utc_text
 from tests.model import form_door, rest_door
 from tests.model.feeds import as_csv, as_message
@@ -148,7 +148,7 @@ class World:
         """All accounts, as the command does."""
         for account in self.model.accounts:
             stored = self._stored(account)
-            limits = limits_of(SETTINGS, stored, self.now)
+            limits = cutoffs_of(SETTINGS, stored, self.now)
             would = self.store.retention.would_prune(stored, limits)
             assert would == self.model.prune(account, self.now)
             assert self.store.retention.prune(stored, limits) == would

@@ -24,7 +24,7 @@ from boxis_gateway.rest_api.params import (
 from boxis_gateway.rest_api.properties import number
 from boxis_gateway.rest_api.reach import reaches
 from boxis_gateway.rest_api.resource import Answer, Call, resource
-from boxis_gateway.store import Filter, Submitted, position_of
+from boxis_gateway.store import Criteria, ListedSubmission, position_after
 
 MOST = 1000
 
@@ -71,7 +71,7 @@ def list_sms(call: Call) -> Answer:
     view = View.of(call.employee, customer)
     offset, limit = params["offset"], params["limit"]
     accounts = call.store.submissions.accounts_of(customer.id)
-    which = filter_of(params)
+    which = criteria_from(params)
     if which.text is not None and not view.texts:
         accounts = []  # a text that is hidden is not found either
     place, order = params.get("cursor"), params["sort"]
@@ -86,7 +86,7 @@ def list_sms(call: Call) -> Answer:
     body["messages"] = [seen(one, view) for one in found[:limit]]
     call.count_rows(len(body["messages"]))
     more = limit and len(found) > limit
-    following = cursor_of(position_of(found[limit - 1], order)) if more else None
+    following = cursor_of(position_after(found[limit - 1], order)) if more else None
     return Answer(body, next_page={"cursor": following} if following else None)
 
 
@@ -127,9 +127,9 @@ def customer_asked(call: Call) -> Customer:
     return customer
 
 
-def filter_of(params: Mapping[str, Any]) -> Filter:
+def criteria_from(params: Mapping[str, Any]) -> Criteria:
     """The conditions that the parameters make."""
-    return Filter(
+    return Criteria(
         first_month=params.get("fromDate", ""),
         last_month=params.get("toDate", ""),
         recipient=params.get("to") or None,
@@ -138,7 +138,7 @@ def filter_of(params: Mapping[str, Any]) -> Filter:
     )
 
 
-def names_of(call: Call, customer_id: str, found: Sequence[Submitted]) -> Mapping[str, str]:
+def names_of(call: Call, customer_id: str, found: Sequence[ListedSubmission]) -> Mapping[str, str]:
     """What the customer calls the numbers and groups of the messages, if that is asked for."""
     if not call.params["names"]:
         return {}

@@ -15,7 +15,7 @@ from boxis_gateway.rest_api.failures import access_denied, customer_not_found, u
 from boxis_gateway.rest_api.messages import View
 from boxis_gateway.rest_api.params import Word
 from boxis_gateway.rest_api.resource import Answer, Call, File, resource
-from boxis_gateway.rest_api.resources.sms import SmsParams, customer_asked, filter_of
+from boxis_gateway.rest_api.resources.sms import SmsParams, criteria_from, customer_asked
 from boxis_gateway.store import Row
 
 TAKEN = tuple(status.value for status in Status if status is not Status.REFUSED)
@@ -49,7 +49,7 @@ def export_sms(call: Call) -> Answer:
     `to` finds the rows of that recipient. Columns that the level does not see are empty."""
     if call.employee.level.rank < Level.OWNER.rank:
         raise access_denied()
-    customer, which = customer_asked(call), filter_of(call.params)
+    customer, which = customer_asked(call), criteria_from(call.params)
     view = View.of(call.employee, customer)
     sights = {"text": view.texts, "whole_sale": view.whole_sale, "cost": view.cost}
     hidden = [name for name, seen in sights.items() if not seen]

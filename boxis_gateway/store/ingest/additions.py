@@ -21,10 +21,10 @@ from boxis_gateway.store.engines.errors import errors_explained
 from boxis_gateway.store.engines.schema_version import require_same
 from boxis_gateway.store.engines.sql import run, sql_of
 from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_ours, own_id
-from boxis_gateway.store.ingest.bulk_submissions import Grouped, reported
-from boxis_gateway.store.ingest.duplicates import Fingerprinted, Known, chunks
+from boxis_gateway.store.ingest.bulk_submissions import BulkSubmissions, reported
+from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessage, chunks
 from boxis_gateway.store.messages.counts import Counts
-from boxis_gateway.store.messages.delivery_reports import Reports
+from boxis_gateway.store.messages.delivery_reports import DeliveryReports
 from boxis_gateway.store.messages.statuses import Statuses
 from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
 from boxis_gateway.store.tables import Message, Submission
@@ -55,7 +55,7 @@ class Additions:
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
-        self._known = Known(database)
+        self._duplicates = Duplicates(database)
         mine, at_times = Message.account == 0, Message.sent_at.in_([""])
         numbers = (Message.id + SQL("0")).in_([0])  # walk by time alone
         ids = Message.select(Message.sent_at, Message.id).where(mine, at_times, numbers)
@@ -63,12 +63,12 @@ class Additions:
         self._insert_messages = database.inserting(Message)
         self._insert_submissions = database.inserting(Submission)
         self._counts = Counts(database)
-        self._reports = Reports(database)
+        self._delivery_reports = DeliveryReports(database)
         self._statuses = Statuses(database)
-        self._grouped = Grouped(database)
+        self._bulk_submissions = BulkSubmissions(database)
         self._erased = ErasedNumbers(database)
 
-    def add(self, account_id: int, messages: Sequence[Fingerprinted]) -> Added:
+    def add(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Added:
         """Add the messages that are not here yet, in one transaction. Of those that are here, the
         status is changed where a later one is told. Those of erased numbers are passed over.
 
@@ -79,27 +79,29 @@ class Additions:
         with errors_explained(self._database), self._database.writing(account_id):
             require_same(self._database)
             offered, messages = messages, self._spared(messages)
-            new, again, nearby = self._known.sort_out(account_id, messages)
+            new, again, nearby = self._duplicates.split(account_id, messages)
             single = [pair for pair in new if pair[1].submission is None]
             if single:
                 self._insert(account_id, single, nearby)
             if len(single) < len(new):
-                self._grouped.insert(account_id, [pair for pair in new if pair[1].submission])
+                self._bulk_submissions.insert(
+                    account_id, [pair for pair in new if pair[1].submission]
+                )
             changed = [
                 self._statuses.change(stored, message.status, message.status_changed_at)
                 for stored, message in again
             ]
         return _added(new, sum(changed), offered, messages)
 
-    def missing(self, account_id: int, messages: Sequence[Fingerprinted]) -> Added:
+    def would_add(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Added:
         """What `add` would do."""
         with errors_explained(self._database):
             offered, messages = messages, self._spared(messages)
-            new, again, _ = self._known.sort_out(account_id, messages)
+            new, again, _ = self._duplicates.split(account_id, messages)
         changed = sum(Statuses.would_change(*pair) for pair in again)
         return _added(new, changed, offered, messages)
 
-    def _spared(self, messages: Sequence[Fingerprinted]) -> Sequence[Fingerprinted]:
+    def _spared(self, messages: Sequence[FingerprintedMessage]) -> Sequence[FingerprintedMessage]:
         """Those that neither go to an erased number nor come from one."""
         erased = self._erased.among(
             address for _, one in messages for address in (one.recipient, one.sender)
@@ -109,7 +111,7 @@ class Additions:
         return [pair for pair in messages if erased.isdisjoint((pair[1].recipient, pair[1].sender))]
 
     def _insert(
-        self, account_id: int, new: Sequence[Fingerprinted], nearby: list[Row] | None
+        self, account_id: int, new: Sequence[FingerprintedMessage], nearby: list[Row] | None
     ) -> None:
         submissions, rows = _rows(account_id, new, self._ids(account_id, new, nearby))
         self._insert_submissions.run(submissions)
@@ -122,10 +124,10 @@ class Additions:
                 if message.status is not Status.REFUSED
             ),
         )
-        self._reports.catch_up(reported(rows))
+        self._delivery_reports.catch_up(reported(rows))
 
     def _ids(
-        self, account_id: int, messages: Sequence[Fingerprinted], nearby: list[Row] | None
+        self, account_id: int, messages: Sequence[FingerprintedMessage], nearby: list[Row] | None
     ) -> _Ids:
         """Where to count on from at each of the messages' times."""
         ids = _Ids()
@@ -136,7 +138,9 @@ class Additions:
             self._look_up_ids(account_id, messages, ids)
         return ids
 
-    def _look_up_ids(self, account_id: int, messages: Sequence[Fingerprinted], ids: _Ids) -> None:
+    def _look_up_ids(
+        self, account_id: int, messages: Sequence[FingerprintedMessage], ids: _Ids
+    ) -> None:
         for times in chunks(list({message.sent_at for _, message in messages})):
             first_ids = json.dumps({sent_at: first_id(sent_at) for sent_at in times})
             for sent_at, newest in run(self._database, NEWEST_SQL, (account_id, first_ids)):
@@ -148,10 +152,10 @@ class Additions:
 
 
 def _added(
-    new: Sequence[Fingerprinted],
+    new: Sequence[FingerprintedMessage],
     changed: int,
-    offered: Sequence[Fingerprinted],
-    spared: Sequence[Fingerprinted],
+    offered: Sequence[FingerprintedMessage],
+    spared: Sequence[FingerprintedMessage],
 ) -> Added:
     refused = [message.status for _, message in spared].count(Status.REFUSED)
     return Added(len(new), changed, len(offered) - len(spared), refused)
@@ -182,7 +186,7 @@ class _Ids:
 
 
 def _rows(
-    account_id: int, messages: Sequence[Fingerprinted], ids: _Ids
+    account_id: int, messages: Sequence[FingerprintedMessage], ids: _Ids
 ) -> tuple[list[Row], list[Row]]:
     """Rows of the tables of submissions and messages, of one each for a message."""
     submissions: list[Row] = []

@@ -26,11 +26,11 @@ from boxis_gateway.store.ids import (
     is_ours,
     own_id,
 )
-from boxis_gateway.store.ingest.duplicates import Fingerprinted
+from boxis_gateway.store.ingest.duplicates import FingerprintedMessage
 from boxis_gateway.store.messages.counts import Counts
-from boxis_gateway.store.messages.delivery_reports import Reports
-from boxis_gateway.store.messages.recipient_index import tens_of
-from boxis_gateway.store.messages.statuses import COLUMNS, Statuses, Stored
+from boxis_gateway.store.messages.delivery_reports import DeliveryReports
+from boxis_gateway.store.messages.recipient_index import account_prefixes
+from boxis_gateway.store.messages.statuses import COLUMNS, Statuses, StoredMessage
 from boxis_gateway.store.tables import Message, Submission
 
 FOUND = "SELECT id, sender, created_at, recipients FROM submission WHERE account_id = ?1"
@@ -88,7 +88,7 @@ class _Found(NamedTuple):
     recipients: str | None
 
 
-class Grouped:
+class BulkSubmissions:
     """The way into a store for messages that have `submission`. Inside a transaction."""
 
     def __init__(self, database: StoreDatabase) -> None:
@@ -96,13 +96,13 @@ class Grouped:
         self._insert_messages = database.inserting(Message)
         self._insert_submissions = database.inserting(Submission)
         self._counts = Counts(database)
-        self._reports = Reports(database)
+        self._delivery_reports = DeliveryReports(database)
         self._statuses = Statuses(database)
 
-    def insert(self, account_id: int, messages: Sequence[Fingerprinted]) -> None:
+    def insert(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> None:
         """Store messages that are new, and their submissions or what these lack. Among equal times
         a later one counts as newer."""
-        groups: dict[_Looks, list[Fingerprinted]] = {}
+        groups: dict[_Looks, list[FingerprintedMessage]] = {}
         for pair in messages:
             groups.setdefault(_looks(pair[1]), []).append(pair)
         submissions = {name: self._submission(account_id, group) for name, group in groups.items()}
@@ -115,9 +115,9 @@ class Grouped:
             if self._list(account_id, found, rows[name]):
                 counted[found.sender, found.created_at[:7]] += 1
         self._counts.change(account_id, counted)
-        self._reports.catch_up(reported(row for some in rows.values() for row in some))
+        self._delivery_reports.catch_up(reported(row for some in rows.values() for row in some))
 
-    def _submission(self, account_id: int, group: Sequence[Fingerprinted]) -> _Found:
+    def _submission(self, account_id: int, group: Sequence[FingerprintedMessage]) -> _Found:
         """The submission of the messages, which is stored from now on."""
         messages = [message for _, message in group]
         first, facts = messages[0], _facts(messages[0])
@@ -138,7 +138,7 @@ class Grouped:
         return _Found(submission_id, first.sender, facts.created_at, None)
 
     def _forget_waiting(
-        self, account_id: int, submission_id: int, group: Sequence[Fingerprinted]
+        self, account_id: int, submission_id: int, group: Sequence[FingerprintedMessage]
     ) -> int:
         """Of the messages those that are here and wait, for a time that the source did not tell:
         they go, since now they come with the time at which they were sent. How many went."""
@@ -147,7 +147,7 @@ class Grouped:
             key = (account_id, _facts(message).created_at, submission_id, fingerprint)
             row = run(self._database, WAITING_SQL, (*key, Status.PENDING.value)).fetchone()
             if row:
-                waiting = Stored(*row)
+                waiting = StoredMessage(*row)
                 self._statuses.take_off_lists(waiting)
                 place = (account_id, waiting.sent_at, waiting.id)
                 run(self._database, FORGET_SQL, place)
@@ -226,7 +226,7 @@ class Grouped:
     ) -> list[str]:
         """Those of a submission to which more come later."""
         names = json.dumps(list({*listed.split("\n"), *new}))
-        tens = tens_of(self._database, account_id)
+        tens = account_prefixes(self._database, account_id)
         key = (account_id, tens, names, submission_id)
         return [recipient for (recipient,) in run(self._database, RECIPIENTS_SQL, key)]
 
@@ -240,10 +240,10 @@ class Grouped:
         return bounds[0] if newest is None else int(newest) + 1
 
 
-def reported(rows: Iterable[Row]) -> list[tuple[int, Stored]]:
+def reported(rows: Iterable[Row]) -> list[tuple[int, StoredMessage]]:
     """Of rows of the table of messages those that reports may come for, with their references."""
     return [
-        (row[-1], Stored(row[0], row[1], row[2], row[3], row[9], row[10]))
+        (row[-1], StoredMessage(row[0], row[1], row[2], row[3], row[9], row[10]))
         for row in rows
         if row[-1] is not None
     ]

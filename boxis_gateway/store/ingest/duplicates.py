@@ -15,27 +15,27 @@ from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.reports import later
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.sql import sql_of
-from boxis_gateway.store.messages.statuses import Stored
+from boxis_gateway.store.messages.statuses import StoredMessage
 from boxis_gateway.store.tables import Message
 
 CHUNK = 5_000  # items of a query; SQLite takes 32,766 parameters
 NEARBY_ROWS = 10_000  # more than these are not read for a batch
 
 T = TypeVar("T")
-Fingerprinted = tuple[int, NewMessage]
+FingerprintedMessage = tuple[int, NewMessage]
 """A message on its way in, and 64 bits that tell it from others of its time."""
 
 
-class Sorted(NamedTuple):
+class Split(NamedTuple):
     """A batch: messages that the account does not have, each once; those that it has, of which
     more may have become; and the rows around them, if they were few."""
 
-    new: list[Fingerprinted]
-    again: list[tuple[Stored, NewMessage]]
+    new: list[FingerprintedMessage]
+    again: list[tuple[StoredMessage, NewMessage]]
     nearby: list[Row] | None
 
 
-class Known:
+class Duplicates:
     """What a store has of an account, by time and fingerprint or by the id that clients know."""
 
     def __init__(self, database: StoreDatabase) -> None:
@@ -61,21 +61,23 @@ class Known:
         ours = Message.select(Message.wire_id, Message.sender, Message.recipient, *stored)
         self._our_ids_sql = sql_of(database, ours.where(mine, at_times, is_it))
 
-    def _nearby(self, account_id: int, messages: Sequence[Fingerprinted]) -> list[Row] | None:
-        """Fingerprint, and as `Stored` what is stored from the first to the last of the messages'
-        times; None if that is too much."""
+    def _nearby(
+        self, account_id: int, messages: Sequence[FingerprintedMessage]
+    ) -> list[Row] | None:
+        """Rows from the first to the last of the messages' times: the fingerprint, then the fields
+        of `StoredMessage`. None if there are more than NEARBY_ROWS."""
         times = [message.sent_at for _, message in messages]
         span = (min(times), max(times)) if times else ("", "")
         parameters = (account_id, *span, NEARBY_ROWS + 1)
         rows: list[Row] = self._database.execute_sql(self._nearby_sql, parameters).fetchall()
         return rows if len(rows) <= NEARBY_ROWS else None
 
-    def sort_out(self, account_id: int, messages: Sequence[Fingerprinted]) -> Sorted:
+    def split(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Split:
         """Tell the messages that are new from those that are here."""
         nearby = self._nearby(account_id, messages)
         stored = self._known(account_id, messages, nearby)
-        new: list[Fingerprinted] = []
-        again: dict[Stored, NewMessage] = {}
+        new: list[FingerprintedMessage] = []
+        again: dict[StoredMessage, NewMessage] = {}
         places: dict[Any, int] = {}
         for fingerprint, message in messages:
             identity: Any = message.wire_id or (message.sent_at, fingerprint)
@@ -92,33 +94,33 @@ class Known:
             else:
                 place = places[identity]
                 new[place] = (fingerprint, _later(new[place][1], message))
-        return Sorted(new, list(again.items()), nearby)
+        return Split(new, list(again.items()), nearby)
 
     def _known(
-        self, account_id: int, messages: Sequence[Fingerprinted], nearby: list[Row] | None
-    ) -> dict[Any, Stored]:
+        self, account_id: int, messages: Sequence[FingerprintedMessage], nearby: list[Row] | None
+    ) -> dict[Any, StoredMessage]:
         """Those that the account has, by wire id, or by time and fingerprint."""
-        known: dict[Any, Stored] = {
-            (sent_at, mark): Stored(account_id, sent_at, *rest)
+        known: dict[Any, StoredMessage] = {
+            (sent_at, mark): StoredMessage(account_id, sent_at, *rest)
             for mark, sent_at, *rest in nearby or ()
         }
         for some in chunks(messages):
             ids = [one.wire_id for _, one in some if one.wire_id is not None]
             for wire_id, *place in self._database.rows_in(self._wire_ids_sql, account_id, ids):
-                known[wire_id] = Stored(account_id, *place)
+                known[wire_id] = StoredMessage(account_id, *place)
             if nearby is None:
                 times = list({message.sent_at for _, message in some if message.wire_id is None})
                 marks = [fingerprint for fingerprint, message in some if message.wire_id is None]
                 rows = self._database.rows_in(self._known_sql, account_id, times, marks)
                 for mark, sent_at, *rest in rows:
-                    known[sent_at, mark] = Stored(account_id, sent_at, *rest)
+                    known[sent_at, mark] = StoredMessage(account_id, sent_at, *rest)
         return known | self._known_by_our_ids(account_id, messages)
 
     def _known_by_our_ids(
-        self, account_id: int, messages: Sequence[Fingerprinted]
-    ) -> dict[Any, Stored]:
+        self, account_id: int, messages: Sequence[FingerprintedMessage]
+    ) -> dict[Any, StoredMessage]:
         """Those that come back from where they were exported to, by `_our_identity`."""
-        known: dict[Any, Stored] = {}
+        known: dict[Any, StoredMessage] = {}
         ours = [one for _, one in messages if one.place is not None and one.wire_id is None]
         for some in chunks(ours):
             times, ids = list({one.sent_at for one in some}), [one.place for one in some]
@@ -126,7 +128,7 @@ class Known:
             for row in self._database.rows_in(self._our_ids_sql, account_id, *lists):
                 wire_id, sender, recipient, sent_at, message_id, *rest = row
                 identity = (wire_id or str(message_id), sender, recipient, sent_at)
-                known[identity] = Stored(account_id, sent_at, message_id, *rest)
+                known[identity] = StoredMessage(account_id, sent_at, message_id, *rest)
         return known
 
 

@@ -19,7 +19,7 @@ REPLACE_SQL = """
 """
 
 
-class Mark(NamedTuple):
+class LogPosition(NamedTuple):
     """A place in a log. Its file is known by its first `head_octets`, whatever it is called by now;
     the place is behind `position` octets and `line` lines. `latest` is the time, a text of the
     store, of the last line that told one."""
@@ -31,19 +31,19 @@ class Mark(NamedTuple):
     latest: str | None
 
 
-class Followed:
+class LogPositions:
     """The marks of a store, by the path of the log."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
 
-    def find(self, path: str) -> Mark | None:
+    def find(self, path: str) -> LogPosition | None:
         """Where reading ended."""
         with errors_explained(self._database):
             row = run(self._database, SELECT_SQL, (path,)).fetchone()
-        return Mark(*row) if row else None
+        return LogPosition(*row) if row else None
 
-    def keep(self, path: str, mark: Mark) -> None:
+    def keep(self, path: str, mark: LogPosition) -> None:
         """Where to go on, from now on."""
         with errors_explained(self._database), self._database.atomic():
             require_same(self._database)

@@ -12,8 +12,8 @@ from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.engines.errors import errors_explained
 from boxis_gateway.store.engines.schema_version import require_same
 from boxis_gateway.store.engines.sql import run
-from boxis_gateway.store.messages.recipient_index import ten_days
-from boxis_gateway.store.messages.statuses import COLUMNS, Statuses, Stored
+from boxis_gateway.store.messages.recipient_index import day_prefixes
+from boxis_gateway.store.messages.statuses import COLUMNS, Statuses, StoredMessage
 
 IN_TEXTS = "IN (SELECT value FROM json_each(?))"
 IN_NUMBERS = "IN (SELECT value + 0 FROM json_each(?))"
@@ -48,7 +48,7 @@ class Applied(NamedTuple):
     waiting: int
 
 
-class Reports:
+class DeliveryReports:
     """The delivery reports of a store."""
 
     def __init__(self, database: StoreDatabase) -> None:
@@ -77,7 +77,7 @@ class Reports:
         with errors_explained(self._database):
             return sum(self._find(report, account_id) is not None for report in reports)
 
-    def catch_up(self, messages: Sequence[tuple[int, Stored]]) -> None:
+    def catch_up(self, messages: Sequence[tuple[int, StoredMessage]]) -> None:
         """Change messages of one account that are new, given with their references, by the reports
         that came before them. To be called inside a transaction."""
         if not messages or not run(self._database, ANY_WAITING_SQL, ()).fetchone()[0]:
@@ -105,14 +105,14 @@ class Reports:
         sql = "SELECT count(*) FROM delivery_report WHERE received_at < ?"
         return int(run(self._database, sql, (before,)).fetchone()[0])
 
-    def _find(self, report: Report, account_id: int) -> Stored | None:
+    def _find(self, report: Report, account_id: int) -> StoredMessage | None:
         first, last = span(report.changed_at)
-        tens, references = ten_days(first[:10], last[:10]), json.dumps(report.references)
+        tens, references = day_prefixes(first[:10], last[:10]), json.dumps(report.references)
         parameters = (tens, references, first, last, account_id, account_id)
         row = run(self._database, FIND_SQL, parameters).fetchone()
-        return Stored(*row) if row else None
+        return StoredMessage(*row) if row else None
 
-    def _now(self, message: Stored) -> Stored:
+    def _now(self, message: StoredMessage) -> StoredMessage:
         sql = f"SELECT {COLUMNS} FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
         key = (message.account_id, message.sent_at, message.id)
-        return Stored(*run(self._database, sql, key).fetchone())
+        return StoredMessage(*run(self._database, sql, key).fetchone())

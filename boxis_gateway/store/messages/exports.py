@@ -16,7 +16,7 @@ from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.replicas import Readers
 from boxis_gateway.store.engines.sql import run, take
 from boxis_gateway.store.ids import ids_of_months
-from boxis_gateway.store.messages.listing_sql import Filter
+from boxis_gateway.store.messages.listing_sql import Criteria
 
 BATCH = 150  # messages that are looked at; their rows are made in a few milliseconds
 
@@ -68,7 +68,7 @@ class Exports:
     def rows(
         self,
         accounts: Mapping[int, str],
-        which: Filter,
+        which: Criteria,
         statuses: Collection[str] = (),
         hidden: Collection[str] = (),
     ) -> Generator[list[Row], None, None]:
@@ -107,7 +107,7 @@ def _sql(hidden: Collection[str]) -> str:
     """
 
 
-def _condition(which: Filter, statuses: Collection[str]) -> Callable[[Row], bool]:
+def _condition(which: Criteria, statuses: Collection[str]) -> Callable[[Row], bool]:
     key = None if which.sender is None else sender_key(which.sender)
     folded = None if which.text is None else which.text.casefold()
 

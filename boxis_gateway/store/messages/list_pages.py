@@ -17,19 +17,19 @@ from boxis_gateway.store.ids import GREATEST_ID, ids_of_months
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.messages.listing_sql import (
     ORDERS,
-    Filter,
+    Criteria,
     Order,
     Shape,
     count_sql,
     page_sql,
     text_parameters,
 )
-from boxis_gateway.store.messages.recipient_index import tens_of
+from boxis_gateway.store.messages.recipient_index import account_prefixes
 
 WALKS_AT_ONCE = 200  # SQLite takes 500 SELECTs in one, and a walk has up to two
 
 
-class Submitted(NamedTuple):
+class ListedSubmission(NamedTuple):
     """What the store tells of a submission: COLUMNS."""
 
     id: int
@@ -46,7 +46,7 @@ class Submitted(NamedTuple):
     wire_id: str | None
 
 
-class Position(NamedTuple):
+class ListPosition(NamedTuple):
     """A place in a list, behind one submission: what the order goes by, and what breaks ties.
     `time` is None if the order is that of creation, or if the submission lacks the time."""
 
@@ -59,10 +59,10 @@ class Position(NamedTuple):
         return min(self.id + (account_id < self.account_id), GREATEST_ID)
 
 
-def position_of(one: Submitted, order: Order) -> Position:
+def position_after(one: ListedSubmission, order: Order) -> ListPosition:
     """The place behind the submission."""
     time = {Order.SENT: one.sent_at, Order.INVOICED: one.invoiced_at}.get(order)
-    return Position(time, one.id, one.account_id)
+    return ListPosition(time, one.id, one.account_id)
 
 
 class _Part(NamedTuple):
@@ -71,7 +71,7 @@ class _Part(NamedTuple):
 
     offset: int
     limit: int
-    behind: Position | None = None
+    behind: ListPosition | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class _Walk:
     parameters: tuple[Any, ...]
 
 
-class Lists:
+class ListPages:
     """The lists of one server."""
 
     def __init__(self, database: StoreDatabase) -> None:
@@ -92,11 +92,11 @@ class Lists:
     def page(
         self,
         accounts: Sequence[int],
-        which: Filter,
+        which: Criteria,
         order: Order,
         offset: int,
         limit: int,
-    ) -> tuple[list[Submitted], int]:
+    ) -> tuple[list[ListedSubmission], int]:
         """See Submissions.page."""
         with self._database.reading():
             total = self._count(accounts, which)
@@ -108,17 +108,17 @@ class Lists:
     def page_behind(
         self,
         accounts: Sequence[int],
-        which: Filter,
+        which: Criteria,
         order: Order,
         limit: int,
-        place: Position,
-    ) -> list[Submitted]:
+        place: ListPosition,
+    ) -> list[ListedSubmission]:
         """See Submissions.page_behind."""
         return self._page(accounts, which, order, _Part(0, limit, place))
 
     def _page(
-        self, accounts: Sequence[int], which: Filter, order: Order, part: _Part
-    ) -> list[Submitted]:
+        self, accounts: Sequence[int], which: Criteria, order: Order, part: _Part
+    ) -> list[ListedSubmission]:
         walks = self._walks(accounts, which) if part.limit else []
         if not walks:
             return []
@@ -127,7 +127,7 @@ class Lists:
             behind=part.behind is not None,
             bounded=not self._database.merges_walks,
         )
-        found: list[Submitted] = []
+        found: list[ListedSubmission] = []
         if order in ORDERS and not (part.behind and part.behind.time is None):
             found = self._read(walks, shape, part)
         if len(found) == part.limit:
@@ -135,8 +135,8 @@ class Lists:
         return self._read(walks, shape._replace(late=order in ORDERS), part)
 
     def _without_newer_months(
-        self, accounts: Sequence[int], which: Filter, offset: int
-    ) -> tuple[Filter, int]:
+        self, accounts: Sequence[int], which: Criteria, offset: int
+    ) -> tuple[Criteria, int]:
         """The same place in a list that begins with the month of that index."""
         listed = sum((self._counts.by_month(one, which) for one in accounts), Counter[str]())
         for month in sorted(listed, reverse=True):
@@ -145,23 +145,23 @@ class Lists:
             offset -= listed[month]
         raise IndexError(offset)
 
-    def _count(self, accounts: Sequence[int], which: Filter) -> int:
+    def _count(self, accounts: Sequence[int], which: Criteria) -> int:
         if which.is_counted:
             return sum(self._counts.total(account, which) for account in accounts)
         sql = count_sql(_shape(which))
         walks = self._walks(accounts, which)
         return sum(run(self._database, sql, walk.parameters).fetchone()[0] for walk in walks)
 
-    def _read(self, walks: Sequence[_Walk], shape: Shape, part: _Part) -> list[Submitted]:
+    def _read(self, walks: Sequence[_Walk], shape: Shape, part: _Part) -> list[ListedSubmission]:
         groups = list(self._asked_together(walks))
         if len(groups) == 1:
-            return [Submitted(*row) for _, *row in self._rows(walks, shape, part)]
+            return [ListedSubmission(*row) for _, *row in self._rows(walks, shape, part)]
         rows: list[Row] = []
         end = part.offset + part.limit
         for some in groups:
             rows += self._rows(some, shape, _Part(0, end, part.behind))
         rows.sort(key=_newest_first, reverse=True)
-        return [Submitted(*row) for _, *row in rows[part.offset : end]]
+        return [ListedSubmission(*row) for _, *row in rows[part.offset : end]]
 
     def _asked_together(self, walks: Sequence[_Walk]) -> Iterator[Sequence[_Walk]]:
         places: dict[int, list[_Walk]] = {}
@@ -193,12 +193,12 @@ class Lists:
         rows: Iterable[Row] = run(self._database, sql, (*parameters, limit, offset))
         return rows
 
-    def _walks(self, accounts: Sequence[int], which: Filter) -> list[_Walk]:
+    def _walks(self, accounts: Sequence[int], which: Criteria) -> list[_Walk]:
         """One for each account that may have something."""
         walks = (self._walk(account, which) for account in accounts)
         return [walk for walk in walks if walk is not None]
 
-    def _walk(self, account_id: int, which: Filter) -> _Walk | None:
+    def _walk(self, account_id: int, which: Criteria) -> _Walk | None:
         """None if there is nothing to be found, as far as the counts tell."""
         spellings = None
         if which.sender is not None:
@@ -212,7 +212,7 @@ class Lists:
         if _shape(which).by_month:
             parameters += ids_of_months(which.first_month, which.last_month)
         if which.recipient is not None:
-            tens = tens_of(self._database, account_id)
+            tens = account_prefixes(self._database, account_id)
             parameters += [account_id, tens, which.recipient, f"\n{which.recipient}\n"]
         if spellings is not None:
             parameters.append(json.dumps([one.sender for one in spellings]))
@@ -227,7 +227,7 @@ def _newest_first(row: Row) -> tuple[bool, Any, int, int]:
     return time is not None, time or 0, submission_id, account_id
 
 
-def _shape(which: Filter) -> Shape:
+def _shape(which: Criteria) -> Shape:
     return Shape(
         by_month=bool(which.first_month or which.last_month or which.sender is not None),
         by_recipient=which.recipient is not None,

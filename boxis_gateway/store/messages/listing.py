@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from boxis_gateway.store.engines.replicas import Readers
 from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, from_wire_id
-from boxis_gateway.store.messages.list_pages import Lists, Position, Submitted
-from boxis_gateway.store.messages.listing_sql import COLUMNS, LISTED, Filter, Order
+from boxis_gateway.store.messages.list_pages import ListedSubmission, ListPages, ListPosition
+from boxis_gateway.store.messages.listing_sql import COLUMNS, LISTED, Criteria, Order
 
 NOBODYS = (0, 0)
 ACCOUNTS_SQL = "SELECT id FROM account WHERE customer_id = ?"
@@ -33,31 +33,31 @@ class Submissions:
     def page(
         self,
         accounts: Sequence[int],
-        which: Filter,
+        which: Criteria,
         order: Order,
         offset: int,
         limit: int,
-    ) -> tuple[list[Submitted], int]:
+    ) -> tuple[list[ListedSubmission], int]:
         """`limit` submissions from the index `offset` on, and how many there are on all pages; both
         of one state of the store."""
         return self._readers.read(
-            lambda one: Lists(one).page(accounts, which, order, offset, limit)
+            lambda one: ListPages(one).page(accounts, which, order, offset, limit)
         )
 
     def page_behind(
         self,
         accounts: Sequence[int],
-        which: Filter,
+        which: Criteria,
         order: Order,
         limit: int,
-        place: Position,
-    ) -> list[Submitted]:
+        place: ListPosition,
+    ) -> list[ListedSubmission]:
         """`limit` submissions behind a place; that costs the same however far it is."""
         return self._readers.read(
-            lambda one: Lists(one).page_behind(accounts, which, order, limit, place)
+            lambda one: ListPages(one).page_behind(accounts, which, order, limit, place)
         )
 
-    def find(self, wire_id: str) -> list[Submitted]:
+    def find(self, wire_id: str) -> list[ListedSubmission]:
         """The submissions that clients know by that id, as far as lists show them: by ours, and by
         that of another system, which may be given twice; always in the same order."""
         account_id, submission_id = from_wire_id(wire_id) or NOBODYS
@@ -65,5 +65,5 @@ class Submissions:
             account_id, submission_id = NOBODYS  # Citus does not take such a one
         parameters = (account_id, submission_id, wire_id, wire_id.lower())
         rows = self._readers.read(lambda one: run(one, FIND_SQL, parameters).fetchall())
-        found = (Submitted(*row) for row in rows)
+        found = (ListedSubmission(*row) for row in rows)
         return sorted(found, key=lambda one: (one.wire_id or "", one.account_id, one.id))

@@ -37,7 +37,7 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True)
-class Filter:
+class Criteria:
     """Which submissions: all conditions hold. Months are `yyyy-mm`, of creation, both inclusive, ""
     for no bound; a sender is compared by its key (sms/numbers.py), a text without case."""
 

@@ -15,15 +15,15 @@ SPAN_SQL = """
 """
 
 
-def tens_of(database: StoreDatabase, account_id: int) -> str:
+def account_prefixes(database: StoreDatabase, account_id: int) -> str:
     """The beginnings, `yyyy-mm-d`, of all days from the account's oldest message to its newest, as
     JSON."""
     first, last = run(database, SPAN_SQL, (account_id, account_id)).fetchone()
-    return ten_days((first or "")[:10], (last or "")[:10])
+    return day_prefixes((first or "")[:10], (last or "")[:10])
 
 
 @lru_cache(maxsize=1024)
-def ten_days(first: str, last: str) -> str:
+def day_prefixes(first: str, last: str) -> str:
     """The same from one day to another, both `yyyy-mm-dd`; of none if the first is ""."""
     if not first:
         return "[]"

@@ -26,7 +26,7 @@ UNLISTED_SQL = "UPDATE submission SET recipients = ? WHERE account_id = ? AND id
 RECIPIENT_SQL = "SELECT recipient FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
 
 
-class Stored(NamedTuple):
+class StoredMessage(NamedTuple):
     """A message as it lies in the store: where, and what has become of it."""
 
     account_id: int
@@ -38,7 +38,7 @@ class Stored(NamedTuple):
 
 
 COLUMNS = "account_id, sent_at, id, submission_id, status, status_changed_at"
-"""Those of `Stored`."""
+"""Those of `StoredMessage`."""
 
 
 class Statuses:
@@ -48,7 +48,7 @@ class Statuses:
         self._database = database
         self._counts = Counts(database)
 
-    def change(self, message: Stored, status: Status, changed_at: str | None) -> bool:
+    def change(self, message: StoredMessage, status: Status, changed_at: str | None) -> bool:
         """The message has come to that status, if that is later than what is known of it; whether
         it is."""
         old = Status(message.status), message.changed_at
@@ -65,12 +65,12 @@ class Statuses:
         return True
 
     @staticmethod
-    def would_change(message: Stored, new: NewMessage) -> bool:
+    def would_change(message: StoredMessage, new: NewMessage) -> bool:
         """Whether `change` would find a later status in the message that comes again."""
         old = Status(message.status), message.changed_at
         return later(old, (new.status, new.status_changed_at)) != old
 
-    def take_off_lists(self, message: Stored) -> None:
+    def take_off_lists(self, message: StoredMessage) -> None:
         """The recipient is none of the submission's any more; without any, nobody sees it."""
         submission = (message.account_id, message.submission_id)
         listed, sender, created_at = run(self._database, LISTED_SQL, submission).fetchone()

@@ -85,7 +85,7 @@ FORGET_COUNTS_SQL = f"DELETE FROM submission_count WHERE listed = 0 AND sender {
 
 
 @dataclass
-class Found:
+class ErasureCounts:
     """How much of a number was erased, or would be: messages to and from it, their texts, others'
     texts that mention it, and entries of phone books, groups and sender names."""
 
@@ -115,7 +115,7 @@ class Walk:
     def __init__(
         self, database: StoreDatabase, upkeep: Upkeep, number: str, *, dry_run: bool
     ) -> None:
-        self.found = Found()
+        self.found = ErasureCounts()
         self._database, self._upkeep = database, upkeep
         self._dry_run = dry_run
         self._counts = Counts(database)
@@ -131,7 +131,7 @@ class Walk:
         }
         self._seen: set[int] = set()  # submissions of the account that were sent to the number
 
-    def to_the_end(self) -> Found:
+    def to_the_end(self) -> ErasureCounts:
         """Go; what was found in all."""
         self._entries()
         accounts = run(self._database, "SELECT id FROM account", ()).fetchall()

@@ -15,7 +15,7 @@ from boxis_gateway.store.engines.base import EVERY_ACCOUNT, StoreDatabase, Upkee
 from boxis_gateway.store.engines.errors import errors_explained
 from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
-from boxis_gateway.store.privacy.erasing import Found, Walk, in_texts
+from boxis_gateway.store.privacy.erasing import ErasureCounts, Walk, in_texts
 
 NAMES_SQL = """
     SELECT 'account', username, username FROM account
@@ -35,7 +35,7 @@ class Erasure:
         self._audit = Audit(database)
         self._erased = ErasedNumbers(database)
 
-    def erase(self, number: str, now: datetime) -> Found:
+    def erase(self, number: str, now: datetime) -> ErasureCounts:
         """Erase the number. What its file has left of it is for Upkeep.rewrite. Raises
         StoreError."""
         self._upkeep.overwrite()
@@ -47,7 +47,7 @@ class Erasure:
             self._audit.record("erase", **vars(found))
         return found
 
-    def would_erase(self, number: str) -> Found:
+    def would_erase(self, number: str) -> ErasureCounts:
         """What `erase` would find."""
         with errors_explained(self._database), self._database.reading():
             return Walk(self._database, self._upkeep, number, dry_run=True).to_the_end()

@@ -22,7 +22,7 @@ from boxis_gateway.store.engines.errors import errors_explained
 from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.ids import LEAST_ID, first_id
 from boxis_gateway.store.messages.counts import Counts
-from boxis_gateway.store.messages.delivery_reports import Reports
+from boxis_gateway.store.messages.delivery_reports import DeliveryReports
 from boxis_gateway.zones import utc_text
 
 COUNT_SQL = "SELECT count(*) FROM message WHERE account_id = ? AND sent_at < ?"
@@ -46,7 +46,7 @@ TEXTS_SQL = """
 DELETE_TEXTS_SQL = f"UPDATE submission SET text = NULL WHERE {SOME} AND text IS NOT NULL"
 
 
-class Limits(NamedTuple):
+class Cutoffs(NamedTuple):
     """From when on an account keeps messages, and their texts: texts of the store, "" if it keeps
     all of them."""
 
@@ -61,13 +61,13 @@ class Pruned(NamedTuple):
     texts: int
 
 
-def limits_of(settings: Settings, account: Account, now: datetime) -> Limits:
+def cutoffs_of(settings: Settings, account: Account, now: datetime) -> Cutoffs:
     """By `keep_messages_days` and `keep_texts_days`. Raises ConfigurationError."""
     days = (
         account_value(settings, account.options, name)
         for name in ("keep_messages_days", "keep_texts_days")
     )
-    return Limits(*(utc_text(now - timedelta(days=some)) if some else "" for some in days))
+    return Cutoffs(*(utc_text(now - timedelta(days=some)) if some else "" for some in days))
 
 
 class Retention:
@@ -77,9 +77,9 @@ class Retention:
         self._database, self._upkeep = database, upkeep
         self._audit = Audit(database)
         self._counts = Counts(database)
-        self._reports = Reports(database)
+        self._delivery_reports = DeliveryReports(database)
 
-    def prune(self, account: Account, limits: Limits) -> Pruned:
+    def prune(self, account: Account, limits: Cutoffs) -> Pruned:
         """Remove what the account does not keep. Raises StoreError; what went before stays so."""
         self._upkeep.overwrite()
         removed = sum(self._remove_messages(account.id, limits.messages_from))
@@ -92,7 +92,7 @@ class Retention:
                 self._audit.record("prune", account.username, **pruned._asdict())
         return pruned
 
-    def would_prune(self, account: Account, limits: Limits) -> Pruned:
+    def would_prune(self, account: Account, limits: Cutoffs) -> Pruned:
         """What `prune` would remove."""
         with errors_explained(self._database), self._database.reading():
             query = (account.id, limits.messages_from)
@@ -111,14 +111,16 @@ class Retention:
         forgotten = 0
         while True:
             with self._upkeep.turn(EVERY_ACCOUNT):
-                some = self._reports.forget_waiting(utc_text(now - LONGEST_WAY), ROWS_AT_ONCE)
+                some = self._delivery_reports.forget_waiting(
+                    utc_text(now - LONGEST_WAY), ROWS_AT_ONCE
+                )
             forgotten += some
             if some < ROWS_AT_ONCE:
                 return forgotten
 
     def would_prune_reports(self, now: datetime) -> int:
         """How many `prune_reports` would forget."""
-        return self._reports.waiting(utc_text(now - LONGEST_WAY))
+        return self._delivery_reports.waiting(utc_text(now - LONGEST_WAY))
 
     def _remove_messages(self, account_id: int, before: str) -> Iterator[int]:
         """How many in each transaction."""
@@ -159,7 +161,7 @@ class Retention:
         self._counts.change(account_id, counted)
         self._counts.forget_none(account_id)
 
-    def _old_texts(self, account_id: int, limits: Limits) -> Iterator[list[int]]:
+    def _old_texts(self, account_id: int, limits: Cutoffs) -> Iterator[list[int]]:
         """Submissions whose messages are all too old to have a text, and which have one."""
         if not limits.texts_from:
             return

@@ -46,7 +46,7 @@ class UserKeys:
         self._audit = Audit(database)
         self._known: dict[str, str] = {}
 
-    def of(self, account: model.Account) -> str:
+    def get(self, account: model.Account) -> str:
         """The account's key; of nobody's, one that nobody knows, for the same work. Raises
         StoreError."""
         known = self._known.get(account.sealed_key)

@@ -7,7 +7,7 @@ Times are texts in UTC (see zones.py), credits whole thousandths (see model.py).
 
 from __future__ import annotations
 
-from boxis_gateway.store.tables.keeping import (
+from boxis_gateway.store.tables.internal import (
     COPIED_FROM,
     AuditEntry,
     DeliveryReport,
