@@ -18,9 +18,10 @@ from hypothesis import HealthCheck, settings
 from lxml import etree
 from marshmallow import Schema
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from schemathesis.checks import not_a_server_error, response_headers_conformance
+from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
 )
