@@ -31,7 +31,7 @@ from boxis_gateway.form_api import action, endpoint
 from boxis_gateway.form_api.renderers import json_envelope, xml_envelope
 from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing import identity
+from boxis_gateway.importing import fingerprints
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server.connection import Connection
 from boxis_gateway.server.guest import Guest
@@ -145,7 +145,7 @@ def imports() -> Iterator[str]:
     for owner, function, name in (
         (Source, "lines", "reading lines"),
         *((one, "read", "line -> message") for one in importers.IMPORTERS.values()),
-        (identity, "fingerprint", "fingerprint"),
+        (fingerprints, "fingerprint", "fingerprint"),
         (Additions, "add", "what is new, ids, rows; commit"),
         (Insert, "run", "SQLite: two inserts"),
     ):

@@ -1,7 +1,8 @@
-"""The nouns, without I/O: what the doors, the importers and the store tell each other.
+"""Data classes that the APIs, the importers and the store share; no I/O.
 
-A submission is one request: a text, a sender, maybe many recipients. A message is one recipient of
-a submission. An account asks at the form door and belongs to a customer.
+A submission is one request: a text, a sender, one or more recipients. A message is one recipient of
+a submission. An account is a user of the form API and belongs to a customer. A UTC text is a stored
+time, `yyyy-mm-dd hh:mm:ss[.mmm]` (zones.py).
 """
 
 from __future__ import annotations
@@ -15,27 +16,27 @@ from boxis_gateway.levels import Level, State
 
 
 class Kind(StrEnum):
-    """How a message was submitted: the wire's `type` (protocol page, section 11). It does not
-    change when a scheduled message goes out."""
+    """Type of a submission, `type` on the wire (protocol page, section 11). A scheduled message
+    keeps it after it is sent."""
 
     SENT = "sent"
     SCHEDULED = "scheduled"
 
 
 class Status(StrEnum):
-    """What has become of a message."""
+    """Delivery status of a message."""
 
-    PENDING = "pending"  # waits for its time or for the carrier
-    SENT = "sent"  # the SMSC took it
-    DELIVERED = "delivered"  # the phone has it
-    FAILED = "failed"  # taken by the SMSC, never delivered
-    REFUSED = "refused"  # never taken: no row in the form door's history, no credits
-    UNKNOWN = "unknown"  # taken, and nobody will say more
+    PENDING = "pending"  # waits for its scheduled time or for the carrier
+    SENT = "sent"  # accepted by the SMSC
+    DELIVERED = "delivered"  # received by the phone
+    FAILED = "failed"  # accepted by the SMSC, not delivered
+    REFUSED = "refused"  # not accepted: absent from the form API's history, costs no credits
+    UNKNOWN = "unknown"  # accepted by the SMSC; no further report will come
 
 
 @dataclass(frozen=True)
 class Customer:
-    """Who owns accounts, employees and messages; of a reseller, if `parent_reseller_id` says so."""
+    """Owner of accounts, employees and messages, of a reseller if `parent_reseller_id` is set."""
 
     id: str
     name: str
@@ -44,7 +45,7 @@ class Customer:
 
 @dataclass(frozen=True)
 class Employee:
-    """Who logs in at the REST door."""
+    """User of the REST API."""
 
     id: str
     customer_id: str
@@ -57,7 +58,7 @@ class Employee:
 
 @dataclass(frozen=True)
 class Session:
-    """A token that was accepted, and whose it is. `expires_at` is None if it stays."""
+    """Accepted REST token with its employee. `expires_at` is None if it does not expire."""
 
     digest: str = field(repr=False)
     employee: Employee
@@ -67,9 +68,8 @@ class Session:
 
 @dataclass(frozen=True)
 class Account:
-    """Who asks at the form door. `sealed_key` is the user key, encrypted (store.user_keys has it in
-    the clear); `options` are the texts of what differs from the server's settings
-    (settings.for_account reads them)."""
+    """User of the form API. `sealed_key` is the encrypted user key (store.user_keys decrypts it);
+    `options` override settings of the server (read by settings.for_account)."""
 
     id: int
     username: str
@@ -79,8 +79,8 @@ class Account:
 
 
 class Prices(NamedTuple):
-    """What a submission costs whom, in millionths of the operator's currency, so that sums are
-    exact; None if nobody said. `invoiced_at` is a text of the store (see zones.py)."""
+    """Prices of a submission in millionths of the operator's currency, exact when summed; None if
+    unknown. `invoiced_at` is a UTC text."""
 
     invoiced_at: str | None = None
     price: int | None = None
@@ -89,10 +89,11 @@ class Prices(NamedTuple):
 
 
 class SubmissionFacts(NamedTuple):
-    """What a source tells of the submission that a message belongs to. Messages with the same
-    `wire_id`, the id that clients know, are recipients of one submission. Times are texts of the
-    store. `place` is what the store that they come from knew it by, where that is another id: it
-    decides the order among those that were created at the same time."""
+    """Submission that an imported message belongs to, as its source describes it.
+
+    Messages with the same `wire_id`, the id that clients know, are recipients of one submission.
+    Times are UTC texts. `exported_id` is its id in the store that exported it, if that differs from
+    `wire_id`; it orders submissions of equal creation time."""
 
     wire_id: str
     created_at: str
@@ -100,20 +101,18 @@ class SubmissionFacts(NamedTuple):
     flash: bool = False
     fast: bool = False
     group_id: str | None = None
-    place: int | None = None
+    exported_id: int | None = None
 
 
 class NewMessage(NamedTuple):
-    """A message on its way into the store, one recipient and its text.
+    """Message to store: one recipient and its text.
 
-    `sent_at` and `status_changed_at` are texts of the store (see zones.py); `sent_at` of a message
-    that waits is when it is to be sent. Credits are whole thousandths, so that sums are exact.
-    `wire_id` is the id under which the message is known to clients, if it has one already.
-    `reference` is whatever else tells this message from its like in the source (an SMSC's id).
-    `reported_as` is what delivery reports call it, as a number (sms/reports.py), if they do.
-    `submission` is given where a source knows of submissions; else each message is its own.
-    `place` is for the message what it is for SubmissionFacts, and comes with them alone; without
-    a `wire_id` it is the id under which the message is known to clients."""
+    `sent_at` and `status_changed_at` are UTC texts; a pending message has its scheduled time in
+    `sent_at`. `wire_id` is the id that clients know, if it has one. `reference` tells it from equal
+    messages of the source (an id of the SMSC). `reported_as` is the hash of the id by which
+    delivery reports name it (sms/dlr.py). Without `submission` it becomes a submission of its own.
+    `exported_id`, only set with `submission`, is its id in the store that exported it; without
+    a `wire_id` clients know it by that."""
 
     recipient: str
     sender: str
@@ -129,16 +128,16 @@ class NewMessage(NamedTuple):
     prices: Prices | None = None
     reported_as: int | None = None
     submission: SubmissionFacts | None = None
-    place: int | None = None
+    exported_id: int | None = None
 
 
 def credit_text(thousandths: int) -> str:
-    """Credits as they are shown: whole ones as an integer, others as `1.5` (protocol page, 11)."""
+    """Credits as a decimal number without trailing zeros, `1` or `1.5` (protocol page, 11)."""
     whole, rest = divmod(thousandths, 1000)
     return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
 
 
 def money_text(millionths: int) -> str:
-    """Money in the same way."""
+    """Money as a decimal number without trailing zeros."""
     whole, rest = divmod(millionths, 1_000_000)
     return f"{whole}.{rest:06d}".rstrip("0") if rest else str(whole)

@@ -16,15 +16,15 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from boxis_gateway.local_texts import local_texts_in
+from boxis_gateway.local_time_cache import local_time_cache
 
 SECOND = timedelta(seconds=1)
 EARLIEST = "0001-01-01 00:00:00"
 LATEST = "9999-12-31 23:59:59"
-LOG_DISORDER = timedelta(minutes=1)  # how far a line of a log may lie before the one above it
+LOG_REORDERING = timedelta(minutes=1)  # how far a line of a log may lie before the one above it
 
 
-class SkippedTime(ValueError):
+class NonexistentTime(ValueError):
     """A local time that the zone's clocks never showed."""
 
     def __init__(self) -> None:
@@ -60,16 +60,16 @@ class Zone:
     def __init__(self, name: str) -> None:
         self.name = name
         self._info = ZoneInfo(name)
-        self._texts = local_texts_in(self._info)
+        self._texts = local_time_cache(self._info)
 
-    def local_texts(self, instants: Sequence[str]) -> list[str]:
+    def to_local(self, instants: Sequence[str]) -> list[str]:
         """`yyyy-mm-dd hh:mm:ss` in this zone, for each text of the store."""
         if self.name == "UTC":
             return [instant[:19] for instant in instants]
         return self._texts.of(instants)
 
     @lru_cache(maxsize=4096)  # noqa: B019 - a zone is never let go of
-    def instants(self, first: datetime | None, last: datetime | None) -> tuple[str, str]:
+    def utc_range(self, first: datetime | None, last: datetime | None) -> tuple[str, str]:
         """(start, end) of the store's texts, the end outside, for local times from `first` to
         `last`, inclusive to the second; None leaves a side open."""
         start = self.earliest_instant(first) if first else EARLIEST
@@ -101,11 +101,11 @@ class Zone:
     def instant(self, local: datetime, not_before: datetime | None = None) -> datetime:
         """The aware UTC time of a naive local time. In a repeated hour the first pass is meant,
         unless that lies well before `not_before` (the line before it in a log that runs in order
-        of time). Raises SkippedTime."""
+        of time). Raises NonexistentTime."""
         first, last = (self._instant(local, fold) for fold in (0, 1))
         if first > last:
-            raise SkippedTime
-        if first < last and not_before is not None and first + LOG_DISORDER < not_before:
+            raise NonexistentTime
+        if first < last and not_before is not None and first + LOG_REORDERING < not_before:
             return last
         return first
 

@@ -23,7 +23,7 @@ from boxis_gateway.app import create_app
 from boxis_gateway.commands import cli, operator
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import Accounts, run_import
+from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Account, Employee, NewMessage
 from boxis_gateway.passwords import hash_of
@@ -473,7 +473,7 @@ def test_an_import_that_stops_early_is_told(store: Store, account: Account, tmp_
     path.write_bytes(gzip.compress(many_lines())[:-500])
     options = ReadOptions(find_zone("UTC"))
     with pytest.raises(OperatorError, match="damaged"):
-        run_import(path, Accounts(store, account, {}), options)
+        run_import(path, AccountMap(store, account, {}), options)
     what, subject, details = told(store)[-1]
     assert (what, subject, details["whole"]) == ("import.run", "cut.csv.gz", False)
     stored = store.database.execute_sql("SELECT count(*) FROM message").fetchone()[0]
@@ -491,7 +491,7 @@ def many_lines() -> bytes:
 def test_an_import_is_one_statement_more(store: Store, account: Account) -> None:
     options = ReadOptions(find_zone("Europe/Warsaw"))
     with statements(store) as ran:
-        run_import(SAMPLE, Accounts(store, account, {}), options)
+        run_import(SAMPLE, AccountMap(store, account, {}), options)
     assert sum("INSERT INTO audit_entry" in sql for sql in ran) == 1
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
-from boxis_gateway.sms.reports import Report
+from boxis_gateway.sms.dlr import DeliveryReport
 from boxis_gateway.store import Criteria, Cutoffs, Order, Store, position_after
 from boxis_gateway.store.engines.postgresql.baseline import TABLES
 from boxis_gateway.store.engines.postgresql.citus import SPREAD, Pieces
@@ -85,7 +85,7 @@ def use_all(store: Store, account: Account) -> None:
     store.additions.add(account.id, again)
     store.additions.add(account.id, [(n, one._replace(status=Status.FAILED)) for n, one in again])
     store.additions.would_add(account.id, again)
-    report = Report((3,), Status.DELIVERED, MAY[4])
+    report = DeliveryReport((3,), Status.DELIVERED, MAY[4])
     store.delivery_reports.apply([report], account.id, MAY[4])
     store.delivery_reports.apply([report], 0, MAY[4])
     store.history.recent(account.id, MAY[0], MAY[-1], 9)

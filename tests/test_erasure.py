@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Summary, run_import
+from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.rest_api.auth import digest_of
-from boxis_gateway.sms.mentions import masked, mentions
+from boxis_gateway.sms.dlr import DeliveryReport
+from boxis_gateway.sms.mentions import mask_mentions, mentions
 from boxis_gateway.sms.numbers import to_e164
-from boxis_gateway.sms.reports import Report
 from boxis_gateway.store import Criteria, ErasureCounts, Order, Store
 from boxis_gateway.store.engines.schema_version import set_version
 from boxis_gateway.store.privacy import erasing
@@ -65,9 +65,9 @@ SPELLINGS = (NUMBER, DIGITS, f"00{DIGITS}", "+48 514-151-563")
     ],
 )
 def test_a_number_is_found_however_it_is_written(text: str) -> None:
-    masked_text = masked(f"Call {text}, ok? 2012", NUMBER)
+    masked_text = mask_mentions(f"Call {text}, ok? 2012", NUMBER)
     assert masked_text == f"Call {re.sub('[0-9]', '×', text)}, ok? 2012"
-    assert masked(masked_text, NUMBER) == masked_text
+    assert mask_mentions(masked_text, NUMBER) == masked_text
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_number_is_found_however_it_is_written(text: str) -> None:
 )
 def test_other_numbers_are_left_alone(text: str) -> None:
     assert not mentions(text, NUMBER)
-    assert masked(text, NUMBER) == text
+    assert mask_mentions(text, NUMBER) == text
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_other_numbers_are_left_alone(text: str) -> None:
     ],
 )
 def test_numbers_of_other_countries_are_found_too(number: str, written: str) -> None:
-    assert masked(written, number) == re.sub("[0-9]", "×", written)
+    assert mask_mentions(written, number) == re.sub("[0-9]", "×", written)
 
 
 def test_a_national_number_of_few_digits_may_be_anything() -> None:
@@ -101,7 +101,7 @@ def test_a_national_number_of_few_digits_may_be_anything() -> None:
 def test_no_text_keeps_a_number(number: str, around: str, data: st.DataObject) -> None:
     gaps = st.text(st.sampled_from(" -.()/"), max_size=3)
     written = "".join(digit + data.draw(gaps) for digit in number[1:])
-    text = masked(around + written + around, number)
+    text = mask_mentions(around + written + around, number)
     assert number[1:] not in re.sub(r"[\s\-.()/]", "", text)
     assert len(text) == len(around + written + around)
 
@@ -350,7 +350,9 @@ LINES = (
 
 
 def load(store: Store, account: Account, path: Path, **options: Any) -> Summary:
-    return run_import(path, Accounts(store, account, {}), ReadOptions(find_zone("UTC")), **options)
+    return run_import(
+        path, AccountMap(store, account, {}), ReadOptions(find_zone("UTC")), **options
+    )
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -388,7 +390,7 @@ def test_what_was_erased_can_move_to_another_store(
 def test_a_report_finds_no_erased_message(store: Store, account: Account) -> None:
     add(store, account, NewMessage(NUMBER, "s", "2012-05-09 10:28:01", reported_as=7))
     store.erasure.erase(NUMBER, NOW)
-    report = Report((7,), Status.DELIVERED, "2012-05-09 10:29:00")
+    report = DeliveryReport((7,), Status.DELIVERED, "2012-05-09 10:29:00")
     assert store.delivery_reports.apply([report], 0, "2012-05-09 10:29:00").changed == 0
 
 

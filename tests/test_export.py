@@ -27,12 +27,12 @@ from hypothesis import strategies as st
 
 from boxis_gateway.app import create_app
 from boxis_gateway.errors import OperatorError
+from boxis_gateway.export_columns import EXPORT_COLUMNS, escape_cell, unescape_cell
 from boxis_gateway.exporters import EXPORTERS, parquet
 from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.reading.lines import GoodLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.levels import Level
-from boxis_gateway.message_files import EXPORTED, guarded, unguarded
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.rest_api.auth import digest_of
 from boxis_gateway.settings import Settings
@@ -109,7 +109,7 @@ READERS = {"csv": from_csv, "jsonl": from_jsonl, "parquet": from_parquet}
 
 def written(store: Store, name: str, which: Criteria = Criteria()) -> bytes:  # noqa: B008 - frozen
     rows = store.exports.rows(store.exports.accounts(), which)
-    return b"".join(EXPORTERS[name].written(rows))
+    return b"".join(EXPORTERS[name].encode(rows))
 
 
 def alike(value: Any) -> Any:
@@ -208,7 +208,7 @@ def test_an_empty_store_is_a_file_too(store: Store, name: str) -> None:
     ],
 )
 def test_no_cell_is_taken_for_a_formula_or_rounded(text: str | None, cell: str) -> None:
-    assert guarded(text) == cell
+    assert escape_cell(text) == cell
 
 
 ANY_TEXT = st.text(st.characters(exclude_categories=("Cs",)))  # what UTF-8 can say
@@ -217,17 +217,17 @@ ODD = st.text(st.sampled_from("'\"=+-@,;\t\r\n \0\ufeff\u2028\x1c1e0🎂ż"))
 
 @given(ANY_TEXT | ODD | st.none())
 def test_a_guard_is_taken_away_again(text: str | None) -> None:
-    assert unguarded(guarded(text)) == text
+    assert unescape_cell(escape_cell(text)) == text
 
 
 @pytest.mark.parametrize("name", ["csv", "jsonl"])
 @given(texts=st.lists(ANY_TEXT | ODD | st.none(), max_size=4), sender=ODD.filter(str.strip))
 def test_every_text_survives_the_file(name: str, texts: list[str | None], sender: str) -> None:
-    usual = dict.fromkeys(EXPORTED) | {"account": "a", "sms_id": "1", "submission_id": "x"}
+    usual = dict.fromkeys(EXPORT_COLUMNS) | {"account": "a", "sms_id": "1", "submission_id": "x"}
     usual |= {"sender": sender[:64], "recipient": "7248", "date": TIMES[1], "parts": 1}
     usual |= {"credit": 0, "type": "sent", "status": "sent", "created_at": TIMES[1]}
     rows = [tuple((usual | {"flash": 0, "fast": 0, "text": text}).values()) for text in texts]
-    file = b"".join(EXPORTERS[name].written([rows]))
+    file = b"".join(EXPORTERS[name].encode([rows]))
     options = ReadOptions(find_zone("UTC"), "account")
     lines = list(IMPORTERS[name].read(Source(io.BytesIO(file)), options))
     assert all(isinstance(line, GoodLine) for line in lines), lines
@@ -516,7 +516,7 @@ def test_without_pyarrow_the_remedy_is_told(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(OperatorError, match=r"pip install 'boxis-gateway\[parquet\]'"):
-        EXPORTERS["parquet"].written([])
+        EXPORTERS["parquet"].encode([])
     answer = asker(shop)(Level.OWNER, format="parquet")
     assert (answer.status_code, answer.json["message"]) == (422, "format")
     assert "pip install" in answer.json["description"]
@@ -716,6 +716,6 @@ def test_a_client_that_leaves_leaves_nothing_open(
 
 def test_the_columns_are_documented() -> None:
     text = (Path(__file__).parent.parent / "docs/exporting.md").read_text()
-    assert list(EXPORTED) == COLUMNS
+    assert list(EXPORT_COLUMNS) == COLUMNS
     for column in COLUMNS:
         assert f"| `{column}` |" in text

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed, StoreError
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Follower, follow, follow_on
-from boxis_gateway.importing import growing_log as growing_log_module
+from boxis_gateway.importing import AccountMap, Follower, follow, follow_with_retry
+from boxis_gateway.importing import log_tail as log_tail_module
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
@@ -131,7 +131,7 @@ class World:
 def follower(store: Store, account: Account, log: Path, stop: Event) -> Follower:
     return Follower(
         log,
-        Accounts(store, account, {}),
+        AccountMap(store, account, {}),
         ReadOptions(find_zone("UTC")),
         stop=stop,
         say=lambda told: None,
@@ -162,7 +162,7 @@ def test_every_line_is_one_message_whatever_happens_to_the_log(
         tempfile.TemporaryDirectory() as folder,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(growing_log_module, "LINES_AT_ONCE", at_once)
+        patch.setattr(log_tail_module, "LINES_AT_ONCE", at_once)
         store = stores.make(Path(folder) / "store.db")
         account = store.accounts.add(USERNAME, "k", NOW)
         world = World(Path(folder))
@@ -272,7 +272,7 @@ def test_bad_lines_of_a_log_are_listed_by_their_number_in_the_file(
     log.write_text(line(1, "one") + "bad\n")
 
     def run(*steps: Callable[[], None]) -> None:
-        accounts, options = Accounts(store, account, {}), ReadOptions(find_zone("UTC"))
+        accounts, options = AccountMap(store, account, {}), ReadOptions(find_zone("UTC"))
         stop = Steps(iter(steps))
         Follower(
             log, accounts, options, stop=stop, say=lambda told: None, rejects_path=rejects
@@ -295,7 +295,7 @@ def test_what_was_rotated_out_of_sight_is_told(
     follower(store, account, log, Steps(iter([]))).run()
     log.write_text(line(2, "two"))
     told: list[str] = []
-    accounts, options = Accounts(store, account, {}), ReadOptions(find_zone("UTC"))
+    accounts, options = AccountMap(store, account, {}), ReadOptions(find_zone("UTC"))
     Follower(log, accounts, options, stop=Steps(iter([])), say=told.append).run()
     assert "not found any more" in told[1]
     assert stored_texts(store) == {"one": 1, "two": 1}
@@ -380,7 +380,7 @@ def test_a_server_that_is_away_for_long_is_told_of_once_a_minute(
         raise AssertionError
 
     with pytest.raises(StoreError, match="cannot be used"):
-        follow_on(start, stop, said.append)
+        follow_with_retry(start, stop, said.append)
     assert tries == 5
     assert len(said) == 1
     assert "Waiting for it" in said[0]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from boxis_gateway.model import Account, NewMessage, Prices, Status, SubmissionFacts
-from boxis_gateway.sms.reports import Report
+from boxis_gateway.sms.dlr import DeliveryReport
 from boxis_gateway.store import Criteria, ListedSubmission, Order, Store, wire_id
 from boxis_gateway.store.ids import UPPER_HALF, first_id
 
@@ -118,9 +118,9 @@ def test_an_id_with_many_texts_is_many_submissions(
 
 
 def test_reports_find_messages_of_submissions(store: Store, account: Account, add: Add) -> None:
-    store.delivery_reports.apply([Report((7,), Status.DELIVERED, T3)], account.id, T3)
+    store.delivery_reports.apply([DeliveryReport((7,), Status.DELIVERED, T3)], account.id, T3)
     add(one(TO[0], reported_as=7), one(TO[1], reported_as=8, status=Status.PENDING))
-    store.delivery_reports.apply([Report((8,), Status.REFUSED, T3)], account.id, T3)
+    store.delivery_reports.apply([DeliveryReport((8,), Status.REFUSED, T3)], account.id, T3)
     sql = "SELECT recipient, status FROM message ORDER BY id"
     found = store.database.execute_sql(sql).fetchall()
     assert found == [(TO[0], "delivered"), (TO[1], "refused")]
@@ -130,7 +130,7 @@ def test_reports_find_messages_of_submissions(store: Store, account: Account, ad
 def test_what_brings_an_id_of_ours_has_it_again(store: Store, account: Account, add: Add) -> None:
     number = first_id(T1) + UPPER_HALF + 7
     facts = SubmissionFacts(wire_id(number, account.id), T1)
-    add(one(TO[0], submission=facts, place=first_id(T2) + UPPER_HALF + 9))
+    add(one(TO[0], submission=facts, exported_id=first_id(T2) + UPPER_HALF + 9))
     (found,) = listed(store, account)
     assert (found.id, found.wire_id) == (number, None)
     (row,) = history(store, account)
@@ -141,7 +141,7 @@ def test_an_id_that_is_taken_is_kept_for_clients_alone(
     store: Store, account: Account, add: Add
 ) -> None:
     facts = SubmissionFacts(wire_id(first_id(T1), account.id), T1)
-    mine = one(TO[0], sent_at=T1, submission=facts, place=first_id(T1))
+    mine = one(TO[0], sent_at=T1, submission=facts, exported_id=first_id(T1))
     add(NewMessage(TO[1], "other", T1))  # which has both ids
     assert add(mine)[:2] == (1, 0)
     assert [found.sender for found in listed(store, account)] == ["shop", "other"]
@@ -163,8 +163,10 @@ def test_an_id_of_plain_messages_is_not_given_to_what_they_do_not_see(
     assert {found.wire_id for found in listed(store, account)} == {None, facts.wire_id}
 
 
-def test_a_place_of_a_plain_message_is_not_taken(store: Store, account: Account, add: Add) -> None:
-    add(one(TO[0], place=first_id(T2)))
+def test_an_exported_id_of_a_plain_message_is_not_used(
+    store: Store, account: Account, add: Add
+) -> None:
+    add(one(TO[0], exported_id=first_id(T2)))
     assert add(NewMessage(TO[1], "plain", T2))[0] == 1
     rows = [(row[0], row[6], row[7]) for row in history(store, account)]
     upper = first_id(T2) + UPPER_HALF

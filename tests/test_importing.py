@@ -17,7 +17,7 @@ import pytest
 
 from boxis_gateway.errors import ImportFailed, StoreError
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Repeats, Summary, run_import
+from boxis_gateway.importing import AccountMap, RepeatCounter, Summary, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
@@ -33,7 +33,7 @@ Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
 def load(store: Store, account: Account, path: Path, **options: Any) -> Summary:
     zone = options.pop("zone", find_zone("UTC"))
-    return run_import(path, Accounts(store, account, {}), ReadOptions(zone), **options)
+    return run_import(path, AccountMap(store, account, {}), ReadOptions(zone), **options)
 
 
 def rows(store: Store) -> list[Any]:
@@ -136,7 +136,7 @@ def test_the_kannel_log_becomes_the_history_it_tells(store: Store, account: Acco
             expected.append((line[:19], sender, to, 2 if length == 300 else 1))
     zone = find_zone("Europe/Warsaw")
     found = [
-        (zone.local_texts([sent_at])[0], sender, recipient, parts)
+        (zone.to_local([sent_at])[0], sender, recipient, parts)
         for batch in store.history.read(account.id, with_status=False)
         for sender, recipient, sent_at, parts, _, _ in batch
     ]
@@ -145,7 +145,7 @@ def test_the_kannel_log_becomes_the_history_it_tells(store: Store, account: Acco
 
 def test_accounts_are_found_by_a_field_of_the_log(store: Store, account: Account) -> None:
     bob = store.accounts.add("bob@example.com", "k", NOW)
-    accounts = Accounts(store, account, {"cust42": "bob@example.com"})
+    accounts = AccountMap(store, account, {"cust42": "bob@example.com"})
     run_import(SAMPLE, accounts, ReadOptions(find_zone("UTC"), "BINF"))
     found = [len(store.history.recent(one.id, "0", "9999", 100)) for one in (account, bob)]
     assert found == [10, 3]
@@ -157,7 +157,7 @@ def test_messages_of_no_account_are_bad_lines(
     rejects = tmp_path / "rejects.csv"
     summary = run_import(
         SAMPLE,
-        Accounts(store, None, {"acct1": USERNAME}),
+        AccountMap(store, None, {"acct1": USERNAME}),
         ReadOptions(find_zone("UTC"), "ACT"),
         rejects_path=rejects,
     )
@@ -170,13 +170,13 @@ def test_an_account_that_nobody_knows_gets_nobody_s_messages(
     store: Store, account: Account
 ) -> None:
     """A slip in --map must not show one customer's messages to another."""
-    accounts = Accounts(store, account, {"cust24": USERNAME})
+    accounts = AccountMap(store, account, {"cust24": USERNAME})
     summary = run_import(SAMPLE, accounts, ReadOptions(find_zone("UTC"), "BINF"))
     assert counts(summary) == (10, 0, 3)
 
 
 def test_equal_lines_far_apart_cost_no_memory() -> None:
-    repeats = Repeats(kept=10)
+    repeats = RepeatCounter(kept=10)
     assert [repeats.count(b"a") for _ in range(3)] == [0, 1, 2]
     for n in range(9):
         repeats.count(b"%d" % n)
@@ -308,7 +308,7 @@ def test_a_field_that_the_format_lacks_is_said(
     path = tmp_path / "m.csv"
     path.write_text(HEADER)
     with pytest.raises(ImportFailed, match="csv files have no ACT field"):
-        run_import(path, Accounts(store, account, {}), ReadOptions(find_zone("UTC"), "ACT"))
+        run_import(path, AccountMap(store, account, {}), ReadOptions(find_zone("UTC"), "ACT"))
 
 
 def test_many_messages_of_one_time_are_no_burden(

@@ -20,7 +20,7 @@ from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.jasmin.log import LARGEST_COUNTER, references_of
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing import Accounts, run_import
+from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.sms.short_message import read_short_message
 from boxis_gateway.store import Store
@@ -141,7 +141,7 @@ def outcome(stores: Stores, directory: Path, *contents: list[str]) -> list[Any]:
     account = store.accounts.add(USERNAME, "k", NOW)
     for lines in contents:
         log.write_text("\n".join(lines) + "\n")
-        run_import(log, Accounts(store, account, {}), ReadOptions(UTC), format_name="jasmin")
+        run_import(log, AccountMap(store, account, {}), ReadOptions(UTC), format_name="jasmin")
     found = store.database.execute_sql(
         "SELECT text, status, status_changed_at FROM message "
         "JOIN submission ON submission.id = submission_id ORDER BY text"
@@ -209,7 +209,7 @@ def test_a_message_of_log_and_table_comes_in_once(
         "binary_message,status,uid,created_at,status_at\n"
     )
     table.write_text(header + row.format("2026-11-22 10:00:01") + "\n")
-    accounts = Accounts(store, account, {})
+    accounts = AccountMap(store, account, {})
     assert run_import(log, accounts, ReadOptions(UTC)).added == 1
     summary = run_import(table, accounts, ReadOptions(UTC))
     assert (summary.added, summary.known, summary.changed) == (0, 1, 1)

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import pytest
 
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import Accounts, run_import
+from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
@@ -187,7 +187,7 @@ def test_what_a_real_kannel_sends_is_followed_and_can_be_imported_again(
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=10)
     assert [parts for _, parts in sent(store)] == [1, 1, 1, 3, 1]
-    accounts, options = Accounts(store, account, {}), ReadOptions(find_zone("UTC"))
+    accounts, options = AccountMap(store, account, {}), ReadOptions(find_zone("UTC"))
     before = sent(store)
     for log in (kannel.log.with_name("access.log.1"), kannel.log):
         assert os.path.getsize(log)

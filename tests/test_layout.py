@@ -34,8 +34,8 @@ STEPS = (
     ("importers", "settings"),
     ("setting_kinds", "exporters", "sms"),
     ("model", "zones", "logs", "client"),
-    ("errors", "levels", "local_texts", "bounded_cache", "networks"),
-    ("authcode", "passwords", "message_files"),
+    ("errors", "levels", "local_time_cache", "bounded_cache", "networks"),
+    ("authcode", "passwords", "export_columns"),
 )
 """From the top down: a folder or module imports only from the steps below its own."""
 

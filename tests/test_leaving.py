@@ -25,7 +25,7 @@ from boxis_gateway.importers.boxis import server as boxis_server
 from boxis_gateway.importers.reading import web
 from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importers.telecomx import pages as telecomx_pages
-from boxis_gateway.importing import Accounts, Summary, run_import
+from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.passwords import hash_of
 from boxis_gateway.rest_api.auth import digest_of
@@ -83,7 +83,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def empty(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Accounts, an employee and no messages: what the provider begins with, and so do we."""
+    """AccountMap, an employee and no messages: what the provider begins with, and so do we."""
     path = tmp_path_factory.mktemp("leaving") / "empty.db"
     store = stores.make(path)
     for username in (PLAIN, TOLD):
@@ -165,7 +165,7 @@ def leave(
     **options: Any,
 ) -> Summary:
     given = {"username": username, "secret": USER_KEY, "since": since} | options
-    accounts = Accounts(store, store.accounts.get(username), {})
+    accounts = AccountMap(store, store.accounts.get(username), {})
     zone = find_zone(ZONES[username])
     return run_import(url, accounts, ReadOptions(zone, **given), format_name=format_name)
 
@@ -215,7 +215,7 @@ def test_a_saved_answer_makes_the_same_history(
         form = signed(int(NOW.timestamp()), {"returntype": kind}, PLAIN)
         client = create_app(provider.store, Settings(), clock=lambda: NOW).test_client()
         (tmp_path / f"answer.{kind}").write_bytes(client.post("/", data=form).data)
-        accounts = Accounts(ours, ours.accounts.get(PLAIN), {})
+        accounts = AccountMap(ours, ours.accounts.get(PLAIN), {})
         options = ReadOptions(find_zone(ZONES[PLAIN]))
         summaries.append(run_import(tmp_path / f"answer.{kind}", accounts, options))
     assert answers(ours, PLAIN) == answers(provider.store, PLAIN)
@@ -434,7 +434,7 @@ def submissions(store: Store, **query: str) -> list[Any]:
 @pytest.fixture(scope="module")
 def rest(served: Provider) -> Provider:
     """The provider has submissions of another system, too, and prices."""
-    accounts = Accounts(served.store, served.store.accounts.get(PLAIN), {})
+    accounts = AccountMap(served.store, served.store.accounts.get(PLAIN), {})
     run_import(SUBMISSIONS, accounts, ReadOptions(find_zone("UTC")))
     served.store.database.execute_sql(
         "UPDATE submission SET price = id % 7 * 1250, whole_sale = 650000, cost = 1 "
@@ -446,7 +446,7 @@ def rest(served: Provider) -> Provider:
 def leave_rest(store: Store, url: str, **options: Any) -> Summary:
     """Into the account of the customer that has all of them."""
     given = {"username": OWNER, "secret": PASSWORD} | options
-    accounts = Accounts(store, store.accounts.get(PLAIN), {})
+    accounts = AccountMap(store, store.accounts.get(PLAIN), {})
     return run_import(url, accounts, ReadOptions(find_zone("UTC"), **given), format_name="telecomx")
 
 
@@ -472,7 +472,7 @@ def test_both_servers_list_the_same_objects_afterwards(
 def test_an_account_of_another_id_gets_the_same_objects(rest: Provider, ours: Store) -> None:
     """The ids are those of an account 1, and keep their order in an account 2."""
     rest.faults, rest.always = [], None
-    accounts = Accounts(ours, ours.accounts.get(TOLD), {})
+    accounts = AccountMap(ours, ours.accounts.get(TOLD), {})
     options = ReadOptions(find_zone("UTC"), secret=TOKEN)
     summary = run_import(rest.url, accounts, options, format_name="telecomx")
     customer = {"customer": ours.customers.get(TOLD).id}

@@ -18,7 +18,7 @@ from boxis_gateway.importers.boxis.answers import rows
 from boxis_gateway.importers.reading.json_walk import NotJson, walk
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing import Accounts, run_import
+from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Criteria, Order, Store
 from boxis_gateway.zones import find_zone
@@ -162,7 +162,7 @@ def test_what_stood_before_the_damage_is_imported(
     content = answer(kind, 9, 8, 7, 7, 6)
     path = tmp_path / "answer"
     path.write_bytes(content[: content.index(b"sms5")])
-    accounts = Accounts(store, account, {})
+    accounts = AccountMap(store, account, {})
     with pytest.raises(ImportFailed, match=r"breaks off\. What stood before is imported"):
         run_import(path, accounts, ReadOptions(find_zone("UTC")))
     assert len(store.history.recent(account.id, "0", "9999", 9)) == 2
@@ -222,7 +222,7 @@ def page(*messages: dict[str, Any]) -> bytes:
 def listed(store: Store, account: Account, path: Path, content: bytes) -> list[Any]:
     """What is listed after a file of that was imported."""
     path.write_bytes(content)
-    run_import(path, Accounts(store, account, {}), ReadOptions(find_zone("UTC")))
+    run_import(path, AccountMap(store, account, {}), ReadOptions(find_zone("UTC")))
     return store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 100)[0]
 
 

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing import Accounts, Summary
-from boxis_gateway.importing import batches as batches_module
-from boxis_gateway.importing.batches import Batches
-from boxis_gateway.importing.rejects import Rejects
+from boxis_gateway.importing import AccountMap, Summary
+from boxis_gateway.importing import batch_writer as batch_writer_module
+from boxis_gateway.importing.batch_writer import BatchWriter
+from boxis_gateway.importing.reject_file import RejectFile
 from boxis_gateway.model import Account, NewMessage, Status
-from boxis_gateway.sms.reports import Report, later
+from boxis_gateway.sms.dlr import DeliveryReport, later_state
 from boxis_gateway.store import Criteria, Order, Store
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW
@@ -45,8 +45,8 @@ def report(clock: str, event: int, fid: str = "7", to: int = 3) -> str:
 def load(store: Store, account: Account, *lines: str, dry_run: bool = False) -> Summary:
     importer = IMPORTERS["kannel"]
     source = Source(BytesIO("".join(line + "\n" for line in lines).encode()))
-    batches = Batches(
-        Accounts(store, account, {}), Summary("kannel"), Rejects(None), dry_run=dry_run
+    batches = BatchWriter(
+        AccountMap(store, account, {}), Summary("kannel"), RejectFile(None), dry_run=dry_run
     )
     for line in importer.read(source, ReadOptions(find_zone("UTC"))):
         batches.take(line)
@@ -89,7 +89,7 @@ def test_messages_come_to_the_same_end_in_whatever_order_and_files_it_is_told(
     stores: Stores, lines: Sequence[str], cuts: set[int], batch: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batches_module, "BATCH", batch)
+        patch.setattr(batch_writer_module, "BATCH", batch)
         store = stores.make(Path(folder) / "store.db")
         account = store.accounts.add("anna@example.com", "k", NOW)
         for first, last in pairwise([0, *sorted(cuts), len(lines)]):
@@ -202,7 +202,7 @@ def test_the_order_of_reports_makes_no_difference(first: Any, others: list[Any])
     def end(states: list[Any]) -> Any:
         state = first
         for one in states:
-            state = later(state, one)
+            state = later_state(state, one)
         return state
 
     if first[0] is not Status.REFUSED:
@@ -210,7 +210,7 @@ def test_the_order_of_reports_makes_no_difference(first: Any, others: list[Any])
 
 
 def test_a_report_that_waits_too_long_is_forgotten(store: Store, account: Account) -> None:
-    reports = [Report((1,), Status.DELIVERED, WHEN)]
+    reports = [DeliveryReport((1,), Status.DELIVERED, WHEN)]
     store.delivery_reports.apply(reports, account.id, "2026-01-01 00:00:00")
     assert store.delivery_reports.forget_waiting("2026-01-01 00:00:00", 9) == 0
     assert store.delivery_reports.forget_waiting("2026-01-01 00:00:01", 9) == 1

@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Summary, run_import
+from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.settings import Settings
+from boxis_gateway.sms.dlr import DeliveryReport
 from boxis_gateway.sms.numbers import sender_key
-from boxis_gateway.sms.reports import Report
 from boxis_gateway.store import Criteria, Cutoffs, Order, Pruned, Store, cutoffs_of
 from boxis_gateway.store.engines.schema_version import set_version
 from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
@@ -193,7 +193,7 @@ def test_limits_are_days_of_the_account_or_of_the_server(account: Account) -> No
 
 def test_a_report_is_waited_for_for_30_days(store: Store) -> None:
     for number, day in enumerate(DAYS):
-        store.delivery_reports.apply([Report((number,), Status.DELIVERED, day)], 0, day)
+        store.delivery_reports.apply([DeliveryReport((number,), Status.DELIVERED, day)], 0, day)
     now = NOW.replace(month=6, day=4)
     assert store.retention.would_prune_reports(now) == 4
     assert store.retention.prune_reports(now) == 4
@@ -215,7 +215,7 @@ def csv_of(path: Path, days: Sequence[float], name: str = "") -> Path:
 
 
 def load(store: Store, account: Account, path: Path, **options: Any) -> Summary:
-    accounts = Accounts(store, account, {}, settings=options.pop("settings", Settings()))
+    accounts = AccountMap(store, account, {}, settings=options.pop("settings", Settings()))
     return run_import(path, accounts, ReadOptions(find_zone("UTC")), **options)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from boxis_gateway.app import create_app
 from boxis_gateway.exporters import EXPORTERS
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Summary, run_import
+from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.rest_api.auth import digest_of
@@ -65,10 +65,10 @@ class World:
 
     def export(self, name: str) -> bytes:
         exports = self.store.exports
-        return b"".join(EXPORTERS[name].written(exports.rows(exports.accounts(), Criteria())))
+        return b"".join(EXPORTERS[name].encode(exports.rows(exports.accounts(), Criteria())))
 
     def take(self, path: Path) -> Summary:
-        accounts = Accounts(self.store, None, {}, by_field=True)
+        accounts = AccountMap(self.store, None, {}, by_field=True)
         options = ReadOptions(find_zone("UTC"), "account")
         return run_import(path, accounts, options, format_name=path.suffix[1:])
 

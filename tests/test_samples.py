@@ -14,7 +14,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Summary, run_import
+from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
 from boxis_gateway.rest_api.auth import digest_of
@@ -32,7 +32,7 @@ Row = tuple[str, str, str]  # date, sender, recipient
 
 def load(store: Store, account: Account, sample: Path) -> Summary:
     options = ReadOptions(find_zone("UTC"), sender=SENDER)
-    return run_import(sample, Accounts(store, account, {}), options)
+    return run_import(sample, AccountMap(store, account, {}), options)
 
 
 def at_the_form_door(post: Post) -> Counter[Row]:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from boxis_gateway.importers import csv_table, kannel_log
 from boxis_gateway.importers.reading import csv_records
-from boxis_gateway.importers.reading.dates import instant_in_full, to_instant
-from boxis_gateway.importers.reading.lines import ReadOptions, Unusable
+from boxis_gateway.importers.reading.dates import parse_date, parse_date_uncached
+from boxis_gateway.importers.reading.lines import LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing import fingerprint
 from boxis_gateway.model import NewMessage
@@ -74,7 +74,7 @@ def dates_of_zones(draw: st.DrawFn) -> tuple[str, str]:
 def said(convert: Any, *words: Any) -> str:
     try:
         return str(convert("date", *words))
-    except Unusable as problem:
+    except LineError as problem:
         return repr(problem)
 
 
@@ -92,12 +92,12 @@ def test_dates_looked_up_are_those_worked_out(zone_and_date: tuple[str, str], ah
     if ahead is not None:
         change = datetime.fromisoformat(CHANGES[name]) + timedelta(seconds=ahead)
         not_before = f"{change:%Y-%m-%d %H:%M:%S}"
-    expected = said(instant_in_full, date, zone, not_before)
-    assert said(to_instant, date, zone, not_before) == expected
+    expected = said(parse_date_uncached, date, zone, not_before)
+    assert said(parse_date, date, zone, not_before) == expected
     for second in ("00", "29", "59"):  # what was remembered now holds for its neighbours
         beside = date[:17] + second + date[19:]
-        expected = said(instant_in_full, beside, zone, not_before)
-        assert said(to_instant, beside, zone, not_before) == expected
+        expected = said(parse_date_uncached, beside, zone, not_before)
+        assert said(parse_date, beside, zone, not_before) == expected
 
 
 CSV_PIECES = ["a", '"', '""', ",", "\n", "\n", "\r\n", "\r", "ż", "x,y", '"q"', '"a\nb"', " ", "\0"]

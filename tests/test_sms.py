@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.sms.gsm0338 import ALPHABET, BASIC, EXTENSION, septets
-from boxis_gateway.sms.numbers import all_on_form_wire, on_form_wire, to_e164, to_recipient
+from boxis_gateway.sms.numbers import form_address, form_addresses, to_e164, to_recipient
 from boxis_gateway.sms.segments import Alphabet, capacity, count_octet_parts, count_parts
 
 
@@ -102,11 +102,11 @@ def test_short_codes_are_recipients_as_they_are() -> None:
 
 
 def test_only_numbers_lose_their_plus_on_the_wire() -> None:
-    assert [on_form_wire(one) for one in ("+48514151563", "+1")] == ["48514151563", "1"]
+    assert [form_address(one) for one in ("+48514151563", "+1")] == ["48514151563", "1"]
     names = ["+Shop", "+", "", "1+2", "+١٢", "+²"]
-    assert [on_form_wire(one) for one in names] == names
+    assert [form_address(one) for one in names] == names
 
 
 @given(st.lists(st.text("+1a²\n", max_size=3)))
 def test_what_an_address_looks_like_does_not_depend_on_its_neighbours(texts: list[str]) -> None:
-    assert list(all_on_form_wire(texts)) == [on_form_wire(one) for one in texts]
+    assert list(form_addresses(texts)) == [form_address(one) for one in texts]

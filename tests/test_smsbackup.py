@@ -19,7 +19,7 @@ from boxis_gateway.importers import smsbackup
 from boxis_gateway.importers.reading.lines import GoodLine, Line, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importers.reading.xml_references import settled
-from boxis_gateway.importing import Accounts, run_import
+from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
@@ -142,7 +142,7 @@ def test_a_file_in_an_encoding_that_nobody_reads_is_refused(encoding: str) -> No
 def test_of_a_file_that_ends_early_all_before_is_kept(
     end: str, store: Store, account: Account, tmp_path: Path
 ) -> None:
-    path, accounts = tmp_path / "sms.xml", Accounts(store, account, {})
+    path, accounts = tmp_path / "sms.xml", AccountMap(store, account, {})
     good = START + "".join(SMS.format(1_795_300_204_123 + n, n) for n in range(7))
     path.write_bytes((good + end).encode("latin-1"))
     with pytest.raises(ImportFailed, match="behind message 7"):

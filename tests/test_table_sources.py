@@ -30,7 +30,7 @@ from boxis_gateway.importers import IMPORTERS, find_importer
 from boxis_gateway.importers.reading.lines import GoodLine, Line, OtherLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importers.reading.tables import paging, rows
-from boxis_gateway.importing import Accounts, Summary, run_import
+from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
@@ -239,7 +239,7 @@ def messages(lines: list[Line]) -> list[NewMessage]:
 
 
 def load(store: Store, account: Account, place: Path | str) -> Summary:
-    return run_import(place, Accounts(store, account, {}), OPTIONS, format_name="gammu")
+    return run_import(place, AccountMap(store, account, {}), OPTIONS, format_name="gammu")
 
 
 def asked(path: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import find_importer, twilio
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing import Accounts, run_import
+from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
@@ -169,7 +169,7 @@ def test_both_exports_of_a_message_are_one(store: Store, account: Account, tmp_p
     rows = [list(WHOLE), list((WHOLE | {"status": "sent"}).values())]
     console.write_text("".join(",".join(row) + "\r\n" for row in rows))
     bulk.write_bytes(gzip.compress(json.dumps(WHOLE).encode() + b"\n"))
-    accounts = Accounts(store, account, {})
+    accounts = AccountMap(store, account, {})
     assert run_import(console, accounts, ReadOptions(WARSAW)).added == 1
     summary = run_import(bulk, accounts, ReadOptions(WARSAW))
     assert (summary.format, summary.known, summary.changed) == ("twilio", 1, 1)

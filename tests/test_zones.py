@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.zones import (
-    SkippedTime,
+    NonexistentTime,
     Zone,
     find_zone,
     from_utc_text,
@@ -50,14 +50,14 @@ def test_shown_dates_are_those_of_the_zone(name: str, moments: list[datetime]) -
     zone = Zone(name)
     texts = [utc_text(moment) for moment in moments]
     shown = [f"{m.astimezone(zone._info):%Y-%m-%d %H:%M:%S}" for m in moments]
-    assert zone.local_texts(texts) == shown
-    assert zone.local_texts(texts) == shown  # from memory now
+    assert zone.to_local(texts) == shown
+    assert zone.to_local(texts) == shown  # from memory now
 
 
 @given(st.sampled_from(ZONES), instants)
 def test_the_bounds_of_a_shown_date_hold_its_instant(name: str, moment: datetime) -> None:
     zone = find_zone(name)
-    local = datetime.fromisoformat(zone.local_texts([utc_text(moment)])[0])
+    local = datetime.fromisoformat(zone.to_local([utc_text(moment)])[0])
     assert zone.earliest_instant(local) <= utc_text(moment) <= zone.latest_instant(local)
 
 
@@ -70,7 +70,7 @@ def test_bounds_are_exact_whether_a_time_is_repeated_or_skipped(name: str, local
     wanted = f"{local:%Y-%m-%d %H:%M:%S}"
     first, last = zone.earliest_instant(local), zone.latest_instant(local)
     before = utc_text(from_utc_text(first) - timedelta(seconds=1))
-    shown_before, shown_first, shown_last, shown_after = zone.local_texts(
+    shown_before, shown_first, shown_last, shown_after = zone.to_local(
         [before, first, last, next_second(last)]
     )
     assert shown_before < wanted <= shown_first
@@ -90,7 +90,7 @@ def test_bounds_inside_a_skipped_hour_mean_the_change() -> None:
 
 
 def test_a_skipped_time_is_no_instant() -> None:
-    with pytest.raises(SkippedTime):
+    with pytest.raises(NonexistentTime):
         find_zone("Europe/Warsaw").instant(datetime(2026, 3, 29, 2, 30))
 
 
@@ -110,10 +110,10 @@ def test_what_is_no_zone_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Europe/Warsaw", "Asia/Kolkata"])
 def test_the_memory_of_a_zone_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("boxis_gateway.local_texts.HOURS_KEPT", 100)
+    monkeypatch.setattr("boxis_gateway.local_time_cache.HOURS_KEPT", 100)
     zone = Zone(name)
     for day in range(1, 29):
-        zone.local_texts([f"2026-01-{day:02} {hour:02}:00:00" for hour in range(8)])
+        zone.to_local([f"2026-01-{day:02} {hour:02}:00:00" for hour in range(8)])
         assert 0 < len(zone._texts._known) <= 100
 
 
@@ -135,7 +135,7 @@ def changes_of(name: str) -> list[tuple[int, int]]:
 
 
 def test_no_zone_changes_its_offset_there_and_back_within_a_day() -> None:
-    """So what a day begins and ends with holds for all of it (local_texts.py)."""
+    """So what a day begins and ends with holds for all of it (local_time_cache.py)."""
     found = 0
     for name in files("tzdata").joinpath("zones").read_text().split():
         changes = changes_of(name)
@@ -157,4 +157,4 @@ def test_around_every_change_dates_are_those_of_the_zone() -> None:
             for minutes in range(-2880, 2881, 97)
         ]
         shown = [f"{m.astimezone(zone._info):%Y-%m-%d %H:%M:%S}" for m in moments]
-        assert zone.local_texts([utc_text(moment) for moment in moments]) == shown
+        assert zone.to_local([utc_text(moment) for moment in moments]) == shown

@@ -45,7 +45,7 @@ def audit(
       boxis-gateway audit --since 2026-11-01 --what employee
     """
     zone = find_zone(settings.timezone)
-    span = zone.instants(first_moment(since), last_moment(until))
+    span = zone.utc_range(first_moment(since), last_moment(until))
     store = Store(settings.database_url).require_current()
     try:
         found = (
@@ -66,7 +66,7 @@ def _is(what: str, entry: Entry) -> bool:
 
 
 def _show_table(entries: list[Entry], zone: Zone) -> None:
-    dates = zone.local_texts([entry.at for entry in entries])
+    dates = zone.to_local([entry.at for entry in entries])
     rows = [
         (date, *map(printable, (entry.who, entry.origin, entry.what, entry.subject, _words(entry))))
         for date, entry in zip(dates, entries, strict=True)

@@ -8,7 +8,7 @@ import click
 
 from boxis_gateway.commands.options import with_store
 from boxis_gateway.errors import ConfigurationError, StoreError
-from boxis_gateway.sms.numbers import NOBODY, to_recipient
+from boxis_gateway.sms.numbers import ERASED_NUMBER, to_recipient
 from boxis_gateway.store import ErasureCounts, Store
 from boxis_gateway.zones import utc_now
 
@@ -63,7 +63,7 @@ def erase(store: Store, numbers: tuple[str, ...], dry_run: bool, wait_seconds: i
 def _checked(numbers: tuple[str, ...]) -> list[str]:
     lines = [line for one in numbers for line in (sys.stdin if one == "-" else [one])]
     found = [to_recipient(line.strip()) for line in lines]
-    if not found or not {None, NOBODY}.isdisjoint(found):
+    if not found or not {None, ERASED_NUMBER}.isdisjoint(found):
         raise ConfigurationError(
             "A number has its country code, such as +48 600 100 200; short codes have none."
         )

@@ -140,7 +140,7 @@ def _write(target: IO[bytes], exporter: Exporter, batches: Iterable[Sequence[Row
             count += len(rows)
             yield rows
 
-    for piece in exporter.written(counted()):
+    for piece in exporter.encode(counted()):
         target.write(piece)
     return count
 

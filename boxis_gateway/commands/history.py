@@ -30,10 +30,10 @@ def history(settings: Settings, name: str, first: str | None, last: str | None, 
     store = Store(settings.database_url).require_current()
     account = store.accounts.get(name)
     zone = find_zone(for_account(settings, account.options).timezone)
-    start, end = zone.instants(first_moment(first), last_moment(last))
+    start, end = zone.utc_range(first_moment(first), last_moment(last))
     found = store.history.recent(account.id, start, end, limit)
     store.close()
-    dates = zone.local_texts([message.sent_at for message in found])
+    dates = zone.to_local([message.sent_at for message in found])
     rows = [
         (
             date,

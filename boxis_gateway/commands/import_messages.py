@@ -17,7 +17,7 @@ import click
 from boxis_gateway.commands.options import named_values, with_settings
 from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import Accounts, Follower, Summary, follow_on, run_import
+from boxis_gateway.importing import AccountMap, Follower, Summary, follow_with_retry, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, find_sources
 from boxis_gateway.store import Store
@@ -132,7 +132,7 @@ def import_messages(
         secret=source_secret,
         since=since,
     )
-    accounts = Accounts(store, default, account_names, account_field is not None, settings)
+    accounts = AccountMap(store, default, account_names, account_field is not None, settings)
     if follow:
         summary = _follow(place, accounts, options, format_name, rejects_path)
     else:
@@ -154,7 +154,7 @@ def import_messages(
 
 def _follow(
     place: Path | str,
-    accounts: Accounts,
+    accounts: AccountMap,
     options: ReadOptions,
     format_name: str | None,
     rejects_path: Path,
@@ -176,7 +176,7 @@ def _follow(
         format_name=format_name,
         rejects_path=rejects_path,
     )
-    return follow_on(start, stop, say)
+    return follow_with_retry(start, stop, say)
 
 
 def _a_date(text: str | None) -> str | None:

@@ -1,7 +1,7 @@
-"""Export formats, one file each: rows of messages -> pieces of a file; no database.
+"""Export formats, one file each: rows of messages -> pieces of a file.
 
-A row has a value for each column of message_files.py, as the store keeps it. To add a format, write
-`exporters/acme.py` with `NAME`, `CONTENT_TYPE` and `written()`, and name it here.
+A row has a value for each of EXPORT_COLUMNS (export_columns.py), as stored. To add a format, write
+`exporters/acme.py` with the names of `Exporter` and add it to EXPORTERS.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from boxis_gateway.exporters import csv_table, json_lines, parquet
-from boxis_gateway.exporters.columns import Batches
+from boxis_gateway.exporters.columns import RowBatches
 
 
 class Exporter(Protocol):
-    """What a format offers; a module with these names is enough."""
+    """Interface of an export format, implemented by a module."""
 
-    NAME: str  # also what names of such files end with
+    NAME: str  # also the file extension
     CONTENT_TYPE: str
-    IS_TEXT: bool  # whether it may be printed
+    IS_TEXT: bool  # True if it may be printed on a terminal
 
-    def written(self, batches: Batches) -> Iterator[bytes]:
-        """The file in pieces, one or more for each batch; a piece may be empty. Raises
-        OperatorError at the call if this installation cannot write such files."""
+    def encode(self, batches: RowBatches) -> Iterator[bytes]:
+        """Encode a file, piece by piece: one or more for each batch, possibly empty.
+
+        Raises OperatorError at the call if a library is missing."""
 
 
 EXPORTERS: dict[str, Exporter] = {

@@ -1,42 +1,39 @@
-"""How the formats for people and programs show what a column holds, a whole column at a time."""
+"""Conversion of stored values for export, a whole column at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from boxis_gateway.bounded_cache import Remembered
-from boxis_gateway.message_files import EXPORTED, ColumnKind
+from boxis_gateway.export_columns import EXPORT_COLUMNS, ColumnKind
 
-Batches = Iterable[Sequence[Sequence[Any]]]
-"""Rows, some at a time; of one that has a value for each of EXPORTED."""
+RowBatches = Iterable[Sequence[Sequence[Any]]]
+"""Batches of rows; a row has a value for each of EXPORT_COLUMNS."""
 
-Show = Callable[[Iterable[Any]], Iterable[Any]]
+Conversion = Callable[[Iterable[Any]], Iterable[Any]]
 
 
-def shown(rows: Sequence[Sequence[Any]], shows: Mapping[ColumnKind, Show]) -> list[Iterable[Any]]:
-    """The columns of the rows, each shown as its kind is; of a kind that is not named, as it is."""
+def convert_columns(
+    rows: Sequence[Sequence[Any]], conversions: Mapping[ColumnKind, Conversion]
+) -> list[Iterable[Any]]:
+    """Columns of the rows, each converted by its kind; a kind without a conversion stays."""
     columns = zip(*rows, strict=True)
     return [
-        shows[kind](column) if kind in shows else column
-        for kind, column in zip(EXPORTED.values(), columns, strict=bool(rows))
+        conversions[kind](column) if kind in conversions else column
+        for kind, column in zip(EXPORT_COLUMNS.values(), columns, strict=bool(rows))
     ]
 
 
-def each(show: Callable[[Any], Any], most: int = 4096) -> Show:
-    """Shows a column by its values, of which many are the same."""
-    return Remembered(show, most).of
+def cached(convert: Callable[[Any], Any], most: int = 4096) -> Conversion:
+    """Convert a column value by value, with a cache since values repeat."""
+    return Remembered(convert, most).of
 
 
-def iso(instants: Iterable[str | None]) -> list[str | None]:
-    """Texts of the store as ISO 8601 in UTC.
+def iso_times(instants: Iterable[str | None]) -> list[str | None]:
+    """Convert UTC texts to ISO 8601.
 
-    >>> iso(["2012-05-09 10:28:00.250"])
+    >>> iso_times(["2012-05-09 10:28:00.250"])
     ['2012-05-09T10:28:00.250Z']
     """
-    return [one and f"{one[:10]}T{one[11:]}Z" for one in instants]
-
-
-def in_rows(columns: Sequence[Iterable[Any]]) -> Iterator[tuple[Any, ...]]:
-    """The columns as rows again."""
-    return zip(*columns, strict=True)
+    return [text and f"{text[:10]}T{text[11:]}Z" for text in instants]

@@ -1,7 +1,7 @@
-"""`csv`: a table for spreadsheets, which importers/csv_table.py reads back as it was.
+"""`csv`: a table for spreadsheets; importers/csv_table.py reads it back unchanged.
 
-UTF-8 with the mark that Excel knows it by, lines that end with CR LF, texts that no spreadsheet
-takes for formulas or numbers (message_files.py).
+UTF-8 with the byte order mark that Excel needs, CR LF line ends, and cells escaped against CSV
+injection (export_columns.py).
 """
 
 from __future__ import annotations
@@ -10,32 +10,38 @@ import csv
 from collections.abc import Iterator, Mapping
 from io import StringIO
 
-from boxis_gateway.exporters.columns import Batches, Show, each, in_rows, iso, shown
-from boxis_gateway.message_files import EXPORTED, ColumnKind, guarded
+from boxis_gateway.export_columns import EXPORT_COLUMNS, ColumnKind, escape_cell
+from boxis_gateway.exporters.columns import (
+    Conversion,
+    RowBatches,
+    cached,
+    convert_columns,
+    iso_times,
+)
 from boxis_gateway.model import credit_text, money_text
 
 NAME = "csv"
 CONTENT_TYPE = "text/csv; charset=utf-8; header=present"
 IS_TEXT = True
-MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WORDS = {0: "false", 1: "true"}
 
-_SHOWS: Mapping[ColumnKind, Show] = {
-    ColumnKind.TEXT: lambda column: [guarded(text) for text in column],
-    ColumnKind.INSTANT: iso,
-    ColumnKind.CREDIT: each(credit_text),
-    ColumnKind.MONEY: each(
+_CONVERSIONS: Mapping[ColumnKind, Conversion] = {
+    ColumnKind.TEXT: lambda column: [escape_cell(text) for text in column],
+    ColumnKind.INSTANT: iso_times,
+    ColumnKind.CREDIT: cached(credit_text),
+    ColumnKind.MONEY: cached(
         lambda millionths: None if millionths is None else money_text(millionths)
     ),
-    ColumnKind.FLAG: each(WORDS.__getitem__),
+    ColumnKind.FLAG: cached(WORDS.__getitem__),
 }
 
 
-def written(batches: Batches) -> Iterator[bytes]:
-    """See exporters/__init__.py."""
-    yield MARK + _lines([list(EXPORTED)])
+def encode(batches: RowBatches) -> Iterator[bytes]:
+    """Encode as `Exporter` describes."""
+    yield BYTE_ORDER_MARK + _lines([list(EXPORT_COLUMNS)])
     for rows in batches:
-        yield _lines(in_rows(shown(rows, _SHOWS)))
+        yield _lines(zip(*convert_columns(rows, _CONVERSIONS), strict=True))
 
 
 def _lines(rows: Iterator[tuple[object, ...]] | list[list[str]]) -> bytes:

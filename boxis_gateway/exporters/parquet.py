@@ -1,7 +1,7 @@
-"""`parquet`: columns with types, for pandas, DuckDB, Spark and the like; written by pyarrow.
+"""`parquet`: typed columns for pandas, DuckDB, Spark and others; needs pyarrow.
 
-A row group is written when its rows are there, so that no more than one is in memory. That takes
-pyarrow a tenth of a second, in a thread: a server has others to serve meanwhile.
+Each row group is written when it is full, so that only one is in memory. Writing one takes pyarrow
+a tenth of a second, in a thread, so that a server can serve other requests meanwhile.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from decimal import Decimal
 from typing import Any
 
 from boxis_gateway.errors import OperatorError
-from boxis_gateway.exporters.columns import Batches, each, shown
-from boxis_gateway.message_files import EXPORTED, ColumnKind
+from boxis_gateway.export_columns import EXPORT_COLUMNS, ColumnKind
+from boxis_gateway.exporters.columns import RowBatches, cached, convert_columns
 
 NAME = "parquet"
 CONTENT_TYPE = "application/vnd.apache.parquet"
 IS_TEXT = False
 GROUP_ROWS = 50_000
-PAUSE_SECONDS = 0.002  # between two looks at whether a row group is written
+PAUSE_SECONDS = 0.002  # between two checks whether a row group is written
 
 
-def written(batches: Batches) -> Iterator[bytes]:
-    """See exporters/__init__.py."""
+def encode(batches: RowBatches) -> Iterator[bytes]:
+    """Encode as `Exporter` describes. Raises OperatorError without pyarrow."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -31,15 +31,15 @@ def written(batches: Batches) -> Iterator[bytes]:
         raise OperatorError(
             "Parquet files need pyarrow. Run: pip install 'boxis-gateway[parquet]'"
         ) from None
-    return _written(batches, pyarrow)
+    return _encode(batches, pyarrow)
 
 
-def _written(batches: Batches, pa: Any) -> Iterator[bytes]:
-    schema = pa.schema([(name, _type(kind, pa)) for name, kind in EXPORTED.items()])
+def _encode(batches: RowBatches, pa: Any) -> Iterator[bytes]:
+    schema = pa.schema([(name, _type(kind, pa)) for name, kind in EXPORT_COLUMNS.items()])
     sink = _Sink()
     with (
         pa.parquet.ParquetWriter(pa.PythonFile(sink, mode="w"), schema) as file,
-        ThreadPoolExecutor(1) as thread,  # which ends before the file is closed
+        ThreadPoolExecutor(1) as thread,  # joined before the file is closed
     ):
         for group in _groups(batches, schema, pa):
             writing = thread.submit(file.write_table, group) if group else None
@@ -51,8 +51,8 @@ def _written(batches: Batches, pa: Any) -> Iterator[bytes]:
     yield sink.take()
 
 
-def _groups(batches: Batches, schema: Any, pa: Any) -> Iterator[Any]:
-    """Tables of GROUP_ROWS, or a little more; None for each batch that does not fill one."""
+def _groups(batches: RowBatches, schema: Any, pa: Any) -> Iterator[Any]:
+    """Tables of at least GROUP_ROWS rows; None after a batch that does not fill one."""
     waiting: list[Any] = []
     for rows in batches:
         if rows:
@@ -65,7 +65,7 @@ def _groups(batches: Batches, schema: Any, pa: Any) -> Iterator[Any]:
 
 
 class _Sink:
-    """A file that is taken away while it is written."""
+    """Output file whose content is taken out while it is written."""
 
     closed = False
 
@@ -95,19 +95,19 @@ def _batch(rows: Any, schema: Any, pa: Any) -> Any:
         pa.array(column, pa.string()).cast(pa.timestamp("ms")).cast(field.type)
         if pa.types.is_timestamp(field.type)
         else pa.array(column, field.type)
-        for field, column in zip(schema, shown(rows, _SHOWS), strict=True)
+        for field, column in zip(schema, convert_columns(rows, _CONVERSIONS), strict=True)
     ]
     return pa.record_batch(columns, schema=schema)
 
 
 def _decimal(places: int) -> Any:
-    return each(lambda number: None if number is None else Decimal(number).scaleb(-places))
+    return cached(lambda number: None if number is None else Decimal(number).scaleb(-places))
 
 
-_SHOWS = {
+_CONVERSIONS = {
     ColumnKind.CREDIT: _decimal(3),
     ColumnKind.MONEY: _decimal(6),
-    ColumnKind.FLAG: each(bool),
+    ColumnKind.FLAG: cached(bool),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 
 from boxis_gateway.errors import ImportFailed
+from boxis_gateway.export_columns import EXPORT_COLUMNS, ColumnKind, unescape_cell
 from boxis_gateway.importers.reading.columns import (
     ACCOUNT,
     ALL_COLUMNS,
@@ -13,14 +14,13 @@ from boxis_gateway.importers.reading.columns import (
     REQUIRED,
     STORED,
     column_name,
-    exported_message_of,
-    message_of,
-    stored_message_of,
+    from_all_columns,
+    from_columns,
+    from_export,
 )
 from boxis_gateway.importers.reading.csv_records import exported_records, records, split_header
-from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.message_files import EXPORTED, ColumnKind, unguarded
 from boxis_gateway.model import NewMessage
 from boxis_gateway.zones import Zone
 
@@ -63,14 +63,14 @@ class _Table:
     """What is read of a table with these columns."""
 
     def __init__(self, names: Sequence[str], options: ReadOptions) -> None:
-        self.is_export = set(EXPORTED) <= set(names)
+        self.is_export = set(EXPORT_COLUMNS) <= set(names)
         has_stored = not set(STORED).isdisjoint(names)
         self.columns = ALL_COLUMNS if has_stored else COLUMNS
         self._pick = itemgetter(
             *(names.index(name) if name in names else -1 for name in self.columns)
         )
         self._to_message = (
-            _exported_message if self.is_export else _stored_message if has_stored else message_of
+            _exported_message if self.is_export else _stored_message if has_stored else from_columns
         )
         named = options.account_field is not None and ACCOUNT in names
         self._account = names.index(ACCOUNT) if named else -1
@@ -85,10 +85,10 @@ class _Table:
             if self._sender and not picked[SENDER]:
                 picked = (*picked[:SENDER], self._sender, *picked[SENDER + 1 :])
             message = self._to_message(picked, self._zone)
-        except Unusable as problem:
+        except LineError as problem:
             return BadLine(number, str(problem))
         key = cells[self._account]
-        return GoodLine(number, message, unguarded(key) or "" if self.is_export else key)
+        return GoodLine(number, message, unescape_cell(key) or "" if self.is_export else key)
 
 
 def _header(line: str) -> tuple[str, list[str]]:
@@ -98,12 +98,12 @@ def _header(line: str) -> tuple[str, list[str]]:
 
 
 def _stored_message(cells: Sequence[str], zone: Zone) -> NewMessage:
-    return stored_message_of([cell or None for cell in cells], zone)
+    return from_all_columns([cell or None for cell in cells], zone)
 
 
 def _exported_message(cells: Sequence[str], zone: Zone) -> NewMessage:
     bare = [
-        unguarded(cell) if EXPORTED[name] is ColumnKind.TEXT else cell or None
+        unescape_cell(cell) if EXPORT_COLUMNS[name] is ColumnKind.TEXT else cell or None
         for name, cell in zip(ALL_COLUMNS, cells, strict=True)
     ]
-    return exported_message_of(bare, zone)
+    return from_export(bare, zone)

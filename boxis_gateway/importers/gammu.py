@@ -15,21 +15,21 @@ from typing import NamedTuple
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.columns import MOST_PARTS, to_address
-from boxis_gateway.importers.reading.dates import to_instant, to_instant_if_any
+from boxis_gateway.importers.reading.dates import parse_date, parse_date_or_none
 from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
+    LineError,
     OtherLine,
     ReadOptions,
-    Unusable,
 )
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importers.reading.tables import (
     TABLE_SCHEMES,
     Row,
-    is_csv_with,
-    is_sqlite_with,
+    has_csv_columns,
+    has_sqlite_table,
     rows,
 )
 from boxis_gateway.model import NewMessage, Status
@@ -76,7 +76,7 @@ _DECIDING = (Status.FAILED, Status.SENT, Status.UNKNOWN, Status.DELIVERED)
 
 def matches(head: bytes) -> bool:
     """A file of SQLite with the table, or a first line with its columns."""
-    return is_sqlite_with(head, TABLE) or is_csv_with(head, Part._fields)
+    return has_sqlite_table(head, TABLE) or has_csv_columns(head, Part._fields)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
@@ -101,13 +101,13 @@ def _message_of(row: Row | BadLine) -> Hashable:
 def _line(number: int, parts: Sequence[Part], sender: str, options: ReadOptions) -> Line:
     try:
         if len(parts) > MOST_PARTS:
-            raise Unusable(f"more than {MOST_PARTS} rows have the same ID")
+            raise LineError(f"more than {MOST_PARTS} rows have the same ID")
         parts = sorted(parts, key=_position)
         statuses = [_status(part) for part in parts]
         if len(parts) < _announced(parts[0]) and Status.REFUSED not in statuses:
             return OtherLine(number, "message of which not all parts are there")
         message = _message(parts, statuses, sender, options)
-    except Unusable as problem:
+    except LineError as problem:
         return BadLine(number, str(problem))
     key = getattr(parts[0], options.account_field) if options.account_field else ""
     return GoodLine(number, message, key or "")
@@ -116,14 +116,14 @@ def _line(number: int, parts: Sequence[Part], sender: str, options: ReadOptions)
 def _position(part: Part) -> int:
     digits = part.SequencePosition or ""
     if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
-        raise Unusable("SequencePosition is not a number")
+        raise LineError("SequencePosition is not a number")
     return int(digits)
 
 
 def _status(part: Part) -> Status:
     status = _STATUSES.get(part.Status or "")
     if status is None:
-        raise Unusable("Status is not one of SMSD's")
+        raise LineError("Status is not one of SMSD's")
     return status
 
 
@@ -146,14 +146,14 @@ def _message(
 ) -> NewMessage:
     first = parts[0]
     if not first.ID:
-        raise Unusable("ID is missing")
+        raise LineError("ID is missing")
     status = _together(statuses)
     complete = status is Status.DELIVERED
-    delivered = [to_instant_if_any(part.DeliveryDateTime, options.zone) for part in parts]
+    delivered = [parse_date_or_none(part.DeliveryDateTime, options.zone) for part in parts]
     return NewMessage(
         to_address("DestinationNumber", first.DestinationNumber),
         sender,
-        to_instant("SendingDateTime", first.SendingDateTime or "", options.zone),
+        parse_date("SendingDateTime", first.SendingDateTime or "", options.zone),
         "".join(map(_text, parts)) or None,
         len(parts),
         credit_thousandths=1000 * sum(one is not Status.REFUSED for one in statuses),
@@ -179,5 +179,5 @@ def _text(part: Part) -> str:
     try:
         octets = bytes.fromhex(part.Text or "")
     except ValueError:
-        raise Unusable("Text is not in hexadecimal digits") from None
+        raise LineError("Text is not in hexadecimal digits") from None
     return octets.hex().upper() if part.Coding == "8bit" else octets.decode("utf-16-be", "replace")

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from boxis_gateway.export_columns import EXPORT_COLUMNS
 from boxis_gateway.importers.reading.columns import (
     ACCOUNT,
     ALL_COLUMNS,
@@ -14,13 +15,12 @@ from boxis_gateway.importers.reading.columns import (
     REQUIRED,
     STORED,
     column_name,
-    exported_message_of,
-    message_of,
-    stored_message_of,
+    from_all_columns,
+    from_columns,
+    from_export,
 )
-from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.message_files import EXPORTED
 from boxis_gateway.model import NewMessage
 from boxis_gateway.zones import Zone
 
@@ -49,28 +49,28 @@ def first_object(head: bytes) -> dict[str, Any]:
     """The object of the first line that is not blank; empty if it is none."""
     try:
         return object_of(head.removeprefix(b"\xef\xbb\xbf").lstrip().split(b"\n", 1)[0])
-    except Unusable:
+    except LineError:
         return {}
 
 
 def object_of(raw: bytes) -> dict[str, Any]:
-    """The object of a line, with numbers as the texts that stand there. Raises Unusable."""
+    """The object of a line, with numbers as the texts that stand there. Raises LineError."""
     try:
         found = json.loads(raw.decode("utf-8-sig"), parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
-        raise Unusable("not JSON in UTF-8") from None
+        raise LineError("not JSON in UTF-8") from None
     if not isinstance(found, dict):
-        raise Unusable("not a JSON object")
+        raise LineError("not a JSON object")
     return found
 
 
 def require_texts(values: Iterable[Any]) -> None:
-    """Raise Unusable if one is no text (see `object_of`), or one that no UTF-8 can hold."""
+    """Raise LineError if one is no text (see `object_of`), or one that no UTF-8 can hold."""
     for value in values:
         if not isinstance(value, str):
-            raise Unusable("a value is neither a text nor a number")
+            raise LineError("a value is neither a text nor a number")
         if _LONE_SURROGATE.search(value):
-            raise Unusable("a text has half of a surrogate pair")
+            raise LineError("a text has half of a surrogate pair")
 
 
 def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
@@ -79,7 +79,7 @@ def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
         given = [(column_name(name), value) for name, value in columns.items() if value is not None]
         filled = dict(given)
         if len(filled) < len(given):
-            raise Unusable("two keys are the same column")
+            raise LineError("two keys are the same column")
         for name in FLAGS:
             if isinstance(filled.get(name), bool):
                 filled[name] = WORDS[filled[name]]
@@ -88,13 +88,13 @@ def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
             filled["sender"] = options.sender
         key = filled.get(ACCOUNT, "") if options.account_field else ""
         return GoodLine(number, _message(columns, filled, options.zone), key)
-    except Unusable as problem:
+    except LineError as problem:
         return BadLine(number, str(problem))
 
 
 def _message(columns: Mapping[str, object], filled: Mapping[str, str], zone: Zone) -> NewMessage:
     """Of an object that has all that an export has, be it null; or of any other."""
     if filled.keys().isdisjoint(STORED):
-        return message_of([filled.get(name) for name in COLUMNS], zone)
-    of = exported_message_of if columns.keys() >= EXPORTED.keys() else stored_message_of
+        return from_columns([filled.get(name) for name in COLUMNS], zone)
+    of = from_export if columns.keys() >= EXPORT_COLUMNS.keys() else from_all_columns
     return of([filled.get(name) for name in ALL_COLUMNS], zone)

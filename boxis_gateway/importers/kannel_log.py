@@ -17,20 +17,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from boxis_gateway.importers.reading.dates import to_instant
+from boxis_gateway.importers.reading.dates import parse_date
 from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
+    LineError,
     OtherLine,
     ReadOptions,
     ReportLine,
-    Unusable,
 )
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import NewMessage, Status
+from boxis_gateway.sms.dlr import DeliveryReport, reference_hash
 from boxis_gateway.sms.numbers import to_e164
-from boxis_gateway.sms.reports import Report, reference_of
 from boxis_gateway.sms.segments import Alphabet, count_octet_parts, count_parts
 
 NAME = "kannel"
@@ -93,9 +93,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Line]:
             yield _no_event(number, raw)
             continue
         try:
-            latest = to_instant("time", head["time"].decode(), options.zone, latest)
+            latest = parse_date("time", head["time"].decode(), options.zone, latest)
             yield _event(number, raw, head, latest, options)
-        except Unusable as problem:
+        except LineError as problem:
             yield BadLine(number, str(problem))
 
 
@@ -124,7 +124,7 @@ def _report(number: int, head: re.Match[bytes], at: str) -> Line:
         return OtherLine(number, "report that the SMSC has the message")
     if reference is None:
         return OtherLine(number, "report without the SMSC's id of the message")
-    return ReportLine(number, Report((reference,), _REPORTED[head["dlr"]], at))
+    return ReportLine(number, DeliveryReport((reference,), _REPORTED[head["dlr"]], at))
 
 
 def _reference(head: re.Match[bytes]) -> int | None:
@@ -132,7 +132,7 @@ def _reference(head: re.Match[bytes]) -> int | None:
     it doesn't say."""
     smsc, foreign_id, recipient = _plain(head["SMSC"]), _plain(head["FID"]), _plain(head["to"])
     name = f"kannel {smsc} {foreign_id} {to_e164(recipient) or recipient}"
-    return reference_of(name) if foreign_id else None
+    return reference_hash(name) if foreign_id else None
 
 
 def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) -> NewMessage:
@@ -141,9 +141,9 @@ def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) ->
     text, parts = _text_and_parts(data, coding, header_octets)
     sender, recipient = _plain(head["from"]), _plain(head["to"])
     if not recipient:
-        raise Unusable("the recipient is missing")
+        raise LineError("the recipient is missing")
     if max(len(sender), len(recipient)) > LONGEST_ADDRESS:
-        raise Unusable(f"an address is longer than {LONGEST_ADDRESS} characters")
+        raise LineError(f"an address is longer than {LONGEST_ADDRESS} characters")
     return NewMessage(
         to_e164(recipient) or recipient,
         sender,
@@ -167,17 +167,17 @@ def _user_data(head: re.Match[bytes], raw: bytes, coding: int) -> tuple[bytes, i
             try:
                 return bytes.fromhex(raw[start : start + 2 * octets].decode()), header_octets
             except ValueError:
-                raise Unusable("the message is not in hexadecimal digits") from None
+                raise LineError("the message is not in hexadecimal digits") from None
     tail = _TAIL.fullmatch(raw, start + octets)
     if not tail:
-        raise Unusable("the message is not of the length that the line says")
+        raise LineError("the message is not of the length that the line says")
     return raw[start : start + octets], _header(tail)
 
 
 def _header(tail: re.Match[bytes]) -> int:
     octets = int(tail["header_octets"])
     if octets > MOST_HEADER_OCTETS:
-        raise Unusable("the user data header leaves no room for a message")
+        raise LineError("the user data header leaves no room for a message")
     return octets
 
 

@@ -13,17 +13,22 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from boxis_gateway.importers.reading.columns import short_text, to_address, to_thousandths
-from boxis_gateway.importers.reading.dates import to_instant, to_instant_if_any
+from boxis_gateway.importers.reading.dates import parse_date, parse_date_or_none
 from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
+    LineError,
     OtherLine,
     ReadOptions,
-    Unusable,
 )
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importers.reading.tables import TABLE_SCHEMES, is_csv_with, is_sqlite_with, rows
+from boxis_gateway.importers.reading.tables import (
+    TABLE_SCHEMES,
+    has_csv_columns,
+    has_sqlite_table,
+    rows,
+)
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.segments import Alphabet, count_parts
 
@@ -65,7 +70,7 @@ _STATUSES = {
 
 def matches(head: bytes) -> bool:
     """A file of SQLite with the table, or a first line with its columns."""
-    return is_sqlite_with(head, TABLE) or is_csv_with(head, Outgoing._fields)
+    return has_sqlite_table(head, TABLE) or has_csv_columns(head, Outgoing._fields)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
@@ -82,7 +87,7 @@ def _line(number: int, row: Outgoing, options: ReadOptions) -> Line:
         return OtherLine(number, "deleted message")
     try:
         message = _message(row, options)
-    except Unusable as problem:
+    except LineError as problem:
         return BadLine(number, str(problem))
     key = getattr(row, options.account_field) if options.account_field else ""
     return GoodLine(number, message, key or "")
@@ -90,17 +95,17 @@ def _line(number: int, row: Outgoing, options: ReadOptions) -> Line:
 
 def _message(row: Outgoing, options: ReadOptions) -> NewMessage:
     if not row.smslog_id:
-        raise Unusable("smslog_id is missing")
+        raise LineError("smslog_id is missing")
     if row.p_status not in _STATUSES:
-        raise Unusable("p_status is not one of playSMS")
+        raise LineError("p_status is not one of playSMS")
     status = _STATUSES[row.p_status]
     text = (row.p_msg or "") + (row.p_footer or "")  # which begins with a blank of its own
     parts = count_parts(text, Alphabet.UCS2 if row.unicode == "1" else None) if text else 1
-    changed_at = to_instant_if_any(row.p_update, options.zone)
+    changed_at = parse_date_or_none(row.p_update, options.zone)
     return NewMessage(
         to_address("p_dst", row.p_dst),
         short_text("p_src", row.p_src or options.sender),
-        to_instant("p_datetime", row.p_datetime or "", options.zone),
+        parse_date("p_datetime", row.p_datetime or "", options.zone),
         text or None,
         parts,
         _credit(row.p_credit or "0") or parts * 1000,

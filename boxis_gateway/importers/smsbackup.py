@@ -21,9 +21,9 @@ from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
+    LineError,
     OtherLine,
     ReadOptions,
-    Unusable,
 )
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importers.reading.xml_references import settled
@@ -109,7 +109,7 @@ def _line(number: int, name: str, attributes: Attributes, sender: str) -> Line:
         return OtherLine(number, _PASSED_OVER[folder])
     try:
         return GoodLine(number, _message(attributes, folder, sender))
-    except Unusable as problem:
+    except LineError as problem:
         return BadLine(number, str(problem))
 
 
@@ -133,23 +133,23 @@ def _status(folder: str, reported: str) -> Status:
     if folder == _SENT:
         return _STATUSES.get(reported, Status.SENT)
     if folder not in _NOT_SENT:
-        raise Unusable("type is none of the phone's folders")
+        raise LineError("type is none of the phone's folders")
     return _NOT_SENT[folder]
 
 
 def _recipient(address: str) -> str:
     if address in NOTHING:
-        raise Unusable("address is missing")
+        raise LineError("address is missing")
     if SEVERAL in address:
-        raise Unusable("address holds several recipients")
+        raise LineError("address holds several recipients")
     return to_address("address", address)
 
 
 def _instant(date: str) -> str:
     milliseconds = bounded(date, 1, MOST_MILLISECONDS)
     if milliseconds is None:
-        raise Unusable("date is not a number of milliseconds since 1970")
+        raise LineError("date is not a number of milliseconds since 1970")
     instant = _EPOCH + timedelta(milliseconds=milliseconds)
     if instant.year not in YEARS:
-        raise Unusable(f"date: the year is not from {YEARS[0]} to {YEARS[-1]}")
+        raise LineError(f"date: the year is not from {YEARS[0]} to {YEARS[-1]}")
     return utc_text(instant)

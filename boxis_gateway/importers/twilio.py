@@ -18,14 +18,14 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.json_lines import first_object, object_of, require_texts
 from boxis_gateway.importers.reading.columns import MOST_PARTS, short_text, to_millionths
 from boxis_gateway.importers.reading.csv_records import records, split_header
-from boxis_gateway.importers.reading.dates import to_instant
+from boxis_gateway.importers.reading.dates import parse_date
 from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
+    LineError,
     OtherLine,
     ReadOptions,
-    Unusable,
 )
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import Kind, NewMessage, Prices, Status
@@ -94,7 +94,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Line]:
     for number, record in found(first, lines):
         try:
             yield _line(number, record, options)
-        except Unusable as problem:
+        except LineError as problem:
             yield BadLine(number, str(problem))
 
 
@@ -122,7 +122,7 @@ def _of_object(raw: bytes) -> Record | str:
     try:
         fields = _filled((_field(key), value) for key, value in object_of(raw).items())
         require_texts(fields.values())
-    except Unusable as problem:
+    except LineError as problem:
         return str(problem)
     return fields
 
@@ -154,7 +154,7 @@ def _message(record: Record, options: ReadOptions) -> NewMessage:
     parts = bounded(record.get("num_segments", ""), 1, MOST_PARTS) or count_parts(text or "")
     recipient = to_recipient(_needed(record, "to"))
     if recipient is None:
-        raise Unusable("to is not a phone number")
+        raise LineError("to is not a phone number")
     return NewMessage(
         recipient,
         short_text("from", record.get("from") or options.sender),  # there may be none yet
@@ -174,14 +174,14 @@ def _message(record: Record, options: ReadOptions) -> NewMessage:
 
 def _status(word: str) -> Status:
     if word not in _STATUSES:
-        raise Unusable(f"status is not one of {', '.join(_STATUSES)}")
+        raise LineError(f"status is not one of {', '.join(_STATUSES)}")
     return _STATUSES[word]
 
 
 def _needed(record: Record, name: str) -> str:
     value = record.get(name)
     if not value:
-        raise Unusable(f"{name} is missing")
+        raise LineError(f"{name} is missing")
     return value
 
 
@@ -195,5 +195,5 @@ def _instant(record: Record, name: str) -> str | None:
         try:
             date = parsedate_to_datetime(date).isoformat()
         except (ValueError, OverflowError):
-            raise Unusable(f"{name}: not a date") from None
-    return to_instant(name, date.replace(" UTC", "Z"), _UTC)
+            raise LineError(f"{name}: not a date") from None
+    return parse_date(name, date.replace(" UTC", "Z"), _UTC)

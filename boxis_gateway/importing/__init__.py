@@ -8,10 +8,18 @@ whatever file brings them, in one run or after one that was killed; each batch i
 Read run.py first.
 """
 
-from boxis_gateway.importing.accounts import Accounts
-from boxis_gateway.importing.follow import Follower, follow_on
-from boxis_gateway.importing.identity import Repeats, fingerprint
+from boxis_gateway.importing.account_map import AccountMap
+from boxis_gateway.importing.fingerprints import RepeatCounter, fingerprint
+from boxis_gateway.importing.follow import Follower, follow_with_retry
 from boxis_gateway.importing.run import run_import
 from boxis_gateway.importing.summary import Summary
 
-__all__ = ["Accounts", "Follower", "Repeats", "Summary", "fingerprint", "follow_on", "run_import"]
+__all__ = [
+    "AccountMap",
+    "Follower",
+    "RepeatCounter",
+    "Summary",
+    "fingerprint",
+    "follow_with_retry",
+    "run_import",
+]

@@ -11,12 +11,12 @@ from threading import Event
 from boxis_gateway.errors import ImportFailed, OperatorError
 from boxis_gateway.importers import IMPORTERS, Importer, find_importer
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions, ReportLine
-from boxis_gateway.importing.accounts import Accounts
-from boxis_gateway.importing.batches import Batches
-from boxis_gateway.importing.growing_log import GrowingLog
-from boxis_gateway.importing.recorded import recorded
-from boxis_gateway.importing.rejects import Rejects
-from boxis_gateway.importing.run import require_options
+from boxis_gateway.importing.account_map import AccountMap
+from boxis_gateway.importing.audit_entry import recorded
+from boxis_gateway.importing.batch_writer import BatchWriter
+from boxis_gateway.importing.log_tail import LogTail
+from boxis_gateway.importing.reject_file import RejectFile
+from boxis_gateway.importing.run import check_options
 from boxis_gateway.importing.summary import Summary
 from boxis_gateway.store import DATABASE_ERRORS, explained, is_away
 
@@ -33,7 +33,7 @@ class Follower:
     def __init__(
         self,
         path: Path,
-        accounts: Accounts,
+        accounts: AccountMap,
         options: ReadOptions,
         *,
         stop: Event,
@@ -46,14 +46,14 @@ class Follower:
         self._format = format_name
         self._stop = stop
         self._say = say
-        self._rejects = Rejects(rejects_path, kept=True)
+        self._rejects = RejectFile(rejects_path, kept=True)
         self._marks = accounts.store.log_positions
         mark = self._marks.find(str(self._path))
         self._kept = mark
         self._latest = mark.latest if mark else None
         self._options = replace(options, not_before=self._latest)
-        self._log = GrowingLog(self._path, mark, self._pause, say)
-        self._batches: Batches | None = None
+        self._log = LogTail(self._path, mark, self._pause, say)
+        self._batches: BatchWriter | None = None
 
     def run(self) -> Summary:
         """What became of the lines meanwhile. Raises OperatorError if the log or the store cannot
@@ -61,10 +61,10 @@ class Follower:
         importer = self._importer()
         if importer is None:
             return Summary(self._format or "nothing")
-        require_options(importer, self._options)
+        check_options(importer, self._options)
         summary = Summary(importer.NAME)
         with self._rejects, recorded(self._accounts, self._path, summary):
-            self._batches = Batches(self._accounts, summary, self._rejects)
+            self._batches = BatchWriter(self._accounts, summary, self._rejects)
             self._accounts.store.audit.record(
                 "import.follow", self._path.name, format=importer.NAME
             )
@@ -109,7 +109,9 @@ class Follower:
             self._kept = mark
 
 
-def follow_on(start: Callable[[], Follower], stop: Event, say: Callable[[str], object]) -> Summary:
+def follow_with_retry(
+    start: Callable[[], Follower], stop: Event, say: Callable[[str], object]
+) -> Summary:
     """What `Follower.run` gives. While the server of the store is away, it begins again and again,
     where it was. Raises OperatorError."""
     told_at = -TELL_SECONDS

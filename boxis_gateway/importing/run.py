@@ -12,10 +12,10 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import Importer, find_importer
 from boxis_gateway.importers.reading.lines import Line, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing.accounts import Accounts
-from boxis_gateway.importing.batches import Batches
-from boxis_gateway.importing.recorded import recorded
-from boxis_gateway.importing.rejects import Rejects
+from boxis_gateway.importing.account_map import AccountMap
+from boxis_gateway.importing.audit_entry import recorded
+from boxis_gateway.importing.batch_writer import BatchWriter
+from boxis_gateway.importing.reject_file import RejectFile
 from boxis_gateway.importing.summary import Summary
 from boxis_gateway.zones import utc_now
 
@@ -25,7 +25,7 @@ BROKEN_OFF = (ImportFailed, EOFError, OSError, zlib.error)
 
 def run_import(
     place: Path | str,
-    accounts: Accounts,
+    accounts: AccountMap,
     options: ReadOptions,
     *,
     format_name: str | None = None,
@@ -40,16 +40,16 @@ def run_import(
     Raises OperatorError if the source or the store cannot be used; the batches before stay."""
     with Source.open(place, progress) as source:
         importer = find_importer(format_name, source)
-        require_options(importer, options)
-        with Rejects(None if dry_run else rejects_path) as rejects:
+        check_options(importer, options)
+        with RejectFile(None if dry_run else rejects_path) as rejects:
             summary = Summary(importer.NAME)
-            batches = Batches(accounts, summary, rejects, dry_run=dry_run, clock=clock)
+            batches = BatchWriter(accounts, summary, rejects, dry_run=dry_run, clock=clock)
             with nullcontext() if dry_run else recorded(accounts, place, summary):
                 _take_all(batches, importer.read(source, options))
         return summary
 
 
-def _take_all(batches: Batches, lines: Iterator[Line]) -> None:
+def _take_all(batches: BatchWriter, lines: Iterator[Line]) -> None:
     try:
         for line in lines:
             batches.take(line)
@@ -59,7 +59,7 @@ def _take_all(batches: Batches, lines: Iterator[Line]) -> None:
     batches.flush()
 
 
-def require_options(importer: Importer, options: ReadOptions) -> None:
+def check_options(importer: Importer, options: ReadOptions) -> None:
     """Raise ImportFailed if the format lacks the field that is to tell the account, or if its times
     have no zone and nobody named one."""
     if options.account_field not in (None, *importer.ACCOUNT_FIELDS):

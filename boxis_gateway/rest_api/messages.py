@@ -12,7 +12,7 @@ from boxis_gateway.levels import SIGHT
 from boxis_gateway.model import Customer, Employee
 from boxis_gateway.rest_api.properties import Instant, Money, an_id, texts, words
 from boxis_gateway.rest_api.reach import reads_texts_of
-from boxis_gateway.sms.numbers import on_rest_wire, sender_key
+from boxis_gateway.sms.numbers import rest_sender, sender_key
 from boxis_gateway.store import ListedSubmission, wire_id
 
 NAMELESS: Mapping[str, str] = MappingProxyType({})
@@ -63,7 +63,7 @@ def seen(one: ListedSubmission, view: View) -> dict[str, Any]:
         "_id": one.wire_id or wire_id(one.id, one.account_id),
         "customer": view.customer_id,
         "type": "SMS",
-        "from_": on_rest_wire(one.sender),
+        "from_": rest_sender(one.sender),
         "to": recipients,
         "sent": one.sent_at,
     }

@@ -1,1 +1,1 @@
-"""Facts about SMS: pure functions without I/O. Alphabets, segments, numbers."""
+"""SMS encoding, segments, numbers and delivery reports; no I/O."""

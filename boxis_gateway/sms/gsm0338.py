@@ -1,4 +1,4 @@
-"""The GSM 7-bit default alphabet and its extension table (3GPP TS 23.038, 6.2.1)."""
+"""GSM 7-bit default alphabet and its extension table (3GPP TS 23.038, 6.2.1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ TABLE = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-"""The character of each septet; an escape says that the next one is of the extension table."""
+"""Character of each septet; the escape switches to the extension table for the next one."""
 EXTENSION_TABLE = {
     "\n": "\f",
     "Λ": "^",
@@ -20,29 +20,29 @@ EXTENSION_TABLE = {
     "¡": "|",
     "e": "€",
 }
-"""What stands behind an escape, as the basic table reads it -> what it means."""
+"""Septet after an escape, as the basic table reads it -> character."""
 
 BASIC = frozenset(TABLE) - {ESCAPE}
 EXTENSION = frozenset(EXTENSION_TABLE.values())
-"""Characters that take two septets: an escape and their own."""
+"""Characters of two septets: the escape and their own."""
 
 ALPHABET = BASIC | EXTENSION
 
 
 def is_gsm(text: str) -> bool:
-    """Whether the text can go out in the 7-bit alphabet."""
+    """True if the 7-bit alphabet has all characters of the text."""
     return ALPHABET.issuperset(text)
 
 
 def septets(character: str) -> int:
-    """How many septets a character takes; what the alphabet lacks is sent as `?`, one septet."""
+    """Number of septets of a character; one outside the alphabet is sent as `?`, one septet."""
     return 2 if character in EXTENSION else 1
 
 
 def decode(octets: bytes) -> str | None:
-    """The text of septets that stand in an octet each; None if one of them has its eighth bit set.
+    """Decode unpacked septets, one in each octet; None if an eighth bit is set.
 
-    As phones do, an escape before what is not in the extension table is passed over."""
+    An escape before a septet outside the extension table is ignored, as phones do."""
     if not octets.isascii():
         return None
     text = octets.decode("ascii").translate(_CHARACTERS)

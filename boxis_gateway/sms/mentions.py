@@ -1,4 +1,4 @@
-"""Where a text mentions a phone number, however a person would write it."""
+"""Search for a phone number in a text, in the usual human spellings."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import re
 from functools import lru_cache
 
 _GAP = r"[\s\-.()\[\]/\u2010-\u2015]{0,3}"
-_LEAST_NATIONAL = 7  # digits; fewer, without their country, may be anything
+_LEAST_NATIONAL = 7  # digits; shorter ones without country code match too much
 _COUNTRY = re.compile(r"[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3}")
 """Country codes (ITU-T E.164, annex D)."""
 
 
 def mentions(text: str, number: str) -> bool:
-    """Whether the text mentions the number, which is E.164: its digits with or without `+` or `00`,
-    and with the usual punctuation; or without its country code, if no other digit touches them."""
-    any_way, whole = _patterns(number)
-    return bool(any_way.search(text) and whole.search(text))
+    """True if the text contains the E.164 number: its digits with or without `+` or `00` and with
+    the usual punctuation; or without country code, if no other digit touches them."""
+    national, mention = _patterns(number)
+    return bool(national.search(text) and mention.search(text))
 
 
-def masked(text: str, number: str) -> str:
-    """The text with `×` for each digit of such mentions."""
-    return _patterns(number)[1].sub(lambda found: re.sub("[0-9]", "×", found[0]), text)
+def mask_mentions(text: str, number: str) -> str:
+    """Replace each digit of the mentions of the number by `×`."""
+    return _patterns(number)[1].sub(lambda mention: re.sub("[0-9]", "×", mention[0]), text)
 
 
 @lru_cache(maxsize=16)
 def _patterns(number: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """What every mention has, which is quick to look for as it begins with a digit that is known;
-    and what a mention is."""
+    """Patterns of the national digits, a fast pre-check since it begins with a literal digit, and
+    of a whole mention."""
     digits = number.removeprefix("+")
     country = _COUNTRY.match(digits)
     assert country  # a number in E.164 begins with one

@@ -1,6 +1,6 @@
-"""Phone numbers: E.164 in the store (`+48514151563`), digits alone at the form door.
+"""Phone numbers: E.164 in the store (`+48514151563`), bare digits in the form API.
 
-What is no E.164 number (a short code, a name) is kept as it is: real logs have them.
+Other addresses (short codes, names) are kept unchanged, since real logs contain them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ from collections.abc import Sequence
 
 _PUNCTUATION = str.maketrans("", "", " -.()/\u00a0")
 _E164 = re.compile(r"[1-9][0-9]{6,14}", re.ASCII)  # protocol page, section 5: 7 to 15 digits
-_PLAIN = re.compile(r"\+?([1-9][0-9]{6,14})", re.ASCII)  # as most are written
+_PLAIN = re.compile(r"\+?([1-9][0-9]{6,14})", re.ASCII)  # the usual spelling
 _SHORT_CODE = re.compile(r"[0-9]{3,6}", re.ASCII)
 
-NOBODY = "0"
-"""In place of a number that was erased: digits, which clients of the form door expect, that no
-number is."""
+ERASED_NUMBER = "0"
+"""Replacement of an erased number: a digit, as clients of the form API expect, but no number."""
 
 
 def to_e164(number: str) -> str | None:
-    """`+` and digits, from a number with country code written with `+`, `00` or neither, and with
-    the usual punctuation; None if it is not one."""
+    """Normalise a number with country code, written with `+`, `00` or neither and with the usual
+    punctuation, to `+` and digits; None if it is not one."""
     plain = _PLAIN.fullmatch(number)
     if plain:
         return "+" + plain[1]
@@ -30,34 +29,33 @@ def to_e164(number: str) -> str | None:
 
 
 def to_recipient(number: str) -> str | None:
-    """E.164, or a short code of 3 to 6 digits or NOBODY as it is; None for anything else."""
+    """Normalise to E.164; short codes (3 to 6 digits) and ERASED_NUMBER stay, None otherwise."""
     e164 = to_e164(number)
-    if e164 or not (number == NOBODY or _SHORT_CODE.fullmatch(number)):
+    if e164 or not (number == ERASED_NUMBER or _SHORT_CODE.fullmatch(number)):
         return e164
     return number
 
 
 def sender_key(sender: str) -> str:
-    """What senders are compared by: a number is the same with and without its `+`, a name is in any
-    case."""
+    """Normalised sender for comparisons: numbers with or without `+`, names in any case."""
     return to_e164(sender) or sender.casefold()
 
 
-def on_rest_wire(sender: str) -> str:
-    """A sender as the REST door shows it: a number as E.164 (REST protocol page, section 1), a name
-    as it is."""
+def rest_sender(sender: str) -> str:
+    """Sender in the REST API: a number as E.164 (REST protocol page, section 1), a name
+    unchanged."""
     return to_e164(sender) or sender
 
 
-def on_form_wire(address: str) -> str:
-    """A sender or recipient as the form door shows it: a number as digits with country code, no
-    `+` (protocol page, section 5), a name as it is."""
+def form_address(address: str) -> str:
+    """Address in the form API: a number as digits without `+` (protocol page, section 5), a name
+    unchanged."""
     rest = address[1:]
     return rest if address.startswith("+") and rest.isascii() and rest.isdigit() else address
 
 
-def all_on_form_wire(addresses: Sequence[str]) -> Sequence[str]:
-    """The same of many, quick where all are numbers or short codes."""
+def form_addresses(addresses: Sequence[str]) -> Sequence[str]:
+    """Apply `form_address` to many addresses; fast if all are numbers or short codes."""
     lines = "\n" + "\n".join(addresses)
     shown = lines.replace("\n+", "\n")
     if (
@@ -65,7 +63,7 @@ def all_on_form_wire(addresses: Sequence[str]) -> Sequence[str]:
         and not lines.encode().translate(None, delete=b"\n+0123456789")
         and lines.count("\n") == len(addresses)
         and "+" not in shown
-        and not ("\n\n" in shown or shown.endswith("\n"))  # nothing, or a + alone
+        and not ("\n\n" in shown or shown.endswith("\n"))  # an empty address, or a lone +
     ):
         return shown[1:].split("\n")
-    return [on_form_wire(address) for address in addresses]
+    return [form_address(address) for address in addresses]

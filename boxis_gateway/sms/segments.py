@@ -1,8 +1,8 @@
-"""How many segments ("parts" on the wire) a text takes (3GPP TS 23.040, 9.2.3.24.1).
+"""Segments ("parts" on the wire) of a text (3GPP TS 23.040, 9.2.3.24.1).
 
 An SMS carries 140 octets: 160 septets, 140 octets or 70 UCS-2 code units. In a concatenated
-message each segment gives 6 octets to a header, which leaves 153, 134 and 67. Neither an escape
-pair nor a surrogate pair is split over two segments.
+message a user data header takes 6 octets of each segment, which leaves 153, 134 and 67. Neither an
+escape pair nor a surrogate pair is split over two segments.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONCATENATION_HEADER_OCTETS = 6
 
 
 class Alphabet(IntEnum):
-    """The data coding of a message, with the bits that one unit takes."""
+    """Data coding of a message: bits of a unit."""
 
     GSM = 7
     OCTET = 8
@@ -25,17 +25,17 @@ class Alphabet(IntEnum):
 
 
 def capacity(alphabet: Alphabet, header_octets: int = 0) -> int:
-    """Units that fit into one segment beside a user data header of that size."""
+    """Number of units that fit into one segment beside a user data header of that size."""
     return (OCTETS - header_octets) * 8 // alphabet
 
 
 def count_parts(text: str, alphabet: Alphabet | None = None, header_octets: int = 0) -> int:
-    """Segments of a text, at least 1. Without an alphabet the smaller one that fits is taken.
+    """Number of segments of a text, at least 1; by default in the smaller alphabet that fits.
 
-    `header_octets` is the user data header that the text brings along, length octet included;
-    such a message is one segment of somebody's concatenation, if it fits."""
+    `header_octets` is the size of a user data header that precedes the text, length octet included;
+    if text and header fit into one segment, the message is a segment that the client made."""
     if 2 * len(text) <= capacity(alphabet or Alphabet.UCS2, header_octets):
-        return 1  # no character takes more than two units: the usual text is not looked at
+        return 1  # no character takes more than two units: short texts need no scan
     if alphabet is None:
         alphabet = Alphabet.GSM if gsm0338.is_gsm(text) else Alphabet.UCS2
     units = _units(text, alphabet)
@@ -48,7 +48,7 @@ def count_parts(text: str, alphabet: Alphabet | None = None, header_octets: int 
 
 
 def count_octet_parts(octets: int, header_octets: int = 0) -> int:
-    """Segments of an 8-bit message."""
+    """Number of segments of an 8-bit message."""
     return _count(octets, Alphabet.OCTET, header_octets)
 
 
@@ -59,7 +59,7 @@ def _count(units: int, alphabet: Alphabet, header_octets: int) -> int:
 
 
 def _units(text: str, alphabet: Alphabet) -> Sequence[int] | None:
-    """Units of each character, or None where every character takes one."""
+    """Units of each character; None if every character takes one."""
     if alphabet is Alphabet.GSM:
         if not any(character in text for character in gsm0338.EXTENSION):
             return None
@@ -70,7 +70,7 @@ def _units(text: str, alphabet: Alphabet) -> Sequence[int] | None:
 
 
 def _fill(units: Sequence[int], room: int) -> int:
-    """Segments when each takes as many whole characters as fit."""
+    """Number of segments if each takes as many whole characters as fit."""
     parts, used = 1, 0
     for size in units:
         if used + size > room:

@@ -1,19 +1,19 @@
-"""The text of a `short_message` (SMPP 3.4, 5.2.22) whose data coding nobody wrote down.
+"""Text of a `short_message` (SMPP 3.4, 5.2.22) of unknown data coding.
 
-What the octets can be, in this order:
+The first coding that fits the octets is taken:
 
 1. UCS-2 that looks like nothing else: an even number of octets, whole UTF-16 without control
-   characters, and at least half of its characters below U+2000. Those are the alphabets: the first
+   characters, and at least half of its characters below U+2000. Those are alphabets: the first
    octet of each character, 00 for Latin, 04 for Cyrillic, is a rare letter in GSM 03.38 (1B is the
    escape, and does not count).
 2. GSM 03.38: no octet above 7F.
-3. Latin-1: only printable characters, and more than three quarters of them ASCII letters, digits
-   and spaces.
-4. UCS-2: the same as in 1, of any characters.
-5. Data: hexadecimal digits.
+3. Latin-1: only printable characters, more than three quarters of them ASCII letters, digits and
+   spaces.
+4. UCS-2 as in 1, with any characters.
+5. Binary data, shown as hexadecimal digits.
 
-So the rule is wrong about short texts in Chinese or Japanese of which no octet is above 7F, and
-about GSM texts in which every second character is one of the first 32, most of them Greek.
+The rule fails for short texts in Chinese or Japanese without an octet above 7F, and for GSM texts
+in which every second character is one of the first 32, most of them Greek.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _PART_OF_MANY = re.compile(rb"\x05\x00\x03.|\x06\x08\x04..", re.DOTALL)
 
 
 def read_short_message(octets: bytes) -> tuple[str, int]:
-    """The text, and how many parts it takes. A client's own part of a concatenated message (3GPP TS
-    23.040, 9.2.3.24.1) is one part, and its header no text."""
+    """Text and number of parts. A segment that the client concatenates itself (3GPP TS 23.040,
+    9.2.3.24.1) is one part, and its user data header no text."""
     body = _without_header(octets)
     text, parts = _text_and_parts(body)
     return text, parts if body is octets else 1
@@ -57,8 +57,8 @@ def _text_and_parts(octets: bytes) -> tuple[str, int]:
 def _without_header(octets: bytes) -> bytes:
     header = _PART_OF_MANY.match(octets)
     if header and len(octets) > header.end() + 2:
-        of, number = octets[header.end() : header.end() + 2]
-        if 1 <= number <= of:
+        total, number = octets[header.end() : header.end() + 2]
+        if 1 <= number <= total:
             return octets[header.end() + 2 :]
     return octets
 

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from marshmallow import ValidationError
 
 from boxis_gateway.form_api.params import WireDate
-from boxis_gateway.importers.reading.dates import instant_in_full, to_instant
-from boxis_gateway.importers.reading.lines import Unusable
+from boxis_gateway.importers.reading.dates import parse_date, parse_date_uncached
+from boxis_gateway.importers.reading.lines import LineError
 from boxis_gateway.zones import Zone, find_zone
 
 ZONES = (
@@ -50,7 +50,7 @@ def check(octets: bytes) -> None:
     """See above."""
     text = octets.decode("utf-8", "replace")
     zone, date = find_zone(ZONES[ord(text[:1] or "0") % len(ZONES)]), text[1:]
-    assert _instant(to_instant, date, zone) == _instant(instant_in_full, date, zone)
+    assert _instant(parse_date, date, zone) == _instant(parse_date_uncached, date, zone)
     local = _wire_date(date)
     assert local == _read_by_the_standard_library(date)
     if local and 1 < local.year < 9999:
@@ -61,7 +61,7 @@ def _instant(read: object, date: str, zone: Zone) -> str:
     assert callable(read)
     try:
         return str(read("date", date, zone))
-    except Unusable as problem:
+    except LineError as problem:
         return str(problem)
 
 
@@ -91,5 +91,5 @@ def _check_bounds(zone: Zone, local: datetime) -> None:
         assert [first, last] == [str(end(shown).replace(tzinfo=None)) for end in (min, max)]
     for instant in (first, last):
         seen = datetime.fromisoformat(f"{instant}+00:00").astimezone(info)
-        assert zone.local_texts([instant]) == [str(seen.replace(tzinfo=None, microsecond=0))]
+        assert zone.to_local([instant]) == [str(seen.replace(tzinfo=None, microsecond=0))]
         assert not shown or seen.replace(tzinfo=None) == local

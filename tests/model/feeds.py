@@ -8,7 +8,7 @@ from io import StringIO
 
 from boxis_gateway.importers.reading.columns import COLUMNS
 from boxis_gateway.model import Kind, NewMessage, Status
-from boxis_gateway.sms.reports import reference_of
+from boxis_gateway.sms.dlr import reference_hash
 from boxis_gateway.zones import utc_text
 from tests.model.nouns import Line
 
@@ -68,5 +68,5 @@ def as_message(line: Line) -> NewMessage:
         Status(line.status),
         utc_text(line.changed) if line.changed else None,
         reference=line.reference,
-        reported_as=reference_of(line.reference),
+        reported_as=reference_hash(line.reference),
     )

@@ -11,14 +11,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 from boxis_gateway.app import create_app
 from boxis_gateway.importers.reading.lines import GoodLine, ReadOptions, ReportLine
-from boxis_gateway.importing import Accounts, Summary, run_import
-from boxis_gateway.importing.batches import Batches
-from boxis_gateway.importing.rejects import Rejects
+from boxis_gateway.importing import AccountMap, Summary, run_import
+from boxis_gateway.importing.batch_writer import BatchWriter
+from boxis_gateway.importing.reject_file import RejectFile
 from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Status
 from boxis_gateway.passwords import hash_of
 from boxis_gateway.settings import Settings
-from boxis_gateway.sms.reports import Report, reference_of
+from boxis_gateway.sms.dlr import DeliveryReport, reference_hash
 from boxis_gateway.store import Store, cutoffs_of
 from boxis_gateway.zones import find_zone, utc_text
 from tests.model import form_door, rest_door
@@ -114,7 +114,7 @@ class World:
         """As a CSV file."""
         path = self.folder / "lines.csv"
         path.write_text(as_csv(lines))
-        accounts = Accounts(self.store, self._stored(account), {}, settings=SETTINGS)
+        accounts = AccountMap(self.store, self._stored(account), {}, settings=SETTINGS)
         summary = run_import(path, accounts, UTC_ZONE, clock=lambda: self.now)
         self._compare_import(account, lines, summary)
 
@@ -139,7 +139,7 @@ class World:
         self, account: Account | None, reference: str, status: str, changed: datetime
     ) -> None:
         batches = self._batches(account)
-        told = Report((reference_of(reference),), Status(status), utc_text(changed))
+        told = DeliveryReport((reference_hash(reference),), Status(status), utc_text(changed))
         batches.take(ReportLine(1, told))
         batches.flush()
         self.model.report(account.id if account else 0, reference, status, changed, self.now)
@@ -288,11 +288,11 @@ class World:
     def _stored(self, account: Account) -> Any:
         return self.store.accounts.get(account.username)
 
-    def _batches(self, account: Account | None) -> Batches:
-        accounts = Accounts(
+    def _batches(self, account: Account | None) -> BatchWriter:
+        accounts = AccountMap(
             self.store, self._stored(account) if account else None, {}, settings=SETTINGS
         )
-        return Batches(accounts, Summary("any"), Rejects(None), clock=lambda: self.now)
+        return BatchWriter(accounts, Summary("any"), RejectFile(None), clock=lambda: self.now)
 
     def _somewhere(self) -> dict[str, Any]:
         """Each request comes from another address: what is learnt of one is not of the others."""

@@ -11,7 +11,7 @@ from boxis_gateway.form_api.action import Call, ListOf, action
 from boxis_gateway.form_api.params import WireDate, word
 from boxis_gateway.form_api.results import Columns, Rows, Success
 from boxis_gateway.model import Kind, credit_text
-from boxis_gateway.sms.numbers import all_on_form_wire, on_form_wire
+from boxis_gateway.sms.numbers import form_address, form_addresses
 from boxis_gateway.store import Row
 from boxis_gateway.zones import Zone, find_zone
 
@@ -19,7 +19,7 @@ PLAIN_FIELDS = frozenset(("date", "status_date", "parts", "credit", "type"))
 STATUS_FIELDS = ("sms_id", "status_date")
 JSON_KEYS = {"senders": ("senders",), "history": ("history",), "both": ("senders", "history")}
 
-SENDERS = Remembered(on_form_wire, most=1024)
+SENDERS = Remembered(form_address, most=1024)
 CREDITS = Remembered(credit_text, most=1024)
 
 
@@ -55,7 +55,7 @@ HISTORY = ListOf("sms", HistoryMember, "history", tuple(JSON_KEYS["both"]))
 def get_history(call: Call) -> Success:
     """The account's messages, newest first; without dates, all of them."""
     zone = find_zone(call.settings.timezone)
-    start, end = zone.instants(call.params.get("datefrom"), call.params.get("dateto"))
+    start, end = zone.utc_range(call.params.get("datefrom"), call.params.get("dateto"))
     with_status = call.settings.history_status_fields
 
     def walk() -> Iterator[Columns]:
@@ -83,8 +83,8 @@ def _columns(
         senders, recipients, times, parts, credits, kinds, *status = zip(*rows, strict=True)
         columns: list[Sequence[str | int]] = [
             SENDERS.of(senders),
-            all_on_form_wire(recipients),
-            zone.local_texts(times),
+            form_addresses(recipients),
+            zone.to_local(times),
             parts,
             CREDITS.of(credits),
             kinds,
@@ -93,5 +93,5 @@ def _columns(
             ids, wire_ids, changes = status
             columns.insert(0, [str(wire or own) for own, wire in zip(ids, wire_ids, strict=True)])
             changed = [change or sent for change, sent in zip(changes, times, strict=True)]
-            columns.insert(4, zone.local_texts(changed))
+            columns.insert(4, zone.to_local(changed))
         yield columns

@@ -19,8 +19,8 @@ from boxis_gateway.importers.boxis.answers import BrokenOff, NotAnEnvelope, Refu
 from boxis_gateway.importers.boxis.server import whole_history
 from boxis_gateway.importers.json_lines import require_texts
 from boxis_gateway.importers.reading.columns import to_message
-from boxis_gateway.importers.reading.dates import to_instant
-from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
+from boxis_gateway.importers.reading.dates import parse_date
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import Kind, NewMessage, Status
 from boxis_gateway.zones import LATEST, Zone, utc_now, utc_text
@@ -92,7 +92,7 @@ def _oldest_first(stretch: Iterable[Numbered], options: ReadOptions, now: str) -
         date = row.date
         try:
             yield GoodLine(number, _message(row, options, now, again=again))
-        except Unusable as problem:
+        except LineError as problem:
             yield BadLine(number, str(problem))
 
 
@@ -100,7 +100,7 @@ def _message(row: Row, options: ReadOptions, now: str, *, again: bool) -> NewMes
     require_texts(row)
     date = row.date
     if again:
-        date = to_instant("date", date, options.zone, not_before=LATEST) + "Z"
+        date = parse_date("date", date, options.zone, not_before=LATEST) + "Z"
     columns = {
         "recipient": row.reciptient,
         "sender": row.sender or options.sender or "",

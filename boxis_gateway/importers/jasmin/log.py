@@ -18,19 +18,19 @@ import re
 from collections.abc import Iterator
 
 from boxis_gateway.importers.reading.columns import MOST_PARTS, short_text, to_address
-from boxis_gateway.importers.reading.dates import to_instant
+from boxis_gateway.importers.reading.dates import parse_date
 from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
+    LineError,
     OtherLine,
     ReadOptions,
     ReportLine,
-    Unusable,
 )
 from boxis_gateway.importers.reading.source import TOO_LONG, Source
 from boxis_gateway.model import NewMessage, Status
-from boxis_gateway.sms.reports import Report, reference_of
+from boxis_gateway.sms.dlr import DeliveryReport, reference_hash
 from boxis_gateway.sms.segments import (
     CONCATENATION_HEADER_OCTETS,
     Alphabet,
@@ -105,7 +105,7 @@ def read_log(source: Source, options: ReadOptions) -> Iterator[Line]:
         try:
             latest = _time(raw, latest, options)
             yield _event(number, event, raw, latest, options) if event else _other(number, raw)
-        except Unusable as problem:
+        except LineError as problem:
             yield BadLine(number, str(problem)) if event else _other(number, raw)
 
 
@@ -114,7 +114,7 @@ def _time(raw: bytes, latest: str | None, options: ReadOptions) -> str:
     timed = _TIMED.match(raw)
     if not timed:
         return latest or ""
-    return to_instant("time", timed["time"].decode(), options.zone, latest)
+    return parse_date("time", timed["time"].decode(), options.zone, latest)
 
 
 def _other(number: int, raw: bytes) -> Line:
@@ -140,7 +140,7 @@ def _event(number: int, event: re.Match[bytes], raw: bytes, at: str, options: Re
 def _matched(pattern: re.Pattern[bytes], raw: bytes, start: int) -> re.Match[bytes]:
     match = pattern.match(raw, start)
     if not match:
-        raise Unusable("the line is not whole")
+        raise LineError("the line is not whole")
     return match
 
 
@@ -151,7 +151,7 @@ def _report(number: int, fields: re.Match[bytes], at: str) -> Line:
         return OtherLine(number, "report that the message is on its way")
     if not references:
         return OtherLine(number, "report without the SMSC's id of the message")
-    return ReportLine(number, Report(references, status, at))
+    return ReportLine(number, DeliveryReport(references, status, at))
 
 
 def references_of(connector: str, smsc_id: str) -> tuple[int, ...]:
@@ -167,7 +167,7 @@ def references_of(connector: str, smsc_id: str) -> tuple[int, ...]:
         spellings.append(f"{int(spelling):X}")
     if re.fullmatch("[0-9A-F]+", spelling) and int(spelling, 16) > LARGEST_COUNTER:
         spellings.append(str(int(spelling, 16)))
-    return tuple(reference_of(f"jasmin {connector} {one}") for one in spellings)
+    return tuple(reference_hash(f"jasmin {connector} {one}") for one in spellings)
 
 
 def _message(fields: re.Match[bytes], sent_at: str, options: ReadOptions) -> NewMessage:
@@ -192,7 +192,7 @@ def _status(word: str) -> Status:
         return Status.REFUSED
     if without_class(word) == TAKEN:
         return Status.SENT
-    raise Unusable("the status is none that Jasmin writes")
+    raise LineError("the status is none that Jasmin writes")
 
 
 def without_class(word: str) -> str:
@@ -205,7 +205,7 @@ def _text_and_parts(fields: re.Match[bytes]) -> tuple[str | None, int]:
     octets = b"" if masked else _octets(fields["content"])
     count = int(masked) if masked else len(octets)
     if count > MOST_OCTETS:
-        raise Unusable("the content is longer than a message can be")
+        raise LineError("the content is longer than a message can be")
     if masked:
         return None, count_parts("x" * count, Alphabet.GSM)  # UCS-2 is rarer, and takes more
     text, parts = read_short_message(octets)
@@ -216,7 +216,7 @@ def _octets(field: bytes) -> bytes:
     """What Python wrote so."""
     literal = _LITERAL.fullmatch(field)
     if not literal:
-        raise Unusable("the content is not written as octets")
+        raise LineError("the content is not written as octets")
     return literal["octets"].decode("unicode_escape").encode("latin-1")
 
 

@@ -19,10 +19,10 @@ from boxis_gateway.importers.reading.columns import (
     to_address,
     to_millionths,
 )
-from boxis_gateway.importers.reading.dates import to_instant, to_instant_if_any
-from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions, Unusable
+from boxis_gateway.importers.reading.dates import parse_date, parse_date_or_none
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importers.reading.tables import is_csv_with, rows
+from boxis_gateway.importers.reading.tables import has_csv_columns, rows
 from boxis_gateway.model import NewMessage, Prices, Status
 from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms import gsm0338
@@ -57,7 +57,7 @@ _MILLIONTH = Decimal("0.000001")
 
 def is_dump(head: bytes) -> bool:
     """Whether the first line names the columns."""
-    return is_csv_with(head, Submitted._fields)
+    return has_csv_columns(head, Submitted._fields)
 
 
 def read_table(source: Source, options: ReadOptions) -> Iterator[Line]:
@@ -73,7 +73,7 @@ def _line(number: int, row: Submitted, options: ReadOptions) -> Line:
     keys = {"cid": row.routed_cid, "uid": None if row.uid == NO_USER else row.uid}
     try:
         message = _message(row, options)
-    except Unusable as problem:
+    except LineError as problem:
         return BadLine(number, str(problem))
     return GoodLine(number, message, keys.get(options.account_field or "") or "")
 
@@ -82,11 +82,11 @@ def _message(row: Submitted, options: ReadOptions) -> NewMessage:
     status = _status(without_class(row.status or ""))
     text, counted = _text_and_parts(row.short_message or "", row.binary_message or "")
     parts = bounded(row.pdu_count or "", 1, MOST_PARTS) or counted
-    changed_at = to_instant_if_any(row.status_at, options.zone)
+    changed_at = parse_date_or_none(row.status_at, options.zone)
     return NewMessage(
         to_address("destination_addr", row.destination_addr),
         row.source_addr or options.sender or "",
-        to_instant("created_at", row.created_at or "", options.zone),
+        parse_date("created_at", row.created_at or "", options.zone),
         text or None,
         parts,
         credit_thousandths=0 if status is Status.REFUSED else parts * 1000,
@@ -104,7 +104,7 @@ def _status(word: str) -> Status:
         return Status.SENT
     if word.startswith("ESME_"):
         return Status.REFUSED
-    raise Unusable("the status is none that the logger writes")
+    raise LineError("the status is none that the logger writes")
 
 
 def _text_and_parts(short: str, binary: str) -> tuple[str, int]:
@@ -127,7 +127,7 @@ def _from_hex(digits: bytes) -> bytes:
     try:
         return bytes.fromhex(digits.decode("ascii"))
     except ValueError:
-        raise Unusable("binary_message is not in hexadecimal digits") from None
+        raise LineError("binary_message is not in hexadecimal digits") from None
 
 
 def _price(charge: str) -> int:
@@ -135,5 +135,5 @@ def _price(charge: str) -> int:
     try:
         rounded = Decimal(charge).quantize(_MILLIONTH, ROUND_HALF_EVEN)
     except InvalidOperation:
-        raise Unusable("charge is not a number") from None
+        raise LineError("charge is not a number") from None
     return to_millionths("charge", str(rounded))

@@ -1,7 +1,8 @@
-"""Named columns -> message: what the table formats (csv, jsonl) have in common.
+"""Named columns -> message, for all formats with columns or fields.
 
-Most tables have COLUMNS or some of them. What an export of ours has beyond them (STORED) is looked
-for only in those that have any of it."""
+Most tables have some of COLUMNS. Those of our exports beyond them (STORED) are read only from
+tables that have at least one of them.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow, Under
 from functools import lru_cache
 from typing import TypeVar
 
-from boxis_gateway.importers.reading.dates import to_instant
-from boxis_gateway.importers.reading.lines import Unusable
+from boxis_gateway.importers.reading.dates import parse_date
+from boxis_gateway.importers.reading.lines import LineError
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms.numbers import to_e164, to_recipient
@@ -36,11 +37,12 @@ STORED = (
 )
 ALL_COLUMNS = (*COLUMNS, *STORED)
 MOST_PARTS = 255  # of a concatenated message (3GPP TS 23.040, 9.2.3.24.1)
-NUMBERS_KEPT = 1024  # texts of numbers that were read
+CACHED_NUMBERS = 1024
 
-LARGEST_AMOUNT = 10**9  # of money, in whatever the operator's currency is
-GREATEST_PLACE = (1 << 63) - 1
+LARGEST_AMOUNT = 10**9  # of money, in the operator's currency
+LARGEST_ID = (1 << 63) - 1
 
+MILLIONTH = Decimal("0.000001")
 EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow, Underflow])
 
 T = TypeVar("T")
@@ -53,150 +55,157 @@ _STATUSES = {status.value: status for status in Status}
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
-@lru_cache(maxsize=NUMBERS_KEPT)
+@lru_cache(maxsize=CACHED_NUMBERS)
 def column_name(name: str) -> str:
-    """The name of a column as it stands in ALL_COLUMNS: case and underscores don't tell names
-    apart, so that `wholeSale` is `whole_sale`."""
+    """Normalise a column name to its spelling in ALL_COLUMNS, ignoring case and underscores:
+    `wholeSale` is `whole_sale`."""
     plain = name.strip().lower()
     return _NAMES.get(plain.replace("_", ""), plain)
 
 
 def to_message(columns: Mapping[str, str], zone: Zone) -> NewMessage:
-    """The message that a line's columns describe. Blank columns count as missing.
-
-    Raises Unusable."""
-    return message_of([columns.get(name) for name in COLUMNS], zone)
+    """Build the message of named columns; blank ones count as missing. Raises LineError."""
+    return from_columns([columns.get(name) for name in COLUMNS], zone)
 
 
-def message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
-    """As `to_message`, of a cell for each of COLUMNS, in their order."""
+def from_columns(cells: Sequence[str | None], zone: Zone) -> NewMessage:
+    """Build a message from a cell for each of COLUMNS. Raises LineError."""
     recipient, sender, date, text, digits, credit, kind, wire_id, status, changed_at, *money = cells
     parts = _parts(digits) if digits else count_parts(text) if text else 1
-    return NewMessage(  # by place, which is quicker than by name
-        _recipient(_needed("recipient", recipient)),
+    return NewMessage(  # positional arguments are faster
+        _recipient(required("recipient", recipient)),
         short_text("sender", sender),
-        to_instant("date", _needed("date", date), zone),
+        parse_date("date", required("date", date), zone),
         text or None,
         parts,
-        to_thousandths(credit) if credit else parts * 1000,  # if not told, one credit per part
+        to_thousandths(credit) if credit else parts * 1000,  # one credit per part by default
         _word("type", kind, _KINDS) if kind else Kind.SENT,
         _word("status", status, _STATUSES) if status else Status.SENT,
-        to_instant("status_date", changed_at, zone) if changed_at else None,
+        parse_date("status_date", changed_at, zone) if changed_at else None,
         short_text("sms_id", wire_id) if wire_id else None,
         prices=_prices(money, zone) if any(money) else None,
     )
 
 
-@lru_cache(maxsize=NUMBERS_KEPT)
+@lru_cache(maxsize=CACHED_NUMBERS)
 def to_thousandths(credit: str) -> int:
-    """Credits as the store has them. Raises Unusable."""
+    """Parse credits, in thousandths. Raises LineError."""
     match = _CREDIT.fullmatch(credit)
     if not match:
-        raise Unusable("credit is not a number such as 1 or 1.5, with at most three decimals")
+        raise LineError("credit is not a number such as 1 or 1.5, with at most three decimals")
     return int(match[1]) * 1000 + int((match[2] or "0").ljust(3, "0"))
 
 
 def to_address(name: str, address: str | None) -> str:
-    """A recipient of whom a program tells that it has sent: a number as E.164, anything else as it
-    is. Raises Unusable if it is missing or too long."""
+    """Recipient as a sending program logged it: a number as E.164, other addresses unchanged.
+
+    Raises LineError if it is missing or too long."""
     plain = short_text(name, address)
     return to_e164(plain) or plain
 
 
 def short_text(name: str, value: str | None) -> str:
-    """A text that is there, of at most 64 characters. Raises Unusable."""
-    text = _needed(name, value)
+    """Return the required text of at most 64 characters. Raises LineError."""
+    text = required(name, value)
     if len(text) > 64:
-        raise Unusable(f"{name} is longer than 64 characters")
+        raise LineError(f"{name} is longer than 64 characters")
     return text
 
 
-def stored_message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
-    """As `message_of`, of a cell for each of ALL_COLUMNS."""
-    message = message_of(cells[: len(COLUMNS)], zone)
-    submission_id, created_at, scheduled_at, flash, fast, group_id, *places = cells[len(COLUMNS) :]
+def from_all_columns(cells: Sequence[str | None], zone: Zone) -> NewMessage:
+    """Build a message from a cell for each of ALL_COLUMNS. Raises LineError."""
+    message = from_columns(cells[: len(COLUMNS)], zone)
+    submission_id, created_at, scheduled_at, flash, fast, group_id, *ids = cells[len(COLUMNS) :]
     if not submission_id:
         return message
-    message_place, submission_place = places
+    message_place, submission_place = ids
     facts = SubmissionFacts(
         short_text("submission_id", submission_id),
-        to_instant("created_at", created_at, zone) if created_at else message.sent_at,
-        to_instant("scheduled_at", scheduled_at, zone) if scheduled_at else None,
+        parse_date("created_at", created_at, zone) if created_at else message.sent_at,
+        parse_date("scheduled_at", scheduled_at, zone) if scheduled_at else None,
         _word("flash", flash, _FLAGS) if flash else False,
         _word("fast", fast, _FLAGS) if fast else False,
         short_text("group_id", group_id) if group_id else None,
-        _place("submission_place", submission_place) if submission_place else None,
+        _id("submission_place", submission_place) if submission_place else None,
     )
-    place = _place("message_place", message_place) if message_place else None
-    return message._replace(submission=facts, place=place)
+    exported_id = _id("message_place", message_place) if message_place else None
+    return message._replace(submission=facts, exported_id=exported_id)
 
 
-def exported_message_of(cells: Sequence[str | None], zone: Zone) -> NewMessage:
-    """As `stored_message_of`, of a line of an export: an empty text is one, and where there is no
-    place of the message `sms_id` is ours."""
-    message = stored_message_of(cells, zone)
+def from_export(cells: Sequence[str | None], zone: Zone) -> NewMessage:
+    """Build a message from a row of our export: an empty text differs from a missing one, and
+    without `message_place` the `sms_id` is an id of ours. Raises LineError."""
+    message = from_all_columns(cells, zone)
     if message.submission is None:
-        raise Unusable("submission_id is missing")
+        raise LineError("submission_id is missing")
     message = message._replace(text=cells[_TEXT])
-    if message.place is not None:
+    if message.exported_id is not None:
         return message
-    place = _place("sms_id", _needed("sms_id", message.wire_id))
-    return message._replace(wire_id=None, place=place)
+    exported_id = _id("sms_id", required("sms_id", message.wire_id))
+    return message._replace(wire_id=None, exported_id=exported_id)
 
 
-def _place(name: str, digits: str) -> int:
-    place = bounded(digits, 0, GREATEST_PLACE)
-    if place is None:
-        raise Unusable(f"{name} is not a number of at most 19 digits")
-    return place
+def _id(name: str, digits: str) -> int:
+    number = bounded(digits, 0, LARGEST_ID)
+    if number is None:
+        raise LineError(f"{name} is not a number of at most 19 digits")
+    return number
 
 
-def _needed(name: str, value: str | None) -> str:
+def required(name: str, value: str | None) -> str:
+    """Return the value. Raises LineError if it is missing or empty."""
     if not value:
-        raise Unusable(f"{name} is missing")
+        raise LineError(f"{name} is missing")
     return value
 
 
 def _recipient(number: str) -> str:
     recipient = to_recipient(number.strip())
     if recipient is None:
-        raise Unusable("recipient is not a phone number")
+        raise LineError("recipient is not a phone number")
     return recipient
 
 
-@lru_cache(maxsize=NUMBERS_KEPT)
+@lru_cache(maxsize=CACHED_NUMBERS)
 def _parts(digits: str) -> int:
     parts = bounded(digits, 1, MOST_PARTS)
     if parts is None:
-        raise Unusable(f"parts is not a number from 1 to {MOST_PARTS}")
+        raise LineError(f"parts is not a number from 1 to {MOST_PARTS}")
     return parts
 
 
 def _prices(cells: Sequence[str | None], zone: Zone) -> Prices:
     invoiced_at, price, whole_sale, cost = cells
     return Prices(
-        to_instant("invoiced_at", invoiced_at, zone) if invoiced_at else None,
+        parse_date("invoiced_at", invoiced_at, zone) if invoiced_at else None,
         to_millionths("price", price) if price else None,
         to_millionths("whole_sale", whole_sale) if whole_sale else None,
         to_millionths("cost", cost) if cost else None,
     )
 
 
-@lru_cache(maxsize=NUMBERS_KEPT)
+@lru_cache(maxsize=CACHED_NUMBERS)
 def to_millionths(name: str, amount: str) -> int:
-    """An amount of money in millionths. Raises Unusable, which says that the column `name` is none
-    or has more decimals."""
+    """Parse an amount of money with at most six decimals, in millionths. Raises LineError."""
     try:
         millionths = Decimal(amount if _AMOUNT.fullmatch(amount) else "NaN").scaleb(6, EXACT)
         if 0 <= millionths < LARGEST_AMOUNT * 10**6 and millionths == int(millionths):
             return int(millionths)
     except ArithmeticError:
-        pass  # no number, or one without end
-    raise Unusable(f"{name} is not a number such as 0.75, with at most six decimals")
+        pass  # no number, or an infinite one
+    raise LineError(f"{name} is not a number such as 0.75, with at most six decimals")
+
+
+def rounded_amount(name: str, amount: str) -> str:
+    """Round an amount of money to six decimals. Raises LineError."""
+    try:
+        return f"{Decimal(amount).quantize(MILLIONTH):f}"
+    except ArithmeticError:
+        raise LineError(f"{name} is not a number") from None
 
 
 def _word(name: str, value: str, words: Mapping[str, T]) -> T:
     word = words.get(value) or words.get(value.strip().lower())
     if word is None:
-        raise Unusable(f"{name} is not one of {', '.join(words)}")
+        raise LineError(f"{name} is not one of {', '.join(words)}")
     return word

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from boxis_gateway.importers.reading.lines import Unusable
+from boxis_gateway.importers.reading.lines import LineError
 from boxis_gateway.zones import LATEST, Zone, from_utc_text, utc_text
 
 YEARS = range(1970, 2262)  # what a 64-bit id made of the time can hold
@@ -21,11 +21,11 @@ _HOUR = frozenset(f":{minute:02}{second}" for minute in range(60) for second in 
 _OFFSETS = ("", "Z", "+", "-")  # what may follow whole seconds begins so
 
 
-def to_instant(name: str, date: str, zone: Zone, not_before: str | None = None) -> str:
+def parse_date(name: str, date: str, zone: Zone, not_before: str | None = None) -> str:
     """The store's text of an ISO 8601 date and time; without an offset it is in the zone, and of
     the second pass of a repeated hour if the first lies well before `not_before` (a text, too).
 
-    Raises Unusable, which says what is wrong with the column `name`."""
+    Raises LineError, which says what is wrong with the column `name`."""
     if date[19:20] in _OFFSETS:
         if date[13:19] in _HOUR:
             hour = _utc_stretch(zone, date[:13], ":00:00", ":59:59", date[19:])
@@ -35,14 +35,14 @@ def to_instant(name: str, date: str, zone: Zone, not_before: str | None = None) 
             minute = _utc_stretch(zone, date[:16], ":00", ":59", date[19:])
             if minute:
                 return minute + date[16:19]
-    return instant_in_full(name, date, zone, not_before)
+    return parse_date_uncached(name, date, zone, not_before)
 
 
-def to_instant_if_any(date: str | None, zone: Zone) -> str | None:
+def parse_date_or_none(date: str | None, zone: Zone) -> str | None:
     """The same of a date that a message can do without: None if it is blank, or cannot be used."""
     try:
-        return to_instant("", date, zone) if date else None
-    except Unusable:
+        return parse_date("", date, zone) if date else None
+    except LineError:
         return None
 
 
@@ -52,18 +52,18 @@ def _utc_stretch(zone: Zone, start: str, first: str, last: str, offset: str) -> 
     `start + last + offset`; None if it is not the same for all of them, or they are no dates."""
     try:
         ends = {
-            instant_in_full("", start + end + offset, zone, not_before)
+            parse_date_uncached("", start + end + offset, zone, not_before)
             for end in (first, last)
             for not_before in (None, LATEST)  # the first pass of a repeated hour, and the second
         }
-    except Unusable:
+    except LineError:
         return None
     utc_start = min(ends).removesuffix(first)
     return utc_start if ends == {utc_start + first, utc_start + last} else None
 
 
-def instant_in_full(name: str, date: str, zone: Zone, not_before: str | None = None) -> str:
-    """What `to_instant` returns and raises, without a look at what was worked out before."""
+def parse_date_uncached(name: str, date: str, zone: Zone, not_before: str | None = None) -> str:
+    """What `parse_date` returns and raises, without a look at what was worked out before."""
     try:
         time = datetime.fromisoformat(date)
         if len(date) < len("yyyymmddThhmm"):
@@ -75,4 +75,4 @@ def instant_in_full(name: str, date: str, zone: Zone, not_before: str | None = N
         return utc_text(instant)
     except (ValueError, OverflowError) as problem:
         known = str(problem) if str(problem).startswith("the ") else "not a date"
-        raise Unusable(f"{name}: {known}") from None
+        raise LineError(f"{name}: {known}") from None

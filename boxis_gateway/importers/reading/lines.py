@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from boxis_gateway.model import NewMessage
-from boxis_gateway.sms.reports import Report
+from boxis_gateway.sms.dlr import DeliveryReport
 from boxis_gateway.zones import Zone
 
 
@@ -49,7 +49,7 @@ class ReportLine(NamedTuple):
     """A delivery report for a message of this source, which may come before or after it."""
 
     number: int
-    report: Report
+    report: DeliveryReport
 
 
 class OtherLine(NamedTuple):
@@ -62,5 +62,5 @@ class OtherLine(NamedTuple):
 Line = GoodLine | ReportLine | BadLine | OtherLine
 
 
-class Unusable(ValueError):
+class LineError(ValueError):
     """A line that cannot be used; the text says why, without quoting it."""

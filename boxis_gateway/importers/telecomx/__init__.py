@@ -21,15 +21,15 @@ from typing import Any, NamedTuple
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.json_lines import require_texts
 from boxis_gateway.importers.reading.columns import to_message
-from boxis_gateway.importers.reading.dates import to_instant
+from boxis_gateway.importers.reading.dates import parse_date
 from boxis_gateway.importers.reading.json_walk import NotJson, walk
 from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
     Line,
+    LineError,
     OtherLine,
     ReadOptions,
-    Unusable,
 )
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importers.telecomx.pages import Seen, all_messages
@@ -100,7 +100,7 @@ def _read(number: int, one: Any, options: ReadOptions) -> _Read:
         return _Read("", [OtherLine(number, "MMS")])
     try:
         facts, columns, recipients = _facts(one), _columns(one, options), _recipients(one)
-    except Unusable as problem:
+    except LineError as problem:
         return _Read("", [BadLine(number, str(problem))])
     key = columns["customer"] if options.account_field else ""
     lines: list[Line] = []
@@ -109,7 +109,7 @@ def _read(number: int, one: Any, options: ReadOptions) -> _Read:
             message = _message(facts, {**columns, "recipient": recipient}, options)
             message = message._replace(reference=f"{facts.wire_id} {place}")
             lines.append(GoodLine(number, message, key))
-        except Unusable as problem:
+        except LineError as problem:
             lines.append(BadLine(number, str(problem)))
     return _Read(facts.created_at, lines)
 
@@ -128,11 +128,11 @@ def _facts(one: Mapping[str, Any]) -> SubmissionFacts:
     wire_id, sent = _text(one, "_id"), _text(one, "sent")
     kind = _text(one, "type")
     if not wire_id or len(wire_id) > LONGEST_ID:
-        raise Unusable(f"_id is missing, or longer than {LONGEST_ID} characters")
+        raise LineError(f"_id is missing, or longer than {LONGEST_ID} characters")
     require_texts([wire_id])
     if kind not in ("SMS", "SMSFLASH"):
-        raise Unusable("type is neither SMS nor MMS")
-    sent_at = to_instant("sent", sent, find_zone("UTC")) if sent else None
+        raise LineError("type is neither SMS nor MMS")
+    sent_at = parse_date("sent", sent, find_zone("UTC")) if sent else None
     created_at = _created_at(wire_id, sent_at)
     return SubmissionFacts(wire_id, created_at, flash=kind == "SMSFLASH")
 
@@ -142,7 +142,7 @@ def _created_at(wire_id: str, sent_at: str | None) -> str:
     told = _time_of(wire_id)
     if sent_at is None:
         if told is None:
-            raise Unusable("it is not sent, and its _id does not tell when it was made")
+            raise LineError("it is not sent, and its _id does not tell when it was made")
         return utc_text(told)
     sent = from_utc_text(sent_at)
     if told and sent - LONGEST_WAIT <= told <= sent + CLOCKS_APART:
@@ -175,9 +175,9 @@ def _recipients(one: Mapping[str, Any]) -> list[str]:
     if isinstance(recipients, str):
         recipients = [recipients]
     if not isinstance(recipients, list) or not recipients:
-        raise Unusable("to is not a list of recipients")
+        raise LineError("to is not a list of recipients")
     if not all(isinstance(recipient, str) for recipient in recipients):
-        raise Unusable("a recipient is not a text")
+        raise LineError("a recipient is not a text")
     return recipients
 
 
@@ -187,7 +187,7 @@ def _amount(one: Mapping[str, Any], key: str) -> str:
     try:
         return f"{Decimal(amount).quantize(MILLIONTH):f}" if amount else ""
     except ArithmeticError:
-        raise Unusable(f"{key} is not a number") from None
+        raise LineError(f"{key} is not a number") from None
 
 
 def _text(one: Mapping[str, Any], key: str) -> str:
@@ -196,5 +196,5 @@ def _text(one: Mapping[str, Any], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Unusable(f"{key} is neither a text nor a number")
+        raise LineError(f"{key} is neither a text nor a number")
     return value

@@ -17,7 +17,7 @@ from boxis_gateway.importers.telecomx.server import Json, Page, Server
 
 MOST, LEAST = 1000, 10  # messages of a page
 REMEMBERED = 250_000
-"""Ids; more than the messages whose repeats are counted (importing/identity.py)."""
+"""Ids; more than the messages whose repeats are counted (importing/fingerprints.py)."""
 
 
 class Seen:

@@ -58,7 +58,7 @@ def export_sms(call: Call) -> Answer:
     exporter = EXPORTERS[call.params["format"]]
     first = next(batches, [])  # what cannot be read at all is a failure yet
     try:
-        pieces = exporter.written(_counted(chain([first], batches), call))
+        pieces = exporter.encode(_counted(chain([first], batches), call))
     except OperatorError as problem:
         batches.close()
         raise unavailable("format", str(problem)) from None

@@ -73,7 +73,7 @@ class _Looks(NamedTuple):
     may give one to many texts."""
 
     wire_id: str
-    place: int | None
+    exported_id: int | None
     sender: str
     created_at: str
     text: str | None
@@ -121,7 +121,7 @@ class BulkSubmissions:
         """The submission of the messages, which is stored from now on."""
         messages = [message for _, message in group]
         first, facts = messages[0], _facts(messages[0])
-        named = from_wire_id(facts.wire_id) if facts.place is None else None
+        named = from_wire_id(facts.wire_id) if facts.exported_id is None else None
         own = named[1] if named and named[0] == account_id else None
         key = (account_id, own, facts.wire_id, first.sender, facts.created_at, first.text)
         found = run(self._database, FIND_SQL, key).fetchone()
@@ -159,7 +159,7 @@ class BulkSubmissions:
     ) -> int:
         """The one that it had in a store, if that is free and cannot be given to another."""
         named = from_wire_id(facts.wire_id)
-        number = named[1] if facts.place is None and named else facts.place
+        number = named[1] if facts.exported_id is None and named else facts.exported_id
         created_at = facts.created_at
         if number is not None and is_ours(number, created_at):
             seen = any(one.sent_at == created_at for one in messages)  # by additions.py
@@ -175,8 +175,8 @@ class BulkSubmissions:
     ) -> Row:
         message_id = self._message_id(account_id, submission_id, message)
         known_as = message.wire_id
-        if known_as is None and message.place not in (None, message_id):
-            known_as = str(message.place)
+        if known_as is None and message.exported_id not in (None, message_id):
+            known_as = str(message.exported_id)
         if known_as is not None and self._is(WIRE_ID_TAKEN_SQL, (account_id, known_as)):
             known_as = None  # of two with one id the first keeps it
         row = (
@@ -200,7 +200,9 @@ class BulkSubmissions:
 
     def _message_id(self, account_id: int, submission_id: int, message: NewMessage) -> int:
         """Its own, if that is free and cannot be given to another."""
-        number = own_id(message.wire_id or "") if message.place is None else message.place
+        number = (
+            own_id(message.wire_id or "") if message.exported_id is None else message.exported_id
+        )
         place = (account_id, message.sent_at)
         if number is not None:
             lower = is_in_lower_half(number, message.sent_at) and number != submission_id
@@ -251,7 +253,7 @@ def reported(rows: Iterable[Row]) -> list[tuple[int, StoredMessage]]:
 
 def _looks(message: NewMessage) -> _Looks:
     facts = _facts(message)
-    return _Looks(facts.wire_id, facts.place, message.sender, facts.created_at, message.text)
+    return _Looks(facts.wire_id, facts.exported_id, message.sender, facts.created_at, message.text)
 
 
 def _facts(message: NewMessage) -> SubmissionFacts:

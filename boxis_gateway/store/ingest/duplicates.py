@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from peewee import SQL
 
 from boxis_gateway.model import NewMessage
-from boxis_gateway.sms.reports import later
+from boxis_gateway.sms.dlr import later_state
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.sql import sql_of
 from boxis_gateway.store.messages.statuses import StoredMessage
@@ -78,22 +78,22 @@ class Duplicates:
         stored = self._known(account_id, messages, nearby)
         new: list[FingerprintedMessage] = []
         again: dict[StoredMessage, NewMessage] = {}
-        places: dict[Any, int] = {}
+        positions: dict[Any, int] = {}
         for fingerprint, message in messages:
             identity: Any = message.wire_id or (message.sent_at, fingerprint)
-            if message.place is not None and message.wire_id is None:
+            if message.exported_id is not None and message.wire_id is None:
                 ours = _our_identity(message)
                 identity = ours if ours in stored or identity not in stored else identity
             if identity in stored:
                 known = stored[identity]
                 if message.status_changed_at or known.status != message.status:
                     again[known] = _later(again[known], message) if known in again else message
-            elif identity not in places:
-                places[identity] = len(new)
+            elif identity not in positions:
+                positions[identity] = len(new)
                 new.append((fingerprint, message))
             else:
-                place = places[identity]
-                new[place] = (fingerprint, _later(new[place][1], message))
+                position = positions[identity]
+                new[position] = (fingerprint, _later(new[position][1], message))
         return Split(new, list(again.items()), nearby)
 
     def _known(
@@ -106,8 +106,8 @@ class Duplicates:
         }
         for some in chunks(messages):
             ids = [one.wire_id for _, one in some if one.wire_id is not None]
-            for wire_id, *place in self._database.rows_in(self._wire_ids_sql, account_id, ids):
-                known[wire_id] = StoredMessage(account_id, *place)
+            for wire_id, *key in self._database.rows_in(self._wire_ids_sql, account_id, ids):
+                known[wire_id] = StoredMessage(account_id, *key)
             if nearby is None:
                 times = list({message.sent_at for _, message in some if message.wire_id is None})
                 marks = [fingerprint for fingerprint, message in some if message.wire_id is None]
@@ -121,9 +121,9 @@ class Duplicates:
     ) -> dict[Any, StoredMessage]:
         """Those that come back from where they were exported to, by `_our_identity`."""
         known: dict[Any, StoredMessage] = {}
-        ours = [one for _, one in messages if one.place is not None and one.wire_id is None]
+        ours = [one for _, one in messages if one.exported_id is not None and one.wire_id is None]
         for some in chunks(ours):
-            times, ids = list({one.sent_at for one in some}), [one.place for one in some]
+            times, ids = list({one.sent_at for one in some}), [one.exported_id for one in some]
             lists = (times, ids, list(map(str, ids)))
             for row in self._database.rows_in(self._our_ids_sql, account_id, *lists):
                 wire_id, sender, recipient, sent_at, message_id, *rest = row
@@ -134,12 +134,12 @@ class Duplicates:
 
 def _our_identity(message: NewMessage) -> tuple[object, ...]:
     """What tells apart messages that have ids of ours: more stores than one may have given one."""
-    return str(message.place), message.sender, message.recipient, message.sent_at
+    return str(message.exported_id), message.sender, message.recipient, message.sent_at
 
 
 def _later(message: NewMessage, again: NewMessage) -> NewMessage:
     """The message with the later of two states."""
-    status, changed_at = later(
+    status, changed_at = later_state(
         (message.status, message.status_changed_at), (again.status, again.status_changed_at)
     )
     return message._replace(status=status, status_changed_at=changed_at)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from boxis_gateway.model import Status
-from boxis_gateway.sms.reports import Report, span
+from boxis_gateway.sms.dlr import DeliveryReport, message_window
 from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.engines.errors import errors_explained
 from boxis_gateway.store.engines.schema_version import require_same
@@ -55,7 +55,9 @@ class DeliveryReports:
         self._database = database
         self._statuses = Statuses(database)
 
-    def apply(self, reports: Sequence[Report], account_id: int, received_at: str) -> Applied:
+    def apply(
+        self, reports: Sequence[DeliveryReport], account_id: int, received_at: str
+    ) -> Applied:
         """Change the messages that the reports are about, those of one account or (0) of any, in
         one transaction. A report whose message is not here waits for it."""
         changed, waiting = 0, 0
@@ -72,7 +74,7 @@ class DeliveryReports:
                     run(self._database, WAIT_SQL, (*row, received_at))
         return Applied(changed, waiting)
 
-    def find(self, reports: Sequence[Report], account_id: int) -> int:
+    def find(self, reports: Sequence[DeliveryReport], account_id: int) -> int:
         """How many of the reports are about a message that is here."""
         with errors_explained(self._database):
             return sum(self._find(report, account_id) is not None for report in reports)
@@ -89,7 +91,7 @@ class DeliveryReports:
             waiting.setdefault(row[0], []).append(row)
         for reference, message in messages:
             for row in waiting.get(reference, ()):
-                first, last = span(row[2])
+                first, last = message_window(row[2])
                 if first <= message.sent_at <= last:
                     self._statuses.change(message, Status(row[3]), row[2])
                     message = self._now(message)
@@ -105,8 +107,8 @@ class DeliveryReports:
         sql = "SELECT count(*) FROM delivery_report WHERE received_at < ?"
         return int(run(self._database, sql, (before,)).fetchone()[0])
 
-    def _find(self, report: Report, account_id: int) -> StoredMessage | None:
-        first, last = span(report.changed_at)
+    def _find(self, report: DeliveryReport, account_id: int) -> StoredMessage | None:
+        first, last = message_window(report.changed_at)
         tens, references = day_prefixes(first[:10], last[:10]), json.dumps(report.references)
         parameters = (tens, references, first, last, account_id, account_id)
         row = run(self._database, FIND_SQL, parameters).fetchone()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Mapping
 from heapq import merge
 
-from boxis_gateway.message_files import EXPORTED
+from boxis_gateway.export_columns import EXPORT_COLUMNS
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.replicas import Readers
@@ -45,12 +45,12 @@ _EXPRESSIONS = {
     "message_place": "CASE WHEN m.wire_id IS NOT NULL THEN CAST(m.id AS TEXT) END",
     "submission_place": "CASE WHEN s.wire_id IS NOT NULL THEN CAST(s.id AS TEXT) END",
 }
-assert list(_EXPRESSIONS) == list(EXPORTED)
+assert list(_EXPRESSIONS) == list(EXPORT_COLUMNS)
 _PLACE = ("m.sent_at", "m.account_id", "m.id", "s.id IS NOT NULL")
 """What stands before the columns: what rows are merged by, and whether a first look wants them."""
 
 SENDER, TEXT, STATUS = (
-    len(_PLACE) + list(EXPORTED).index(name) for name in ("sender", "text", "status")
+    len(_PLACE) + list(EXPORT_COLUMNS).index(name) for name in ("sender", "text", "status")
 )
 
 
@@ -72,7 +72,7 @@ class Exports:
         statuses: Collection[str] = (),
         hidden: Collection[str] = (),
     ) -> Generator[list[Row], None, None]:
-        """Batches, which may be empty, of rows with a value for each of EXPORTED: of these
+        """Batches, which may be empty, of rows with a value for each of EXPORT_COLUMNS: of these
         accounts, given with their names, and of these statuses, if any are named. Hidden columns
         are None, and a text that is hidden is not found either.
 

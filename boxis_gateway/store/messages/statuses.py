@@ -7,7 +7,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from boxis_gateway.model import NewMessage, Status
-from boxis_gateway.sms.reports import later
+from boxis_gateway.sms.dlr import later_state
 from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.messages.counts import Counts
@@ -52,7 +52,7 @@ class Statuses:
         """The message has come to that status, if that is later than what is known of it; whether
         it is."""
         old = Status(message.status), message.changed_at
-        new = later(old, (status, changed_at))
+        new = later_state(old, (status, changed_at))
         if new == old:
             return False
         key = (message.account_id, message.sent_at, message.id)
@@ -68,7 +68,7 @@ class Statuses:
     def would_change(message: StoredMessage, new: NewMessage) -> bool:
         """Whether `change` would find a later status in the message that comes again."""
         old = Status(message.status), message.changed_at
-        return later(old, (new.status, new.status_changed_at)) != old
+        return later_state(old, (new.status, new.status_changed_at)) != old
 
     def take_off_lists(self, message: StoredMessage) -> None:
         """The recipient is none of the submission's any more; without any, nobody sees it."""

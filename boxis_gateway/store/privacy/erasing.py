@@ -1,4 +1,4 @@
-"""The walk over a store that finds a number and puts NOBODY in its place, or only counts.
+"""The walk over a store that finds a number and puts ERASED_NUMBER in its place, or only counts.
 
 Messages stay as rows, and so do all totals. What is to be changed is looked for without a lock, and
 read again by the transaction that changes it: others may have done so meanwhile.
@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from boxis_gateway.sms.mentions import masked, mentions
-from boxis_gateway.sms.numbers import NOBODY
+from boxis_gateway.sms.mentions import mask_mentions, mentions
+from boxis_gateway.sms.numbers import ERASED_NUMBER
 from boxis_gateway.store.engines.base import EVERY_ACCOUNT, ROWS_AT_ONCE, Row, StoreDatabase, Upkeep
 from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.ids import IDS_PER_MILLISECOND, LEAST_ID, UPPER_HALF, first_id
@@ -49,8 +49,8 @@ MESSAGES_SQL = f"""
 MESSAGE = "account_id = :account AND sent_at = :sent_at AND id = :id"
 ERASE_MESSAGE_SQL = f"""
     UPDATE message SET
-        recipient = CASE WHEN recipient {SPELT} THEN '{NOBODY}' ELSE recipient END,
-        sender = CASE WHEN sender {SPELT} THEN '{NOBODY}' ELSE sender END,
+        recipient = CASE WHEN recipient {SPELT} THEN '{ERASED_NUMBER}' ELSE recipient END,
+        sender = CASE WHEN sender {SPELT} THEN '{ERASED_NUMBER}' ELSE sender END,
         wire_id = CASE WHEN instr(wire_id, :digits) > 0 THEN NULL ELSE wire_id END,
         fingerprint = NULL,
         reference = NULL
@@ -158,7 +158,7 @@ class Walk:
     def _mask_names(self, table: str) -> None:
         for (name,) in self._read(NAMES_SQL.format(table)):
             if self._is_mentioned(name):
-                new = masked(name, self._number)
+                new = mask_mentions(name, self._number)
                 self._write(MASK_NAME_SQL.format(table), name=name, masked=new)
 
     def _messages(self, account_id: int) -> Iterator[list[Row]]:
@@ -212,14 +212,14 @@ class Walk:
             self._counts.change(account_id, counted)
 
     def _without_number(self, old: _Told, theirs: bool) -> _Told:
-        sender = NOBODY if old.sender in self._spellings else old.sender
+        sender = ERASED_NUMBER if old.sender in self._spellings else old.sender
         lines = old.recipients.split("\n") if old.recipients else []
-        recipients = [NOBODY if line in self._spellings else line for line in lines]
+        recipients = [ERASED_NUMBER if line in self._spellings else line for line in lines]
         text = old.text
         if theirs or (sender, recipients) != (old.sender, lines):
             text = None
         elif text and self._in_texts:
-            text = masked(text, self._in_texts)
+            text = mask_mentions(text, self._in_texts)
         tells = self._digits and old.wire_id and self._digits in old.wire_id
         wire_id = None if tells else old.wire_id
         return _Told(text, sender, "\n".join(recipients) or None, wire_id)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from boxis_gateway.model import Account, Status
 from boxis_gateway.settings import Settings, account_value
-from boxis_gateway.sms.reports import LONGEST_WAY
+from boxis_gateway.sms.dlr import MAX_DELAY
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import EVERY_ACCOUNT, ROWS_AT_ONCE, StoreDatabase, Upkeep
 from boxis_gateway.store.engines.errors import errors_explained
@@ -112,7 +112,7 @@ class Retention:
         while True:
             with self._upkeep.turn(EVERY_ACCOUNT):
                 some = self._delivery_reports.forget_waiting(
-                    utc_text(now - LONGEST_WAY), ROWS_AT_ONCE
+                    utc_text(now - MAX_DELAY), ROWS_AT_ONCE
                 )
             forgotten += some
             if some < ROWS_AT_ONCE:
@@ -120,7 +120,7 @@ class Retention:
 
     def would_prune_reports(self, now: datetime) -> int:
         """How many `prune_reports` would forget."""
-        return self._delivery_reports.waiting(utc_text(now - LONGEST_WAY))
+        return self._delivery_reports.waiting(utc_text(now - MAX_DELAY))
 
     def _remove_messages(self, account_id: int, before: str) -> Iterator[int]:
         """How many in each transaction."""

@@ -88,7 +88,7 @@ class Message(Model):
     first, and among equal times the highest id first. That is also why `sender` stands here again.
     `sent_at` is when the message was, or is to be, sent. `wire_id` is the id that clients know, if
     they know another than `id`; `fingerprint` tells whether an imported message without one is here
-    already; `reference` is what delivery reports know it by (sms/reports.py)."""
+    already; `reference` is what delivery reports know it by (sms/dlr.py)."""
 
     account = ForeignKeyField(Account, index=False)
     sent_at = CharField(INSTANT_LENGTH)

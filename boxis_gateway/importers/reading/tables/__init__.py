@@ -17,7 +17,7 @@ from boxis_gateway.importers.reading.tables.paging import Row, paged
 from boxis_gateway.importers.reading.tables.servers import open_server
 from boxis_gateway.importers.reading.tables.sqlite_file import SQLITE, open_file
 
-__all__ = ["TABLE_SCHEMES", "Row", "is_csv_with", "is_sqlite_with", "rows"]
+__all__ = ["TABLE_SCHEMES", "Row", "has_csv_columns", "has_sqlite_table", "rows"]
 
 TABLE_SCHEMES = ("postgresql", "postgres", "mysql", "mariadb")
 
@@ -42,12 +42,12 @@ def rows(
             yield from paged(database, table, columns, key)
 
 
-def is_sqlite_with(head: bytes, table: str) -> bool:
+def has_sqlite_table(head: bytes, table: str) -> bool:
     """Whether a file that begins like this is of SQLite and has the table."""
     return head.startswith(SQLITE) and bool(_creation(table).search(head))
 
 
-def is_csv_with(head: bytes, columns: Sequence[str]) -> bool:
+def has_csv_columns(head: bytes, columns: Sequence[str]) -> bool:
     """Whether the first line names the columns."""
     _, names = csv_header(head.split(b"\n", 1)[0])
     return {column.lower() for column in columns} <= set(names)

@@ -12,7 +12,7 @@ from typing import Any
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importers.reading.tables.addresses import Address
+from boxis_gateway.importers.reading.tables.database_url import DatabaseUrl
 from boxis_gateway.importers.reading.tables.paging import Database, Values
 
 CONNECT_SECONDS = 10
@@ -25,7 +25,7 @@ Fetch = Callable[[str, Values], list[Values]]
 def open_server(url: str, options: ReadOptions) -> Iterator[Database]:
     """The database at a URL; user name and password may be in the options. Raises ImportFailed,
     also from what is read inside."""
-    address = Address.of(url, options.username, options.secret)
+    address = DatabaseUrl.of(url, options.username, options.secret)
     extra, connect, quote = ("mysql", _mysql, "`")
     if address.scheme.startswith("postgres"):
         extra, connect, quote = ("postgresql", _postgresql, '"')
@@ -44,7 +44,7 @@ def open_server(url: str, options: ReadOptions) -> Iterator[Database]:
         yield Database(_explained(fetch, address), quote=quote)
 
 
-def _postgresql(address: Address) -> tuple[Any, Fetch]:
+def _postgresql(address: DatabaseUrl) -> tuple[Any, Fetch]:
     import psycopg
     from psycopg.conninfo import make_conninfo
 
@@ -63,7 +63,7 @@ def _postgresql(address: Address) -> tuple[Any, Fetch]:
     return connection, lambda sql, values: connection.execute(sql.encode(), values).fetchall()
 
 
-def _mysql(address: Address) -> tuple[Any, Fetch]:
+def _mysql(address: DatabaseUrl) -> tuple[Any, Fetch]:
     import pymysql
 
     connection = pymysql.connect(
@@ -87,7 +87,7 @@ def _mysql(address: Address) -> tuple[Any, Fetch]:
     return connection, fetch
 
 
-def _explained(fetch: Fetch, address: Address) -> Fetch:
+def _explained(fetch: Fetch, address: DatabaseUrl) -> Fetch:
     def explained(sql: str, values: Values) -> list[Values]:
         try:
             return fetch(sql, values)
@@ -100,7 +100,7 @@ def _explained(fetch: Fetch, address: Address) -> Fetch:
     return explained
 
 
-def _reason(problem: Exception, address: Address) -> str:
+def _reason(problem: Exception, address: DatabaseUrl) -> str:
     said = str(problem.args[-1] if problem.args else type(problem).__name__)
     first = said.strip().partition("\n")[0].rstrip(".")
     return first.replace(address.password, "***") if address.password else first

@@ -10,7 +10,7 @@ from boxis_gateway.errors import ImportFailed
 
 
 @dataclass(frozen=True)
-class Address:
+class DatabaseUrl:
     """Where a database is, and who asks. A port of 0 is the usual one, a host of "" this machine.
     `parameters` are for the driver: `sslmode`, `unix_socket` and the like."""
 
@@ -23,7 +23,7 @@ class Address:
     parameters: Mapping[str, str]
 
     @classmethod
-    def of(cls, url: str, user: str | None = None, password: str | None = None) -> Address:
+    def of(cls, url: str, user: str | None = None, password: str | None = None) -> DatabaseUrl:
         """`scheme://user:password@host:port/name?parameter=value`. What the URL says of user and
         password comes first. Raises ImportFailed."""
         scheme, _, rest = url.partition("://")

@@ -7,13 +7,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from boxis_gateway.importing.accounts import Accounts
+from boxis_gateway.importing.account_map import AccountMap
 from boxis_gateway.importing.summary import Summary
 from boxis_gateway.store import DATABASE_ERRORS
 
 
 @contextmanager
-def recorded(accounts: Accounts, place: Path | str, summary: Summary) -> Iterator[None]:
+def recorded(accounts: AccountMap, place: Path | str, summary: Summary) -> Iterator[None]:
     """Write down what became of the source when it has been read, or when that stops early. A
     process that is killed writes nothing down."""
     try:
@@ -25,7 +25,7 @@ def recorded(accounts: Accounts, place: Path | str, summary: Summary) -> Iterato
     _record(accounts, place, summary, whole=True)
 
 
-def _record(accounts: Accounts, place: Path | str, summary: Summary, *, whole: bool) -> None:
+def _record(accounts: AccountMap, place: Path | str, summary: Summary, *, whole: bool) -> None:
     accounts.store.audit.record(
         "import.run",
         _name(place),

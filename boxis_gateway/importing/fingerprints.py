@@ -10,7 +10,7 @@ from boxis_gateway.model import NewMessage
 REPEATS_KEPT = 100_000
 
 
-class Repeats:
+class RepeatCounter:
     """Counts equal keys. It remembers the last REPEATS_KEPT to twice as many different ones: equal
     lines further apart than that are taken for one message, which keeps the memory flat."""
 
@@ -33,7 +33,7 @@ class Fingerprints:
     text may come only later, when somebody asks who may read it."""
 
     def __init__(self) -> None:
-        self._repeats = Repeats()
+        self._repeats = RepeatCounter()
 
     def of(self, account_id: int, new: NewMessage) -> int:
         """That of the next message."""

@@ -11,7 +11,7 @@ from boxis_gateway.store import Store
 
 
 @dataclass(frozen=True)
-class Accounts:
+class AccountMap:
     """Whose a message is: the account of its key, through `names` if it stands there; the default
     account's if it has no key. A key that nobody knows is nobody's: a slip in `names` must not show
     one customer's messages to another. `settings` are for what accounts leave open."""

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, OtherLine, ReportLine
-from boxis_gateway.importing.accounts import Accounts
-from boxis_gateway.importing.identity import Fingerprints
-from boxis_gateway.importing.rejects import Rejects
+from boxis_gateway.importing.account_map import AccountMap
+from boxis_gateway.importing.fingerprints import Fingerprints
+from boxis_gateway.importing.reject_file import RejectFile
 from boxis_gateway.importing.summary import Summary
 from boxis_gateway.model import Account, NewMessage
-from boxis_gateway.sms.reports import Report, changed, is_about
+from boxis_gateway.sms.dlr import DeliveryReport, apply_report, is_about
 from boxis_gateway.store import Cutoffs, cutoffs_of
 from boxis_gateway.zones import utc_now, utc_text
 
@@ -21,14 +21,14 @@ TOO_OLD = "message older than the account keeps"
 ERASED = "message of a number that was erased"
 
 
-class Batches:
+class BatchWriter:
     """Takes the lines of a source, one by one. What was taken is in the store after `flush`."""
 
     def __init__(
         self,
-        accounts: Accounts,
+        accounts: AccountMap,
         summary: Summary,
-        rejects: Rejects,
+        rejects: RejectFile,
         *,
         dry_run: bool = False,
         clock: Callable[[], datetime] = utc_now,
@@ -42,7 +42,7 @@ class Batches:
         self._messages: dict[int, list[tuple[int, NewMessage]]] = defaultdict(list)
         self._reported: dict[int, tuple[int, int]] = {}  # account and index of what is in _messages
         self._limits: dict[int, Cutoffs] = {}
-        self._reports: list[Report] = []
+        self._reports: list[DeliveryReport] = []
         self._count = 0
         self._fingerprints = Fingerprints()
         self._submission: str | None = None
@@ -105,7 +105,7 @@ class Batches:
             self._reported[message.reported_as] = account.id, len(messages)
         messages.append((fingerprint, message))
 
-    def _changed_at_once(self, report: Report) -> bool:
+    def _changed_at_once(self, report: DeliveryReport) -> bool:
         """Whether the message of the report is in this batch, as mostly in a log; it is changed."""
         for reference in report.references:
             place = self._reported.get(reference)
@@ -114,7 +114,7 @@ class Batches:
                 fingerprint, message = messages[place[1]]
                 if not is_about(report, message.sent_at):
                     return False
-                messages[place[1]] = fingerprint, changed(message, report)
+                messages[place[1]] = fingerprint, apply_report(message, report)
                 self.summary.reports_used += 1
                 return True
         return False

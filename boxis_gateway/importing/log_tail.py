@@ -33,7 +33,7 @@ class Place(NamedTuple):
     line: int = 0
 
 
-class GrowingLog(Source):
+class LogTail(Source):
     """The log at `path` from a mark on, without an end. `pause` is called when lines have run out,
     and after LINES_AT_ONCE, with whether they have run out; it returns whether to go on. `say` is
     told what an operator should know."""

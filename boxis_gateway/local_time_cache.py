@@ -24,7 +24,7 @@ Minutes = Mapping[str, tuple[bool, str]]
 """`:mm` of UTC -> whether it is in the zone's next hour, and `:mm` of the zone."""
 
 
-class LocalTexts(Generic[T]):
+class LocalTimeCache(Generic[T]):
     """Texts of one zone. A kind of zone says what it remembers of an hour, and how it uses that."""
 
     def __init__(self, info: ZoneInfo) -> None:
@@ -88,7 +88,7 @@ class LocalTexts(Generic[T]):
             return instant[:19]
 
 
-class WholeHours(LocalTexts[str]):
+class WholeHourCache(LocalTimeCache[str]):
     """Of a zone that is whole hours off UTC, as most are: an hour is an hour."""
 
     def _looked_up(self, instants: Sequence[str]) -> list[str]:
@@ -100,7 +100,7 @@ class WholeHours(LocalTexts[str]):
             self._known.update(zip(hours, local, strict=False))
 
 
-class WholeMinutes(LocalTexts[tuple[str, str, Minutes]]):
+class WholeMinuteCache(LocalTimeCache[tuple[str, str, Minutes]]):
     """Of any other zone: an hour is the end of one hour and the beginning of the next."""
 
     def _looked_up(self, instants: Sequence[str]) -> list[str]:
@@ -117,12 +117,12 @@ class WholeMinutes(LocalTexts[tuple[str, str, Minutes]]):
             self._known[hour] = (begin, end, _minutes(minute))
 
 
-def local_texts_in(info: ZoneInfo) -> WholeHours | WholeMinutes:
+def local_time_cache(info: ZoneInfo) -> WholeHourCache | WholeMinuteCache:
     """What makes the texts of that zone."""
     days = (datetime(year, month, 1, tzinfo=UTC) for year in YEARS_LOOKED_AT for month in (1, 7))
     offsets = (day.astimezone(info).utcoffset() for day in days)
     whole = all(offset is not None and offset.seconds % 3600 == 0 for offset in offsets)
-    return WholeHours(info) if whole else WholeMinutes(info)
+    return WholeHourCache(info) if whole else WholeMinuteCache(info)
 
 
 def _hours_of(day: str) -> list[str]:

@@ -14,7 +14,7 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.lines import BadLine
 
 
-class Rejects:
+class RejectFile:
     """The file of bad lines: number and reason, never what the line says. It is there only if there
     is a bad line; that of an earlier run goes, unless it is `kept` and added to. Raises
     ImportFailed if it cannot be written."""
@@ -25,7 +25,7 @@ class Rejects:
         self._file: IO[str] | None = None
         self._rows: Any = None
 
-    def __enter__(self) -> Rejects:
+    def __enter__(self) -> RejectFile:
         if self.path and not self._kept:
             with self._explained():
                 self.path.unlink(missing_ok=True)
