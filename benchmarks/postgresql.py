@@ -60,12 +60,12 @@ def copy(path: Path, store: Store, name: str) -> None:
     add_accounts(store, PLANS[name])
     source = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     months = source.execute("SELECT DISTINCT substr(sent_at, 1, 7) FROM message")
-    store.database.make_room([month for (month,) in months])
+    store.database.ensure_partitions([month for (month,) in months])
     for table in (Message, Submission, SubmissionCount):
-        into = store.database.inserting(table)
+        into = store.database.bulk_inserter(table)
         for rows in batches(source, table):
             with store.database.atomic():
-                into.run(rows)
+                into.insert(rows)
     source.close()
     store.database.execute_sql("VACUUM ANALYZE")
     store.close()

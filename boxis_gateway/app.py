@@ -115,7 +115,7 @@ def check_store(settings: Settings) -> None:
     store = store_of(settings)
     try:
         store.require_current().user_keys.require_open()
-        store.require_unshared()
+        store.require_no_transaction_pooler()
     finally:
         store.close()  # no connection goes along into the processes that are forked from this one
 

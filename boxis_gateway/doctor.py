@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import DATABASE_ERRORS, Replicas, Store, beside, explained
+from boxis_gateway.store import DATABASE_ERRORS, Replicas, Store, describe_error, sidecar_files
 from boxis_gateway.zones import from_utc_text, utc_now
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this is wrong
@@ -70,7 +70,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
     """That the store is there, of this version, whole and writable."""
     try:
         store = Store(settings.database_url).require_current()
-        store.require_unshared()
+        store.require_no_transaction_pooler()
         damage = store.find_damage()
         accounts = [] if damage else store.accounts.all()
         store.close()
@@ -78,7 +78,7 @@ def check_store(settings: Settings) -> Iterator[Finding]:
         yield _failed(problem)
         return
     except DATABASE_ERRORS as problem:
-        yield Finding(Level.FAIL, explained(problem), "")
+        yield Finding(Level.FAIL, describe_error(problem), "")
         return
     if damage:
         text = f"The store is damaged: {damage}."
@@ -111,7 +111,7 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
     store = Store(settings.database_url)
     keys = store.vault.keys
     try:
-        left = store.require_current().has_to_wipe()
+        left = store.require_current().needs_wipe()
     except (OperatorError, *DATABASE_ERRORS):
         return  # check_store has said it
     try:
@@ -165,7 +165,7 @@ def check_permissions(settings: Settings) -> Iterator[Finding]:
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         text = f"{path} or its folder cannot be written by this user."
         yield Finding(Level.FAIL, text, f"Run as its owner, or chown both ({path.parent}).")
-    open_ = [file for file in (path, *beside(path)) if (_mode(file) or 0) & 0o077]
+    open_ = [file for file in (path, *sidecar_files(path)) if (_mode(file) or 0) & 0o077]
     if open_:
         text = f"{open_[0]} can be read by other users; it holds texts and numbers."
         yield Finding(Level.WARN, text, f"chmod 600 {path}*")

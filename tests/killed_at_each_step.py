@@ -23,8 +23,8 @@ from boxis_gateway.store import Store
 from tests.conftest import USER_KEY, USERNAME
 
 STEPS = {
-    *("_rotate", "rotate", "_drop_old", "renew", "make", "_write", "_give", "new_file_beside"),
-    *("_migrate", "up", "_wipe", "rewrite", "empty_log"),
+    *("_rotate", "rotate", "_drop_old", "renew", "make", "_write", "_give", "replacement_file"),
+    *("_migrate", "up", "wipe", "vacuum_full", "checkpoint_wal"),
 }
 """Functions that change something on the disk; each line of them is a step."""
 
@@ -83,7 +83,7 @@ def check(folder: Path, what: str) -> None:
         look(store)
     change(store, what)
     look(store)
-    assert not store.has_to_wipe()
+    assert not store.needs_wipe()
     store.close()
     files = {one.name for one in folder.iterdir()}
     assert files == {"store.db", "store.db.key"}, files

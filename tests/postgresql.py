@@ -137,8 +137,8 @@ class Schemas:
 
     def _fill(self, database: StoreDatabase, source: str) -> None:
         times = self._connection.execute(f"SELECT DISTINCT sent_at FROM {source}.message")
-        database.make_room([time for (time,) in times])
-        with database.writing(EVERY_ACCOUNT), database.replacing_audit():
+        database.ensure_partitions([time for (time,) in times])
+        with database.write_transaction(EVERY_ACCOUNT), database.without_audit_triggers():
             for name in (table._meta.table_name for table in TABLES):
                 database.execute_sql(f"DELETE FROM {name}")
                 database.execute_sql(f"INSERT INTO {name} SELECT * FROM {source}.{name}")

@@ -335,18 +335,18 @@ WRITE_WITHOUT_ENTRY = {
     "delivery_reports.catch_up": "the run of the import has one entry for all",
     "delivery_reports.forget_waiting": "nobody's doing: they are dropped when they are old",
     "retention.prune_reports": "the same",
-    "upkeep.turn": "changes nothing",
-    "upkeep.overwrite": "of what has gone already",
-    "upkeep.rewrite": "the rows are the same",
-    "upkeep.give_back": "the rows are the same",
-    "upkeep.empty_log": "the rows are the same",
+    "maintenance.throttled_transaction": "changes nothing",
+    "maintenance.enable_secure_delete": "of what has gone already",
+    "maintenance.vacuum_full": "the rows are the same",
+    "maintenance.release_free_pages": "the rows are the same",
+    "maintenance.checkpoint_wal": "the rows are the same",
     "tokens.renew": "use is no change",
     "audit.record": "is the entry",
     "vault.make_key": "changes no row",
     "vault.renew": "the rotation has an entry",
 }
 READ = {
-    *("condition.sizes", "condition.connections", "condition.unready"),
+    *("health.sizes", "health.connections", "health.unready_reason"),
     *("accounts.find", "accounts.find_or_nobody", "accounts.get", "accounts.all"),
     *("accounts.sender_names", "accounts.customer_name", "accounts.newest_creation"),
     *("user_keys.get", "user_keys.seal", "user_keys.require_open"),
@@ -371,7 +371,7 @@ def test_every_method_of_the_store_is_known_to_change_something_or_not(store: St
         f"{noun}.{name}"
         for noun, part in vars(store).items()
         if type(part).__module__.startswith("boxis_gateway.store.")
-        and noun not in ("database", "_engine", "_readers")
+        and noun not in ("database", "_engine", "_servers")
         for name, _ in inspect.getmembers(part, inspect.ismethod)
         if not name.startswith("_")
     }

@@ -14,8 +14,7 @@ from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.sms.dlr import DeliveryReport
 from boxis_gateway.store import Criteria, Cutoffs, Order, Store, position_after
 from boxis_gateway.store.engines.postgresql.baseline import TABLES
-from boxis_gateway.store.engines.postgresql.citus import SPREAD, Pieces
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.postgresql.citus import SPREAD, KeysetCursor
 from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, wire_id
 from boxis_gateway.store.messages import delivery_reports as reports
 from boxis_gateway.store.messages import listing as submissions_of_all
@@ -153,8 +152,10 @@ def test_an_account_that_no_integer_can_tell_is_not_asked_for(
 ) -> None:
     """Citus refuses it; PostgreSQL only finds nothing."""
     asked: list[Any] = []
-    ask = store.database.run
-    monkeypatch.setattr(store.database, "run", lambda *how: asked.append(how[1]) or ask(*how))
+    ask = store.database.execute_sql
+    monkeypatch.setattr(
+        store.database, "execute_sql", lambda *how: asked.append(how[1]) or ask(*how)
+    )
     store.submissions.find(wire_id(7, GREATEST_ACCOUNT_ID))
     store.submissions.find(wire_id(7, GREATEST_ACCOUNT_ID + 1))
     assert [parameters[:2] for parameters in asked] == [(GREATEST_ACCOUNT_ID, 7), (0, 0)]
@@ -183,7 +184,7 @@ def test_pages_are_the_same_wherever_accounts_lie(
         ]
 
     together = pages()
-    monkeypatch.setattr(store.database, "place_of", lambda account_id: account_id % 3)
+    monkeypatch.setattr(store.database, "shard_of", lambda account_id: account_id % 3)
     assert pages() == together
 
 
@@ -200,8 +201,10 @@ def test_a_history_in_pieces_is_the_whole(store: Store, account: Account, most: 
     sent = [NewMessage(f"+{n}", "shop", one) for one in times for n in range(6)]
     store.additions.add(account.id, list(enumerate(sent)))
     parameters = (account.id, MAY[0], MAY[4], "refused")
-    whole = run(store.database, HISTORY_SQL, parameters).fetchall()
-    pieces = Pieces(lambda *asked: run(store.database, *asked).fetchall(), HISTORY_SQL, parameters)
+    whole = store.database.execute_sql(HISTORY_SQL, parameters).fetchall()
+    pieces = KeysetCursor(
+        lambda *asked: store.database.execute_sql(*asked).fetchall(), HISTORY_SQL, parameters
+    )
     read = list(iter(lambda: pieces.fetchmany(most), []))
     assert list(chain.from_iterable(read)) == whole
     assert len(whole) == 30

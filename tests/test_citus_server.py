@@ -12,10 +12,9 @@ import pytest
 from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import NewMessage
 from boxis_gateway.store import Store
-from boxis_gateway.store.engines.errors import errors_explained
-from boxis_gateway.store.engines.postgresql.citus import BY_PLACE, BY_TIME, Places
+from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.postgresql.citus import BY_PLACE, BY_TIME, ShardMap
 from boxis_gateway.store.engines.postgresql.database import PostgresDatabase
-from boxis_gateway.store.engines.sql import run
 from tests.conftest import NOW, USER_KEY
 from tests.postgresql import Databases
 
@@ -45,14 +44,14 @@ def test_a_long_history_of_a_server_is_the_same_in_pieces(
         return list(chain(*server_store.history.read(account.id, with_status=False)))
 
     whole = history()
-    monkeypatch.setitem(vars(places_of(server_store)), "are_many", True)
+    monkeypatch.setitem(vars(places_of(server_store)), "is_distributed", True)
     assert history() == whole
     assert len({row[1] for row in whole}) == len(sent) == len(whole)
     assert {row[0] for row in whole} == {"n\0\ufdd0"}
 
 
 def test_the_next_month_has_room_before_it_begins(server_store: Store) -> None:
-    server_store.database.make_room(["2012-05-31 23:59:59", "2012-12-31 23:59:59"])
+    server_store.database.ensure_partitions(["2012-05-31 23:59:59", "2012-12-31 23:59:59"])
     assert partitions(server_store) == ["message_2012_05", "message_2012_12", "message_2013_01"]
 
 
@@ -60,7 +59,7 @@ def test_a_month_needs_no_room_for_the_next(server_store: Store) -> None:
     database = server_store.database
     in_the_way = "FOR VALUES FROM ('2012-06-10') TO ('2012-06-11')"
     database.execute_sql(f"CREATE TABLE message_x PARTITION OF message {in_the_way}")
-    database.make_room(MAY)
+    database.ensure_partitions(MAY)
     assert partitions(server_store) == ["message_2012_05", "message_x"]
 
 
@@ -70,7 +69,7 @@ def test_a_worker_that_is_lost_costs_no_connection_to_the_coordinator(server_sto
     for code in ("08006", "XX000"):
         lost = f"DO $$ BEGIN RAISE 'a worker is lost' USING ERRCODE = '{code}'; END $$"
         with pytest.raises(Unavailable) as told, server_store.serving():
-            run(server_store.database, lost, ())
+            server_store.database.execute_sql(lost, ())
         assert told.value.reason == "worker"
         assert server_store.database.connection() is connection
 
@@ -91,12 +90,12 @@ def test_a_commit_with_a_warning_is_no_success(server_store: Store) -> None:
     database.execute_sql(WARNS_AT_COMMIT)
     with (
         pytest.raises(StoreError, match="not confirmed"),
-        errors_explained(database),
+        translate_errors(),
         database.atomic(),
     ):
-        run(database, "INSERT INTO warned VALUES (1)", ())
+        database.execute_sql("INSERT INTO warned VALUES (1)", ())
     with database.atomic():
-        run(database, "SELECT 1", ())
+        database.execute_sql("SELECT 1", ())
 
 
 WARNS_AT_COMMIT = """
@@ -114,7 +113,7 @@ def partitions(store: Store) -> list[str]:
     return [name for (name,) in store.database.execute_sql(sql)]
 
 
-def places_of(store: Store) -> Places:
+def places_of(store: Store) -> ShardMap:
     assert isinstance(store.database, PostgresDatabase)
     return store.database.places
 

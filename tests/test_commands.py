@@ -16,7 +16,7 @@ import pytest
 
 from boxis_gateway.commands import COMMANDS, cli
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store import DATABASE_ERRORS, Store, explained
+from boxis_gateway.store import DATABASE_ERRORS, Store, describe_error
 from tests.conftest import GATEWAY, NOW, USERNAME
 from tests.stores import Stores
 
@@ -302,7 +302,7 @@ def test_a_store_in_use_is_said(stores: Stores, tmp_path: Path) -> None:
     other = Store(store.url, lock_seconds=0.1)
     with pytest.raises((StoreError, *DATABASE_ERRORS)) as failure:
         other.accounts.add(USERNAME, "k", NOW)
-    assert "in use by another process" in explained(failure.value)
+    assert "in use by another process" in describe_error(failure.value)
     other.close()
     store.database.rollback()
     store.close()

@@ -118,10 +118,10 @@ def fill(store: Store, texts: Sequence[str] = ODD) -> None:
     keyed = [f"{text}{n}" for n, text in enumerate(texts)]  # texts of keys differ
 
     def put(table: type[Model], *given: tuple[Any, ...]) -> None:
-        store.database.inserting(table).run(given)
+        store.database.bulk_inserter(table).insert(given)
 
     tables = {table._meta.table_name: table for table in TABLES}
-    store.database.make_room([AT])
+    store.database.ensure_partitions([AT])
     with store.database.atomic():
         for name, made in _made(keyed, words).items():
             put(tables[name], *made)

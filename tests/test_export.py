@@ -349,9 +349,9 @@ def fill(store: Store, count: int) -> None:
     times = [second(1_400_000_000 + n) for n in range(count)]
     facts = [(first + n % 2, (1_400_000_000 + n) * 10**9, time) for n, time in enumerate(times)]
     number, sender, none = "+48514151563", "boxis.net", None
-    store.database.make_room(times)
+    store.database.ensure_partitions(times)
     with store.database.atomic():
-        store.database.inserting(Submission).run(
+        store.database.bulk_inserter(Submission).insert(
             [
                 (
                     account,
@@ -374,7 +374,7 @@ def fill(store: Store, count: int) -> None:
                 for n, (account, one, time) in enumerate(facts)
             ]
         )
-        store.database.inserting(Message).run(
+        store.database.bulk_inserter(Message).insert(
             [
                 (
                     account,

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import without_secret
 from boxis_gateway.store import Criteria, Order, Store
-from boxis_gateway.store.engines.errors import errors_explained
-from boxis_gateway.store.engines.postgresql.connection import Reach
-from boxis_gateway.store.engines.postgresql.dialect import in_order, in_postgresql
+from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory
+from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
 from boxis_gateway.store.engines.postgresql.texts import back, rows_back, told
 from boxis_gateway.store.messages import exports
 from boxis_gateway.store.tables import TABLES
@@ -46,7 +46,7 @@ def store(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table._meta.table_name)
 def test_the_tables_are_those_of_the_models(store: Store, table: type) -> None:
     fields = table._meta.sorted_fields  # type: ignore[attr-defined]
-    rows = store.database.run(COLUMNS_SQL, (table._meta.table_name,)).fetchall()  # type: ignore[attr-defined]
+    rows = store.database.execute_sql(COLUMNS_SQL, (table._meta.table_name,)).fetchall()  # type: ignore[attr-defined]
     assert [row[0] for row in rows] == [field.column_name for field in fields]
     assert [row[1] for row in rows] == [field.null for field in fields]
     texts = [field.field_type in ("TEXT", "VARCHAR") for field in fields]
@@ -75,11 +75,11 @@ def test_the_tables_are_those_of_the_models(store: Store, table: type) -> None:
     ],
 )
 def test_sql_is_told_in_postgresqls_words(sql: str, told_as: str, names: tuple[str, ...]) -> None:
-    assert in_postgresql(sql) == (told_as, names)
+    assert to_postgresql(sql) == (told_as, names)
 
 
 def test_named_parameters_go_by_their_numbers() -> None:
-    assert in_order(("b", "a"), {"a": 1, "b": 2, "c": 3}) == [2, 1]
+    assert ordered_parameters(("b", "a"), {"a": 1, "b": 2, "c": 3}) == [2, 1]
 
 
 @given(ODD_TEXTS)
@@ -103,8 +103,8 @@ def test_letters_are_folded_as_python_folds_them(store: Store) -> None:
     letters = [chr(one) for one in range(1, sys.maxunicode) if chr(one).casefold() != chr(one)]
     sql = "SELECT has_folded(CAST(? AS text), CAST(? AS text))"
     together = "".join(letters)
-    assert store.database.run(sql, (together, together.casefold())).fetchone() == (True,)
-    assert store.database.run(sql, ("ss", "ß")).fetchone() == (False,)
+    assert store.database.execute_sql(sql, (together, together.casefold())).fetchone() == (True,)
+    assert store.database.execute_sql(sql, ("ss", "ß")).fetchone() == (False,)
 
 
 def test_a_stream_holds_its_state_no_longer_than_it_may(store: Store) -> None:
@@ -117,7 +117,7 @@ def test_a_stream_holds_its_state_no_longer_than_it_may(store: Store) -> None:
     time.sleep(1.1)
     with pytest.raises(StoreError, match="too long"):
         next(held)
-    assert store.database.run("SELECT pg_is_in_recovery()", ()).fetchone() == (False,)
+    assert store.database.execute_sql("SELECT pg_is_in_recovery()", ()).fetchone() == (False,)
 
 
 def test_a_walk_goes_by_keys_in_tables_without_statistics(store: Store) -> None:
@@ -127,10 +127,14 @@ def test_a_walk_goes_by_keys_in_tables_without_statistics(store: Store) -> None:
         store, anna, *[{"date": f"2012-05-{1 + n // 1440:02} 10:00:00"} for n in range(10_000)]
     )
     sql, parameters = exports._sql(()), (USERNAME, anna.id, 0, 1 << 62, True, "")
-    words, names = in_postgresql(f"EXPLAIN DECLARE walk CURSOR FOR {sql}")
+    words, names = to_postgresql(f"EXPLAIN DECLARE walk CURSOR FOR {sql}")
     with closing(store.database.snapshot()):
         connection = store.database.connection()
-        plan = psycopg.RawCursor(connection).execute(words, in_order(names, parameters)).fetchall()
+        plan = (
+            psycopg.RawCursor(connection)
+            .execute(words, ordered_parameters(names, parameters))
+            .fetchall()
+        )
     told = "\n".join(line for (line,) in plan)
     assert "Index Cond: ((account_id = '1'::bigint) AND (id = m.submission_id))" in told
     assert "Sort" not in told
@@ -140,7 +144,7 @@ def test_a_month_has_its_partition_once_it_has_a_message(store: Store) -> None:
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     add_messages(store, account, {"date": "2011-12-31 23:59:59"}, {"date": "1999-01-01 00:00:00"})
     sql = "SELECT count(*) FROM message_2011_12 UNION ALL SELECT count(*) FROM message_1999_01"
-    assert store.database.run(sql, ()).fetchall() == [(1,), (1,)]
+    assert store.database.execute_sql(sql, ()).fetchall() == [(1,), (1,)]
 
 
 @pytest.mark.parametrize("change", ["UPDATE audit_entry SET who = ''", "TRUNCATE audit_entry"])
@@ -240,14 +244,14 @@ class Lent:
 def test_a_pooler_that_gives_each_transaction_another_connection_is_told(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.require_unshared()
+    store.require_no_transaction_pooler()
     first, second = store.database.connection(), psycopg.connect(store.url, autocommit=True)
     own, same = iter((Lent(first), Lent(second))), iter((Lent(first), Lent(first)))
-    monkeypatch.setattr(Reach, "connect", lambda self: next(own))
-    store.require_unshared()
-    monkeypatch.setattr(Reach, "connect", lambda self: next(same))
+    monkeypatch.setattr(ConnectionFactory, "connect", lambda self: next(own))
+    store.require_no_transaction_pooler()
+    monkeypatch.setattr(ConnectionFactory, "connect", lambda self: next(same))
     with pytest.raises(StoreError, match="pool_mode = session"):
-        store.require_unshared()
+        store.require_no_transaction_pooler()
     second.close()
 
 
@@ -261,7 +265,7 @@ def test_a_pooler_that_gives_each_transaction_another_connection_is_told(
 def test_an_error_of_the_server_comes_with_its_remedy(
     store: Store, statement: str, remedy: str
 ) -> None:
-    with pytest.raises(StoreError, match=remedy), errors_explained(store.database):
+    with pytest.raises(StoreError, match=remedy), translate_errors():
         store.database.execute_sql(statement)
 
 

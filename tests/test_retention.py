@@ -275,7 +275,7 @@ def full_store(path: Path, store: Store) -> Store:
     times = (f"2012-05-09 12:{n // 60:02}:{n % 60:02}" for n in range(3600))
     old = [(n, NewMessage("7248", "s", sent_at, text)) for n, sent_at in enumerate(times)]
     store.additions.add(account.id, old)
-    store.upkeep.empty_log(5)
+    store.maintenance.checkpoint_wal(5)
     return store
 
 
@@ -297,14 +297,14 @@ def test_an_old_file_gets_smaller_once_it_was_rewritten(
     SqliteDatabase(path).connection_context().__enter__()  # as older versions made it
     store = stores.at(path)
     store.migrate()
-    assert not store.upkeep.can_give_back
+    assert not store.maintenance.can_release_pages
     full_store(tmp_path / "m.csv", store)
     store.close()
     said = gateway("prune")
     assert "until 'boxis-gateway prune --compact' has run once" in said.stdout
     before, after = size_after(gateway, store, "--compact")
     assert after < 0.7 * before
-    assert store.upkeep.can_give_back
+    assert store.maintenance.can_release_pages
     assert "--compact" not in gateway("prune").stdout
     assert store.find_damage() == ""
     store.close()

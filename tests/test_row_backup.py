@@ -71,9 +71,9 @@ def without_entries_of_backups(found: dict[str, list[str]]) -> dict[str, list[st
 def test_a_backup_has_every_row_and_a_restore_brings_it_back(
     store: Store, databases: Databases, file: Path
 ) -> None:
-    with store.database.atomic(), store.database.replacing_audit():
+    with store.database.atomic(), store.database.without_audit_triggers():
         store.database.execute_sql("DELETE FROM audit_entry")
-    store.database.make_room(["2012-05"])
+    store.database.ensure_partitions(["2012-05"])
     store.audit.record("first")
     fill(store)
     before = all_rows(store)

@@ -124,7 +124,7 @@ def test_migrating_leaves_nothing_in_the_clear_in_free_pages_or_the_log(tmp_path
     assert store.migrate()[0] == "0007_sealed_keys"
     for secret in (USER_KEY, REVOKED_KEY):
         assert places_of(secret, tmp_path) == []
-    assert not store.has_to_wipe()
+    assert not store.needs_wipe()
     store.close()
     assert user_key(store) == USER_KEY
     assert verify(store.path, utc_now()).findings == []
@@ -150,13 +150,15 @@ def test_what_a_reader_holds_up_is_wiped_by_the_next_migrate(
 def test_a_disk_without_room_to_wipe_is_no_reason_to_stay_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(upkeep: object) -> None:
+    def full(maintenance: object) -> None:
         raise StoreError("The store cannot be used: database or disk is full.")
 
-    monkeypatch.setattr("boxis_gateway.store.engines.sqlite.maintenance.Upkeep.rewrite", full)
+    monkeypatch.setattr(
+        "boxis_gateway.store.engines.sqlite.maintenance.Maintenance.vacuum_full", full
+    )
     store = old_store(tmp_path / "store.db")
     assert store.migrate()
-    assert store.has_to_wipe()
+    assert store.needs_wipe()
     check_store(Settings(database_url=store.url))
     store.close()
 

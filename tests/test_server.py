@@ -171,9 +171,9 @@ def fill(store: Store, account: Account, count: int = MANY) -> None:
     times = [
         time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(1_300_000_000 + n)) for n in range(count)
     ]
-    store.database.make_room(times)
+    store.database.ensure_partitions(times)
     with store.database.atomic():
-        store.database.inserting(Message).run(
+        store.database.bulk_inserter(Message).insert(
             [
                 (
                     account.id,

@@ -90,9 +90,9 @@ def test_eight_processes_begin_migrate_import_and_serve_at_once(url: str, log: P
     all_at_once(url, "init")
     all_at_once(url, "migrate")
     store = Store(url).require_current()
-    total, different = store.database.run(MIGRATIONS_SQL, ()).fetchone()
+    total, different = store.database.execute_sql(MIGRATIONS_SQL, ()).fetchone()
     assert total == different > 0
-    assert store.database.run(INITS_SQL, ()).fetchone() == (1,)
+    assert store.database.execute_sql(INITS_SQL, ()).fetchone() == (1,)
     store.accounts.add(USERNAME, USER_KEY, NOW)
     words = ("import", str(log), "--format", "csv", "--account", USERNAME, "--timezone", "UTC")
     servers = [RunningServer(store) for _ in range(2)]
@@ -102,7 +102,7 @@ def test_eight_processes_begin_migrate_import_and_serve_at_once(url: str, log: P
     finally:
         for server in servers:
             server.stop()
-    assert store.database.run(ROWS_SQL, ()).fetchone() == (MESSAGES,) * 4
+    assert store.database.execute_sql(ROWS_SQL, ()).fetchone() == (MESSAGES,) * 4
     assert sum(int(one.split(": ")[1].split(" added")[0]) for one in said) == MESSAGES
     for asked in (first, second):
         assert asked.counts == sorted(asked.counts)

@@ -227,7 +227,7 @@ def test_metrics_count_by_door_action_outcome_and_format(
     assert figure(found, "auth_failures_total", door="form", reason="authcode") == 1
     assert figure(found, "auth_failures_total", door="rest", reason="no_token") == 1
     assert figure(found, "store_ready") == 1
-    size = store.path.stat().st_size if store.file else store.condition.sizes().file
+    size = store.path.stat().st_size if store.file else store.health.sizes().file
     assert figure(found, "store_file_bytes") == size
     assert figure(found, "store_connections", state="open") >= 1
 

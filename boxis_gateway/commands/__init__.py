@@ -16,7 +16,7 @@ import click
 
 from boxis_gateway import __version__
 from boxis_gateway.errors import OperatorError
-from boxis_gateway.store import DATABASE_ERRORS, acting, explained
+from boxis_gateway.store import DATABASE_ERRORS, acting, describe_error
 
 COMMANDS = {
     "init": "init",
@@ -98,7 +98,7 @@ def main() -> None:
     except UnicodeEncodeError:
         _stop("A word of the call is not text in UTF-8.", 2)
     except DATABASE_ERRORS as error:
-        _stop(explained(error), 1)
+        _stop(describe_error(error), 1)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)

@@ -51,8 +51,8 @@ def erase(store: Store, numbers: tuple[str, ...], dry_run: bool, wait_seconds: i
         else:
             _tell(store, number, store.erasure.erase(number, utc_now()), "")
     if not dry_run:
-        store.upkeep.rewrite()
-        if not store.upkeep.empty_log(wait_seconds):
+        store.maintenance.vacuum_full()
+        if not store.maintenance.checkpoint_wal(wait_seconds):
             raise StoreError(
                 "Nobody finds the number any more, but somebody still reads from the store as it "
                 f"was, so that {store.name}-wal holds what was erased. Run the same again when "

@@ -20,7 +20,7 @@ def migrate(settings: Settings) -> None:
     """
     store = Store(settings.database_url)
     applied = store.migrate()
-    left = store.has_to_wipe()
+    left = store.needs_wipe()
     store.close()
     click.echo(f"Applied: {', '.join(applied)}." if applied else "The store is current.")
     if left:

@@ -69,14 +69,14 @@ def _removed(dry_run: bool) -> str:
 
 
 def _give_back(store: Store, compact: bool) -> None:
-    upkeep = store.upkeep
+    maintenance = store.maintenance
     if compact:
-        upkeep.rewrite()
-    elif not upkeep.can_give_back:
+        maintenance.vacuum_full()
+    elif not maintenance.can_release_pages:
         click.echo("The file keeps its size until 'boxis-gateway prune --compact' has run once.")
     else:
-        upkeep.give_back()
-    if not upkeep.empty_log(WAIT_SECONDS):
+        maintenance.release_free_pages()
+    if not maintenance.checkpoint_wal(WAIT_SECONDS):
         click.echo("The file gets smaller when those who read from it are done.", err=True)
 
 

@@ -35,7 +35,7 @@ from boxis_gateway.model import Account
 from boxis_gateway.monitoring import Seen, seen_of
 from boxis_gateway.services import Parts
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import faults_told
+from boxis_gateway.store import translate_faults
 from boxis_gateway.zones import utc_now
 
 if TYPE_CHECKING:
@@ -198,11 +198,11 @@ def _begin_stream(visit: Visit, parts: Parts) -> Callable[[], None]:
     """Others are served from another connection meanwhile. Call what is returned at the end."""
     whose = visit.account.id if visit.account else 0
     ended = parts.limiter.streams.begin(("form", whose), visit.settings.max_streams)
-    give_back = parts.store.lend_connection()
+    reattach = parts.store.detach_connection()
 
     def end() -> None:
         ended()
-        give_back()
+        reattach()
 
     return end
 
@@ -228,7 +228,7 @@ def _stream(beginning: bytes, pieces: Iterator[bytes], request_id: str) -> Itera
     take half an answer for a whole one."""
     try:
         yield beginning
-        with faults_told():
+        with translate_faults():
             yield from pieces
     except Unavailable as fault:
         log.error("request=%s broken off. %s", request_id, fault.problem)

@@ -18,7 +18,7 @@ from boxis_gateway.importing.log_tail import LogTail
 from boxis_gateway.importing.reject_file import RejectFile
 from boxis_gateway.importing.run import check_options
 from boxis_gateway.importing.summary import Summary
-from boxis_gateway.store import DATABASE_ERRORS, explained, is_away
+from boxis_gateway.store import DATABASE_ERRORS, describe_error, is_unreachable
 
 FOLLOWED = ("kannel", "jasmin")  # formats of logs that a program goes on writing
 LOOK_SECONDS = 0.25  # between two looks for more
@@ -119,10 +119,10 @@ def follow_with_retry(
         try:
             return start().run()
         except (OperatorError, *DATABASE_ERRORS) as problem:
-            if not is_away(problem):
+            if not is_unreachable(problem):
                 raise
             if time.monotonic() - told_at >= TELL_SECONDS:
-                say(f"The server of the store is away ({explained(problem)}). Waiting for it.")
+                say(f"The server of the store is away ({describe_error(problem)}). Waiting for it.")
                 told_at = time.monotonic()
             if stop.wait(AWAY_SECONDS):
                 raise

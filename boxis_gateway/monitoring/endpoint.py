@@ -56,7 +56,7 @@ class WatchDoor:
         """Record this process's state: its number of clients; called every second or so."""
         self._connections, self.stopping = connections, is_stopping
         if self._metrics:
-            self._metrics.pulse(connections, self._store.condition.connections())
+            self._metrics.pulse(connections, self._store.health.connections())
 
     def _answer(self, method: str, path: str) -> tuple[str, str, bytes]:
         if method not in ("GET", "HEAD"):
@@ -72,11 +72,11 @@ class WatchDoor:
         return "404 Not Found", PLAIN, b"not found\n"
 
     def _unready(self) -> str:
-        return "stopping" if self.stopping else self._store.condition.unready()
+        return "stopping" if self.stopping else self._store.health.unready_reason()
 
     def _figures(self) -> Figures:
-        sizes = self._store.condition.sizes()
-        ready = not self._store.condition.unready()
+        sizes = self._store.health.sizes()
+        ready = not self._store.health.unready_reason()
         figures: Mapping[tuple[str, str], float | None] = {
             (
                 "boxis_gateway_store_ready",

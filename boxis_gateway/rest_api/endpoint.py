@@ -34,7 +34,7 @@ from boxis_gateway.rest_api.failures import (
 from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.services import Parts
-from boxis_gateway.store import UNKNOWN, Store, acting, faults_told
+from boxis_gateway.store import UNKNOWN, Store, acting, translate_faults
 
 COOKIE = "token"
 ASCII = bytes(range(128))
@@ -220,7 +220,7 @@ def respond_with_file(file: File, store: Store, seen: Seen) -> Response:
 
     def pieces() -> Iterator[bytes]:
         try:
-            with faults_told():
+            with translate_faults():
                 yield from file.pieces
         except Unavailable as fault:
             log.error("request=%s broken off. %s", seen.id, fault.problem)
@@ -234,5 +234,5 @@ def respond_with_file(file: File, store: Store, seen: Seen) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.call_on_close(file.close)
-    response.call_on_close(store.lend_connection())
+    response.call_on_close(store.detach_connection())
     return response

@@ -3,8 +3,13 @@
 from boxis_gateway.store.audit import UNKNOWN, Entry, acting
 from boxis_gateway.store.engines import Replicas
 from boxis_gateway.store.engines.base import Row
-from boxis_gateway.store.engines.errors import DATABASE_ERRORS, explained, faults_told, is_away
-from boxis_gateway.store.engines.sqlite.file_identity import beside
+from boxis_gateway.store.engines.errors import (
+    DATABASE_ERRORS,
+    describe_error,
+    is_unreachable,
+    translate_faults,
+)
+from boxis_gateway.store.engines.sqlite.file_identity import sidecar_files
 from boxis_gateway.store.ids import from_wire_id, wire_id
 from boxis_gateway.store.ingest.log_positions import LogPosition
 from boxis_gateway.store.messages.list_pages import ListedSubmission, ListPosition, position_after
@@ -39,15 +44,15 @@ __all__ = [
     "Verified",
     "acting",
     "back_up",
-    "beside",
     "copy",
     "cutoffs_of",
-    "explained",
-    "faults_told",
+    "describe_error",
     "from_wire_id",
-    "is_away",
+    "is_unreachable",
     "position_after",
     "restore",
+    "sidecar_files",
+    "translate_faults",
     "verify",
     "verify_rows",
     "wire_id",

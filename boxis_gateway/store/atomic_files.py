@@ -13,10 +13,10 @@ from boxis_gateway.errors import StoreError
 
 
 @contextmanager
-def new_file_beside(path: Path) -> Iterator[Path]:
+def replacement_file(path: Path) -> Iterator[Path]:
     """A new file in the same folder that is closed to other users; it is gone at the end, unless it
     was renamed by then."""
-    with os_errors_explained(f"{path} cannot be made"):
+    with translate_os_errors(f"{path} cannot be made"):
         handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
         os.close(handle)
         part = Path(name)
@@ -36,7 +36,7 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def is_same(one: Path, other: Path) -> bool:
+def is_same_file(one: Path, other: Path) -> bool:
     """Whether both are names of one file."""
     with suppress(OSError):
         return one.samefile(other)
@@ -44,7 +44,7 @@ def is_same(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def os_errors_explained(what: str) -> Iterator[None]:
+def translate_os_errors(what: str) -> Iterator[None]:
     """Translates errors of the operating system into a StoreError that begins so."""
     try:
         yield

@@ -19,7 +19,6 @@ from contextvars import ContextVar
 from typing import NamedTuple
 
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.zones import utc_now, utc_text
 
 INSERT_SQL = """
@@ -77,9 +76,9 @@ class Audit:
         """Write down a change, now. To be called inside the transaction that makes it."""
         actor = ACTOR.get()
         row = (actor.who, actor.origin, what, subject, json.dumps(details, ensure_ascii=False))
-        run(self._database, INSERT_SQL, (utc_text(utc_now()), *row))
+        self._database.execute_sql(INSERT_SQL, (utc_text(utc_now()), *row))
 
     def entries(self, start: str, end: str) -> Iterator[Entry]:
         """What was changed with start <= at < end, in the order of time."""
-        for row in run(self._database, SELECT_SQL, (start, end)):
+        for row in self._database.execute_sql(SELECT_SQL, (start, end)):
             yield Entry(*row)

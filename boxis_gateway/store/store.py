@@ -10,18 +10,17 @@ from playhouse.migrations import Runner
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.audit import Audit
-from boxis_gateway.store.engines import NO_REPLICAS, Replicas, engine_of, readers_of
+from boxis_gateway.store.engines import NO_REPLICAS, Replicas, engine_for_url, read_servers
 from boxis_gateway.store.engines.base import Advice
 from boxis_gateway.store.engines.errors import (
     DATABASE_ERRORS,
     FAULTS,
     PASSING,
-    errors_explained,
-    raise_told,
-    reason_of,
+    fault_reason,
+    raise_unavailable,
+    translate_errors,
 )
 from boxis_gateway.store.engines.schema_version import MIGRATIONS, is_current
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.engines.sqlite.database import LOCK_SECONDS
 from boxis_gateway.store.engines.sqlite.engine import sqlite_file
 from boxis_gateway.store.ingest.additions import Additions
@@ -64,9 +63,9 @@ class Store:
         stream_seconds: int = 0,
     ) -> None:
         self.url = url
-        self._engine = engine_of(url, lock_seconds)
+        self._engine = engine_for_url(url, lock_seconds)
         self.database = self._engine.database
-        self.condition, self.upkeep = self._engine.condition, self._engine.upkeep
+        self.health, self.maintenance = self._engine.health, self._engine.maintenance
         self.audit = Audit(self.database)
         self.vault = vault or Vault(Keys(self._engine.file))
         self.user_keys = UserKeys(self.database, self.vault)
@@ -75,16 +74,16 @@ class Store:
         self.contacts = Contacts(self.database)
         self.employees = Employees(self.database)
         self.tokens = Tokens(self.database)
-        self._readers = readers_of(self.database, replicas, lock_seconds)
-        self._readers.bound_streams(stream_seconds)
-        self.submissions = Submissions(self._readers)
-        self.history = History(self.database, self._readers)
+        self._servers = read_servers(self.database, replicas, lock_seconds)
+        self._servers.bound_streams(stream_seconds)
+        self.submissions = Submissions(self._servers)
+        self.history = History(self.database, self._servers)
         self.additions = Additions(self.database)
         self.log_positions = LogPositions(self.database)
-        self.exports = Exports(self.database, self._readers)
+        self.exports = Exports(self.database, self._servers)
         self.delivery_reports = DeliveryReports(self.database)
-        self.retention = Retention(self.database, self.upkeep)
-        self.erasure = Erasure(self.database, self.upkeep)
+        self.retention = Retention(self.database, self.maintenance)
+        self.erasure = Erasure(self.database, self.maintenance)
 
     @property
     def path(self) -> Path:
@@ -112,17 +111,17 @@ class Store:
         `recorded` is whether the audit is told here. A store that has no key yet gets one.
 
         Safe beside others who do the same. Raises StoreError if the store is missing or newer."""
-        self._engine.require_ours()
+        self._engine.require_own_database()
         applied = self._migrate(recorded)
         with suppress(StoreError):  # the next call wipes, and `doctor` says so
             self._engine.wipe()
         return applied
 
     def _migrate(self, recorded: bool) -> list[str]:
-        with self._engine.migrating(self._seal):
+        with self._engine.migration_transaction(self._seal):
             self._require_not_newer()
             is_new = not self.database.get_tables()
-            applied = self._engine.bring_up(self._runner())
+            applied = self._engine.apply_migrations(self._runner())
             if applied and recorded:
                 what = "store.init" if is_new else "store.migrate"
                 self.audit.record(what, applied[-1], migrations=len(applied))
@@ -133,9 +132,9 @@ class Store:
         self.vault.make_key()
         return self.vault.seal(text)
 
-    def has_to_wipe(self) -> bool:
+    def needs_wipe(self) -> bool:
         """Whether the store may still have, in room that is free, what is encrypted by now."""
-        return self._engine.has_to_wipe()
+        return self._engine.needs_wipe()
 
     def require_current(self) -> Store:
         """The store itself, if it is a whole one of this version; else StoreError with the
@@ -150,8 +149,8 @@ class Store:
 
     def require_tables(self) -> Store:
         """The same, though it may be a copy that is being made."""
-        self._engine.require_ours()
-        with errors_explained(self.database):
+        self._engine.require_own_database()
+        with translate_errors():
             self._require_not_newer()
             current = not self.pending_migrations() and is_current(self.database)
             is_new = not current and not self.database.get_tables()
@@ -165,14 +164,14 @@ class Store:
 
     def unfinished_copy_of(self) -> str:
         """What it is a copy of that has not come to its end, or ""."""
-        with errors_explained(self.database):
-            row = run(self.database, COPIED_FROM_SQL, ()).fetchone()
+        with translate_errors():
+            row = self.database.execute_sql(COPIED_FROM_SQL, ()).fetchone()
         return str(row[0]) if row else ""
 
     def require_known(self) -> Store:
         """The store itself, if it is one of this version or older, or empty; else StoreError."""
-        self._engine.require_ours()
-        with errors_explained(self.database):
+        self._engine.require_own_database()
+        with translate_errors():
             self._require_not_newer()
         return self
 
@@ -184,24 +183,24 @@ class Store:
         Raises Unavailable for what the store cannot do at the moment; the next request may find it
         mended."""
         try:
-            self._readers.forget()
-            self.database.look_again()
+            self._servers.forget()
+            self.database.check_connection()
             if self.database.is_closed():
-                self._engine.require_usable()
+                self._engine.require_current_schema()
             yield
         except FAULTS as problem:
-            if reason_of(problem) not in PASSING:
+            if fault_reason(problem) not in PASSING:
                 self._drop_connection()
-            raise_told(problem)
+            raise_unavailable(problem)
 
     def _drop_connection(self) -> None:
         with suppress(*DATABASE_ERRORS):
             self.close()
 
-    def lend_connection(self) -> Callable[[], None]:
+    def detach_connection(self) -> Callable[[], None]:
         """Leave the connection that was read from last, of this thread, to who reads on from it.
         Whoever asks next has another one. Call what is returned at the end."""
-        return self._readers.lend_connection()
+        return self._servers.detach_connection()
 
     def pending_migrations(self) -> list[str]:
         """Names of the migrations that the store has not seen."""
@@ -211,14 +210,14 @@ class Store:
         """What the database says is wrong with it, or ""."""
         return self._engine.find_damage()
 
-    def require_unshared(self) -> None:
+    def require_no_transaction_pooler(self) -> None:
         """Raises StoreError if a pooler is between that a server cannot work behind."""
-        self._engine.require_unshared()
+        self._engine.require_no_transaction_pooler()
 
     def replica_problems(self) -> list[tuple[str, str]]:
         """Names of replicas that cannot be read from, and why. Raises StoreError."""
-        with errors_explained(self.database):
-            return list(self._readers.problems())
+        with translate_errors():
+            return list(self._servers.problems())
 
     def advice(self) -> list[Advice]:
         """What of the place that keeps the store might do harm, and what to do about it. Raises
@@ -227,7 +226,7 @@ class Store:
 
     def close(self) -> None:
         """Close this thread's connections."""
-        self._readers.close()
+        self._servers.close()
         self.database.close()
 
     def _runner(self) -> Runner:

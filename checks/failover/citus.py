@@ -153,7 +153,7 @@ def make_shops(cluster: Cluster) -> list[Shop]:
     """As many on the worker that is to die as elsewhere."""
     store = Store(cluster.url)
     store.migrate()
-    store.database.make_room(months())
+    store.database.ensure_partitions(months())
     shops: Mapping[str, list[Shop]] = {OURS: [], OTHERS: []}
     number = 0
     while min(map(len, shops.values())) < SHOPS_OF_EACH_KIND:

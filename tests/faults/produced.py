@@ -74,7 +74,7 @@ def read_only(shop: Shop) -> Iterator[None]:
 @contextmanager
 def full(shop: Shop) -> Iterator[None]:
     """The disk has no room. The log is emptied before: it would have some."""
-    assert shop.store.upkeep.empty_log(5)
+    assert shop.store.maintenance.checkpoint_wal(5)
     ballast = shop.path.with_name("ballast")
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -189,7 +189,7 @@ def _put_right_by_a_backup(shop: Shop) -> Iterator[None]:
     with _backup(shop) as backup:
         account = shop.store.accounts.get(USERNAME)
         shop.store.accounts.set_enabled(account, True)  # a write: others read their pages anew
-        assert shop.store.upkeep.empty_log(5)
+        assert shop.store.maintenance.checkpoint_wal(5)
         shop.store.close()
         yield
         shop.store.close()

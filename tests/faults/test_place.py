@@ -103,7 +103,7 @@ def test_who_reads_an_older_state_is_waited_for(
         reader = store.database.connection()
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM message").fetchall()
-        give_back = store.database.lend_connection()
+        reattach = store.database.detach_connection()
     late = Store(store.url)
     add_messages(late, account, {"date": "2012-05-09 10:00:01", "sender": "later"})
     os.replace(other, store.path)
@@ -114,7 +114,7 @@ def test_who_reads_an_older_state_is_waited_for(
     assert [row[0] for batch in reading for row in batch] == ["old"]
     reader.execute("ROLLBACK")
     assert len(senders(late)) == 900  # by whoever looks first
-    give_back()
+    reattach()
     assert len(senders(store)) == 900
     late.close()
     assert store.find_damage() == ""
@@ -126,14 +126,14 @@ def test_a_connection_to_a_file_that_was_replaced_does_not_come_back(
     old_message(store, account)
     with store.serving():
         store.database.connection()
-        give_back = store.database.lend_connection()
+        reattach = store.database.detach_connection()
     for file in store.path.parent.glob("store.db*"):
         file.unlink()
     os.replace(other, store.path)
     assert len(senders(store)) == 900
-    give_another_back = store.database.lend_connection()
-    give_back()
-    give_another_back()
+    reattach_second = store.database.detach_connection()
+    reattach()
+    reattach_second()
     assert len(senders(store)) == 900
 
 

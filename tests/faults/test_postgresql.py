@@ -18,7 +18,7 @@ from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.store import Store
 from boxis_gateway.store.engines.postgresql import connection as postgresql_connection
-from boxis_gateway.store.engines.postgresql.connection import Reach
+from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory
 from checks.failover.servers import Server, find_programs
 from tests.conftest import NOW, USER_KEY, USERNAME, RunningServer
 from tests.faults.proxy import Proxy
@@ -125,7 +125,7 @@ def test_what_is_cut_off_is_told_so_and_added_once(
 
 def test_a_transaction_is_undone_with_its_connection(store: Store, account: Account) -> None:
     def lose_it() -> None:
-        with store.database.writing(account.id):
+        with store.database.write_transaction(account.id):
             store.database.execute_sql("DELETE FROM message")
             store.database.execute_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
@@ -180,7 +180,7 @@ def test_a_transaction_that_passed_over_an_error_is_no_success(
     store: Store, account: Account
 ) -> None:
     def pass_over() -> None:
-        with store.database.writing(account.id), suppress(Exception):
+        with store.database.write_transaction(account.id), suppress(Exception):
             store.database.execute_sql("SELECT 1 / 0")
 
     with pytest.raises(Exception, match="nothing was committed"):
@@ -248,14 +248,16 @@ def test_of_several_servers_one_that_has_answered_is_asked_first(
     server: Server, silent: socket.socket
 ) -> None:
     places = f"127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{server.port}"
-    reach = Reach(f"postgresql://postgres@{places}/gateway?connect_timeout=2")
+    reach = ConnectionFactory(f"postgresql://postgres@{places}/gateway?connect_timeout=2")
     for expected in (1, 0):
         reach.connect().close()
         assert clients(silent) == expected
 
 
 def test_servers_that_are_silent_are_left_alone_for_as_long(silent: socket.socket) -> None:
-    reach = Reach(f"postgresql://x@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2")
+    reach = ConnectionFactory(
+        f"postgresql://x@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2"
+    )
     for expected in (1, 0):
         with pytest.raises(psycopg.OperationalError, match="timeout"):
             reach.connect()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.store.engines.base import Engine, StoreDatabase
-from boxis_gateway.store.engines.replicas import Readers, Replica
+from boxis_gateway.store.engines.replicas import ReadServers, Replica
 from boxis_gateway.store.engines.sqlite.engine import SqliteEngine
 
 SILENT_SECONDS = 10.0
@@ -29,7 +29,7 @@ class Replicas(NamedTuple):
 NO_REPLICAS = Replicas()
 
 
-def engine_of(url: str, lock_seconds: float) -> Engine:
+def engine_for_url(url: str, lock_seconds: float) -> Engine:
     """What keeps the store of that URL. Raises ConfigurationError."""
     scheme, colon, _ = url.partition("://")
     make = ENGINES.get(scheme)
@@ -59,12 +59,12 @@ ENGINES: dict[str, Callable[[str, float], Engine]] = {
 }
 
 
-def readers_of(primary: StoreDatabase, replicas: Replicas, lock_seconds: float) -> Readers:
+def read_servers(primary: StoreDatabase, replicas: Replicas, lock_seconds: float) -> ReadServers:
     """The servers that a store is read from. Raises ConfigurationError."""
-    engines = [engine_of(url, lock_seconds) for url in replicas.urls]
+    engines = [engine_for_url(url, lock_seconds) for url in replicas.urls]
     if any(isinstance(one, SqliteEngine) for one in engines):
         raise ConfigurationError("A file of SQLite has no replicas; servers of PostgreSQL have.")
     for one in engines:
         one.database.silent_seconds = SILENT_SECONDS
     servers = [Replica(one.database, one.name) for one in engines]
-    return Readers(primary, servers, replicas.lag_seconds)
+    return ReadServers(primary, servers, replicas.lag_seconds)

@@ -23,10 +23,10 @@ NEW_ACCOUNT_SQL = "SELECT coalesce(max(id), 0) + 1 FROM account"
 ROWS_AT_ONCE = 1_000  # in one transaction of those who work long
 
 
-class Inserting(Protocol):
+class BulkInserter(Protocol):
     """Puts rows with every column, in the order of the table, into it."""
 
-    def run(self, rows: Sequence[Row]) -> None:
+    def insert(self, rows: Sequence[Row]) -> None:
         """Insert the rows. Raises DatabaseError as peewee's queries do."""
 
 
@@ -41,17 +41,19 @@ class Snapshot(Protocol):
 
 
 class StoreDatabase(Database):
-    """Connections to a store, one for each thread, opened by use. `merges_walks` is whether rows
-    of several ordered queries come in order without that all of them are read."""
+    """Connections to a store, one for each thread, opened by the first use."""
 
-    merges_walks: bool
+    merges_ordered_unions: bool
+    """True if the engine merges ordered UNION ALL branches lazily; otherwise each branch needs a
+    LIMIT of its own."""
     stream_seconds = 0
     """How long a transaction may last that streams an answer; 0 is for as long as that takes."""
     silent_seconds = inf
     """How long a server may say nothing before it is taken for dead."""
 
-    def run(self, sql: str, parameters: Parameters) -> Any:
-        """The cursor of a query that stands as text. Raises the driver's errors."""
+    def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
+        """The cursor of a query, with less on the way than peewee's own method. Raises peewee's
+        DatabaseError and InterfaceError."""
         raise NotImplementedError
 
     def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
@@ -59,16 +61,16 @@ class StoreDatabase(Database):
         lets go of the store."""
         raise NotImplementedError
 
-    def rows_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+    def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
         """What a frozen query finds whose parameters are the account and lists: `IN (?)` in it, of
         one item, stands for each. Nothing if a list is empty."""
         raise NotImplementedError
 
-    def inserting(self, table: type[Model]) -> Inserting:
+    def bulk_inserter(self, table: type[Model]) -> BulkInserter:
         """A quick way into a table."""
         raise NotImplementedError
 
-    def make_room(self, times: Sequence[str]) -> None:
+    def ensure_partitions(self, times: Sequence[str]) -> None:
         """See that there is room for messages of these times, before the transaction that adds
         them."""
         raise NotImplementedError
@@ -79,28 +81,28 @@ class StoreDatabase(Database):
 
     def new_account_id(self, customer_id: str) -> int:
         """An id for an account of that customer. Inside the transaction that adds it."""
-        return int(self.run(NEW_ACCOUNT_SQL, ()).fetchone()[0])
+        return int(self.execute_sql(NEW_ACCOUNT_SQL).fetchone()[0])
 
-    def place_of(self, account_id: int) -> int:
+    def shard_of(self, account_id: int) -> int:
         """A number for the place of that account, the same for those that one query may ask for."""
         return 0
 
-    def writing(self, account_id: int) -> AbstractContextManager[Any]:
+    def write_transaction(self, account_id: int) -> AbstractContextManager[Any]:
         """A transaction that changes messages of that account, or of EVERY_ACCOUNT. Nobody else
         changes these meanwhile. Not to be begun inside of another; only that of EVERY_ACCOUNT may
         change other things as well."""
         raise NotImplementedError
 
-    def filling(self) -> AbstractContextManager[None]:
+    def without_foreign_keys(self) -> AbstractContextManager[None]:
         """To be held by who brings the rows of a whole store, around their transactions: rows may
         refer to others that come later."""
         raise NotImplementedError
 
-    def replacing_audit(self) -> AbstractContextManager[None]:
+    def without_audit_triggers(self) -> AbstractContextManager[None]:
         """Inside a transaction: the audit can be replaced meanwhile, by that of another store."""
         raise NotImplementedError
 
-    def reading(self) -> AbstractContextManager[Any]:
+    def read_transaction(self) -> AbstractContextManager[Any]:
         """A transaction whose queries all see one state."""
         raise NotImplementedError
 
@@ -112,17 +114,17 @@ class StoreDatabase(Database):
         """Write that down, where it is not told by the migrations themselves."""
         raise NotImplementedError
 
-    def impatient(self) -> AbstractContextManager[None]:
+    def nowait(self) -> AbstractContextManager[None]:
         """Writes don't wait for another writer, but fail."""
         raise NotImplementedError
 
-    def lend_connection(self) -> Callable[[], None]:
+    def detach_connection(self) -> Callable[[], None]:
         """Leave this thread's connection to who reads from it now: they go on with the state that
         they see, while whoever asks next has another one. They call what is returned when they are
         done."""
         raise NotImplementedError
 
-    def look_again(self) -> None:
+    def check_connection(self) -> None:
         """Let go of this thread's connection if it is of no use any more. Raises StoreError."""
         raise NotImplementedError
 
@@ -140,11 +142,11 @@ class Sizes(NamedTuple):
     free: int | None
 
 
-class Condition(ABC):
+class Health(ABC):
     """How a store is at the moment, for who watches it. Nothing here waits or takes long."""
 
     @abstractmethod
-    def unready(self) -> str:
+    def unready_reason(self) -> str:
         """One word why requests can't be answered, or nothing can be written; or ""."""
 
     @abstractmethod
@@ -156,34 +158,33 @@ class Condition(ABC):
         """See StoreDatabase.connections."""
 
 
-class Upkeep(ABC):
+class Maintenance(ABC):
     """Work on a store that takes long, beside those who use it; and the room that it takes."""
 
     @abstractmethod
-    def turn(self, account_id: int | None = None) -> AbstractContextManager[None]:
+    def throttled_transaction(self, account_id: int | None = None) -> AbstractContextManager[None]:
         """A short transaction of many; of what belongs to an account, if one is given. Behind it
         others have their turn. Raises StoreError."""
 
     @abstractmethod
-    def overwrite(self) -> None:
+    def enable_secure_delete(self) -> None:
         """From now on, what this connection deletes is overwritten, if the engine can."""
 
     @property
     @abstractmethod
-    def can_give_back(self) -> bool:
+    def can_release_pages(self) -> bool:
         """Whether room that is free goes back to the disk without a rewrite."""
 
     @abstractmethod
-    def give_back(self) -> None:
+    def release_free_pages(self) -> None:
         """Give free room back to the disk, some at a time."""
 
     @abstractmethod
-    def rewrite(self) -> None:
-        """Write everything anew: nothing deleted stands in the store any more, once `empty_log` has
-        come to its end."""
+    def vacuum_full(self) -> None:
+        """Rewrite the whole store. After a `checkpoint_wal` nothing deleted is left in it."""
 
     @abstractmethod
-    def empty_log(self, wait_seconds: float) -> bool:
+    def checkpoint_wal(self, wait_seconds: float) -> bool:
         """Bring what the log holds into the store, and empty it; whether that was done."""
 
 
@@ -202,27 +203,28 @@ class Engine(ABC):
     name: str
     file: Path | None = None
     database: StoreDatabase
-    condition: Condition
-    upkeep: Upkeep
+    health: Health
+    maintenance: Maintenance
 
     @abstractmethod
     def create(self) -> None:
         """Make room for a store, if there is none. Raises StoreError."""
 
     @abstractmethod
-    def require_ours(self) -> None:
+    def require_own_database(self) -> None:
         """Raises StoreError unless there is a place for a store, which nobody else uses."""
 
     @abstractmethod
-    def migrating(self, seal: Callable[[str], str]) -> AbstractContextManager[None]:
+    def migration_transaction(self, seal: Callable[[str], str]) -> AbstractContextManager[None]:
         """A transaction for changes of tables. Nobody else writes meanwhile. `seal` encrypts."""
 
     @abstractmethod
-    def bring_up(self, runner: Any) -> list[str]:
-        """Bring the tables to this version, inside `migrating`; the names of what was applied."""
+    def apply_migrations(self, runner: Any) -> list[str]:
+        """Bring the tables to this version, inside `migration_transaction`; the names of the
+        migrations that were applied."""
 
     @abstractmethod
-    def has_to_wipe(self) -> bool:
+    def needs_wipe(self) -> bool:
         """Whether free room may still have, in the clear, what is encrypted by now."""
 
     @abstractmethod
@@ -230,14 +232,14 @@ class Engine(ABC):
         """Remove that, if it can be done now. Raises StoreError."""
 
     @abstractmethod
-    def require_usable(self) -> None:
+    def require_current_schema(self) -> None:
         """As `Store.require_current`, at a tenth of the price. Raises StoreError."""
 
     @abstractmethod
     def find_damage(self) -> str:
         """What the engine says is wrong with the store, or ""."""
 
-    def require_unshared(self) -> None:
+    def require_no_transaction_pooler(self) -> None:
         """Raises StoreError if connections are not ours alone for as long as they are open."""
         return
 

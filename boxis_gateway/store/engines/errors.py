@@ -14,7 +14,6 @@ import apsw
 from peewee import DatabaseError, IntegrityError, InterfaceError
 
 from boxis_gateway.errors import StoreError, Unavailable
-from boxis_gateway.store.engines.base import StoreDatabase
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
 REMEDIES = {
@@ -78,29 +77,29 @@ FAULTS = (StoreError, apsw.Error, *DATABASE_ERRORS)
 
 
 @contextmanager
-def faults_told() -> Iterator[None]:
+def translate_faults() -> Iterator[None]:
     """Turn what the store cannot do at the moment into Unavailable. A bug stays what it is."""
     try:
         yield
     except FAULTS as problem:
-        raise_told(problem)
+        raise_unavailable(problem)
 
 
-def raise_told(problem: Exception) -> NoReturn:
+def raise_unavailable(problem: Exception) -> NoReturn:
     """Raises Unavailable in place of the fault, or the problem itself if it is a bug."""
-    reason = reason_of(problem)
+    reason = fault_reason(problem)
     if not reason:
         raise problem
-    told = str(problem) if isinstance(problem, StoreError) else explained(problem)
+    told = str(problem) if isinstance(problem, StoreError) else describe_error(problem)
     raise Unavailable(reason, told) from problem
 
 
-def is_away(problem: BaseException) -> bool:
+def is_unreachable(problem: BaseException) -> bool:
     """Whether the store's server cannot be reached at the moment, and may be by and by."""
-    return reason_of(problem) == UNREACHABLE
+    return fault_reason(problem) == UNREACHABLE
 
 
-def reason_of(problem: BaseException) -> str:
+def fault_reason(problem: BaseException) -> str:
     """The word for it, or "" if it is a bug. What came first counts: a rollback that fails hides a
     full disk, say."""
     reason = ""
@@ -124,17 +123,17 @@ def _reason_of_server(problem: BaseException) -> str:
 
 
 @contextmanager
-def errors_explained(database: StoreDatabase) -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Turn what the database cannot do (open, lock, write) into a StoreError with the remedy."""
     try:
         yield
     except IntegrityError:
         raise  # never the machine's fault
     except DATABASE_ERRORS as problem:
-        raise StoreError(explained(problem)) from None
+        raise StoreError(describe_error(problem)) from None
 
 
-def explained(problem: BaseException) -> str:
+def describe_error(problem: BaseException) -> str:
     """What the database cannot do, in one line with the remedy."""
     # A failed rollback hides what went before it: a full disk, say.
     cause = problem.__context__

@@ -19,8 +19,7 @@ from typing import NamedTuple, TypeVar
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.errors import FAULTS, UNREACHABLE, explained, reason_of
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.errors import FAULTS, UNREACHABLE, describe_error, fault_reason
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -64,7 +63,7 @@ class Replica:
 
 
 @dataclass
-class Readers:
+class ReadServers:
     """The servers of a store. `lag_seconds` is the bound; `clock` is in seconds, and steady."""
 
     primary: StoreDatabase
@@ -86,16 +85,16 @@ class Readers:
         except FAULTS as problem:
             if replica:
                 self._leave(replica, problem)
-            elif reason_of(problem) != UNREACHABLE:
+            elif fault_reason(problem) != UNREACHABLE:
                 raise
         self.forget()
-        self.primary.look_again()
+        self.primary.check_connection()
         return what(self.primary)
 
-    def lend_connection(self) -> Callable[[], None]:
+    def detach_connection(self) -> Callable[[], None]:
         """See StoreDatabase: of the server that was read from last."""
         last: StoreDatabase = getattr(self._here, "last", self.primary)
-        return last.lend_connection()
+        return last.detach_connection()
 
     def forget(self) -> None:
         """A request begins: nothing is read yet but from the primary."""
@@ -117,10 +116,10 @@ class Readers:
         self._look_at_primary()
         for replica in self.replicas:
             try:
-                *_, whose = run(replica.database, REPLAYED_SQL, ()).fetchone()
+                *_, whose = replica.database.execute_sql(REPLAYED_SQL, ()).fetchone()
                 self._require_same(replica, whose)
             except FAULTS as problem:
-                told = str(problem) if isinstance(problem, StoreError) else explained(problem)
+                told = str(problem) if isinstance(problem, StoreError) else describe_error(problem)
                 yield replica.name, told
 
     def _fresh(self) -> Replica | None:
@@ -138,8 +137,10 @@ class Readers:
         must be the primary itself: the successor that it has become, not the one of before."""
         self._look_at_primary()
         try:
-            replica.database.look_again()
-            replayed, follows, started, whose = run(replica.database, REPLAYED_SQL, ()).fetchone()
+            replica.database.check_connection()
+            replayed, follows, started, whose = replica.database.execute_sql(
+                REPLAYED_SQL, ()
+            ).fetchone()
             self._require_same(replica, whose)
         except FAULTS as problem:
             self._leave(replica, problem)
@@ -161,14 +162,14 @@ class Readers:
     def _look_at_primary(self) -> None:
         now = self.clock()
         if not self._looks or now - self._looks[-1].at >= self.lag_seconds / LOOKS:
-            written, started, whose = run(self.primary, WRITTEN_SQL, ()).fetchone()
+            written, started, whose = self.primary.execute_sql(WRITTEN_SQL, ()).fetchone()
             if self._looks and self._looks[-1].started != started:
                 self._looks.clear()  # another server, whose log may have another past
             self._looks.append(_Look(now, written, started, whose))
 
     def _leave(self, replica: Replica, problem: BaseException) -> None:
         """Do without it for a while."""
-        why = reason_of(problem) or type(problem).__name__
+        why = fault_reason(problem) or type(problem).__name__
         log.warning("replica=%s is left out: %s", replica.name, why)
         replica.fresh_until, replica.not_before = 0.0, self.clock() + AWAY_SECONDS
         try:

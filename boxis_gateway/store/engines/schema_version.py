@@ -21,7 +21,7 @@ def is_current(database: StoreDatabase) -> bool:
     return database.version() == VERSION
 
 
-def require_same(database: StoreDatabase) -> None:
+def require_unmigrated(database: StoreDatabase) -> None:
     """Raises StoreError if somebody has migrated the store since this process began: rows of this
     version would lack what the tables have now. To be called inside a transaction."""
     if not is_current(database):

@@ -17,9 +17,9 @@ from peewee import SQL
 
 from boxis_gateway.model import Kind, Prices, Status
 from boxis_gateway.store.engines.base import Row, StoreDatabase
-from boxis_gateway.store.engines.errors import errors_explained
-from boxis_gateway.store.engines.schema_version import require_same
-from boxis_gateway.store.engines.sql import run, sql_of
+from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.schema_version import require_unmigrated
+from boxis_gateway.store.engines.sql import compile_sql
 from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_ours, own_id
 from boxis_gateway.store.ingest.bulk_submissions import BulkSubmissions, reported
 from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessage, chunks
@@ -59,9 +59,9 @@ class Additions:
         mine, at_times = Message.account == 0, Message.sent_at.in_([""])
         numbers = (Message.id + SQL("0")).in_([0])  # walk by time alone
         ids = Message.select(Message.sent_at, Message.id).where(mine, at_times, numbers)
-        self._ids_sql = sql_of(database, ids)
-        self._insert_messages = database.inserting(Message)
-        self._insert_submissions = database.inserting(Submission)
+        self._ids_sql = compile_sql(database, ids)
+        self._insert_messages = database.bulk_inserter(Message)
+        self._insert_submissions = database.bulk_inserter(Submission)
         self._counts = Counts(database)
         self._delivery_reports = DeliveryReports(database)
         self._statuses = Statuses(database)
@@ -74,10 +74,10 @@ class Additions:
 
         A message with a wire id is the account's message of that id; another is known by its
         fingerprint among those of its time. Among equal times a later one counts as newer."""
-        with errors_explained(self._database):
-            self._database.make_room([message.sent_at for _, message in messages])
-        with errors_explained(self._database), self._database.writing(account_id):
-            require_same(self._database)
+        with translate_errors():
+            self._database.ensure_partitions([message.sent_at for _, message in messages])
+        with translate_errors(), self._database.write_transaction(account_id):
+            require_unmigrated(self._database)
             offered, messages = messages, self._spared(messages)
             new, again, nearby = self._duplicates.split(account_id, messages)
             single = [pair for pair in new if pair[1].submission is None]
@@ -95,7 +95,7 @@ class Additions:
 
     def would_add(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Added:
         """What `add` would do."""
-        with errors_explained(self._database):
+        with translate_errors():
             offered, messages = messages, self._spared(messages)
             new, again, _ = self._duplicates.split(account_id, messages)
         changed = sum(Statuses.would_change(*pair) for pair in again)
@@ -114,8 +114,8 @@ class Additions:
         self, account_id: int, new: Sequence[FingerprintedMessage], nearby: list[Row] | None
     ) -> None:
         submissions, rows = _rows(account_id, new, self._ids(account_id, new, nearby))
-        self._insert_submissions.run(submissions)
-        self._insert_messages.run(rows)
+        self._insert_submissions.insert(submissions)
+        self._insert_messages.insert(rows)
         self._counts.change(
             account_id,
             Counter(
@@ -143,12 +143,12 @@ class Additions:
     ) -> None:
         for times in chunks(list({message.sent_at for _, message in messages})):
             first_ids = json.dumps({sent_at: first_id(sent_at) for sent_at in times})
-            for sent_at, newest in run(self._database, NEWEST_SQL, (account_id, first_ids)):
+            for sent_at, newest in self._database.execute_sql(NEWEST_SQL, (account_id, first_ids)):
                 ids.has_submission(sent_at, newest or 0)
         own = [(message.sent_at, own_id(message.wire_id or "")) for _, message in messages]
         for some in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
             times, numbers = zip(*some, strict=True)
-            ids.taken.update(self._database.rows_in(self._ids_sql, account_id, times, numbers))
+            ids.taken.update(self._database.select_in(self._ids_sql, account_id, times, numbers))
 
 
 def _added(

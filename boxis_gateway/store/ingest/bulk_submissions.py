@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from boxis_gateway.model import NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.store.engines.base import Row, StoreDatabase
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.ids import (
     IDS_PER_MILLISECOND,
     UPPER_HALF,
@@ -93,8 +92,8 @@ class BulkSubmissions:
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
-        self._insert_messages = database.inserting(Message)
-        self._insert_submissions = database.inserting(Submission)
+        self._insert_messages = database.bulk_inserter(Message)
+        self._insert_submissions = database.bulk_inserter(Submission)
         self._counts = Counts(database)
         self._delivery_reports = DeliveryReports(database)
         self._statuses = Statuses(database)
@@ -124,9 +123,9 @@ class BulkSubmissions:
         named = from_wire_id(facts.wire_id) if facts.exported_id is None else None
         own = named[1] if named and named[0] == account_id else None
         key = (account_id, own, facts.wire_id, first.sender, facts.created_at, first.text)
-        found = run(self._database, FIND_SQL, key).fetchone()
+        found = self._database.execute_sql(FIND_SQL, key).fetchone()
         if found and self._forget_waiting(account_id, found[0], group):
-            found = run(self._database, FIND_SQL, key).fetchone()
+            found = self._database.execute_sql(FIND_SQL, key).fetchone()
         if found:
             return _Found(*found)
         submission_id = self._submission_id(account_id, facts, messages)
@@ -134,7 +133,7 @@ class BulkSubmissions:
         times = (facts.created_at, facts.scheduled_at)
         row = (account_id, submission_id, first.sender, first.text, *times, facts.flash, facts.fast)
         listed, prices = (None, None), first.prices or Prices()
-        self._insert_submissions.run([(*row, *listed, *prices, facts.group_id, known_as)])
+        self._insert_submissions.insert([(*row, *listed, *prices, facts.group_id, known_as)])
         return _Found(submission_id, first.sender, facts.created_at, None)
 
     def _forget_waiting(
@@ -145,12 +144,12 @@ class BulkSubmissions:
         went = 0
         for fingerprint, message in group:
             key = (account_id, _facts(message).created_at, submission_id, fingerprint)
-            row = run(self._database, WAITING_SQL, (*key, Status.PENDING.value)).fetchone()
+            row = self._database.execute_sql(WAITING_SQL, (*key, Status.PENDING.value)).fetchone()
             if row:
                 waiting = StoredMessage(*row)
                 self._statuses.take_off_lists(waiting)
                 place = (account_id, waiting.sent_at, waiting.id)
-                run(self._database, FORGET_SQL, place)
+                self._database.execute_sql(FORGET_SQL, place)
                 went += 1
         return went
 
@@ -195,7 +194,7 @@ class BulkSubmissions:
             fingerprint,
             message.reported_as,
         )
-        self._insert_messages.run([row])
+        self._insert_messages.insert([row])
         return row
 
     def _message_id(self, account_id: int, submission_id: int, message: NewMessage) -> int:
@@ -220,7 +219,7 @@ class BulkSubmissions:
         if found.recipients:
             recipients = self._all_recipients(account_id, found.id, found.recipients, recipients)
         sent_at = next((row[0] for row in taken if row[8] != Status.PENDING), None)
-        run(self._database, LIST_SQL, ("\n".join(recipients), sent_at, account_id, found.id))
+        self._database.execute_sql(LIST_SQL, ("\n".join(recipients), sent_at, account_id, found.id))
         return not found.recipients
 
     def _all_recipients(
@@ -230,15 +229,15 @@ class BulkSubmissions:
         names = json.dumps(list({*listed.split("\n"), *new}))
         tens = account_prefixes(self._database, account_id)
         key = (account_id, tens, names, submission_id)
-        return [recipient for (recipient,) in run(self._database, RECIPIENTS_SQL, key)]
+        return [recipient for (recipient,) in self._database.execute_sql(RECIPIENTS_SQL, key)]
 
     def _is(self, sql: str, key: tuple[object, ...]) -> bool:
-        return bool(run(self._database, sql, key).fetchone()[0])
+        return bool(self._database.execute_sql(sql, key).fetchone()[0])
 
     def _next(self, sql: str, place: tuple[object, ...], instant: str) -> int:
         first = first_id(instant)
         bounds = (first + UPPER_HALF, first + IDS_PER_MILLISECOND - 1)
-        (newest,) = run(self._database, sql, (*place, *bounds)).fetchone()
+        (newest,) = self._database.execute_sql(sql, (*place, *bounds)).fetchone()
         return bounds[0] if newest is None else int(newest) + 1
 
 

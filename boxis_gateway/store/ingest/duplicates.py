@@ -14,7 +14,7 @@ from peewee import SQL
 from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.dlr import later_state
 from boxis_gateway.store.engines.base import Row, StoreDatabase
-from boxis_gateway.store.engines.sql import sql_of
+from boxis_gateway.store.engines.sql import compile_sql
 from boxis_gateway.store.messages.statuses import StoredMessage
 from boxis_gateway.store.tables import Message
 
@@ -50,16 +50,16 @@ class Duplicates:
         )
         marked = Message.select(Message.fingerprint, *stored)
         between = (Message.sent_at >= "") & (Message.sent_at <= "")
-        self._nearby_sql = sql_of(database, marked.where(mine, between).limit(0))
-        self._known_sql = sql_of(
+        self._nearby_sql = compile_sql(database, marked.where(mine, between).limit(0))
+        self._known_sql = compile_sql(
             database, marked.where(mine, at_times, Message.fingerprint.in_([0]))
         )
         wire_ids = Message.select(Message.wire_id, *stored).where(mine, Message.wire_id.in_([""]))
-        self._wire_ids_sql = sql_of(database, wire_ids)
+        self._wire_ids_sql = compile_sql(database, wire_ids)
         numbers = (Message.id + SQL("0")).in_([0])  # walk by time alone
         is_it = (numbers & Message.wire_id.is_null()) | Message.wire_id.in_([""])
         ours = Message.select(Message.wire_id, Message.sender, Message.recipient, *stored)
-        self._our_ids_sql = sql_of(database, ours.where(mine, at_times, is_it))
+        self._our_ids_sql = compile_sql(database, ours.where(mine, at_times, is_it))
 
     def _nearby(
         self, account_id: int, messages: Sequence[FingerprintedMessage]
@@ -106,12 +106,12 @@ class Duplicates:
         }
         for some in chunks(messages):
             ids = [one.wire_id for _, one in some if one.wire_id is not None]
-            for wire_id, *key in self._database.rows_in(self._wire_ids_sql, account_id, ids):
+            for wire_id, *key in self._database.select_in(self._wire_ids_sql, account_id, ids):
                 known[wire_id] = StoredMessage(account_id, *key)
             if nearby is None:
                 times = list({message.sent_at for _, message in some if message.wire_id is None})
                 marks = [fingerprint for fingerprint, message in some if message.wire_id is None]
-                rows = self._database.rows_in(self._known_sql, account_id, times, marks)
+                rows = self._database.select_in(self._known_sql, account_id, times, marks)
                 for mark, sent_at, *rest in rows:
                     known[sent_at, mark] = StoredMessage(account_id, sent_at, *rest)
         return known | self._known_by_our_ids(account_id, messages)
@@ -125,7 +125,7 @@ class Duplicates:
         for some in chunks(ours):
             times, ids = list({one.sent_at for one in some}), [one.exported_id for one in some]
             lists = (times, ids, list(map(str, ids)))
-            for row in self._database.rows_in(self._our_ids_sql, account_id, *lists):
+            for row in self._database.select_in(self._our_ids_sql, account_id, *lists):
                 wire_id, sender, recipient, sent_at, message_id, *rest = row
                 identity = (wire_id or str(message_id), sender, recipient, sent_at)
                 known[identity] = StoredMessage(account_id, sent_at, message_id, *rest)

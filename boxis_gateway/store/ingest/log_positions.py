@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.errors import errors_explained
-from boxis_gateway.store.engines.schema_version import require_same
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.schema_version import require_unmigrated
 
 SELECT_SQL = """
     SELECT head_octets, head_digest, position, line, latest FROM followed_log WHERE path = ?
@@ -39,12 +38,12 @@ class LogPositions:
 
     def find(self, path: str) -> LogPosition | None:
         """Where reading ended."""
-        with errors_explained(self._database):
-            row = run(self._database, SELECT_SQL, (path,)).fetchone()
+        with translate_errors():
+            row = self._database.execute_sql(SELECT_SQL, (path,)).fetchone()
         return LogPosition(*row) if row else None
 
     def keep(self, path: str, mark: LogPosition) -> None:
         """Where to go on, from now on."""
-        with errors_explained(self._database), self._database.atomic():
-            require_same(self._database)
-            run(self._database, REPLACE_SQL, (path, *mark))
+        with translate_errors(), self._database.atomic():
+            require_unmigrated(self._database)
+            self._database.execute_sql(REPLACE_SQL, (path, *mark))

@@ -9,7 +9,6 @@ from peewee import EXCLUDED
 
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.messages.listing_sql import Criteria
 from boxis_gateway.store.tables import SubmissionCount
 
@@ -58,25 +57,25 @@ class Counts:
 
     def forget_none(self, account_id: int) -> None:
         """Drop the counts that have come to nothing, and so the names of their senders."""
-        run(self._database, FORGET_SQL, (account_id,))
+        self._database.execute_sql(FORGET_SQL, (account_id,))
 
     def total(self, account_id: int, which: Criteria) -> int:
         """How many submissions there are, of those months and that sender."""
         if which.sender is not None:
             return sum(one.listed for one in self.spellings(account_id, which))
-        row = run(self._database, TOTAL_SQL, (account_id, *_months(which))).fetchone()
+        row = self._database.execute_sql(TOTAL_SQL, (account_id, *_months(which))).fetchone()
         return row[0] or 0
 
     def by_month(self, account_id: int, which: Criteria) -> Counter[str]:
         """The same for each month."""
         anybody, key = which.sender is None, sender_key(which.sender or "")
-        rows = run(self._database, MONTHS_SQL, (account_id, *_months(which), anybody, key))
+        rows = self._database.execute_sql(MONTHS_SQL, (account_id, *_months(which), anybody, key))
         return Counter(dict(rows))
 
     def spellings(self, account_id: int, which: Criteria) -> list[Spelling]:
         """How the sender is written in those months."""
         key = sender_key(which.sender or "")
-        rows = run(self._database, SENDERS_SQL, (account_id, *_months(which), key))
+        rows = self._database.execute_sql(SENDERS_SQL, (account_id, *_months(which), key))
         return [Spelling(*row) for row in rows]
 
 

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from boxis_gateway.model import Status
 from boxis_gateway.sms.dlr import DeliveryReport, message_window
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.errors import errors_explained
-from boxis_gateway.store.engines.schema_version import require_same
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.schema_version import require_unmigrated
 from boxis_gateway.store.messages.recipient_index import day_prefixes
 from boxis_gateway.store.messages.statuses import COLUMNS, Statuses, StoredMessage
 
@@ -61,8 +60,8 @@ class DeliveryReports:
         """Change the messages that the reports are about, those of one account or (0) of any, in
         one transaction. A report whose message is not here waits for it."""
         changed, waiting = 0, 0
-        with errors_explained(self._database), self._database.writing(account_id):
-            require_same(self._database)
+        with translate_errors(), self._database.write_transaction(account_id):
+            require_unmigrated(self._database)
             for report in reports:
                 found = self._find(report, account_id)
                 if found:
@@ -71,23 +70,23 @@ class DeliveryReports:
                 waiting += 1
                 for reference in report.references:
                     row = (account_id, reference, report.status.value, report.changed_at)
-                    run(self._database, WAIT_SQL, (*row, received_at))
+                    self._database.execute_sql(WAIT_SQL, (*row, received_at))
         return Applied(changed, waiting)
 
     def find(self, reports: Sequence[DeliveryReport], account_id: int) -> int:
         """How many of the reports are about a message that is here."""
-        with errors_explained(self._database):
+        with translate_errors():
             return sum(self._find(report, account_id) is not None for report in reports)
 
     def catch_up(self, messages: Sequence[tuple[int, StoredMessage]]) -> None:
         """Change messages of one account that are new, given with their references, by the reports
         that came before them. To be called inside a transaction."""
-        if not messages or not run(self._database, ANY_WAITING_SQL, ()).fetchone()[0]:
+        if not messages or not self._database.execute_sql(ANY_WAITING_SQL, ()).fetchone()[0]:
             return
         references = json.dumps([reference for reference, _ in messages])
         parameters = (references, messages[0][1].account_id)
         waiting: dict[int, list[tuple[Any, ...]]] = {}
-        for row in run(self._database, WAITING_SQL, parameters).fetchall():
+        for row in self._database.execute_sql(WAITING_SQL, parameters).fetchall():
             waiting.setdefault(row[0], []).append(row)
         for reference, message in messages:
             for row in waiting.get(reference, ()):
@@ -95,26 +94,26 @@ class DeliveryReports:
                 if first <= message.sent_at <= last:
                     self._statuses.change(message, Status(row[3]), row[2])
                     message = self._now(message)
-                    run(self._database, ARRIVED_SQL, row)
+                    self._database.execute_sql(ARRIVED_SQL, row)
 
     def forget_waiting(self, before: str, most: int) -> int:
         """Drop some of the reports that have waited since before that time; how many they were."""
-        cursor = run(self._database, FORGET_SQL, (before, most))
+        cursor = self._database.execute_sql(FORGET_SQL, (before, most))
         return int(self._database.rows_affected(cursor))
 
     def waiting(self, before: str) -> int:
         """How many reports have waited since before that time."""
         sql = "SELECT count(*) FROM delivery_report WHERE received_at < ?"
-        return int(run(self._database, sql, (before,)).fetchone()[0])
+        return int(self._database.execute_sql(sql, (before,)).fetchone()[0])
 
     def _find(self, report: DeliveryReport, account_id: int) -> StoredMessage | None:
         first, last = message_window(report.changed_at)
         tens, references = day_prefixes(first[:10], last[:10]), json.dumps(report.references)
         parameters = (tens, references, first, last, account_id, account_id)
-        row = run(self._database, FIND_SQL, parameters).fetchone()
+        row = self._database.execute_sql(FIND_SQL, parameters).fetchone()
         return StoredMessage(*row) if row else None
 
     def _now(self, message: StoredMessage) -> StoredMessage:
         sql = f"SELECT {COLUMNS} FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
         key = (message.account_id, message.sent_at, message.id)
-        return StoredMessage(*run(self._database, sql, key).fetchone())
+        return StoredMessage(*self._database.execute_sql(sql, key).fetchone())

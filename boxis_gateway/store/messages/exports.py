@@ -13,8 +13,8 @@ from heapq import merge
 from boxis_gateway.export_columns import EXPORT_COLUMNS
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import Row, StoreDatabase
-from boxis_gateway.store.engines.replicas import Readers
-from boxis_gateway.store.engines.sql import run, take
+from boxis_gateway.store.engines.replicas import ReadServers
+from boxis_gateway.store.engines.sql import take
 from boxis_gateway.store.ids import ids_of_months
 from boxis_gateway.store.messages.listing_sql import Criteria
 
@@ -57,13 +57,13 @@ SENDER, TEXT, STATUS = (
 class Exports:
     """The way out of a store for many messages."""
 
-    def __init__(self, database: StoreDatabase, readers: Readers) -> None:
-        self._database, self._readers = database, readers
+    def __init__(self, database: StoreDatabase, servers: ReadServers) -> None:
+        self._database, self._servers = database, servers
 
     def accounts(self, customer_id: str | None = None) -> dict[int, str]:
         """Ids and user names of all accounts, or of a customer's."""
         sql = "SELECT id, username FROM account WHERE ? OR customer_id = ? ORDER BY id"
-        return dict(run(self._database, sql, (customer_id is None, customer_id or "")))
+        return dict(self._database.execute_sql(sql, (customer_id is None, customer_id or "")))
 
     def rows(
         self,
@@ -80,7 +80,7 @@ class Exports:
         sql, wanted = _sql(hidden), _condition(which, statuses)
         months = ids_of_months(which.first_month, which.last_month)
         recipient = (which.recipient is None, which.recipient or "")
-        snapshot = self._readers.read(lambda database: database.snapshot())
+        snapshot = self._servers.read(lambda database: database.snapshot())
         try:
             walks = [
                 snapshot.walk(sql, (name, account_id, *months, *recipient))

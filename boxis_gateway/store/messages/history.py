@@ -9,8 +9,8 @@ from peewee import SQL, Tuple
 
 from boxis_gateway.model import Status
 from boxis_gateway.store.engines.base import Row, StoreDatabase
-from boxis_gateway.store.engines.replicas import Readers
-from boxis_gateway.store.engines.sql import rows_of, sql_of
+from boxis_gateway.store.engines.replicas import ReadServers
+from boxis_gateway.store.engines.sql import compile_sql, fetch_rows
 from boxis_gateway.store.ids import LEAST_ID
 from boxis_gateway.store.tables import Message
 from boxis_gateway.zones import EARLIEST, LATEST
@@ -33,12 +33,12 @@ class RecentMessage(NamedTuple):
 class History:
     """The messages of a store, always of one account."""
 
-    def __init__(self, database: StoreDatabase, readers: Readers) -> None:
-        self._database, self._readers = database, readers
-        before = BEFORE if database.merges_walks else BEFORE_BY_PLACE
+    def __init__(self, database: StoreDatabase, servers: ReadServers) -> None:
+        self._database, self._servers = database, servers
+        before = BEFORE if database.merges_ordered_unions else BEFORE_BY_PLACE
         with_status = (*HISTORY_COLUMNS, *HISTORY_STATUS_COLUMNS)
-        self._history_sql = sql_of(database, _history(before, HISTORY_COLUMNS))
-        self._history_with_status_sql = sql_of(database, _history(before, with_status))
+        self._history_sql = compile_sql(database, _history(before, HISTORY_COLUMNS))
+        self._history_with_status_sql = compile_sql(database, _history(before, with_status))
 
     def read(
         self, account_id: int, start: str = EARLIEST, end: str = LATEST, *, with_status: bool
@@ -50,7 +50,7 @@ class History:
         the store has now. An iterator that is dropped lets go of the store."""
         sql = self._history_with_status_sql if with_status else self._history_sql
         parameters = (account_id, start, end, REFUSED)
-        return self._readers.read(lambda database: database.stream(sql, parameters))
+        return self._servers.read(lambda database: database.stream(sql, parameters))
 
     def recent(self, account_id: int, start: str, end: str, limit: int) -> list[RecentMessage]:
         """The newest messages with start <= sent_at < end, refused ones too."""
@@ -60,7 +60,7 @@ class History:
             .order_by(Message.sent_at.desc(), Message.id.desc())
             .limit(limit)
         )
-        return [RecentMessage(*row) for row in rows_of(self._database, query)]
+        return [RecentMessage(*row) for row in fetch_rows(self._database, query)]
 
 
 HISTORY_COLUMNS = (

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from boxis_gateway.store.engines.base import Row, StoreDatabase
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.ids import GREATEST_ID, ids_of_months
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.messages.listing_sql import (
@@ -98,7 +97,7 @@ class ListPages:
         limit: int,
     ) -> tuple[list[ListedSubmission], int]:
         """See Submissions.page."""
-        with self._database.reading():
+        with self._database.read_transaction():
             total = self._count(accounts, which)
             limit = max(0, min(limit, total - offset))  # so that no walk goes on for more
             if limit and offset and which.is_counted and order is Order.CREATED:
@@ -125,7 +124,7 @@ class ListPages:
         shape = _shape(which)._replace(
             order=order,
             behind=part.behind is not None,
-            bounded=not self._database.merges_walks,
+            bounded=not self._database.merges_ordered_unions,
         )
         found: list[ListedSubmission] = []
         if order in ORDERS and not (part.behind and part.behind.time is None):
@@ -150,7 +149,7 @@ class ListPages:
             return sum(self._counts.total(account, which) for account in accounts)
         sql = count_sql(_shape(which))
         walks = self._walks(accounts, which)
-        return sum(run(self._database, sql, walk.parameters).fetchone()[0] for walk in walks)
+        return sum(self._database.execute_sql(sql, walk.parameters).fetchone()[0] for walk in walks)
 
     def _read(self, walks: Sequence[_Walk], shape: Shape, part: _Part) -> list[ListedSubmission]:
         groups = list(self._asked_together(walks))
@@ -166,7 +165,7 @@ class ListPages:
     def _asked_together(self, walks: Sequence[_Walk]) -> Iterator[Sequence[_Walk]]:
         places: dict[int, list[_Walk]] = {}
         for walk in walks:
-            places.setdefault(self._database.place_of(walk.account_id), []).append(walk)
+            places.setdefault(self._database.shard_of(walk.account_id), []).append(walk)
         for some in places.values():
             for first in range(0, len(some), WALKS_AT_ONCE):
                 yield some[first : first + WALKS_AT_ONCE]
@@ -190,7 +189,7 @@ class ListPages:
                     parameters.append(end_id if behind.time is None else GREATEST_ID)
                 parameters.append(offset + limit)
         sql = page_sql(shape, len(walks))
-        rows: Iterable[Row] = run(self._database, sql, (*parameters, limit, offset))
+        rows: Iterable[Row] = self._database.execute_sql(sql, (*parameters, limit, offset))
         return rows
 
     def _walks(self, accounts: Sequence[int], which: Criteria) -> list[_Walk]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from boxis_gateway.store.engines.replicas import Readers
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.replicas import ReadServers
 from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, from_wire_id
 from boxis_gateway.store.messages.list_pages import ListedSubmission, ListPages, ListPosition
 from boxis_gateway.store.messages.listing_sql import COLUMNS, LISTED, Criteria, Order
@@ -22,12 +21,14 @@ FIND_SQL = f"""
 class Submissions:
     """The submissions of a store, always of some accounts."""
 
-    def __init__(self, readers: Readers) -> None:
-        self._readers = readers
+    def __init__(self, servers: ReadServers) -> None:
+        self._servers = servers
 
     def accounts_of(self, customer_id: str) -> list[int]:
         """The accounts whose submissions are the customer's."""
-        rows = self._readers.read(lambda one: run(one, ACCOUNTS_SQL, (customer_id,)).fetchall())
+        rows = self._servers.read(
+            lambda one: one.execute_sql(ACCOUNTS_SQL, (customer_id,)).fetchall()
+        )
         return [account_id for (account_id,) in rows]
 
     def page(
@@ -40,7 +41,7 @@ class Submissions:
     ) -> tuple[list[ListedSubmission], int]:
         """`limit` submissions from the index `offset` on, and how many there are on all pages; both
         of one state of the store."""
-        return self._readers.read(
+        return self._servers.read(
             lambda one: ListPages(one).page(accounts, which, order, offset, limit)
         )
 
@@ -53,7 +54,7 @@ class Submissions:
         place: ListPosition,
     ) -> list[ListedSubmission]:
         """`limit` submissions behind a place; that costs the same however far it is."""
-        return self._readers.read(
+        return self._servers.read(
             lambda one: ListPages(one).page_behind(accounts, which, order, limit, place)
         )
 
@@ -64,6 +65,6 @@ class Submissions:
         if account_id > GREATEST_ACCOUNT_ID:
             account_id, submission_id = NOBODYS  # Citus does not take such a one
         parameters = (account_id, submission_id, wire_id, wire_id.lower())
-        rows = self._readers.read(lambda one: run(one, FIND_SQL, parameters).fetchall())
+        rows = self._servers.read(lambda one: one.execute_sql(FIND_SQL, parameters).fetchall())
         found = (ListedSubmission(*row) for row in rows)
         return sorted(found, key=lambda one: (one.wire_id or "", one.account_id, one.id))

@@ -6,7 +6,6 @@ import json
 from functools import lru_cache
 
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.ids import number_of
 
 SPAN_SQL = """
@@ -18,7 +17,7 @@ SPAN_SQL = """
 def account_prefixes(database: StoreDatabase, account_id: int) -> str:
     """The beginnings, `yyyy-mm-d`, of all days from the account's oldest message to its newest, as
     JSON."""
-    first, last = run(database, SPAN_SQL, (account_id, account_id)).fetchone()
+    first, last = database.execute_sql(SPAN_SQL, (account_id, account_id)).fetchone()
     return day_prefixes((first or "")[:10], (last or "")[:10])
 
 

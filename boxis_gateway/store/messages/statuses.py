@@ -9,7 +9,6 @@ from typing import NamedTuple
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.dlr import later_state
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.messages.counts import Counts
 
 UPDATE_SQL = """
@@ -56,12 +55,12 @@ class Statuses:
         if new == old:
             return False
         key = (message.account_id, message.sent_at, message.id)
-        run(self._database, UPDATE_SQL, (new[0].value, new[1], new[0].value, *key))
+        self._database.execute_sql(UPDATE_SQL, (new[0].value, new[1], new[0].value, *key))
         if old[0] is Status.PENDING and new[0] is Status.REFUSED:
             self.take_off_lists(message)
         elif old[0] is Status.PENDING and new[0] is not Status.PENDING:
             submission = (message.account_id, message.submission_id)
-            run(self._database, SENT_SQL, (message.sent_at, *submission))
+            self._database.execute_sql(SENT_SQL, (message.sent_at, *submission))
         return True
 
     @staticmethod
@@ -73,12 +72,12 @@ class Statuses:
     def take_off_lists(self, message: StoredMessage) -> None:
         """The recipient is none of the submission's any more; without any, nobody sees it."""
         submission = (message.account_id, message.submission_id)
-        listed, sender, created_at = run(self._database, LISTED_SQL, submission).fetchone()
+        listed, sender, created_at = self._database.execute_sql(LISTED_SQL, submission).fetchone()
         place = (message.account_id, message.sent_at, message.id)
-        (recipient,) = run(self._database, RECIPIENT_SQL, place).fetchone()
+        (recipient,) = self._database.execute_sql(RECIPIENT_SQL, place).fetchone()
         recipients = (listed or "").split("\n")
         if recipient in recipients:
             recipients.remove(recipient)
-        run(self._database, UNLISTED_SQL, ("\n".join(recipients) or None, *submission))
+        self._database.execute_sql(UNLISTED_SQL, ("\n".join(recipients) or None, *submission))
         if listed and not recipients:
             self._counts.change(message.account_id, Counter({(sender, created_at[:7]): -1}))

@@ -15,7 +15,7 @@ from boxis_gateway import model
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import rows_of, run
+from boxis_gateway.store.engines.sql import fetch_rows
 from boxis_gateway.store.people.customers import new_id
 from boxis_gateway.store.people.employees import folded
 from boxis_gateway.store.secrets.user_keys import UserKeys
@@ -39,7 +39,7 @@ class Accounts:
         """The account of that user name or, for the same work, a disabled one with the id 0. One
         query, which finds somebody else's account for a name that nobody has."""
         name = folded(username)
-        row = run(self._database, FIND_SQL, (name,)).fetchone() or _NOBODY
+        row = self._database.execute_sql(FIND_SQL, (name,)).fetchone() or _NOBODY
         found = _account(row[:-1])
         return found if row[-1] == name else NOBODY
 
@@ -55,7 +55,7 @@ class Accounts:
     def all(self) -> list[model.Account]:
         """Every account, by user name."""
         query = Account.select(*_COLUMNS).order_by(Account.username_folded)
-        return [_account(row) for row in rows_of(self._database, query)]
+        return [_account(row) for row in fetch_rows(self._database, query)]
 
     def add(
         self,
@@ -123,7 +123,7 @@ class Accounts:
             .where(SenderName.account == account.id)
             .order_by(SenderName.position)
         )
-        return [name for (name,) in rows_of(self._database, query)]
+        return [name for (name,) in fetch_rows(self._database, query)]
 
     def set_sender_names(self, account: model.Account, names: Sequence[str]) -> None:
         """Replace the senders that the account may use."""
@@ -134,17 +134,17 @@ class Accounts:
     def customer_name(self, account: model.Account) -> str:
         """The name of the customer that the account belongs to."""
         query = Customer.select(Customer.name).join(Account).where(Account.id == account.id)
-        return str(rows_of(self._database, query)[0][0])
+        return str(fetch_rows(self._database, query)[0][0])
 
     def newest_creation(self) -> str | None:
         """When the newest account was made; None if there is none."""
         query = Account.select(fn.MAX(Account.created_at))
-        newest: str | None = rows_of(self._database, query)[0][0]
+        newest: str | None = fetch_rows(self._database, query)[0][0]
         return newest
 
     def _customer_id(self, name: str, now: datetime) -> str:
         query = Customer.select(Customer.id).where(Customer.name == name)
-        for (known,) in rows_of(self._database, query):
+        for (known,) in fetch_rows(self._database, query):
             return str(known)
         customer_id = new_id()
         Customer.insert(id=customer_id, name=name, created_at=utc_text(now)).execute(self._database)

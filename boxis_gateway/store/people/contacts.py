@@ -11,7 +11,7 @@ from boxis_gateway.model import Customer
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import rows_of
+from boxis_gateway.store.engines.sql import fetch_rows
 from boxis_gateway.store.people.customers import new_id
 from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
 from boxis_gateway.store.tables import Contact, ContactGroup, GroupMember
@@ -83,7 +83,7 @@ class Contacts:
         return groups[name]
 
     def _pairs(self, query: Any) -> Iterable[tuple[str, str]]:
-        return ((str(one), str(other)) for one, other in rows_of(self._database, query))
+        return ((str(one), str(other)) for one, other in fetch_rows(self._database, query))
 
 
 def _portions(items: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -10,7 +10,7 @@ from boxis_gateway import model
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import rows_of, run, sql_of
+from boxis_gateway.store.engines.sql import compile_sql, fetch_rows
 from boxis_gateway.store.tables import Account, Customer, Employee
 from boxis_gateway.zones import utc_text
 
@@ -21,17 +21,17 @@ class Customers:
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._audit = Audit(database)
-        self._find_sql = sql_of(database, Customer.select(*_COLUMNS).where(Customer.id == ""))
-        self._of_account_sql = sql_of(database, _SELECT_OF_ACCOUNT)
+        self._find_sql = compile_sql(database, Customer.select(*_COLUMNS).where(Customer.id == ""))
+        self._of_account_sql = compile_sql(database, _SELECT_OF_ACCOUNT)
 
     def find(self, customer_id: str) -> model.Customer | None:
         """The customer of that id, in either case."""
-        row = run(self._database, self._find_sql, (customer_id.lower(),)).fetchone()
+        row = self._database.execute_sql(self._find_sql, (customer_id.lower(),)).fetchone()
         return model.Customer(*row) if row else None
 
     def of_account(self, account_id: int) -> model.Customer | None:
         """Whose account that is."""
-        row = run(self._database, self._of_account_sql, (account_id,)).fetchone()
+        row = self._database.execute_sql(self._of_account_sql, (account_id,)).fetchone()
         return model.Customer(*row) if row else None
 
     def get(self, name: str) -> model.Customer:
@@ -46,7 +46,7 @@ class Customers:
     def all(self) -> list[model.Customer]:
         """Every customer, by name."""
         query = Customer.select(*_COLUMNS).order_by(Customer.name, Customer.id)
-        return [model.Customer(*row) for row in rows_of(self._database, query)]
+        return [model.Customer(*row) for row in fetch_rows(self._database, query)]
 
     def add(
         self, name: str, now: datetime, reseller: model.Customer | None = None
@@ -70,16 +70,16 @@ class Customers:
     def account_names(self, customer: model.Customer) -> list[str]:
         """User names of the customer's accounts at the form door."""
         query = Account.select(Account.username).where(Account.customer == customer.id)
-        return sorted(name for (name,) in rows_of(self._database, query))
+        return sorted(name for (name,) in fetch_rows(self._database, query))
 
     def employee_names(self, customer: model.Customer) -> list[str]:
         """User names of the customer's employees."""
         query = Employee.select(Employee.username).where(Employee.customer == customer.id)
-        return sorted(name for (name,) in rows_of(self._database, query))
+        return sorted(name for (name,) in fetch_rows(self._database, query))
 
     def _one(self, condition: Any) -> model.Customer | None:
         query = Customer.select(*_COLUMNS).where(condition).order_by(Customer.id).limit(1)
-        rows = rows_of(self._database, query)
+        rows = fetch_rows(self._database, query)
         return model.Customer(*rows[0]) if rows else None
 
 

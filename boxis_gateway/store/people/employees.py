@@ -13,7 +13,7 @@ from boxis_gateway.errors import StoreError
 from boxis_gateway.levels import Level, State
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import rows_of
+from boxis_gateway.store.engines.sql import fetch_rows
 from boxis_gateway.store.people.customers import new_id
 from boxis_gateway.store.tables import Employee, Token
 from boxis_gateway.zones import utc_text
@@ -46,7 +46,7 @@ class Employees:
     def all(self) -> list[model.Employee]:
         """Every employee, by user name."""
         query = Employee.select(*_COLUMNS).order_by(Employee.username_folded)
-        return [_employee(row) for row in rows_of(self._database, query)]
+        return [_employee(row) for row in fetch_rows(self._database, query)]
 
     def add(
         self,
@@ -98,7 +98,7 @@ class Employees:
             self._audit.record("employee.state", employee.username, state=state.value)
 
     def _one(self, condition: Any) -> model.Employee | None:
-        rows = rows_of(self._database, Employee.select(*_COLUMNS).where(condition))
+        rows = fetch_rows(self._database, Employee.select(*_COLUMNS).where(condition))
         return _employee(rows[0]) if rows else None
 
     def _update(self, employee: model.Employee, values: Mapping[Any, Any]) -> None:

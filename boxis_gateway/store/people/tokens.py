@@ -12,7 +12,7 @@ from boxis_gateway import model
 from boxis_gateway.levels import Level, State
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import rows_of, run, sql_of
+from boxis_gateway.store.engines.sql import compile_sql, fetch_rows
 from boxis_gateway.store.tables import Employee, Token
 from boxis_gateway.zones import utc_text
 
@@ -25,11 +25,11 @@ class Tokens:
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._audit = Audit(database)
-        self._find_sql = sql_of(database, _SELECT_BY_DIGEST)
+        self._find_sql = compile_sql(database, _SELECT_BY_DIGEST)
 
     def find(self, digest: str) -> model.Session | None:
         """Whose token that is, expired or not."""
-        row = run(self._database, self._find_sql, (digest,)).fetchone()
+        row = self._database.execute_sql(self._find_sql, (digest,)).fetchone()
         return _session(digest, row) if row else None
 
     def add(
@@ -68,14 +68,14 @@ class Tokens:
 
     def _password_hash(self, employee: model.Employee) -> str | None:
         query = Employee.select(Employee.password_hash).where(Employee.id == employee.id)
-        rows = rows_of(self._database, query)
+        rows = fetch_rows(self._database, query)
         return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def renew(self, session: model.Session, expires_at: datetime) -> None:
         """The token is good until then; not if somebody else is writing at the moment, which the
         next use may make up for."""
         longer = Token.update(expires_at=utc_text(expires_at))
-        with suppress(OperationalError), self._database.impatient():
+        with suppress(OperationalError), self._database.nowait():
             longer.where(Token.digest == session.digest).execute(self._database)
 
     def end(self, employee: model.Employee, digest: str) -> bool:

@@ -15,7 +15,6 @@ from hashlib import blake2b
 
 from boxis_gateway.sms.numbers import sender_key, to_e164
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.zones import utc_text
 
 DIGEST_OCTETS = 16
@@ -42,24 +41,24 @@ class ErasedNumbers:
 
     def add(self, number: str, now: datetime) -> None:
         """From now on the number is erased. To be called inside a transaction."""
-        run(self._database, ADD_SECRET_SQL, (SECRET, secrets.token_hex(32)))
+        self._database.execute_sql(ADD_SECRET_SQL, (SECRET, secrets.token_hex(32)))
         digest = _digest(self._secret(), number_in(number))
-        run(self._database, ADD_SQL, (digest, utc_text(now)))
+        self._database.execute_sql(ADD_SQL, (digest, utc_text(now)))
 
     def among(self, addresses: Iterable[str]) -> set[str]:
         """Those of the addresses that are erased, in any spelling. To be called inside the
         transaction that would add them."""
-        (count,) = run(self._database, COUNT_SQL, ()).fetchone()
+        (count,) = self._database.execute_sql(COUNT_SQL, ()).fetchone()
         if not count:
             return set()
         secret, digests = self._secret(), self._digests
         if self._read != (secret, count):  # a restore may have brought others
-            digests = frozenset(one for (one,) in run(self._database, DIGESTS_SQL, ()))
+            digests = frozenset(one for (one,) in self._database.execute_sql(DIGESTS_SQL, ()))
             self._digests, self._read = digests, (secret, count)
         return {one for one in set(addresses) if _digest(secret, number_in(one)) in digests}
 
     def _secret(self) -> bytes:
-        return bytes.fromhex(run(self._database, SECRET_SQL, (SECRET,)).fetchone()[0])
+        return bytes.fromhex(self._database.execute_sql(SECRET_SQL, (SECRET,)).fetchone()[0])
 
 
 def number_in(address: str) -> str:

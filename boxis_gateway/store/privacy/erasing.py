@@ -15,8 +15,13 @@ from typing import Any, NamedTuple
 
 from boxis_gateway.sms.mentions import mask_mentions, mentions
 from boxis_gateway.sms.numbers import ERASED_NUMBER
-from boxis_gateway.store.engines.base import EVERY_ACCOUNT, ROWS_AT_ONCE, Row, StoreDatabase, Upkeep
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.base import (
+    EVERY_ACCOUNT,
+    ROWS_AT_ONCE,
+    Maintenance,
+    Row,
+    StoreDatabase,
+)
 from boxis_gateway.store.ids import IDS_PER_MILLISECOND, LEAST_ID, UPPER_HALF, first_id
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.privacy.erased_numbers import number_in
@@ -113,15 +118,15 @@ class Walk:
     """One walk over all of a store, for one number. `found` grows on the way."""
 
     def __init__(
-        self, database: StoreDatabase, upkeep: Upkeep, number: str, *, dry_run: bool
+        self, database: StoreDatabase, maintenance: Maintenance, number: str, *, dry_run: bool
     ) -> None:
         self.found = ErasureCounts()
-        self._database, self._upkeep = database, upkeep
+        self._database, self._maintenance = database, maintenance
         self._dry_run = dry_run
         self._counts = Counts(database)
         self._number, self._in_texts = number, in_texts(number)
         self._digits = self._in_texts and self._in_texts[1:]
-        addresses = (address for (address,) in run(database, ADDRESSES_SQL, ()))
+        addresses = (address for (address,) in database.execute_sql(ADDRESSES_SQL, ()))
         self._spellings = {number, *(one for one in addresses if number_in(one) == number)}
         self._parameters = {
             "in_texts": self._in_texts,
@@ -134,7 +139,7 @@ class Walk:
     def to_the_end(self) -> ErasureCounts:
         """Go; what was found in all."""
         self._entries()
-        accounts = run(self._database, "SELECT id FROM account", ()).fetchall()
+        accounts = self._database.execute_sql("SELECT id FROM account", ()).fetchall()
         for (account_id,) in accounts:
             self._seen.clear()
             for rows in self._messages(account_id):
@@ -225,12 +230,14 @@ class Walk:
         return _Told(text, sender, "\n".join(recipients) or None, wire_id)
 
     def _read(self, sql: str, **parameters: Any) -> list[Row]:
-        rows: list[Row] = run(self._database, sql, self._parameters | parameters).fetchall()
+        rows: list[Row] = self._database.execute_sql(sql, self._parameters | parameters).fetchall()
         return rows
 
     def _write(self, sql: str, **parameters: Any) -> None:
         if not self._dry_run:
-            run(self._database, sql, self._parameters | parameters)
+            self._database.execute_sql(sql, self._parameters | parameters)
 
     def _turn(self, account_id: int | None = None) -> AbstractContextManager[None]:
-        return nullcontext() if self._dry_run else self._upkeep.turn(account_id)
+        return (
+            nullcontext() if self._dry_run else self._maintenance.throttled_transaction(account_id)
+        )

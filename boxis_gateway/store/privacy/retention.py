@@ -17,9 +17,8 @@ from boxis_gateway.model import Account, Status
 from boxis_gateway.settings import Settings, account_value
 from boxis_gateway.sms.dlr import MAX_DELAY
 from boxis_gateway.store.audit import Audit
-from boxis_gateway.store.engines.base import EVERY_ACCOUNT, ROWS_AT_ONCE, StoreDatabase, Upkeep
-from boxis_gateway.store.engines.errors import errors_explained
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.base import EVERY_ACCOUNT, ROWS_AT_ONCE, Maintenance, StoreDatabase
+from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.ids import LEAST_ID, first_id
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.messages.delivery_reports import DeliveryReports
@@ -73,30 +72,30 @@ def cutoffs_of(settings: Settings, account: Account, now: datetime) -> Cutoffs:
 class Retention:
     """What makes a store forget."""
 
-    def __init__(self, database: StoreDatabase, upkeep: Upkeep) -> None:
-        self._database, self._upkeep = database, upkeep
+    def __init__(self, database: StoreDatabase, maintenance: Maintenance) -> None:
+        self._database, self._maintenance = database, maintenance
         self._audit = Audit(database)
         self._counts = Counts(database)
         self._delivery_reports = DeliveryReports(database)
 
     def prune(self, account: Account, limits: Cutoffs) -> Pruned:
         """Remove what the account does not keep. Raises StoreError; what went before stays so."""
-        self._upkeep.overwrite()
+        self._maintenance.enable_secure_delete()
         removed = sum(self._remove_messages(account.id, limits.messages_from))
         texts = sum(
             self._remove_texts(account.id, ids) for ids in self._old_texts(account.id, limits)
         )
         pruned = Pruned(removed, texts)
         if any(pruned):
-            with self._upkeep.turn():
+            with self._maintenance.throttled_transaction():
                 self._audit.record("prune", account.username, **pruned._asdict())
         return pruned
 
     def would_prune(self, account: Account, limits: Cutoffs) -> Pruned:
         """What `prune` would remove."""
-        with errors_explained(self._database), self._database.reading():
+        with translate_errors(), self._database.read_transaction():
             query = (account.id, limits.messages_from)
-            messages = run(self._database, COUNT_SQL, query).fetchone()[0]
+            messages = self._database.execute_sql(COUNT_SQL, query).fetchone()[0]
             gone_before = self._first_id(limits.messages_from)
             straddling = self._straddling(account.id, limits.messages_from)
             texts = sum(
@@ -110,7 +109,7 @@ class Retention:
         """Forget the delivery reports whose message will not come any more; how many."""
         forgotten = 0
         while True:
-            with self._upkeep.turn(EVERY_ACCOUNT):
+            with self._maintenance.throttled_transaction(EVERY_ACCOUNT):
                 some = self._delivery_reports.forget_waiting(
                     utc_text(now - MAX_DELAY), ROWS_AT_ONCE
                 )
@@ -127,18 +126,18 @@ class Retention:
         straddling = self._straddling(account_id, before)
         removed = ROWS_AT_ONCE if before else 0
         while removed == ROWS_AT_ONCE:
-            with self._upkeep.turn(account_id):
+            with self._maintenance.throttled_transaction(account_id):
                 removed = self._remove_oldest(account_id, before, straddling)
             yield removed
 
     def _remove_oldest(self, account_id: int, before: str, straddling: set[int]) -> int:
         query = (account_id, before, ROWS_AT_ONCE)
-        rows = run(self._database, OLDEST_SQL, query).fetchall()
+        rows = self._database.execute_sql(OLDEST_SQL, query).fetchall()
         gone: dict[int, list[str]] = defaultdict(list)
         for _, _, submission_id, recipient, status in rows:
             gone[submission_id] += [recipient] if status != Status.REFUSED.value else []
         if rows:
-            run(self._database, DELETE_MESSAGES_SQL, (account_id, *rows[-1][:2]))
+            self._database.execute_sql(DELETE_MESSAGES_SQL, (account_id, *rows[-1][:2]))
             self._take_off(account_id, gone, straddling)
         return len(rows)
 
@@ -147,17 +146,17 @@ class Retention:
         counted: Counter[tuple[str, str]] = Counter()
         empty: list[int] = []
         query = (account_id, json.dumps(list(gone)))
-        for number, sender, created_at, listed in run(
-            self._database, SUBMISSIONS_SQL, query
+        for number, sender, created_at, listed in self._database.execute_sql(
+            SUBMISSIONS_SQL, query
         ).fetchall():
             recipients = _without(listed or "", gone[number])
             if listed and not recipients:
                 counted[sender, created_at[:7]] -= 1
             if recipients or number in straddling:
-                run(self._database, LIST_SQL, (recipients, account_id, number))
+                self._database.execute_sql(LIST_SQL, (recipients, account_id, number))
             else:
                 empty.append(number)
-        run(self._database, DELETE_SUBMISSIONS_SQL, (account_id, json.dumps(empty)))
+        self._database.execute_sql(DELETE_SUBMISSIONS_SQL, (account_id, json.dumps(empty)))
         self._counts.change(account_id, counted)
         self._counts.forget_none(account_id)
 
@@ -168,15 +167,15 @@ class Retention:
         straddling = self._straddling(account_id, limits.texts_from)
         place, end = LEAST_ID, self._first_id(limits.texts_from)
         query = (account_id, place, end, ROWS_AT_ONCE)
-        while rows := run(self._database, TEXTS_SQL, query).fetchall():
+        while rows := self._database.execute_sql(TEXTS_SQL, query).fetchall():
             if old := [number for (number,) in rows if number not in straddling]:
                 yield old
             query = (account_id, rows[-1][0], end, ROWS_AT_ONCE)
 
     def _remove_texts(self, account_id: int, submissions: list[int]) -> int:
-        with self._upkeep.turn(account_id):
+        with self._maintenance.throttled_transaction(account_id):
             query = (account_id, json.dumps(submissions))
-            cursor = run(self._database, DELETE_TEXTS_SQL, query)
+            cursor = self._database.execute_sql(DELETE_TEXTS_SQL, query)
             return int(self._database.rows_affected(cursor))
 
     def _straddling(self, account_id: int, moment: str) -> set[int]:
@@ -185,7 +184,7 @@ class Retention:
         if not moment:
             return set()
         query = (account_id, moment, self._first_id(moment))
-        return {number for (number,) in run(self._database, STRADDLING_SQL, query)}
+        return {number for (number,) in self._database.execute_sql(STRADDLING_SQL, query)}
 
     @staticmethod
     def _first_id(moment: str) -> int:

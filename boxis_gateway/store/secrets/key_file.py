@@ -16,7 +16,7 @@ from pathlib import Path
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import ENVIRONMENT_PREFIX, variable
-from boxis_gateway.store.atomic_files import new_file_beside, os_errors_explained, sync
+from boxis_gateway.store.atomic_files import replacement_file, sync, translate_os_errors
 
 VARIABLE = ENVIRONMENT_PREFIX + "SECRET_KEYS"  # no setting: settings are shown
 FILE_VARIABLE = variable("secret_key_file")
@@ -84,7 +84,7 @@ class Keys:
     def _text(self) -> str:
         if self.in_environment:
             return os.environ[VARIABLE]
-        with os_errors_explained(f"The key file {self.path} cannot be read"):
+        with translate_os_errors(f"The key file {self.path} cannot be read"):
             try:
                 return COMMENT.sub("", self.path.read_text("ascii", "replace"))
             except FileNotFoundError:
@@ -93,7 +93,7 @@ class Keys:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """No other process writes keys into this folder meanwhile."""
-        with os_errors_explained(f"The key file {self.path} cannot be written"):
+        with translate_os_errors(f"The key file {self.path} cannot be written"):
             handle = os.open(self.path.parent, os.O_RDONLY)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX)
@@ -105,7 +105,7 @@ class Keys:
         path = self.path.resolve()
         for left in path.parent.glob(f".{path.name}.*.part"):
             left.unlink()  # of one that was killed: it has keys
-        with new_file_beside(path) as part:
+        with replacement_file(path) as part:
             part.write_text("".join(f"{key}\n" for key in keys))
             like = path if path.exists() else self._store
             if like is not None:

@@ -14,8 +14,7 @@ from boxis_gateway import model
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.errors import errors_explained
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.secrets.vault import Vault
 
 CHECKED = "boxis-gateway"  # what key_check is, in the clear
@@ -60,7 +59,7 @@ class UserKeys:
 
     def require_open(self) -> None:
         """Raises StoreError unless the keys at hand open everything that is encrypted."""
-        with errors_explained(self._database):
+        with translate_errors():
             self._vault.open(self._check())
             shut = [name for _, name, sealed in self._accounts() if not self._vault.opens(sealed)]
         if shut:
@@ -82,7 +81,7 @@ class UserKeys:
             )
         if not forget:
             self.require_open()
-        with errors_explained(self._database), self._database.atomic():
+        with translate_errors(), self._database.atomic():
             rotated = self._rotate(forget)
             details = {**rotated._asdict(), "forgotten": len(rotated.forgotten)}
             self._audit.record("secrets.rotate", "user keys", **details, drop_old=drop_old)
@@ -100,13 +99,13 @@ class UserKeys:
                 user_key = secrets.token_hex()
             else:
                 user_key = self._vault.open(sealed)
-            run(self._database, CHANGE_SQL, (self._vault.seal(user_key), account_id))
-        run(self._database, CHANGE_CHECK_SQL, (self._vault.seal(CHECKED),))
+            self._database.execute_sql(CHANGE_SQL, (self._vault.seal(user_key), account_id))
+        self._database.execute_sql(CHANGE_CHECK_SQL, (self._vault.seal(CHECKED),))
         return Rotated(len(accounts) - len(forgotten), forgotten)
 
     def _drop_old(self) -> None:
         """Inside a transaction, as others seal inside theirs: with a key that stays."""
-        with errors_explained(self._database), self._database.atomic():
+        with translate_errors(), self._database.atomic():
             sealed = [self._check(), *(one for _, _, one in self._accounts())]
             if all(map(self._vault.is_by_first, sealed)):
                 self._vault.keys.keep_first()
@@ -115,15 +114,15 @@ class UserKeys:
         """All that are new are opened at once: else who asks for the first time would tell by the
         time it takes whether there is such an account."""
         known = {"": NOBODYS}
-        for (sealed,) in run(self._database, SEALED_SQL, ()):
+        for (sealed,) in self._database.execute_sql(SEALED_SQL, ()):
             with suppress(StoreError):
                 known[sealed] = self._known.get(sealed) or self._vault.open(sealed)
         self._known = known
         return known[sealed_key] if sealed_key in known else self._vault.open(sealed_key)
 
     def _accounts(self) -> list[tuple[int, str, str]]:
-        return list(run(self._database, ACCOUNTS_SQL, ()))
+        return list(self._database.execute_sql(ACCOUNTS_SQL, ()))
 
     def _check(self) -> str:
-        row = run(self._database, CHECK_SQL, ()).fetchone()
+        row = self._database.execute_sql(CHECK_SQL, ()).fetchone()
         return str(row[0]) if row else ""

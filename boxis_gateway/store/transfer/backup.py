@@ -9,17 +9,17 @@ from typing import NamedTuple
 import apsw
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.atomic_files import is_same, new_file_beside, sync
-from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.atomic_files import is_same_file, replacement_file, sync
+from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import is_current
 from boxis_gateway.store.engines.sqlite.snapshots import (
     Progress,
     copy_file,
     count_of,
     damage_of,
-    files_explained,
     no_progress,
     reading,
+    translate_file_errors,
     user_version,
 )
 from boxis_gateway.store.store import Store
@@ -41,9 +41,9 @@ def back_up(
 
     Raises StoreError if that cannot be done, or if the file is there and not to be replaced."""
     store.require_known()
-    with files_explained(f"{file} cannot be made"):
+    with translate_file_errors(f"{file} cannot be made"):
         _require_free(store, file, replace)
-    with new_file_beside(file) as part:
+    with replacement_file(file) as part:
         if store.file is None:
             messages = _written(store, part, file)
         else:
@@ -57,13 +57,13 @@ def back_up(
 
 def _copied(path: Path, part: Path, file: Path, progress: Progress) -> int:
     with reading(path) as source:
-        with files_explained(f"The backup {file} cannot be made"):
+        with translate_file_errors(f"The backup {file} cannot be made"):
             copy_file(source, part, progress)
         return _checked(part, source, path)
 
 
 def _written(store: Store, part: Path, file: Path) -> int:
-    with files_explained(f"The backup {file} cannot be made"):
+    with translate_file_errors(f"The backup {file} cannot be made"):
         write_file(store, part)
         sync(part)
     with reading(part, at_rest=True) as copy:
@@ -71,7 +71,7 @@ def _written(store: Store, part: Path, file: Path) -> int:
 
 
 def _require_free(store: Store, file: Path, replace: bool) -> None:
-    if store.file and is_same(store.file, file):
+    if store.file and is_same_file(store.file, file):
         raise StoreError(f"{file} is the store itself. Choose another file.")
     if file.exists() and not file.is_file():
         raise StoreError(f"{file} is a folder or a device. Name a file.")
@@ -96,7 +96,7 @@ def _checked(part: Path, source: apsw.Connection, store: Path) -> int:
 def _record(store: Store, file: Path, made: BackedUp) -> None:
     """Older stores have no audit."""
     try:
-        with errors_explained(store.database), store.database.atomic():
+        with translate_errors(), store.database.atomic():
             if is_current(store.database):
                 store.audit.record("store.backup", file.name, messages=made.messages)
     except StoreError as problem:

@@ -13,10 +13,9 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.atomic_files import is_same
+from boxis_gateway.store.atomic_files import is_same_file
 from boxis_gateway.store.engines.base import Snapshot
-from boxis_gateway.store.engines.errors import errors_explained
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.store import Store
 from boxis_gateway.store.tables import COPIED_FROM, TABLES, AuditEntry, Message, Secret
 from boxis_gateway.store.transfer.load import Brought, Progress, bring, compared, no_progress
@@ -46,11 +45,11 @@ def copy(source: Store, target: Store, progress: Progress = no_progress) -> Copi
     if is_one(source, target):
         raise StoreError(f"{target.name} is the source itself. Name another place.")
     _require_opens(source, target)
-    with errors_explained(target.database):
+    with translate_errors():
         goes_on = _prepare(source, target)
     if not goes_on:
         return _compare(source, target)
-    with target.database.filling():
+    with target.database.without_foreign_keys():
         brought = _bring(source, target, progress)
     _finish(source, target, brought)
     return _copied(brought.rows, was_there=False)
@@ -59,14 +58,14 @@ def copy(source: Store, target: Store, progress: Progress = no_progress) -> Copi
 def is_one(source: Store, target: Store) -> bool:
     """Whether both are the same store."""
     if source.file and target.file:
-        return is_same(source.file, target.file)
+        return is_same_file(source.file, target.file)
     return source.name == target.name
 
 
 def _require_opens(source: Store, target: Store) -> None:
     """Secrets are copied as they are. Raises StoreError unless the target's keys open them."""
-    with errors_explained(source.database):
-        sealed = [one for (one,) in run(source.database, SEALED_SQL, ())]
+    with translate_errors():
+        sealed = [one for (one,) in source.database.execute_sql(SEALED_SQL, ())]
     if not all(map(target.vault.opens, sealed)):
         raise StoreError(
             f"The keys in {target.vault.keys.place}, which {target.name} is to be used with, do "
@@ -89,7 +88,7 @@ def _prepare(source: Store, target: Store) -> bool:
         )
     if not of and _is_empty(target):
         with target.database.atomic():
-            run(target.database, ADD_MARK_SQL, (_name(source),))
+            target.database.execute_sql(ADD_MARK_SQL, (_name(source),))
         return True
     return bool(of)
 
@@ -120,11 +119,11 @@ def _bring(source: Store, target: Store, progress: Progress) -> Brought:
 def _finish(source: Store, target: Store, brought: Brought) -> None:
     """From now on the target is a store of its own."""
     messages = brought.rows[Message._meta.table_name]
-    with errors_explained(target.database), target.database.atomic():
-        run(target.database, END_MARK_SQL, ())
+    with translate_errors(), target.database.atomic():
+        target.database.execute_sql(END_MARK_SQL, ())
         details = {"messages": messages, "rows": brought.rows.total()}
         target.audit.record("store.copy", source.name, **details)
-    target.upkeep.give_back()
+    target.maintenance.release_free_pages()
 
 
 def _compare(source: Store, target: Store) -> Copied:
@@ -143,7 +142,7 @@ def _compare(source: Store, target: Store) -> Copied:
 
 @contextmanager
 def _snapshot(source: Store) -> Iterator[Snapshot]:
-    with errors_explained(source.database), closing(source.database.snapshot()) as snapshot:
+    with translate_errors(), closing(source.database.snapshot()) as snapshot:
         yield snapshot
 
 

@@ -12,8 +12,7 @@ from peewee import DataError, IntegrityError
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import ROWS_AT_ONCE, Row, Snapshot, StoreDatabase
-from boxis_gateway.store.engines.errors import errors_explained
-from boxis_gateway.store.engines.sql import run
+from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.tables import TABLES, AuditEntry, Message
 from boxis_gateway.store.transfer.row_blocks import (
     BY_ACCOUNT,
@@ -64,44 +63,48 @@ def compared(
 ) -> Iterator[tuple[Block, Digest, Digest]]:
     """Each block, and its digests in the snapshot and in the database."""
     for block in blocks(snapshot, to_the_end=to_the_end):
-        with errors_explained(database):
+        with translate_errors():
             yield block, digest_of(block.rows()), digest_of(rows_there(database, block))
 
 
 def refill(snapshot: Snapshot, database: StoreDatabase) -> None:
     """Replace all that the database has. Inside a transaction, and there must be room for all
     messages. Raises StoreError."""
-    with database.replacing_audit():
+    with database.without_audit_triggers():
         for table in reversed(TABLES):
-            run(database, _delete(table, OF_ITS_OWN.get(table, "1 = 1")), ())
+            database.execute_sql(_delete(table, OF_ITS_OWN.get(table, "1 = 1")), ())
         for block in blocks(snapshot):
             _insert(database, block)
 
 
 def _replace(snapshot: Snapshot, database: StoreDatabase, block: Block, there: Digest) -> None:
     if block.table is Message:
-        _make_room(database, block)
+        _ensure_partitions(database, block)
     with ExitStack() as held:
-        held.enter_context(errors_explained(database))
+        held.enter_context(translate_errors())
         held.enter_context(_transaction(database, block))
         if block.table is AuditEntry and there.rows:
-            held.enter_context(database.replacing_audit())
+            held.enter_context(database.without_audit_triggers())
         together = [block]
         if not block.parameters:
             together += [whole(snapshot, table) for table in _referring_to(block.table)]
         for one in reversed(together):
-            run(database, _delete(one.table, one.condition), one.parameters)
+            database.execute_sql(_delete(one.table, one.condition), one.parameters)
         for one in together:
             _insert(database, one)
 
 
 def _transaction(database: StoreDatabase, block: Block) -> AbstractContextManager[Any]:
-    return database.atomic() if block.account_id is None else database.writing(block.account_id)
+    return (
+        database.atomic()
+        if block.account_id is None
+        else database.write_transaction(block.account_id)
+    )
 
 
-def _make_room(database: StoreDatabase, block: Block) -> None:
+def _ensure_partitions(database: StoreDatabase, block: Block) -> None:
     try:
-        database.make_room([row[SENT_AT] for row in block.rows()])
+        database.ensure_partitions([row[SENT_AT] for row in block.rows()])
     except ValueError:
         raise _unfit(block.table, "a time is none") from None
 
@@ -122,10 +125,10 @@ def _delete(table: Table, condition: str) -> str:
 
 
 def _insert(database: StoreDatabase, block: Block) -> None:
-    into, rows = database.inserting(block.table), iter(block.rows())
+    into, rows = database.bulk_inserter(block.table), iter(block.rows())
     with _fit(block.table):
         while batch := list(islice(rows, ROWS_AT_ONCE)):
-            into.run(batch)
+            into.insert(batch)
 
 
 @contextmanager
@@ -150,7 +153,7 @@ def _require_no_more(snapshot: Snapshot, database: StoreDatabase, rows: Counter[
         ((here,),) = snapshot.walk(f"SELECT count(*) FROM {name}", ())
         if here != rows[name]:
             raise _unfit(table, f"{here - rows[name]} belong to no account")
-        with errors_explained(database):
+        with translate_errors():
             more = count_there(database, table) - here
         if more:
             raise StoreError(

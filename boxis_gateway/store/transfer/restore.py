@@ -16,17 +16,17 @@ from typing import NamedTuple
 import apsw
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.atomic_files import is_same, new_file_beside
+from boxis_gateway.store.atomic_files import is_same_file, replacement_file
 from boxis_gateway.store.engines.sqlite.snapshots import (
     Progress,
     copy_file,
     copy_pages,
     count_of,
     damage_of,
-    files_explained,
     no_progress,
     reading,
     replacing,
+    translate_file_errors,
 )
 from boxis_gateway.store.secrets.vault import Vault
 from boxis_gateway.store.store import Store
@@ -77,7 +77,7 @@ def restore(
 
     Raises StoreError, and leaves the store as it was, if the backup cannot be used or the store has
     messages and is not to be replaced."""
-    if store.file and is_same(store.file, file):
+    if store.file and is_same_file(store.file, file):
         raise StoreError(f"{file} is the store itself. Name a backup.")
     with reading(file, at_rest=True) as backup:
         _require_whole(backup, file)
@@ -85,7 +85,7 @@ def restore(
         store.create()
         store.require_known()
         room = store.file or Path(gettempdir(), file.name)
-        with new_file_beside(room) as part, _explained(store):
+        with replacement_file(room) as part, _explained(store):
             if store.file:
                 _require_replaceable(store.database.connection(), "main", store.file, replace)
             copy_file(backup, part)
@@ -96,7 +96,7 @@ def restore(
 
 
 def _explained(store: Store) -> AbstractContextManager[None]:
-    return files_explained(f"The store {store.name} cannot be replaced")
+    return translate_file_errors(f"The store {store.name} cannot be replaced")
 
 
 def _require_whole(backup: apsw.Connection, file: Path) -> None:

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from peewee import BooleanField, Model
 
 from boxis_gateway.store.engines.base import Row, Snapshot, StoreDatabase
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.tables import (
     COPIED_FROM,
     TABLES,
@@ -170,7 +169,7 @@ def rows_there(database: StoreDatabase, block: Block) -> Iterator[Row]:
 def count_there(database: StoreDatabase, table: Table) -> int:
     """How many rows of a table are compared."""
     sql = f"SELECT count(*) FROM {table._meta.table_name} WHERE {OF_ITS_OWN.get(table, '1 = 1')}"
-    return int(run(database, sql, ()).fetchone()[0])
+    return int(database.execute_sql(sql, ()).fetchone()[0])
 
 
 def digest_of(rows: Iterable[Row]) -> Digest:

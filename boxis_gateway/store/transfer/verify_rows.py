@@ -12,7 +12,7 @@ from datetime import datetime
 
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import Snapshot
-from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.store import Store
 from boxis_gateway.store.tables import TABLES
 from boxis_gateway.store.transfer.verify import (
@@ -49,7 +49,7 @@ SENDERS_SQL = "SELECT sender, sender_key, count(*) FROM submission_count GROUP B
 def verify_rows(store: Store, now: datetime) -> Verified:
     """Look over one state of the store. Raises StoreError if it cannot be read."""
     store.require_current()
-    with errors_explained(store.database), closing(store.database.snapshot()) as snapshot:
+    with translate_errors(), closing(store.database.snapshot()) as snapshot:
         names = [table._meta.table_name for table in TABLES]
         rows = {name: _count(snapshot, f"SELECT count(*) FROM {name}") for name in names}
         return Verified(True, rows, list(_contradictions(snapshot, now)))

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 from boxis_gateway.store.engines.base import Row, StoreDatabase
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID
 
 SPREAD = ("submission", "submission_count", "message")
@@ -36,7 +35,7 @@ BY_PLACE, BY_TIME = '("t1"."sent_at", "t1"."id") < (?, -9223372036854775808)', '
 anew, can prune later months."""
 
 
-class Places:
+class ShardMap:
     """Where the accounts of a store lie."""
 
     def __init__(self, database: StoreDatabase) -> None:
@@ -44,31 +43,31 @@ class Places:
         self._shards: dict[int, int] = {}
 
     @cached_property
-    def are_many(self) -> bool:
+    def is_distributed(self) -> bool:
         """Whether the tables are spread."""
         return has_citus(self._database) and bool(
-            run(self._database, IS_SPREAD_SQL, ()).fetchone()[0]
+            self._database.execute_sql(IS_SPREAD_SQL, ()).fetchone()[0]
         )
 
     def of(self, account_id: int) -> int:
         """A number for the place of that account, the same for all that lie together."""
-        if not self.are_many:
+        if not self.is_distributed:
             return 0
         if account_id not in self._shards:
-            row = run(self._database, SHARD_SQL, (account_id,)).fetchone()
+            row = self._database.execute_sql(SHARD_SQL, (account_id,)).fetchone()
             self._shards[account_id] = int(row[0])
         return self._shards[account_id]
 
     def near(self, customer_id: str) -> int | None:
         """The least free id for an account that lies where the customer's others do; None if it may
         lie anywhere."""
-        other = run(self._database, NEIGHBOUR_SQL, (customer_id,)).fetchone()
-        if not other or not self.are_many:
+        other = self._database.execute_sql(NEIGHBOUR_SQL, (customer_id,)).fetchone()
+        if not other or not self.is_distributed:
             return None
-        return int(run(self._database, NEXT_SQL, (self.of(other[0]),)).fetchone()[0])
+        return int(self._database.execute_sql(NEXT_SQL, (self.of(other[0]),)).fetchone()[0])
 
 
-class Pieces:
+class KeysetCursor:
     """A history, as a cursor that is asked for a piece at a time: Citus reads a whole result before
     it gives away the first row.
 
@@ -100,4 +99,4 @@ class Pieces:
 
 def has_citus(database: StoreDatabase) -> bool:
     """Whether the server has it, and this database wants it."""
-    return bool(run(database, HAS_CITUS_SQL, ()).fetchone()[0])
+    return bool(database.execute_sql(HAS_CITUS_SQL, ()).fetchone()[0])

@@ -16,7 +16,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Parameters
-from boxis_gateway.store.engines.postgresql.dialect import in_order, in_postgresql
+from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
 from boxis_gateway.store.engines.postgresql.texts import Dumper, Loader
 from boxis_gateway.store.engines.postgresql.url import parts_of
 
@@ -47,11 +47,13 @@ class Cursor(psycopg.RawCursor[Any]):
 
     def execute(self, query: Any, params: Parameters | None = None, **how: Any) -> Any:
         """Run a query of the store. Raises psycopg.Error."""
-        sql, names = in_postgresql(query)
-        return super().execute(sql, None if params is None else in_order(names, params), **how)
+        sql, names = to_postgresql(query)
+        return super().execute(
+            sql, None if params is None else ordered_parameters(names, params), **how
+        )
 
 
-class Silent(psycopg.OperationalError):
+class ServerSilent(psycopg.OperationalError):
     """A server did not say anything for too long."""
 
 
@@ -78,7 +80,7 @@ class Connection(psycopg.Connection[Any]):
         self.execute(f"SET lock_timeout = {milliseconds}; SET jit = off; {PLAN_ONCE}")
 
     def wait(self, gen: Generator[Any, Any, T], *how: Any, **named: Any) -> T:
-        """See psycopg. Raises Silent; a machine that is gone is noticed by other means."""
+        """See psycopg. Raises ServerSilent; a machine that is gone is noticed by other means."""
         if self.silent_seconds < inf:
             gen = self._watched(gen)
         found: T = super().wait(gen, *how, **named)
@@ -95,7 +97,7 @@ class Connection(psycopg.Connection[Any]):
                     end = time.monotonic() + self.silent_seconds
                 elif time.monotonic() > end:
                     self.close()
-                    raise Silent("the server is silent")
+                    raise ServerSilent("the server is silent")
                 wanted = steps.send(is_ready)
         except StopIteration as done:
             found: T = done.value
@@ -128,7 +130,7 @@ class Connection(psycopg.Connection[Any]):
         self._is_doubtful |= said.severity_nonlocalized == "WARNING"
 
 
-class Reach:
+class ConnectionFactory:
     """The servers of a URL. Raises ConfigurationError for what is no URL."""
 
     def __init__(self, url: str) -> None:
@@ -161,7 +163,7 @@ class Reach:
         self._put_first(connection.info.host, str(connection.info.port))
         return connection
 
-    def is_shared(self) -> bool:
+    def has_transaction_pooler(self) -> bool:
         """Whether two connections of ours were the same one of the server's, one after the other:
         so it is behind a pooler that has more of the former. Raises psycopg.Error."""
         with closing(self.connect()) as one:

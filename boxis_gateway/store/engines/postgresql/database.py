@@ -17,8 +17,8 @@ from psycopg.pq import TransactionStatus
 
 from boxis_gateway.store.engines.base import EVERY_ACCOUNT, Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.errors import DATABASE_ERRORS
-from boxis_gateway.store.engines.postgresql.citus import Places
-from boxis_gateway.store.engines.postgresql.connection import Reach, Silent
+from boxis_gateway.store.engines.postgresql.citus import ShardMap
+from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory, ServerSilent
 from boxis_gateway.store.engines.postgresql.partitions import Partitions
 from boxis_gateway.store.engines.postgresql.rows import Copy, Snapshot, stream
 
@@ -38,23 +38,23 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     """A database of PostgreSQL. Connections are per thread, opened by use; those that were lent are
     kept for the next."""
 
-    merges_walks = False
+    merges_ordered_unions = False
     param = "?"
     _state: Any
     index_value_literals = True  # of peewee: DDL takes no parameters
 
     def __init__(self, url: str, lock_seconds: float) -> None:
-        self._reach = Reach(url)
+        self._connections = ConnectionFactory(url)
         self._lock_seconds = lock_seconds
         self._idle: list[Any] = []
         self._set_aside = 0
-        super().__init__(self._reach.dbname, prefer_psycopg3=True)
-        self._partitions, self.places = Partitions(self), Places(self)
+        super().__init__(self._connections.dbname, prefer_psycopg3=True)
+        self._partitions, self.shard_map = Partitions(self), ShardMap(self)
 
-    def run(self, sql: str, parameters: Parameters) -> Any:
+    def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
         """See StoreDatabase. A query that finds its connection lost is run again, once."""
         with __exception_wrapper__:
-            return self._run(sql, parameters, sql.lstrip().startswith("SELECT"))
+            return self._run(sql, params, sql.lstrip().startswith("SELECT"))
 
     def run_plain(self, sql: str, parameters: Parameters) -> Any:
         """The same of a SELECT, for who mends odd texts by `rows_back`: in the format of the wire,
@@ -70,7 +70,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         try:
             return cursor.execute(sql, parameters, binary=is_plain)
         except psycopg.OperationalError as problem:
-            if not (may_repeat and cursor.connection.closed) or isinstance(problem, Silent):
+            if not (may_repeat and cursor.connection.closed) or isinstance(problem, ServerSilent):
                 raise
         self._part()
         return self.cursor().execute(sql, parameters, binary=is_plain)
@@ -78,10 +78,10 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
         """See StoreDatabase; what is long is read by a cursor of the server's."""
         with __exception_wrapper__:
-            spread = self.places.are_many
+            spread = self.shard_map.is_distributed
             return stream(self.run_plain, self.snapshot, sql, parameters, spread=spread)
 
-    def rows_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+    def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
         """See StoreDatabase."""
         if not all(lists):
             return iter(())
@@ -89,21 +89,21 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         rows: Iterator[Row] = self.execute_sql(sql, (account_id, *map(list, lists)))
         return rows
 
-    def inserting(self, table: type[Model]) -> Copy:
+    def bulk_inserter(self, table: type[Model]) -> Copy:
         """See StoreDatabase."""
         return Copy(self, table)
 
-    def make_room(self, times: Sequence[str]) -> None:
+    def ensure_partitions(self, times: Sequence[str]) -> None:
         """See StoreDatabase."""
         self._partitions.make(times)
 
     def new_account_id(self, customer_id: str) -> int:
         """See StoreDatabase."""
-        return self.places.near(customer_id) or super().new_account_id(customer_id)
+        return self.shard_map.near(customer_id) or super().new_account_id(customer_id)
 
-    def place_of(self, account_id: int) -> int:
+    def shard_of(self, account_id: int) -> int:
         """See StoreDatabase."""
-        return self.places.of(account_id)
+        return self.shard_map.of(account_id)
 
     def snapshot(self) -> Snapshot:
         """See StoreDatabase."""
@@ -124,7 +124,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     def cursor(self, named_cursor: str | None = None) -> Any:
         """A cursor; of a new connection, if the last one is known to be lost."""
         if not self.in_transaction():
-            self.look_again()
+            self.check_connection()
         return super().cursor(named_cursor)  # type: ignore[no-untyped-call]
 
     def commit(self) -> None:
@@ -137,25 +137,25 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         if not self.is_closed() and not self._state.conn.closed:
             super().rollback()
 
-    def writing(self, account_id: int) -> AbstractContextManager[Any]:
+    def write_transaction(self, account_id: int) -> AbstractContextManager[Any]:
         """See StoreDatabase."""
         words = BEGIN_WRITING.format(int(account_id))
         whole = BEGIN_ALONE if account_id == EVERY_ACCOUNT else words
         transaction: AbstractContextManager[Any] = self.transaction(whole)
         return transaction
 
-    def filling(self) -> AbstractContextManager[None]:
+    def without_foreign_keys(self) -> AbstractContextManager[None]:
         """See StoreDatabase; nothing refers to what comes later."""
         return nullcontext()
 
     @contextmanager
-    def replacing_audit(self) -> Iterator[None]:
+    def without_audit_triggers(self) -> Iterator[None]:
         """See StoreDatabase; nobody else sees it without its triggers."""
         self.execute_sql("ALTER TABLE audit_entry DISABLE TRIGGER USER")
         yield
         self.execute_sql("ALTER TABLE audit_entry ENABLE TRIGGER USER")
 
-    def reading(self) -> AbstractContextManager[Any]:
+    def read_transaction(self) -> AbstractContextManager[Any]:
         """See StoreDatabase."""
         transaction: AbstractContextManager[Any] = self.transaction(BEGIN_READING)
         return transaction
@@ -172,22 +172,22 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     def set_version(self, version: int) -> None:
         """Nothing: the table of migrations tells."""
 
-    def impatient(self) -> AbstractContextManager[None]:
+    def nowait(self) -> AbstractContextManager[None]:
         """See StoreDatabase; nobody waits for a whole store here."""
         return nullcontext()
 
     def get_tables(self, schema: str | None = None) -> list[str]:
         """The names of our tables, without their partitions."""
         sql = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace "
-        rows = self.run(f"{sql} AND relkind IN ('r', 'p') AND NOT relispartition", ())
+        rows = self.execute_sql(f"{sql} AND relkind IN ('r', 'p') AND NOT relispartition")
         return sorted(name for (name,) in rows)
 
-    def look_again(self) -> None:
+    def check_connection(self) -> None:
         """See StoreDatabase; what a server did meanwhile shows by use."""
         if not self.is_closed() and self.connection().closed:
             self._part()
 
-    def lend_connection(self) -> Callable[[], None]:
+    def detach_connection(self) -> Callable[[], None]:
         """See StoreDatabase."""
         connection = self.connection()
         self._state.reset()
@@ -208,10 +208,10 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 
         return take_back
 
-    def is_shared(self) -> bool:
-        """See Reach."""
+    def has_transaction_pooler(self) -> bool:
+        """See ConnectionFactory."""
         with __exception_wrapper__:
-            return self._reach.is_shared()
+            return self._connections.has_transaction_pooler()
 
     def connections(self) -> dict[str, int]:
         """See StoreDatabase."""
@@ -235,7 +235,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
             connection = self._idle.pop()
             if not connection.closed:
                 return connection
-        connection = self._reach.connect()
+        connection = self._connections.connect()
         connection.prepare(self._lock_seconds)
         connection.silent_seconds = self.silent_seconds
         return connection

@@ -37,7 +37,7 @@ _PLACES = re.compile(rf"'[^']*'|\"[^\"]*\"|::|{PARAMETER}")
 
 
 @lru_cache(maxsize=4096)
-def in_postgresql(sql: str) -> tuple[str, tuple[str, ...]]:
+def to_postgresql(sql: str) -> tuple[str, tuple[str, ...]]:
     """The query with `$1`, `$2` … for its parameters, and the names of those that have names, in
     the order of these numbers."""
     for words, told in _WORDS:
@@ -62,7 +62,9 @@ def in_postgresql(sql: str) -> tuple[str, tuple[str, ...]]:
     return _PLACES.sub(place, sql), tuple(names)
 
 
-def in_order(names: Sequence[str], parameters: Sequence[Any] | Mapping[str, Any]) -> Sequence[Any]:
+def ordered_parameters(
+    names: Sequence[str], parameters: Sequence[Any] | Mapping[str, Any]
+) -> Sequence[Any]:
     """The parameters as their numbers have them."""
     if isinstance(parameters, Mapping):
         return [parameters[name] for name in names]

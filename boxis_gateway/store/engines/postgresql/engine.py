@@ -12,7 +12,7 @@ import psycopg
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines import base as engine
 from boxis_gateway.store.engines.base import EVERY_ACCOUNT, Advice, Engine, Sizes
-from boxis_gateway.store.engines.errors import DATABASE_ERRORS, errors_explained
+from boxis_gateway.store.engines.errors import DATABASE_ERRORS, translate_errors
 from boxis_gateway.store.engines.postgresql.advice import ADVICE, ADVICE_SQL
 from boxis_gateway.store.engines.postgresql.baseline import BASELINE, statements
 from boxis_gateway.store.engines.postgresql.citus import SPREAD, SPREAD_SQL, has_citus
@@ -33,16 +33,16 @@ class PostgresqlEngine(Engine):
     def __init__(self, url: str, lock_seconds: float) -> None:
         self.name = name_of(url)
         self.database = PostgresDatabase(url, lock_seconds)
-        self.condition = Condition(self.database)
-        self.upkeep = Upkeep(self.database)
+        self.health = Health(self.database)
+        self.maintenance = Maintenance(self.database)
 
     def create(self) -> None:
         """Nothing: a database is made with `createdb`. Raises StoreError if there is none."""
-        self.require_ours()
+        self.require_own_database()
 
-    def require_ours(self) -> None:
+    def require_own_database(self) -> None:
         """Raises StoreError if the database cannot be reached, or has somebody else's tables."""
-        with errors_explained(self.database):
+        with translate_errors():
             tables = self.database.get_tables()
         if tables and "schema_migration" not in tables:
             raise StoreError(
@@ -50,13 +50,13 @@ class PostgresqlEngine(Engine):
             )
 
     @contextmanager
-    def migrating(self, seal: Callable[[str], str]) -> Iterator[None]:
+    def migration_transaction(self, seal: Callable[[str], str]) -> Iterator[None]:
         """A transaction, in which nobody else writes. Raises StoreError."""
         self._seal = seal
-        with errors_explained(self.database), self.database.writing(EVERY_ACCOUNT):
+        with translate_errors(), self.database.write_transaction(EVERY_ACCOUNT):
             yield
 
-    def bring_up(self, runner: Any) -> list[str]:
+    def apply_migrations(self, runner: Any) -> list[str]:
         """Make the tables if there are none, and run later migrations; the names of both."""
         applied: list[str] = []
         if not self.database.get_tables():
@@ -66,7 +66,7 @@ class PostgresqlEngine(Engine):
         return [*applied, *runner.up()]
 
     def _require_utf8(self) -> None:
-        encoding = str(self.database.run(ENCODING_SQL, ()).fetchone()[0])
+        encoding = str(self.database.execute_sql(ENCODING_SQL, ()).fetchone()[0])
         if encoding != "UTF8":
             raise StoreError(
                 f"{self.name} is in {encoding}, where not every text fits. Make a database with "
@@ -77,7 +77,7 @@ class PostgresqlEngine(Engine):
         for statement in statements():
             self.database.execute_sql(statement)
         sql = "INSERT INTO secret (name, value) VALUES ('key_check', ?)"
-        self.database.run(sql, (self._seal("boxis-gateway"),))
+        self.database.execute_sql(sql, (self._seal("boxis-gateway"),))
         if has_citus(self.database):
             for table in SPREAD:
                 self.database.execute_sql(SPREAD_SQL.format(table))
@@ -85,11 +85,11 @@ class PostgresqlEngine(Engine):
     def wipe(self) -> None:
         """Nothing: no older version wrote here."""
 
-    def has_to_wipe(self) -> bool:
+    def needs_wipe(self) -> bool:
         """Never: no older version wrote here."""
         return False
 
-    def require_usable(self) -> None:
+    def require_current_schema(self) -> None:
         """Raises StoreError unless the tables are of this version."""
         if not is_current(self.database):
             raise StoreError(
@@ -100,12 +100,12 @@ class PostgresqlEngine(Engine):
         """Nothing: PostgreSQL says so by itself where it finds any (docs/backup.md)."""
         return ""
 
-    def require_unshared(self) -> None:
+    def require_no_transaction_pooler(self) -> None:
         """Raises StoreError if a pooler lends a connection of the server to several of ours: what
         one has set or prepared would be another's."""
-        with errors_explained(self.database):
-            is_shared = self.database.is_shared()
-        if is_shared:
+        with translate_errors():
+            has_transaction_pooler = self.database.has_transaction_pooler()
+        if has_transaction_pooler:
             raise StoreError(
                 f"{self.name} is a pooler that gives each transaction another connection. Set "
                 "pool_mode = session for this database, or name the server itself."
@@ -114,8 +114,8 @@ class PostgresqlEngine(Engine):
     def advice(self) -> list[Advice]:
         """What the server does not let us do, settings by which it may lose what it has
         acknowledged, or lets us do too much. Raises StoreError."""
-        with errors_explained(self.database):
-            values = self.database.run(ADVICE_SQL, ()).fetchone()
+        with translate_errors():
+            values = self.database.execute_sql(ADVICE_SQL, ()).fetchone()
         return [
             advice._replace(text=f"{self.name}: {advice.text}")
             for is_so, advice in zip(values, ADVICE.values(), strict=True)
@@ -123,18 +123,18 @@ class PostgresqlEngine(Engine):
         ]
 
 
-class Condition(engine.Condition):
+class Health(engine.Health):
     """What can be told of the server and of this process's connections to it."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
 
-    def unready(self) -> str:
+    def unready_reason(self) -> str:
         """One word why requests can't be answered, or nothing can be written; or ""."""
         try:
             if not is_current(self._database):
                 return "outdated"
-            read_only = self._database.run(READ_ONLY_SQL, ()).fetchone()[0]
+            read_only = self._database.execute_sql(READ_ONLY_SQL, ()).fetchone()[0]
         except (StoreError, psycopg.Error, *DATABASE_ERRORS):
             return "unreadable"
         return "read-only" if read_only else ""
@@ -142,7 +142,7 @@ class Condition(engine.Condition):
     def sizes(self) -> Sizes:
         """The size of the database; its log and its disk are the server's matter."""
         try:
-            return Sizes(int(self._database.run(SIZE_SQL, ()).fetchone()[0]), None, None)
+            return Sizes(int(self._database.execute_sql(SIZE_SQL, ()).fetchone()[0]), None, None)
         except (psycopg.Error, *DATABASE_ERRORS):
             return Sizes(0, None, None)
 
@@ -151,46 +151,48 @@ class Condition(engine.Condition):
         return self._database.connections()
 
 
-class Upkeep(engine.Upkeep):
+class Maintenance(engine.Maintenance):
     """What keeps a database in order; the rest autovacuum does."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
 
     @contextmanager
-    def turn(self, account_id: int | None = None) -> Iterator[None]:
+    def throttled_transaction(self, account_id: int | None = None) -> Iterator[None]:
         """A short transaction of many. Locks have queues here, but disks and replicas need their
         turns."""
         database = self._database
-        with errors_explained(database):
-            transaction = database.atomic() if account_id is None else database.writing(account_id)
+        with translate_errors():
+            transaction = (
+                database.atomic() if account_id is None else database.write_transaction(account_id)
+            )
             with transaction:
                 began = time.monotonic()
                 yield
         time.sleep(time.monotonic() - began)
 
-    def overwrite(self) -> None:
+    def enable_secure_delete(self) -> None:
         """Nothing: what is deleted is gone with `rewrite`."""
 
     @property
-    def can_give_back(self) -> bool:
+    def can_release_pages(self) -> bool:
         """Always: VACUUM makes room for new rows."""
         return True
 
-    def give_back(self) -> None:
+    def release_free_pages(self) -> None:
         """Make the room of what is deleted free for new rows."""
         self._vacuum("VACUUM")
 
-    def rewrite(self) -> None:
+    def vacuum_full(self) -> None:
         """Write the tables anew. Whoever reads or writes one of them waits meanwhile."""
         self._vacuum("VACUUM FULL")
 
     def _vacuum(self, word: str) -> None:
-        with errors_explained(self._database):
+        with translate_errors():
             for table in self._database.get_tables():
                 self._database.execute_sql(f"{word} {table}")
 
-    def empty_log(self, wait_seconds: float) -> bool:
+    def checkpoint_wal(self, wait_seconds: float) -> bool:
         """Nothing: the server's own log is kept for replicas and archives as long as its operator
         wants it to (docs/retention.md)."""
         return True

@@ -12,7 +12,6 @@ from contextlib import suppress
 
 from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.engines.errors import DATABASE_ERRORS
-from boxis_gateway.store.engines.sql import run
 from boxis_gateway.store.ids import number_of
 
 THERE_SQL = """
@@ -50,7 +49,7 @@ class Partitions:
 
     def _missing(self, months: Sequence[str]) -> list[str]:
         names = {name_of(month): month for month in months}
-        there = {name for (name,) in run(self._database, THERE_SQL, (list(names),))}
+        there = {name for (name,) in self._database.execute_sql(THERE_SQL, (list(names),))}
         return [month for name, month in names.items() if name not in there]
 
     def _make(self, month: str) -> None:

@@ -12,8 +12,8 @@ from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, un
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
-from boxis_gateway.store.engines.postgresql.citus import BY_PLACE, BY_TIME, Pieces
-from boxis_gateway.store.engines.postgresql.dialect import in_order, in_postgresql
+from boxis_gateway.store.engines.postgresql.citus import BY_PLACE, BY_TIME, KeysetCursor
+from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
 from boxis_gateway.store.engines.postgresql.texts import rows_back
 
 SHORT = 300  # rows that come as a whole, without a cursor of the server's
@@ -34,12 +34,12 @@ class Copy:
         self._into = f"{self._name} ({', '.join(fields)})"
         self._insert = f"INSERT INTO {self._into} VALUES ({', '.join('?' * len(fields))})"
 
-    def run(self, rows: Sequence[Row]) -> None:
+    def insert(self, rows: Sequence[Row]) -> None:
         """Insert the rows. Raises DatabaseError as peewee's queries do."""
         with __exception_wrapper__:
             if len(rows) <= FEW:
                 for row in rows:
-                    self._database.run(self._insert, row)
+                    self._database.execute_sql(self._insert, row)
                 return
             with self._database.cursor().copy(f"COPY {self._into} FROM STDIN") as copy:
                 for row in rows:
@@ -74,10 +74,10 @@ class Snapshot:
         self._walks += 1
         cursor = psycopg.RawServerCursor(self._connection, f"walk_{self._walks}")
         cursor.itersize = BATCH
-        words, names = in_postgresql(sql)
-        return cursor.execute(words, in_order(names, parameters), binary=is_plain)
+        words, names = to_postgresql(sql)
+        return cursor.execute(words, ordered_parameters(names, parameters), binary=is_plain)
 
-    def pieces(self, sql: str, parameters: Sequence[Any]) -> Pieces:
+    def pieces(self, sql: str, parameters: Sequence[Any]) -> KeysetCursor:
         """A history by a query for each piece of it, in the format of the wire."""
 
         def read(sql: str, parameters: Sequence[Any]) -> list[Row]:
@@ -85,7 +85,7 @@ class Snapshot:
             rows: list[Row] = cursor.fetchall()
             return rows
 
-        return Pieces(read, sql, parameters)
+        return KeysetCursor(read, sql, parameters)
 
     def close(self) -> None:
         """Let go of the state."""

@@ -19,7 +19,7 @@ from playhouse.apsw_ext import APSWDatabase
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.sqlite import rows as sqlite_rows
-from boxis_gateway.store.engines.sqlite.file_identity import NOWHERE, Place, file_id
+from boxis_gateway.store.engines.sqlite.file_identity import NO_FILE, FileIdentity, file_id
 
 TRIGGERS_SQL = """
     SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_entry'
@@ -38,15 +38,15 @@ PRAGMAS = {
 OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
 
 
-# What an empty file gets for good: room that becomes free can be given back (upkeep.py). The order
-# matters, the second makes the file.
+# Set for good in an empty file: `auto_vacuum` lets maintenance.py release free pages. The order
+# matters: `journal_mode` makes the file.
 LAYOUT = {"auto_vacuum": "incremental", "journal_mode": "wal"}
 
 
 class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     """A file of SQLite. Connections are per thread, opened by use."""
 
-    merges_walks = True
+    merges_ordered_unions = True
 
     def __init__(
         self,
@@ -64,18 +64,19 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         self._lock_seconds = lock_seconds
         self._set_aside = 0
 
-    def run(self, sql: str, parameters: Parameters) -> Any:
+    def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
         """See StoreDatabase."""
-        cursor = self.cursor()
-        cursor.execute(sql, parameters)
-        return cursor
+        with __exception_wrapper__:
+            cursor = self.cursor()
+            cursor.execute(sql, params)
+            return cursor
 
     def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
         """See StoreDatabase; the rest is read as it is iterated."""
         with __exception_wrapper__:
-            return sqlite_rows.batches(self.run(sql, parameters))
+            return sqlite_rows.batches(self.execute_sql(sql, parameters))
 
-    def rows_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+    def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
         """See StoreDatabase."""
         if not all(lists):
             return iter(())
@@ -84,24 +85,24 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         rows: Iterator[Row] = self.execute_sql(sql, (account_id, *values))
         return rows
 
-    def inserting(self, table: type[Model]) -> sqlite_rows.Insert:
+    def bulk_inserter(self, table: type[Model]) -> sqlite_rows.Insert:
         """See StoreDatabase."""
         return sqlite_rows.Insert(self, table)
 
-    def make_room(self, times: Sequence[str]) -> None:
+    def ensure_partitions(self, times: Sequence[str]) -> None:
         """There is."""
 
     def snapshot(self) -> sqlite_rows.Snapshot:
         """See StoreDatabase."""
         return sqlite_rows.Snapshot(self.connection())
 
-    def writing(self, account_id: int) -> AbstractContextManager[Any]:
+    def write_transaction(self, account_id: int) -> AbstractContextManager[Any]:
         """See StoreDatabase; there is one writer at a time."""
         transaction: AbstractContextManager[Any] = self.atomic()
         return transaction
 
     @contextmanager
-    def filling(self) -> Iterator[None]:
+    def without_foreign_keys(self) -> Iterator[None]:
         """See StoreDatabase."""
         self.execute_sql("PRAGMA foreign_keys = OFF")
         try:
@@ -110,7 +111,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
             self.execute_sql("PRAGMA foreign_keys = ON")
 
     @contextmanager
-    def replacing_audit(self) -> Iterator[None]:
+    def without_audit_triggers(self) -> Iterator[None]:
         """See StoreDatabase; who else has the file open never sees it without its triggers."""
         triggers = self.execute_sql(TRIGGERS_SQL).fetchall()
         for name, _ in triggers:
@@ -119,7 +120,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         for _, sql in triggers:
             self.execute_sql(sql)
 
-    def reading(self) -> AbstractContextManager[Any]:
+    def read_transaction(self) -> AbstractContextManager[Any]:
         """See StoreDatabase."""
         transaction: AbstractContextManager[Any] = self.transaction("DEFERRED")
         return transaction
@@ -132,7 +133,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         """See StoreDatabase."""
         self.execute_sql(f"PRAGMA user_version = {version}")
 
-    def look_again(self) -> None:
+    def check_connection(self) -> None:
         """Let go of this thread's connection if its file is not at its place any more.
 
         Raises StoreError if there is no file, or if it can't be opened yet: because of what the one
@@ -154,7 +155,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     def _part(self) -> None:
         """Close the connection to a file that was moved away, deleted or replaced. All that it was
         told is brought into it; then what stands beside it is of no use, and in the way."""
-        left_over = self._place.left_over(self.database)
+        left_over = self._place.leftover_sidecars(self.database)
         if left_over and (self.is_closed() or not self._complete_file()):
             raise StoreError(
                 f"{left_over[0]} is still that of the store which was at {self.database} before. "
@@ -171,24 +172,26 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         return bool(frames == done)
 
     @property
-    def _place(self) -> Place:
+    def _place(self) -> FileIdentity:
         """What this thread's connection was opened on."""
-        place: Place = getattr(self._state, "place", NOWHERE)
+        place: FileIdentity = getattr(self._state, "place", NO_FILE)
         return place
 
     def _connect(self) -> Any:
-        place = Place(file_id(self.database))  # before: the next look tells whether it was this one
+        place = FileIdentity(
+            file_id(self.database)
+        )  # before: the next look tells whether it was this one
         connection = super()._connect()
-        self._state.place = place.with_those_beside(self.database)
+        self._state.place = place.with_sidecars(self.database)
         return connection
 
     def _close(self, conn: Any) -> None:
         # The numbers of files that nobody holds open are soon those of others.
-        self._state.place = NOWHERE
+        self._state.place = NO_FILE
         super()._close(conn)
 
     @contextmanager
-    def impatient(self) -> Iterator[None]:
+    def nowait(self) -> Iterator[None]:
         """Writes don't wait for another writer, but fail."""
         connection = self.connection()
         connection.set_busy_timeout(0)
@@ -197,7 +200,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         finally:
             connection.set_busy_timeout(int(self._lock_seconds * 1000))
 
-    def lend_connection(self) -> Callable[[], None]:
+    def detach_connection(self) -> Callable[[], None]:
         """Leave this thread's connection to who reads from it now: they go on with the state that
         they see, while whoever asks next has a connection of their own and sees the newest. They
         call what is returned when they are done."""

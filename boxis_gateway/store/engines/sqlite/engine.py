@@ -10,12 +10,12 @@ from typing import Any
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Engine
-from boxis_gateway.store.engines.errors import errors_explained
+from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import is_current, set_version
 from boxis_gateway.store.engines.sqlite.database import LAYOUT, SqliteDatabase, sqlite_path
-from boxis_gateway.store.engines.sqlite.file_identity import beside
-from boxis_gateway.store.engines.sqlite.health import Condition
-from boxis_gateway.store.engines.sqlite.maintenance import Upkeep
+from boxis_gateway.store.engines.sqlite.file_identity import sidecar_files
+from boxis_gateway.store.engines.sqlite.health import Health
+from boxis_gateway.store.engines.sqlite.maintenance import Maintenance
 
 WIPE_SECONDS = 15  # for those who read to let go of the log
 
@@ -29,8 +29,8 @@ class SqliteEngine(Engine):
         self.path = self.file = sqlite_path(url)
         self.name = str(self.path)
         self.database = SqliteDatabase(self.path, lock_seconds)
-        self.condition = Condition(self.database, self.path)
-        self.upkeep = Upkeep(self.database)
+        self.health = Health(self.database, self.path)
+        self.maintenance = Maintenance(self.database)
 
     def create(self) -> None:
         """Make an empty file that only its owner can read, if there is none. Raises StoreError."""
@@ -45,19 +45,23 @@ class SqliteEngine(Engine):
             ) from None
         if not self.path.stat().st_size:
             empty = SqliteDatabase(self.path, pragmas=LAYOUT)
-            with errors_explained(empty), empty.connection_context():
+            with translate_errors(), empty.connection_context():
                 pass
 
     def _require_nothing_left(self) -> None:
         """What stands beside a file that is gone may be in use, and holds what it was told last."""
-        left = [] if self.path.exists() else [file for file in beside(self.path) if file.exists()]
+        left = (
+            []
+            if self.path.exists()
+            else [file for file in sidecar_files(self.path) if file.exists()]
+        )
         if left:
             raise StoreError(
                 f"There is no store at {self.path}, but {left[0]} of one that was there. Stop the "
                 "server and move it to that store."
             )
 
-    def require_ours(self) -> None:
+    def require_own_database(self) -> None:
         """Raises StoreError if there is no file, or somebody else's: which is not even opened in
         our way, as that would change it."""
         try:
@@ -72,19 +76,19 @@ class SqliteEngine(Engine):
                 "Run this as its owner."
             ) from None
         plain = SqliteDatabase(self.path, pragmas={})
-        with errors_explained(plain), plain.connection_context():
+        with translate_errors(), plain.connection_context():
             tables = plain.get_tables()
         if tables and "schema_migration" not in tables:
             raise StoreError(f"{self.path} is not a store of boxis-gateway. Choose another file.")
 
     @contextmanager
-    def migrating(self, seal: Callable[[str], str]) -> Iterator[None]:
+    def migration_transaction(self, seal: Callable[[str], str]) -> Iterator[None]:
         """A transaction; `sealed` is a function of SQL in it. Raises StoreError."""
-        with errors_explained(self.database), self.database.atomic():
+        with translate_errors(), self.database.atomic():
             self.database.connection().create_scalar_function("sealed", seal, 1)
             yield
 
-    def bring_up(self, runner: Any) -> list[str]:
+    def apply_migrations(self, runner: Any) -> list[str]:
         """Run the migrations that the file has not seen; their names."""
         applied: list[str] = runner.up()
         set_version(self.database)
@@ -92,19 +96,19 @@ class SqliteEngine(Engine):
 
     def wipe(self) -> None:
         """Remove what older versions wrote in the clear from free pages and from the log."""
-        if self.has_to_wipe():
-            self.upkeep.rewrite()
-            if self.upkeep.empty_log(WIPE_SECONDS):
-                with errors_explained(self.database):
+        if self.needs_wipe():
+            self.maintenance.vacuum_full()
+            if self.maintenance.checkpoint_wal(WIPE_SECONDS):
+                with translate_errors():
                     self.database.execute_sql("DELETE FROM secret WHERE name = 'to_wipe'")
 
-    def has_to_wipe(self) -> bool:
+    def needs_wipe(self) -> bool:
         """Whether the file may still have, in pages that are free, what is encrypted by now."""
-        with errors_explained(self.database):
+        with translate_errors():
             sql = "SELECT EXISTS (SELECT 1 FROM secret WHERE name = 'to_wipe')"
             return bool(self.database.execute_sql(sql).fetchone()[0])
 
-    def require_usable(self) -> None:
+    def require_current_schema(self) -> None:
         """Raises StoreError unless the file is a store of this version; without a write."""
         plain = SqliteDatabase(self.path, pragmas={})
         with plain.connection_context():
@@ -116,7 +120,7 @@ class SqliteEngine(Engine):
 
     def find_damage(self) -> str:
         """What SQLite says is wrong with the file, or ""."""
-        with errors_explained(self.database):
+        with translate_errors():
             said = str(self.database.execute_sql("PRAGMA quick_check(1)").fetchone()[0])
         return "" if said == "ok" else said
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 FileId = tuple[int, int] | None
 
 
-def beside(path: Path | str) -> tuple[Path, ...]:
+def sidecar_files(path: Path | str) -> tuple[Path, ...]:
     """The files that SQLite has beside that one while it is in use."""
     return tuple(Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal"))
 
@@ -28,21 +28,21 @@ def file_id(path: Path | str) -> FileId:
     return found.st_dev, found.st_ino
 
 
-class Place(NamedTuple):
+class FileIdentity(NamedTuple):
     """What stands at the place of a store: its file, and what SQLite has beside it."""
 
     file: FileId
     beside: tuple[FileId, ...] = ()
 
-    def with_those_beside(self, path: Path | str) -> Place:
+    def with_sidecars(self, path: Path | str) -> FileIdentity:
         """The same file, and what is beside it now."""
-        return Place(self.file, tuple(map(file_id, beside(path))))
+        return FileIdentity(self.file, tuple(map(file_id, sidecar_files(path))))
 
-    def left_over(self, path: Path | str) -> list[Path]:
+    def leftover_sidecars(self, path: Path | str) -> list[Path]:
         """Those of the files beside it that are still there. SQLite would take them for those of
         the next file of that name, and mix the two."""
-        pairs = zip(beside(path), self.beside, strict=False)
+        pairs = zip(sidecar_files(path), self.beside, strict=False)
         return [file for file, known in pairs if known and file_id(file) == known]
 
 
-NOWHERE = Place(None)
+NO_FILE = FileIdentity(None)

@@ -15,13 +15,13 @@ from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 LEAST_BYTES_FREE = 1 << 20  # a write needs some pages of the file and of the log before it
 
 
-class Condition(engine.Condition):
+class Health(engine.Health):
     """What can be told of a store's file and of this process's connections to it."""
 
     def __init__(self, database: SqliteDatabase, path: Path) -> None:
         self._database, self._path = database, path
 
-    def unready(self) -> str:
+    def unready_reason(self) -> str:
         """One word why requests can't be answered, or nothing can be written; or ""."""
         try:
             if not self._path.exists():

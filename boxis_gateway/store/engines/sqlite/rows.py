@@ -9,7 +9,7 @@ from typing import Any
 from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
 
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
-from boxis_gateway.store.engines.sql import sql_of
+from boxis_gateway.store.engines.sql import compile_sql
 
 FIRST_BATCH, BATCH = 100, 300  # rows; the first is small so that an answer starts at once
 ROWS_AT_ONCE = 50  # a row has up to 13 parameters
@@ -22,11 +22,11 @@ class Insert:
     def __init__(self, database: StoreDatabase, table: type[Model]) -> None:
         self._database = database
         fields = table._meta.sorted_fields
-        self._one = sql_of(database, table.insert_many([[None] * len(fields)], fields))
+        self._one = compile_sql(database, table.insert_many([[None] * len(fields)], fields))
         insert, values, row = self._one.rpartition(" VALUES ")
         self._many = insert + values + ", ".join([row] * ROWS_AT_ONCE)
 
-    def run(self, rows: Sequence[Row]) -> None:
+    def insert(self, rows: Sequence[Row]) -> None:
         """Insert the rows. Raises DatabaseError as peewee's queries do."""
         even = len(rows) - len(rows) % ROWS_AT_ONCE
         cursor = self._database.cursor()

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import apsw
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.atomic_files import os_errors_explained, sync
+from boxis_gateway.store.atomic_files import sync, translate_os_errors
 from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.store.engines.sqlite.database import LOCK_SECONDS
-from boxis_gateway.store.engines.sqlite.file_identity import beside
+from boxis_gateway.store.engines.sqlite.file_identity import sidecar_files
 
 PAGES_AT_ONCE = 1_000  # between two looks at signals and at the progress
 Progress = Callable[[int, int], object]
@@ -32,10 +32,10 @@ def reading(path: Path, *, at_rest: bool = False) -> Iterator[apsw.Connection]:
     is of a file that no server uses, so that nothing is made beside it, if nothing is there.
 
     Raises StoreError if it is no store, of a newer version, or cannot be read."""
-    with files_explained(f"{path} cannot be read"):
+    with translate_file_errors(f"{path} cannot be read"):
         if not stat.S_ISREG(path.stat().st_mode):
             raise StoreError(f"{path} is not a file. Name one.")
-        connection = _connected(path, at_rest and not any(map(os.path.exists, beside(path))))
+        connection = _connected(path, at_rest and not any(map(os.path.exists, sidecar_files(path))))
         try:
             connection.execute("BEGIN")
             _require_store(connection, path)
@@ -118,10 +118,10 @@ def copy_file(source: apsw.Connection, path: Path, progress: Progress = no_progr
 
 
 @contextmanager
-def files_explained(what: str) -> Iterator[None]:
+def translate_file_errors(what: str) -> Iterator[None]:
     """Translates errors of the operating system and of SQLite into a StoreError that begins so."""
     try:
-        with os_errors_explained(what):
+        with translate_os_errors(what):
             yield
     except (apsw.FullError, apsw.IOError):
         raise StoreError(f"{what}: the disk is full, or fails. Choose another.") from None
