@@ -1,42 +1,42 @@
-"""The tree of anticipated failures; no HTTP, no XML.
+"""Tree of anticipated failures; no HTTP, no XML.
 
-    GatewayError                 its text is fit for the client that asked
-    ├── InvalidRequest           the form, or one of its fields, cannot be used
-    ├── AuthenticationFailed     user name and authcode do not go together
+    GatewayError                 its text is fit for the client
+    ├── InvalidRequest           the form, or one of its fields, is not valid
+    ├── AuthenticationFailed     user name and authcode do not match
     ├── ClockMismatch            the timestamp is outside the window
-    │   └── Replayed             the request came before
-    ├── LimitReached             too much was asked, or too often in vain
+    │   └── Replayed             the request was sent before
+    ├── LimitReached             a rate limit, a lockout or the limit of streams
     └── Unavailable              the store cannot be used at the moment
     OperatorError                its text is one line for the operator, with the remedy
-    ├── ConfigurationError       a setting cannot be used
-    ├── StoreError               the store is missing, not migrated, newer, not readable
+    ├── ConfigurationError       a setting is not valid
+    ├── StoreError               the store is missing, not migrated, too new, not readable
     └── ImportFailed             a source of messages cannot be read at all
 
-Each door translates: `GatewayError` becomes a failure envelope at the form door, `OperatorError`
-one line on stderr and exit code 1 on the command line. What is neither is a bug.
+`GatewayError` becomes a failure envelope of the form API or a table error of the REST API,
+`OperatorError` one line on stderr and exit code 1. Any other exception is a bug.
 """
 
 
 class GatewayError(Exception):
-    """Anticipated. `str()` is the error description on the wire, `outcome` the word for it in logs
-    and metrics, `reason` a word for the operator alone, or ""."""
+    """Failure of a request. `str()` is the error description on the wire, `outcome` its name in
+    logs and metrics, `reason` a detail for the operator alone, or ""."""
 
     outcome = "invalid"
     reason = ""
 
 
 class InvalidRequest(GatewayError):
-    """The request cannot be used; the text says which part of it."""
+    """A request that is not valid; the text names the part."""
 
     @classmethod
     def field(cls, name: str) -> "InvalidRequest":
-        """In the provider's wording (protocol page, section 7)."""
+        """Error about a field, in the provider's words (protocol page, section 7)."""
         return cls(f"'{name}' is not valid")
 
 
 class AuthenticationFailed(GatewayError):
-    """One text for an unknown user, a disabled account and a wrong authcode; `reason` tells them
-    apart."""
+    """Unknown user, disabled account or wrong authcode: one text for clients, `reason` says
+    which."""
 
     outcome = "refused"
 
@@ -46,7 +46,7 @@ class AuthenticationFailed(GatewayError):
 
 
 class ClockMismatch(GatewayError):
-    """The client's clock is off: the answer carries `timestamperror` (protocol page, section 3)."""
+    """Timestamp outside the window: the answer has `timestamperror` (protocol page, section 3)."""
 
     outcome, reason = "clock", "window"
 
@@ -55,15 +55,14 @@ class ClockMismatch(GatewayError):
 
 
 class Replayed(ClockMismatch):
-    """The request came before; with another timestamp it is a new one, which clients make of the
-    answer as they do when their clock is off."""
+    """Request that was sent before. Clients sign it again, as they do for a wrong clock: with
+    another timestamp it is a new request."""
 
     reason = "replay"
 
 
 class LimitReached(GatewayError):
-    """Too much was asked, or too often in vain; `seconds` is how long to wait, `reason` which limit
-    it is."""
+    """Rate limit, lockout or stream limit (`reason`); wait for `seconds`."""
 
     outcome = "limited"
 
@@ -73,8 +72,8 @@ class LimitReached(GatewayError):
 
 
 class Unavailable(GatewayError):
-    """The store cannot be used at the moment. What is wrong with it is for the operator alone:
-    `reason` in a word, `problem` in a line for the log."""
+    """Store out of use at the moment. For the operator alone: `reason` in a word, `problem` in a
+    line of the log."""
 
     outcome = "unavailable"
 
@@ -84,16 +83,16 @@ class Unavailable(GatewayError):
 
 
 class OperatorError(Exception):
-    """Anticipated, and the operator's to mend. `str()` is one line that says how."""
+    """Failure that the operator can mend. `str()` is one line with the remedy."""
 
 
 class ConfigurationError(OperatorError):
-    """A setting that cannot be used."""
+    """Setting that is not valid."""
 
 
 class StoreError(OperatorError):
-    """The store is missing, not migrated, too new, or cannot be opened."""
+    """Store that is missing, not migrated, too new, or cannot be opened."""
 
 
 class ImportFailed(OperatorError):
-    """A file that cannot be imported as a whole (single bad lines are reported, not raised)."""
+    """Source that cannot be imported at all; single bad lines are rejects, not errors."""

@@ -1,4 +1,4 @@
-"""Kinds of settings: what the text of one may be, and what it stands for. All raise ValueError."""
+"""Parsers of settings: text -> value. All raise ValueError with what they expect."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def whole_number(least: int, most: int) -> Parse:
     def parse(text: str) -> int:
         number = bounded(text, least, most)
         if number is None:
-            raise ValueError(f"a whole number from {least} to {most} is needed")
+            raise ValueError(f"expected a whole number from {least} to {most}")
         return number
 
     return parse
 
 
 def bounded(digits: str, least: int, most: int) -> int | None:
-    """The number that ASCII digits stand for, however many, if it is from `least` to `most`."""
+    """The number of ASCII digits, however many, if it is from `least` to `most`; else None."""
     significant = digits.lstrip("0")
     if not (digits.isascii() and digits.isdigit()) or len(significant) > len(str(most)):
         return None
@@ -34,24 +34,24 @@ def bounded(digits: str, least: int, most: int) -> int | None:
 
 
 def port_or(*words: str) -> Parse:
-    """One of the words, or a port as a number, of which 0 is one too."""
+    """One of the words, or a port number from 0."""
     port = whole_number(0, 65535)
 
     def parse(text: str) -> str | int:
         try:
             return text if text in words else int(port(text))
         except ValueError as problem:
-            raise ValueError(f"{', '.join(words)}, or {problem}") from None
+            raise ValueError(f"{problem}, or one of {', '.join(words)}") from None
 
     return parse
 
 
 def one_of(*words: str) -> Parse:
-    """One of the words, as written."""
+    """One of the words; case counts."""
 
     def parse(text: str) -> str:
         if text not in words:
-            raise ValueError(f"one of {', '.join(words)} is needed")
+            raise ValueError(f"expected one of {', '.join(words)}")
         return text
 
     return parse
@@ -64,7 +64,7 @@ def yes_or_no(text: str) -> bool:
         return True
     if word in ("0", "false", "no", "off"):
         return False
-    raise ValueError("yes or no is needed")
+    raise ValueError("expected yes or no")
 
 
 def zone_name(text: str) -> str:
@@ -74,46 +74,44 @@ def zone_name(text: str) -> str:
 
 
 def any_text(text: str) -> str:
-    """Any text, or none."""
+    """Any text, also an empty one."""
     return text
 
 
 def some_text(text: str) -> str:
     """Any text that is not empty."""
     if not text:
-        raise ValueError("a value is needed")
+        raise ValueError("expected a value")
     return text
 
 
 def rate_list(text: str) -> str:
     """`off`, or rates such as `20/second;600/minute`."""
     if text != "off":
-        from limits import (
-            parse_many,
-        )  # takes a tenth of a second to load; hardly any command needs it
+        from limits import parse_many  # loads for a tenth of a second; few commands need it
 
         parse_many(text)
     return text
 
 
 def network_list(text: str) -> str:
-    """`any`, `none`, or networks and addresses with commas between them."""
+    """`any`, `none`, or a comma-separated list of networks and addresses."""
     if text not in ("any", "none") and not networks_of(text):
-        raise ValueError("networks such as 192.0.2.0/24 are needed")
+        raise ValueError("expected networks such as 192.0.2.0/24")
     return text
 
 
-def counters_place(text: str) -> str:
+def counters_url(text: str) -> str:
     """`memory`, or the URL of a Redis server."""
     if text != "memory" and not text.startswith(("redis://", "rediss://", "redis+unix://")):
-        raise ValueError("memory or redis://HOST:PORT/NUMBER is needed")
+        raise ValueError("expected memory or redis://HOST:PORT/N")
     return text
 
 
 def origin_list(text: str) -> str:
-    """`none`, or origins of pages with blanks between them."""
+    """`none`, or origins of web pages, separated by spaces."""
     if text != "none" and not all(_is_origin(word) for word in text.split() or [""]):
-        raise ValueError("origins such as https://app.example.com are needed")
+        raise ValueError("expected origins such as https://app.example.com")
     return text
 
 

@@ -1,8 +1,8 @@
-"""One table of options. The class below is the table: name, type, default, unit, help.
+"""Settings: one table of name, type, default, unit and help.
 
-From it come the environment variables, the options of the command line, what `doctor` shows, the
-table of docs/settings.md (`settings_table`) and, for those marked `per_account`, the options that
-`account set` takes. A value is looked for on the command line, then in the environment, then here.
+The table feeds the environment variables, the options of the command line, `doctor`,
+docs/settings.md (`settings_table`) and, for rows marked `per_account`, the options of `account
+set`. The command line comes first, then the environment, then the default.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.setting_kinds import (
     Parse,
     any_text,
-    counters_place,
+    counters_url,
     network_list,
     one_of,
     origin_list,
@@ -43,55 +43,57 @@ def option(
     per_account: bool = False,
     secret: bool = False,
 ) -> Any:
-    """A row of the table. What may hold a secret is not shown, but for its default."""
+    """A row of the table. The value of a `secret` row is never shown."""
     facts = {"parse": parse, "help": help, "unit": unit, "per_account": per_account}
     return field(default=default, metadata={**facts, "secret": secret})
 
 
 @dataclass(frozen=True, eq=False)
 class Settings:
-    """All that can be set. The order is that of docs/settings.md. Two are the same if they are
-    one object: each request looks some up by others."""
+    """All settings, in the order of the documents. Compared by identity, so that an instance is a
+    quick cache key in each request."""
 
     database_url: str = option(
         "sqlite:///boxis_gateway.db",
         some_text,
-        "Where the store is: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.",
+        "URL of the store: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/DATABASE`.",
         secret=True,
     )
     replica_urls: str = option(
         "none",
         some_text,
-        "Servers that follow that one, with blanks between: histories are read there, too.",
+        "URLs of read replicas, separated by spaces.",
         secret=True,
     )
     replica_lag_seconds: int = option(
         5,
         whole_number(1, 3600),
-        "How far a replica may be behind; beyond, it is not asked.",
+        "Largest replication lag of a replica that is read from.",
         unit="seconds",
     )
     secret_key_file: str = option(
         "",
         any_text,
-        "Where the key to the secrets is; by default in the store's file + `.key`.",
+        "File with the encryption keys; by default the store's file + `.key`.",
     )
     host: str = option("127.0.0.1", some_text, "Address that `serve` listens on.")
-    port: int = option(8080, whole_number(0, 65535), "Port that `serve` listens on; 0 picks one.")
-    workers: int = option(2, whole_number(1, 256), "Server processes.", unit="processes")
+    port: int = option(
+        8080, whole_number(0, 65535), "Port that `serve` listens on; 0: any free port."
+    )
+    workers: int = option(2, whole_number(1, 256), "Number of server processes.", unit="processes")
     shutdown_seconds: int = option(
-        30, whole_number(1, 3600), "How long a stopping server finishes answers.", unit="seconds"
+        30, whole_number(1, 3600), "Grace period of a stopping server.", unit="seconds"
     )
     max_body_bytes: int = option(
         1_048_576, whole_number(1024, 1 << 30), "Largest request body.", unit="bytes"
     )
     timezone: str = option(
-        "UTC", zone_name, "Zone of the dates on the wire and in imported files.", per_account=True
+        "UTC", zone_name, "Time zone of dates in answers and in imported files.", per_account=True
     )
     timestamp_window_seconds: int = option(
         300,
         whole_number(5, 86_400),
-        "How far a request's `timestamp` may be off, either way.",
+        "Largest difference between a request's `timestamp` and the server's clock.",
         unit="seconds",
         per_account=True,
     )
@@ -110,101 +112,110 @@ class Settings:
     keep_texts_days: int = option(
         0,
         whole_number(0, 36_500),
-        "How long `prune` leaves texts; 0 is for ever.",
+        "Retention of texts; 0: for ever.",
         unit="days",
         per_account=True,
     )
     keep_messages_days: int = option(
         0,
         whole_number(0, 36_500),
-        "How long `prune` leaves messages; 0 is for ever.",
+        "Retention of messages; 0: for ever.",
         unit="days",
         per_account=True,
     )
     trusted_proxies: str = option(
         "none",
         network_list,
-        "Proxies whose `X-Forwarded-For` is believed, such as `127.0.0.1, 10.0.0.0/8`.",
+        "Proxies whose `X-Forwarded-For` is trusted, such as `127.0.0.1, 10.0.0.0/8`.",
     )
     networks: str = option(
         "any",
         network_list,
-        "Where the account may ask from, such as `192.0.2.0/24, 2001:db8::7`.",
+        "IP allow-list of the account, such as `192.0.2.0/24, 2001:db8::7`.",
         per_account=True,
     )
     account_rate: str = option(
         "off",
         rate_list,
-        "How often an account or employee may ask, such as `20/second;600/minute`.",
+        "Maximum request rate of an account or employee, such as `20/second;600/minute`.",
         per_account=True,
     )
-    address_rate: str = option("off", rate_list, "How often may be asked from one address.")
-    server_rate: str = option("off", rate_list, "How often may be asked in all.")
+    address_rate: str = option("off", rate_list, "Maximum request rate of one IP address.")
+    server_rate: str = option("off", rate_list, "Maximum request rate of the whole server.")
     counters: str = option(
         "memory",
-        counters_place,
-        "Where is counted: `memory` of this machine, or `redis://HOST:PORT/NUMBER`.",
+        counters_url,
+        "Where rate-limit counters are kept: `memory` or `redis://HOST:PORT/N`.",
         secret=True,
     )
     free_failures: int = option(
         5,
         whole_number(1, 1000),
-        "Wrong codes or passwords in a row before the next has to wait.",
+        "Wrong authcodes or passwords in a row before a lockout.",
     )
     longest_lockout_seconds: int = option(
         900,
         whole_number(0, 86_400),
-        "How long that wait grows; 0 is for no wait.",
+        "Longest lockout; 0: no lockouts.",
         unit="seconds",
     )
     replay: str = option(
         "off",
         one_of("off", "warn", "enforce"),
-        "What becomes of a request that comes again: `off`, `warn` or `enforce`.",
+        "Replay protection: `off`, `warn` (log only) or `enforce`.",
         per_account=True,
     )
     max_streams: int = option(
         32,
         whole_number(1, 100_000),
-        "Long answers that an account may read at the same time, in each server process.",
+        "Concurrent streamed answers of an account in each server process.",
         per_account=True,
     )
     max_connections: int = option(
         1000,
         whole_number(10, 1_000_000),
-        "Connections of a server process; beyond, the one that waits longest is closed.",
+        "Connections of a process; one more closes the one that is idle longest.",
     )
     client_seconds: int = option(
         60,
         whole_number(1, 3600),
-        "For a client to send a request, or to take the next piece of an answer.",
+        "Time-out for a client to send a request or to read the next piece of an answer.",
         unit="seconds",
     )
     answer_seconds: int = option(
-        3600, whole_number(1, 86_400), "For a client to take a whole answer.", unit="seconds"
+        3600,
+        whole_number(1, 86_400),
+        "Time-out for a client to read a whole answer.",
+        unit="seconds",
     )
     cors_origins: str = option(
         "none",
         origin_list,
-        "Web pages that may use the REST door, such as `https://app.example.com`.",
+        "Origins of web pages that may use the REST API, such as `https://app.example.com`.",
     )
     token_minutes: int = option(
-        15, whole_number(1, 10_080), "How long a token of the REST door lasts.", unit="minutes"
+        15, whole_number(1, 10_080), "Lifetime of a session token of the REST API.", unit="minutes"
     )
-    token_renewal: bool = option(True, yes_or_no, "Whether each use of a token restarts its time.")
+    token_renewal: bool = option(
+        True, yes_or_no, "Extend a session token's lifetime with each use."
+    )
     log_level: str = option(
-        "info", one_of("debug", "info", "warning", "error"), "Least level that is logged."
+        "info", one_of("debug", "info", "warning", "error"), "Lowest level that is logged."
     )
     log_format: str = option(
-        "readable", one_of("readable", "json"), "How lines of the log look: `readable` or `json`."
+        "readable", one_of("readable", "json"), "Format of log lines: `readable` or `json`."
     )
-    watch_host: str = option("127.0.0.1", some_text, "Address of metrics and health.")
+    watch_host: str = option(
+        "127.0.0.1", some_text, "Address of the monitoring endpoint (metrics, health)."
+    )
     watch_port: int | str = option(
         9464,
         port_or("same", "off"),
-        "Port of metrics and health: 0 picks one, `same` is that of the doors, `off` is none.",
+        "Port of the monitoring endpoint; 0: any free port, `same`: the API's, `off`: none.",
     )
-    traces: bool = option(False, yes_or_no, "Spans of requests by OpenTelemetry (extra `traces`).")
+    traces: bool = option(
+        False, yes_or_no, "OpenTelemetry traces of requests (needs the extra `traces`)."
+    )
 
 
 OPTIONS: dict[str, Field[Any]] = {row.name: row for row in fields(Settings)}
@@ -217,22 +228,21 @@ def variable(name: str) -> str:
 
 
 def parse_option(name: str, text: str, source: str) -> Any:
-    """The value of an option from its text.
-
-    Raises ConfigurationError that names `source` (a variable, a command line option)."""
+    """The value of an option from its text. Raises ConfigurationError that names `source`, a
+    variable or a command line option."""
     facts = OPTIONS[name].metadata
     try:
         return facts["parse"](text)
     except ValueError as problem:
-        given = "what it is" if facts["secret"] else repr(text)
-        raise ConfigurationError(f"{source} cannot be {given}: {problem}.") from None
+        value = "value hidden" if facts["secret"] else repr(text)
+        raise ConfigurationError(f"{source} is not valid ({value}): {problem}.") from None
 
 
 def parse_account_option(name: str, text: str) -> Any:
     """The value of an account's own option. Raises ConfigurationError, also for an unknown name."""
     if name not in ACCOUNT_OPTIONS:
         raise ConfigurationError(
-            f"There is no account option {name!r}; there are: {', '.join(ACCOUNT_OPTIONS)}."
+            f"Unknown account option {name!r}. Options: {', '.join(ACCOUNT_OPTIONS)}."
         )
     return parse_option(name, text, name)
 
@@ -240,34 +250,32 @@ def parse_account_option(name: str, text: str) -> Any:
 def find_sources(
     given: Mapping[str, str | None], environ: Mapping[str, str] = os.environ
 ) -> dict[str, tuple[str, str]]:
-    """Option name -> (text, where it comes from), for every option that is not left to default."""
-    found = {}
+    """Option name -> (text, source), for every option without its default."""
+    sources = {}
     for name in OPTIONS:
         if (text := given.get(name)) is not None:
-            found[name] = (text, "--" + name.replace("_", "-"))
+            sources[name] = (text, "--" + name.replace("_", "-"))
         elif (text := environ.get(variable(name))) is not None:
-            found[name] = (text, variable(name))
-    return found
+            sources[name] = (text, variable(name))
+    return sources
 
 
 def load_settings(
     given: Mapping[str, str | None] | None = None, environ: Mapping[str, str] = os.environ
 ) -> Settings:
-    """The settings in force. `given` is what the command line has. Raises ConfigurationError."""
+    """Settings in force; `given` comes from the command line. Raises ConfigurationError."""
     sources = find_sources(given or {}, environ)
-    return Settings(**{name: parse_option(name, *found) for name, found in sources.items()})
+    return Settings(**{name: parse_option(name, *source) for name, source in sources.items()})
 
 
 def for_account(settings: Settings, options: Mapping[str, str]) -> Settings:
-    """The settings in force for an account that has these options of its own, given as texts.
-
-    Raises ConfigurationError if one cannot be used (a zone that is no longer known, say)."""
+    """Settings in force for an account with these options, as texts. Raises ConfigurationError,
+    for a zone that has left the tz database, say."""
     return _for_account(settings, tuple(options.items())) if options else settings
 
 
 def account_value(settings: Settings, options: Mapping[str, str], name: str) -> Any:
-    """One of the settings that `for_account` gives, whatever the others are. Raises
-    ConfigurationError."""
+    """One setting of an account. Raises ConfigurationError."""
     text = options.get(name)
     return getattr(settings, name) if text is None else parse_account_option(name, text)
 
@@ -278,17 +286,17 @@ def _for_account(settings: Settings, options: tuple[tuple[str, str], ...]) -> Se
 
 
 def shown(value: Any) -> str:
-    """A value as it would be typed."""
+    """A value as one types it."""
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def without_secret(text: str) -> str:
-    """URLs without their passwords."""
-    return PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", text)
+    """Mask passwords in URLs."""
+    return PASSWORD.sub(lambda match: f"{match[1] or match[2]}***", text)
 
 
 def settings_table() -> str:
-    """The table of docs/settings.md, in Markdown."""
+    """Markdown table of the settings, for docs/settings.md."""
     lines = ["| Variable | Default | Unit | What it does | Per account |", "|---|---|---|---|---|"]
     for name, row in OPTIONS.items():
         account = f"`{name}=`" if name in ACCOUNT_OPTIONS else ""

@@ -130,4 +130,4 @@ def find_zone(name: str) -> Zone:
     try:
         return Zone(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("a time zone name such as Europe/Warsaw is needed") from None
+        raise ValueError("expected a time zone name such as Europe/Warsaw") from None

@@ -284,7 +284,7 @@ def test_a_server_shows_the_restored_rows_without_a_restart(
     server = serve(store, "--workers", "2")
     assert [history(server) for _ in range(4)] == [6] * 4
     said = gateway("restore", file, "--force")
-    assert said.stdout == f"The store {store.path} is as {file}: 5 messages.\n"
+    assert said.stdout == f"The store {store.path} is restored from {file}: 5 messages.\n"
     assert [history(server) for _ in range(4)] == [5] * 4
     add_messages(store, account, *({"date": f"2012-06-0{n} 00:00:00"} for n in (1, 2)))
     assert history(server) == 7
@@ -486,7 +486,7 @@ def test_a_store_with_another_secret_says_what_it_forgets(
     erase(store, "ours", "a", "b")
     store.close()
     result = gateway("restore", file)
-    assert "2 numbers were erased from the store that was replaced" in result.stderr
+    assert "2 numbers were erased from the replaced store" in result.stderr
     assert "boxis-gateway erase" in result.stderr
     assert erased(store) == ["x"]
 

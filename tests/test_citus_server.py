@@ -119,6 +119,6 @@ def places_of(store: Store) -> ShardMap:
 
 
 def test_a_history_ends_in_words_that_can_be_told_to_workers(server_store: Store) -> None:
-    assert BY_PLACE in server_store.messages._history_sql
-    assert BY_PLACE in server_store.messages._history_with_status_sql
+    assert BY_PLACE in server_store.history._history_sql
+    assert BY_PLACE in server_store.history._history_with_status_sql
     assert BY_PLACE.count("?") == BY_TIME.count("?")

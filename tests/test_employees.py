@@ -78,10 +78,10 @@ def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
         (("customer", "add", " "), "printable characters"),
         (("customer", "show", "Nobody"), "There is no customer 'Nobody'."),
         (("employee", "add", "a@b", "--customer", "Nobody"), "There is no customer 'Nobody'."),
-        (("employee", "add", "short", "--customer", "North SMS"), "8 characters or more"),
+        (("employee", "add", "short", "--customer", "North SMS"), "at least 8 characters"),
         (
             ("employee", "add", "a@b", "--customer", "North SMS", "--password", "1234567"),
-            "A password has 8 characters or more",
+            "A password needs at least 8 characters",
         ),
         (("employee", "set-level", "nobody@b", "ADMIN"), "There is no employee 'nobody@b'."),
         (
@@ -109,23 +109,23 @@ def test_a_phone_book_is_read_whole_or_not_at_all(
     file.write_text("number,name,group\n+45 81 80 88 88,Rip,ducks\n7248,Lottery,\n")
     words = ("contacts", "import", str(file), "--customer", "North SMS")
     for _ in range(2):
-        assert gateway(*words).stdout == "2 contacts of North SMS read.\n"
+        assert gateway(*words).stdout == "2 contacts of North SMS imported.\n"
     numbers = ("+4581808888", "7248", "+4581808889")
     known = {"+4581808888": "Rip", "7248": "Lottery"}
     assert store.contacts.names(customer.id, numbers) == known
 
     file.write_text("number,name\n+4581808888,Rap\n+4581808889,\n")
     result = gateway(*words)
-    assert (result.returncode, "line 3: a phone number and a name" in result.stderr) == (1, True)
+    assert (result.returncode, "line 3: expected a phone number and a name" in result.stderr) == (1, True)
     assert store.contacts.names(customer.id, numbers) == known
 
     file.write_text("telephone\n1\n")
-    assert "needs one column number" in gateway(*words).stderr
+    assert "needs exactly one column 'number'" in gateway(*words).stderr
     for line in ('"+4581808888,x', "+4581808888,x,y", "+45818O8888,x", "4.58E+10,x", "x"):
         file.write_text(f"number,name\n+4581808889,Rup\n{line}\n")
         assert "line 3" in gateway(*words).stderr
     file.write_text("Name;Number;Group\nAnders And;Voicemail\nAn\u2028na;7248;;;\n", newline="\r\n")
-    assert gateway(*words).stdout == "2 contacts of North SMS read.\n"
+    assert gateway(*words).stdout == "2 contacts of North SMS imported.\n"
     assert store.contacts.names(customer.id, ["7248"]) == {"7248": "An\u2028na"}
     assert store.contacts.names(customer.id, ["VOICEMAIL"]) == {"voicemail": "Anders And"}
     file.unlink()

@@ -179,7 +179,7 @@ def test_a_fault_in_mid_answer_breaks_it_off(
         yield [("x" * 100_000, "+48514151563", "2012-05-09 10:28:00", 1, 1000, "sent")]
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(store.messages, "history", failing)
+    monkeypatch.setattr(store.history, "read", failing)
     with pytest.raises(OSError, match="the disk is gone"):
         _ = post_action().data
     assert "broken off" in caplog.text

@@ -548,7 +548,7 @@ def test_who_reads_an_older_state_is_waited_for(
     said = gateway("erase", "--number", NUMBER, "--wait", "0")
     assert said.returncode == 1
     assert said.stderr.count("\n") == 1
-    assert "Run the same again" in said.stderr
+    assert "Run the same command again" in said.stderr
     assert NUMBER not in said.stderr
     assert "without the number" in said.stdout
     history.close()  # type: ignore[attr-defined]
@@ -569,8 +569,8 @@ def test_the_command_takes_numbers_as_people_write_them(
         f"{NUMBER}: 1 messages would be without the number, 1 texts would be removed, 0 other "
         "texts would be masked, 0 entries of phone books, groups and sender names would be "
         "removed.\n"
-        f"Not changed, as people log in with it: account {DIGITS}@example.com\n"
-        f"Not changed, as people log in with it: customer {DIGITS}@example.com\n"
+        f"Not changed, since it is a log-in name: account {DIGITS}@example.com\n"
+        f"Not changed, since it is a log-in name: customer {DIGITS}@example.com\n"
         "7248: nothing found.\n"
     )
     assert store.database.execute_sql("SELECT count(*) FROM erased_number").fetchone() == (0,)
@@ -602,4 +602,4 @@ def test_a_phone_book_says_whom_it_passes_over(
     path = tmp_path / "book.csv"
     path.write_text(f"number,name\n{DIGITS},Anna\n{OTHER},Bob\n")
     said = gateway("contacts", "import", path, "--customer", "shop").stdout
-    assert said == "1 contacts of shop read.\n1 passed over, of numbers that were erased.\n"
+    assert said == "1 contacts of shop imported.\n1 skipped: their numbers are erased.\n"

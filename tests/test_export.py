@@ -324,13 +324,13 @@ def test_the_command_takes_conditions(shop: Shop, gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("--format", "parquet"), 2, "needs a name"),
+        (("--format", "parquet"), 2, "cannot go to stdout"),
         (("--from-month", "2014-13"), 2, "2014-13"),
         (("--recipient", "x"), 2, "phone number"),
         (("--customer", "nobody"), 1, "no customer"),
         (("--account", "nobody"), 1, "no account"),
         (("/none/x.csv",), 1, "cannot be written"),
-        (("/dev/null",), 1, "not a file that can be replaced"),
+        (("/dev/null",), 1, "is not a regular file"),
         (("/tmp",), 2, "directory"),
     ],
 )

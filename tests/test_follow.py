@@ -225,7 +225,7 @@ def test_a_line_is_in_the_history_within_two_seconds(
         process.send_signal(signal.SIGTERM)
         out, said = process.communicate(timeout=10)
     assert process.returncode == 0
-    assert out.startswith("kannel, dates in UTC: 4 added, 0 already there, 0 bad lines")
+    assert out.startswith("kannel, dates in UTC: 4 added, 0 already there, 0 rejected lines")
     assert "text" not in said
 
 

@@ -73,7 +73,7 @@ def test_an_import_stops_at_a_full_disk_and_goes_on_when_there_is_room(
     subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
     went_on = run(path, "import", table, "--account", USERNAME)
     assert went_on.stdout.startswith(
-        f"csv, dates in UTC: {LINES - kept} added, {kept} already there, 0 bad lines"
+        f"csv, dates in UTC: {LINES - kept} added, {kept} already there, 0 rejected lines"
     )
     assert len(store.history.recent(1, "0", "9999", 2 * LINES)) == LINES
     store.close()

@@ -321,14 +321,14 @@ def test_a_limit_that_cannot_be_used_is_said(
 ) -> None:
     done = gateway("serve", "--" + name.replace("_", "-"), value)
     assert done.returncode == 1
-    assert f"--{name.replace('_', '-')} cannot be" in done.stderr
+    assert f"--{name.replace('_', '-')} is not valid" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
 def test_a_server_of_counters_that_cannot_be_used_is_said_without_its_password() -> None:
     with pytest.raises(ConfigurationError) as failure:
-        parse_option("counters", "mysql://user:hidden@host/", "X")
-    assert "hidden" not in str(failure.value)
+        parse_option("counters", "mysql://user:p4ssw0rd@host/", "X")
+    assert "p4ssw0rd" not in str(failure.value)
 
 
 def test_a_server_of_counters_that_is_gone_keeps_nobody_out(

@@ -325,6 +325,6 @@ def test_odd_texts_and_refused_messages_are_no_damage(store: Store, gateway: Gat
 def test_the_commands_name_the_store(store: Store, file: Path, gateway: Gateway) -> None:
     at_store = {"BOXIS_GATEWAY_DATABASE_URL": store.url}
     made = gateway("backup", file, **at_store)
-    assert made.stdout.startswith(f"{file} is made and checked: 0 messages")
+    assert made.stdout.startswith(f"{file} is complete and checked: 0 messages")
     said = gateway("restore", file, **at_store)
-    assert said.stdout == f"The store {store.name} is as {file}: 0 messages.\n"
+    assert said.stdout == f"The store {store.name} is restored from {file}: 0 messages.\n"

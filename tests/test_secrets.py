@@ -326,7 +326,7 @@ def test_a_lost_key_loses_no_messages(
     store.close()
     key_file(store).unlink()
     call(store, "rotate-secrets", "--forget-user-keys")
-    assert f"Nobody knows the user key of {USERNAME}" in capsys.readouterr().out
+    assert f"{USERNAME} needs a new user key" in capsys.readouterr().out
     assert user_key(store) not in ("", USER_KEY)
     call(store, "account", "rotate-key", USERNAME, "--user-key", USER_KEY)
     assert user_key(store) == USER_KEY
@@ -445,7 +445,7 @@ def test_restoring_says_that_old_keys_are_good_again(
     store.close()
     call(store, "restore", tmp_path / "backup.db")
     said = capsys.readouterr().err
-    assert "User keys, passwords and tokens are those of the backup" in said
+    assert "User keys, passwords and tokens are the backup's" in said
 
 
 OPEN: dict[str, tuple[str, int, str]] = {
@@ -485,7 +485,7 @@ def test_a_server_warns_of_a_key_that_others_can_read(
     store.close()
     key_file(store).chmod(0o644)
     _, errors = serve(store, "--workers", "1").stop()
-    assert f"WARNING boxis_gateway.commands.serve {key_file(store)} is open to other" in errors
+    assert f"WARNING boxis_gateway.commands.serve {key_file(store)} is readable by other" in errors
 
 
 @pytest.mark.sqlite_only("who may read the files of a store")

@@ -62,7 +62,7 @@ def test_yes_can_be_said_in_several_words(text: str) -> None:
 
 def test_an_account_has_only_the_options_of_an_account() -> None:
     assert parse_account_option("timezone", "Europe/Warsaw") == "Europe/Warsaw"
-    with pytest.raises(ConfigurationError, match="no account option 'port'"):
+    with pytest.raises(ConfigurationError, match="Unknown account option 'port'"):
         parse_account_option("port", "1")
 
 

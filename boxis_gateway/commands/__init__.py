@@ -1,7 +1,7 @@
-"""The command line, one command a file (accounts.py has a group of them).
+"""Command line, one command or group of commands a file.
 
 To add one, write `commands/prune.py` with a click command `COMMAND` and name it here. Exit codes: 0
-done, 1 could not be done (one line on stderr says why and what to do), 2 the call's words are off.
+done, 1 failed (one line on stderr with the remedy), 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ COMMANDS = {
     "verify": "verify",
     "audit": "audit",
 }
-"""The files of the commands, each of which has its click command as `COMMAND`."""
+"""Name -> module, which has its click command as `COMMAND`."""
 
 
 class Commands(click.Group):
-    """Loads the file of the command that is called, and no other: a web server takes longer to
+    """Group that loads only the module of the command that runs: the web server takes longer to
     load than most commands take to run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the table."""
+        """Names in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, if there is one."""
+        """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"boxis_gateway.commands.{COMMANDS[cmd_name]}")
@@ -96,7 +96,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         _stop("Stopped.", 130)
     except UnicodeEncodeError:
-        _stop("A word of the call is not text in UTF-8.", 2)
+        _stop("An argument is not valid UTF-8.", 2)
     except DATABASE_ERRORS as error:
         _stop(describe_error(error), 1)
     except BrokenPipeError:
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def operator() -> str:
-    """Who calls, as the system knows them; of somebody who came by sudo both names."""
+    """Name of the operating system user, with the caller's behind sudo."""
     try:
         name = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -1,4 +1,4 @@
-"""`account add|list|show|disable|enable|set|rotate-key`: who may ask at the form door."""
+"""`account add|list|show|disable|enable|set|rotate-key`: accounts of the form API."""
 
 from __future__ import annotations
 
@@ -41,11 +41,13 @@ def account() -> None:
 @click.option(
     "--user-key",
     metavar="KEY",
-    help="The secret, or - to read it from stdin; made and shown once if not given.",
+    help="The secret, or - to read it from stdin; generated and shown once by default.",
 )
-@click.option("--timezone", metavar="ZONE", help="Zone of the account's dates.")
+@click.option("--timezone", metavar="ZONE", help="Time zone of the account's dates.")
 @click.option("--sender-name", "sender_names", metavar="NAME", multiple=True, help="Repeatable.")
-@click.option("--customer", metavar="NAME", help="Whose account it is; default: its own.")
+@click.option(
+    "--customer", metavar="NAME", help="Customer that owns the account; default: a new one."
+)
 @click.option(
     "--set",
     "options",
@@ -100,8 +102,8 @@ def list_(store: Store) -> None:
     Example:
       boxis-gateway account list
     """
-    for found in store.accounts.all():
-        click.echo(f"{found.username}\t{'enabled' if found.enabled else 'disabled'}")
+    for entry in store.accounts.all():
+        click.echo(f"{entry.username}\t{'enabled' if entry.enabled else 'disabled'}")
 
 
 @account.command()
@@ -114,20 +116,20 @@ def show(store: Store, username: str) -> None:
     Example:
       boxis-gateway account show anna@example.com
     """
-    found = store.accounts.get(username)
-    click.echo(f"username: {found.username}")
-    click.echo(f"enabled: {'yes' if found.enabled else 'no'}")
-    click.echo(f"customer: {store.accounts.customer_name(found)}")
-    click.echo(f"sender_names: {', '.join(store.accounts.sender_names(found))}")
+    shown = store.accounts.get(username)
+    click.echo(f"username: {shown.username}")
+    click.echo(f"enabled: {'yes' if shown.enabled else 'no'}")
+    click.echo(f"customer: {store.accounts.customer_name(shown)}")
+    click.echo(f"sender_names: {', '.join(store.accounts.sender_names(shown))}")
     for name in ACCOUNT_OPTIONS:
-        click.echo(f"{name}: {found.options.get(name, '(as the server)')}")
+        click.echo(f"{name}: {shown.options.get(name, '(server setting)')}")
 
 
 @account.command()
 @click.argument("username")
 @with_store
 def disable(store: Store, username: str) -> None:
-    """Keep an account out; its messages stay.
+    """Disable an account; its messages stay.
 
     \b
     Example:
@@ -141,7 +143,7 @@ def disable(store: Store, username: str) -> None:
 @click.argument("username")
 @with_store
 def enable(store: Store, username: str) -> None:
-    """Let a disabled account in again.
+    """Enable a disabled account.
 
     \b
     Example:
@@ -160,7 +162,7 @@ def enable(store: Store, username: str) -> None:
     "sender_names",
     metavar="NAME",
     multiple=True,
-    help="Repeatable; replaces those that the account has.",
+    help="Replaces the account's sender names. Repeatable.",
 )
 @with_store
 def set_(
@@ -170,21 +172,21 @@ def set_(
     timezone: str | None,
     sender_names: tuple[str, ...],
 ) -> None:
-    """Change options of an account. OPTION= goes back to the server's setting.
+    """Change options of an account. OPTION= resets one to the server's setting.
 
     \b
     Example:
       boxis-gateway account set anna@example.com history_key=both history_status_fields=yes
     """
-    found = store.accounts.get(username)
+    changed = store.accounts.get(username)
     options = _with_timezone(options, timezone)
     check_account_options(options)
     _check_sender_names(sender_names)
     if not options and not sender_names:
-        raise click.UsageError(f"Nothing to set. The options are {OPTION_NAMES}.")
-    store.accounts.set_options(found, options)
+        raise click.UsageError(f"Nothing to set. Options: {OPTION_NAMES}.")
+    store.accounts.set_options(changed, options)
     if sender_names:
-        store.accounts.set_sender_names(found, sender_names)
+        store.accounts.set_sender_names(changed, sender_names)
     click.echo(f"Account {username} changed.")
 
 
@@ -193,7 +195,7 @@ def set_(
 @click.option(
     "--user-key",
     metavar="KEY",
-    help="The new secret, or - to read it from stdin; made and shown once if not given.",
+    help="The new secret, or - to read it from stdin; generated and shown once by default.",
 )
 @with_store
 def rotate_key(store: Store, username: str, user_key: str | None) -> None:
@@ -205,7 +207,7 @@ def rotate_key(store: Store, username: str, user_key: str | None) -> None:
     """
     key = _checked_key(user_key) if user_key is not None else new_key()
     store.accounts.set_user_key(store.accounts.get(username), key)
-    click.echo(f"Account {username} has a new key.")
+    click.echo(f"Account {username} has a new user key.")
     if user_key is None:
         click.echo(f"user_key: {key}")
 
@@ -220,7 +222,7 @@ def _checked_key(key: str) -> str:
         key = sys.stdin.readline().rstrip("\r\n")
     if not key or not key.isprintable():
         raise ConfigurationError(
-            "A user key has printable characters; leave it out to have one made."
+            "A user key needs printable characters; without --user-key one is generated."
         )
     return key
 
@@ -228,7 +230,7 @@ def _checked_key(key: str) -> str:
 def _check_sender_names(names: tuple[str, ...]) -> None:
     if not all(name.isprintable() and 1 <= len(name) <= LONGEST_SENDER_NAME for name in names):
         raise ConfigurationError(
-            f"A sender name has 1 to {LONGEST_SENDER_NAME} printable characters."
+            f"A sender name needs 1 to {LONGEST_SENDER_NAME} printable characters."
         )
 
 

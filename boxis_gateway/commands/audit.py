@@ -1,4 +1,4 @@
-"""`audit`: who changed what."""
+"""`audit`: the audit log of administrative changes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HEADINGS = ("date", "who", "origin", "what", "subject", "details")
 
 @click.command()
 @click.option("--since", metavar="DATE", help="First yyyy-mm-dd [hh:mm[:ss]], in --timezone.")
-@click.option("--until", metavar="DATE", help="Last; a day or minute is meant to its end.")
-@click.option("--who", metavar="NAME", default="", help="Only whose name has this in it.")
-@click.option("--what", metavar="WHAT", default="", help="Only this: account, account.key …")
+@click.option("--until", metavar="DATE", help="Last, to the end of the day or minute.")
+@click.option("--who", metavar="NAME", default="", help="Only actors whose name contains this.")
+@click.option("--what", metavar="WHAT", default="", help="Only this action: account, account.key …")
 @click.option(
     "--format",
     "format_name",
@@ -38,7 +38,7 @@ def audit(
     what: str,
     format_name: str,
 ) -> None:
-    """Show who changed what, when, and from where, the oldest first.
+    """Show administrative changes, oldest first: when, who, from where, what.
 
     \b
     Example:
@@ -48,20 +48,20 @@ def audit(
     span = zone.utc_range(first_moment(since), last_moment(until))
     store = Store(settings.database_url).require_current()
     try:
-        found = (
+        entries = (
             entry
             for entry in store.audit.entries(*span)
-            if who.casefold() in entry.who.casefold() and _is(what, entry)
+            if who.casefold() in entry.who.casefold() and _matches(what, entry)
         )
         if format_name == "jsonl":
-            _show_lines(found)
+            _show_lines(entries)
         else:
-            _show_table(list(found), zone)
+            _show_table(list(entries), zone)
     finally:
         store.close()
 
 
-def _is(what: str, entry: Entry) -> bool:
+def _matches(what: str, entry: Entry) -> bool:
     return not what or f"{entry.what}.".startswith(f"{what}.")
 
 
@@ -75,7 +75,7 @@ def _show_table(entries: list[Entry], zone: Zone) -> None:
 
 
 def _words(entry: Entry) -> str:
-    """Details as `name=value`, as far as there are any."""
+    """Details as `name=value`."""
     details = json.loads(entry.details)
     return " ".join(f"{name}={value}" for name, value in details.items())
 

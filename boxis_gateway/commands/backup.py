@@ -1,4 +1,4 @@
-"""`backup`: a copy of the store, made while it is in use."""
+"""`backup`: copy the store to a file while it is in use."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from boxis_gateway.store import Store, back_up
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @with_settings("database_url")
 def backup(settings: Settings, file: Path, force: bool) -> None:
-    """Copy one state of the store to FILE, which is a store itself.
+    """Back up the store to FILE, which is a store in SQLite itself.
 
-    Servers and imports go on meanwhile. FILE is there when it is whole and checked, or not at all.
+    Servers and imports go on meanwhile. FILE appears only when it is complete and checked.
 
     \b
     Example:
@@ -29,7 +29,7 @@ def backup(settings: Settings, file: Path, force: bool) -> None:
         made = back_up(store, file, replace=force)
     finally:
         store.close()
-    click.echo(f"{file} is made and checked: {made.messages} messages, {made.octets} bytes.")
+    click.echo(f"{file} is complete and checked: {made.messages} messages, {made.octets} bytes.")
 
 
 COMMAND = backup

@@ -34,8 +34,8 @@ def call(
 ) -> None:
     """Sign and send SECTION ACTION to URL and show the answer, byte for byte.
 
-    If the answer says that our clock is off, the request is sent once more with the server's
-    timestamp. Ends with 1 if the result is not 1.
+    If the answer has a true timestamperror, the request is signed again with the server's
+    timestamp and sent once more. Ends with 1 if the result is not 1.
 
     \b
     Example:

@@ -16,12 +16,12 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.sms.numbers import to_recipient
 from boxis_gateway.store import Store
 
-SENDER_NAME = re.compile(r"[^\d+\W]")  # begins with a letter, so it is no number that was damaged
+SENDER_NAME = re.compile(r"[^\d+\W]")  # begins with a letter: not a damaged number
 
 
 @click.group()
 def contacts() -> None:
-    """Names of numbers, and groups of them.
+    """Phone books: names of numbers, and groups.
 
     \b
     Example:
@@ -31,24 +31,24 @@ def contacts() -> None:
 
 @contacts.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--customer", metavar="NAME", required=True, help="Whose, by name or id.")
+@click.option("--customer", metavar="NAME", required=True, help="Owner, by name or id.")
 @with_store
 def import_(store: Store, file: Path, customer: str) -> None:
-    """Read FILE, a CSV with the columns number and name, and group if there are any.
+    """Import FILE, a CSV with the columns number, name and, optionally, group.
 
-    A number may be a sender that is a name (Voicemail). One that is there already gets the new
-    name. All lines are taken, or none.
+    A number may also be an alphanumeric sender (Voicemail). A known number gets the new name. All
+    lines are imported, or none.
 
     \b
     Example:
       boxis-gateway contacts import phonebook.csv --customer "Anna's shop"
     """
     owner = store.customers.get(customer)
-    read = entries(file)
-    count = store.contacts.add(owner, read)
-    click.echo(f"{count} contacts of {owner.name} read.")
-    if erased := len(read) - count:
-        click.echo(f"{erased} passed over, of numbers that were erased.")
+    lines = entries(file)
+    count = store.contacts.add(owner, lines)
+    click.echo(f"{count} contacts of {owner.name} imported.")
+    if erased := len(lines) - count:
+        click.echo(f"{erased} skipped: their numbers are erased.")
 
 
 def entries(file: Path) -> list[tuple[str, str, str]]:
@@ -64,7 +64,7 @@ def entries(file: Path) -> list[tuple[str, str, str]]:
         header = [name.strip().lower() for name in next(table, [])]
         for name in ("number", "name"):
             if header.count(name) != 1:
-                raise ImportFailed(f"{file} needs one column {name} in its first line.")
+                raise ImportFailed(f"{file}: the first line needs exactly one column {name!r}.")
         return [_entry(header, cells, f"{file}, line {table.line_num}") for cells in table if cells]
     except csv.Error as problem:
         raise ImportFailed(f"{file}, line {table.line_num}: {problem}.") from None
@@ -72,11 +72,11 @@ def entries(file: Path) -> list[tuple[str, str, str]]:
 
 def _entry(header: Sequence[str], cells: Sequence[str], place: str) -> tuple[str, str, str]:
     if any(cells[len(header) :]):
-        raise ImportFailed(f"{place}: more cells than in the first line.")
+        raise ImportFailed(f"{place}: more cells than the first line has.")
     row = dict(zip_longest(header, cells[: len(header)], fillvalue=""))
     number, name = row["number"].strip(), row["name"].strip()
     if not (to_recipient(number) or SENDER_NAME.match(number)) or not name:
-        raise ImportFailed(f"{place}: a phone number and a name are needed.")
+        raise ImportFailed(f"{place}: expected a phone number and a name.")
     return number, name, row.get("group", "").strip()
 
 

@@ -1,4 +1,4 @@
-"""`copy`: a store into another place, of another engine perhaps."""
+"""`copy`: copy a store to another engine or machine."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ ROWS_SHOWN = 10_000  # between two lines of a terminal
 @click.argument("from_url")
 @click.argument("to_url")
 def copy(from_url: str, to_url: str) -> None:
-    """Copy the store FROM_URL to TO_URL, which is empty or not there yet, and compare the two.
+    """Copy the store FROM_URL to TO_URL, which is empty or does not exist, and compare the two.
 
-    Servers and imports at FROM_URL go on meanwhile; it is only read. What was stopped or killed is
-    taken up by the same call, which copies what is missing or has changed. It ends with 0 when both
-    have the same rows; for that nobody may write any more. The keys of FROM_URL have to be at hand
-    for TO_URL too (docs/moving-to-postgresql.md).
+    FROM_URL is only read; servers and imports may go on. Run the same command again to resume a
+    copy that was stopped, and once more after the last writer stopped: it ends with 0 when both
+    stores have the same rows. TO_URL needs the keys of FROM_URL (docs/moving-to-postgresql.md).
 
     \b
     Example:
@@ -38,26 +37,26 @@ def copy(from_url: str, to_url: str) -> None:
         source.close()
         target.close()
     if copied.was_there:
-        click.echo(f"Nothing is copied: {target.name} has it all.")
+        click.echo(f"Nothing to copy: {target.name} is complete.")
     click.echo(
-        f"Verified: {copied.rows} rows in {copied.tables} tables, {copied.messages} messages among "
-        "them, are the same on both sides."
+        f"Verified: both stores have the same {copied.rows} rows in {copied.tables} tables, "
+        f"{copied.messages} of them messages."
     )
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int], object]]:
-    """How many rows were looked at, on a terminal; nothing elsewhere."""
+    """Progress on a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda rows: None
         return
-    seen = 0
+    done = 0
 
     def show(rows: int) -> None:
-        nonlocal seen
-        before, seen = seen, seen + rows
-        if before // ROWS_SHOWN != seen // ROWS_SHOWN:
-            click.echo(f"\r{seen} rows are compared or copied", nl=False, err=True)
+        nonlocal done
+        before, done = done, done + rows
+        if before // ROWS_SHOWN != done // ROWS_SHOWN:
+            click.echo(f"\r{done} rows compared or copied", nl=False, err=True)
 
     try:
         yield show

@@ -1,4 +1,4 @@
-"""`customer add|list|show`: who owns accounts, employees and messages."""
+"""`customer add|list|show`: owners of accounts, employees and messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def customer() -> None:
 
 @customer.command()
 @click.argument("name")
-@click.option("--reseller", metavar="NAME", help="The customer, by name or id, that it belongs to.")
+@click.option("--reseller", metavar="NAME", help="Its reseller, by name or id.")
 @with_store
 def add(store: Store, name: str, reseller: str | None) -> None:
     """Add the customer NAME.
@@ -39,17 +39,17 @@ def add(store: Store, name: str, reseller: str | None) -> None:
 @customer.command("list")
 @with_store
 def list_(store: Store) -> None:
-    """List all customers: id, name, and the reseller's name if there is one.
+    """List all customers: id, name and reseller.
 
     \b
     Example:
       boxis-gateway customer list
     """
-    found = store.customers.all()
-    names = {one.id: one.name for one in found}
-    for one in found:
-        reseller = names.get(one.parent_reseller_id or "", "")
-        click.echo(f"{one.id}\t{one.name}" + (f"\t{reseller}" if reseller else ""))
+    customers = store.customers.all()
+    names = {entry.id: entry.name for entry in customers}
+    for entry in customers:
+        reseller = names.get(entry.parent_reseller_id or "", "")
+        click.echo(f"{entry.id}\t{entry.name}" + (f"\t{reseller}" if reseller else ""))
 
 
 @customer.command()
@@ -62,13 +62,13 @@ def show(store: Store, name: str) -> None:
     Example:
       boxis-gateway customer show "North SMS"
     """
-    found = store.customers.get(name)
-    reseller = store.customers.find(found.parent_reseller_id) if found.parent_reseller_id else None
-    click.echo(f"id: {found.id}")
-    click.echo(f"name: {found.name}")
+    shown = store.customers.get(name)
+    reseller = store.customers.find(shown.parent_reseller_id) if shown.parent_reseller_id else None
+    click.echo(f"id: {shown.id}")
+    click.echo(f"name: {shown.name}")
     click.echo(f"reseller: {reseller.name if reseller else ''}".rstrip())
-    click.echo(f"accounts: {', '.join(store.customers.account_names(found))}".rstrip())
-    click.echo(f"employees: {', '.join(store.customers.employee_names(found))}".rstrip())
+    click.echo(f"accounts: {', '.join(store.customers.account_names(shown))}".rstrip())
+    click.echo(f"employees: {', '.join(store.customers.employee_names(shown))}".rstrip())
 
 
 COMMAND = customer

@@ -1,11 +1,11 @@
-"""`doctor`: check the installation and say what to do."""
+"""`doctor`: check the installation, with a remedy for each finding."""
 
 from __future__ import annotations
 
 import click
 
 from boxis_gateway.commands.options import with_settings
-from boxis_gateway.doctor import Level, examine
+from boxis_gateway.doctor import Severity, examine
 from boxis_gateway.settings import OPTIONS, Settings, find_sources, shown, without_secret
 
 
@@ -13,7 +13,7 @@ from boxis_gateway.settings import OPTIONS, Settings, find_sources, shown, witho
 @with_settings("database_url")
 @click.pass_context
 def doctor(ctx: click.Context, settings: Settings) -> None:
-    """Check settings, store, keys, permissions and clock. Ends with 1 if something must be mended.
+    """Check settings, store, keys, permissions and clock. Ends with 1 if a check fails.
 
     \b
     Example:
@@ -26,8 +26,8 @@ def doctor(ctx: click.Context, settings: Settings) -> None:
         click.echo(f"set   {name} = {value} ({source})")
     failed = False
     for finding in examine(settings):
-        failed |= finding.level is Level.FAIL
-        click.echo(f"{finding.level.value:5} {finding.text} {finding.remedy}".rstrip())
+        failed |= finding.severity is Severity.FAIL
+        click.echo(f"{finding.severity.value:5} {finding.text} {finding.remedy}".rstrip())
     if failed:
         ctx.exit(1)
 

@@ -1,4 +1,4 @@
-"""`employee add|list|set-level|set-password|disable|enable`: who logs in at the REST door."""
+"""`employee add|list|set-level|…`: users of the REST API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
 
 LEVELS = click.Choice([level.value for level in Level], case_sensitive=False)
-PASSWORD_HELP = "The password, or - to read it from stdin; made and shown once if not given."
+PASSWORD_HELP = "The password, or - to read it from stdin; generated and shown once by default."
 
 
 @click.group()
@@ -30,9 +30,9 @@ def employee() -> None:
 
 @employee.command()
 @click.argument("username")
-@click.option("--customer", metavar="NAME", required=True, help="Whose employee, by name or id.")
+@click.option("--customer", metavar="NAME", required=True, help="Employer, by name or id.")
 @click.option("--level", type=LEVELS, default="VIEWER", show_default=True, help="Access level.")
-@click.option("--name", metavar="NAME", help="What to call the employee; default: USERNAME.")
+@click.option("--name", metavar="NAME", help="Display name; default: USERNAME.")
 @click.option("--password", metavar="PASSWORD", help=PASSWORD_HELP)
 @with_store
 def add(
@@ -46,7 +46,7 @@ def add(
     """
     check_username(username)
     if "@" not in username and len(username) < 8:
-        raise ConfigurationError("A user name is an e-mail address or has 8 characters or more.")
+        raise ConfigurationError("A user name is an e-mail address, or has at least 8 characters.")
     owner = store.customers.get(customer)
     made = _password(password)
     store.employees.add(
@@ -66,9 +66,9 @@ def list_(store: Store) -> None:
     Example:
       boxis-gateway employee list
     """
-    names = {one.id: one.name for one in store.customers.all()}
-    for found in store.employees.all():
-        words = (found.username, found.level, found.state, names.get(found.customer_id, ""))
+    names = {customer.id: customer.name for customer in store.customers.all()}
+    for entry in store.employees.all():
+        words = (entry.username, entry.level, entry.state, names.get(entry.customer_id, ""))
         click.echo("\t".join(words))
 
 
@@ -77,7 +77,7 @@ def list_(store: Store) -> None:
 @click.argument("level", type=LEVELS)
 @with_store
 def set_level(store: Store, username: str, level: str) -> None:
-    """Change what an employee may see, from the next request on.
+    """Change an employee's access level, from the next request on.
 
     \b
     Example:
@@ -98,26 +98,26 @@ def set_password(store: Store, username: str, password: str | None) -> None:
     Example:
       boxis-gateway employee set-password anna@example.com
     """
-    found, made = store.employees.get(username), _password(password)
-    store.employees.set_password_hash(found, hash_of(made))
+    generated = _password(password)
+    store.employees.set_password_hash(store.employees.get(username), hash_of(generated))
     click.echo(f"Employee {username} has a new password.")
     if password is None:
-        click.echo(f"password: {made}")
+        click.echo(f"password: {generated}")
 
 
 @employee.command()
 @click.argument("username")
 @with_store
 def disable(store: Store, username: str) -> None:
-    """Keep an employee out, and end all sessions and machine tokens.
+    """Disable an employee, and revoke all sessions and machine tokens.
 
     \b
     Example:
       boxis-gateway employee disable anna@example.com
     """
-    found = store.employees.get(username)
-    store.employees.set_state(found, State.DISABLED)
-    store.tokens.clear(found, machines=True)
+    disabled = store.employees.get(username)
+    store.employees.set_state(disabled, State.DISABLED)
+    store.tokens.clear(disabled, machines=True)
     click.echo(f"Employee {username} disabled.")
 
 
@@ -125,7 +125,7 @@ def disable(store: Store, username: str) -> None:
 @click.argument("username")
 @with_store
 def enable(store: Store, username: str) -> None:
-    """Let a disabled employee in again.
+    """Enable a disabled employee.
 
     \b
     Example:
@@ -141,7 +141,7 @@ def _password(given: str | None) -> str:
     password = sys.stdin.readline().rstrip("\r\n") if given == "-" else given
     if len(password) < SHORTEST:
         raise ConfigurationError(
-            f"A password has {SHORTEST} characters or more; leave it out to have one made."
+            f"A password needs at least {SHORTEST} characters; without --password one is generated."
         )
     return password
 

@@ -1,4 +1,4 @@
-"""`erase`: remove a person from the store."""
+"""`erase`: erase a phone number from the store (GDPR, article 17)."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from boxis_gateway.zones import utc_now
     metavar="NUMBER",
     multiple=True,
     required=True,
-    help="With its country code; or - to read numbers from stdin, one a line. Repeatable.",
+    help="Number with its country code, or - to read numbers from stdin, one a line. Repeatable.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be erased, change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be erased, change nothing.")
 @click.option(
     "--wait",
     "wait_seconds",
     metavar="SECONDS",
     type=click.IntRange(0, 86_400),
     default=60,
-    help="How long those who read may hold up the end. [default: 60]",
+    help="Time-out for readers to release the old state. [default: 60]",
 )
 @with_store
 def erase(store: Store, numbers: tuple[str, ...], dry_run: bool, wait_seconds: int) -> None:
-    """Remove the person with this number: from messages, texts, senders and phone books.
+    """Erase a person's number: from messages, texts, senders and phone books.
 
-    The messages stay as rows, to or from 0, so that credits, prices and counts remain what they
-    were. Imports bring the number back no more. At the end the file is written anew, so that
-    nothing of the number stands in it; other writers wait meanwhile (docs/retention.md says how
-    long). What was stopped is finished by the same call.
+    The messages stay as rows, to or from 0, so that credits, prices and counts stay the same.
+    Imports skip the number from now on. At the end the file is vacuumed, so that no free page holds
+    the number; other writers wait meanwhile (docs/retention.md has figures). If it was stopped, run
+    the same command again.
 
     \b
     Example:
@@ -47,30 +47,29 @@ def erase(store: Store, numbers: tuple[str, ...], dry_run: bool, wait_seconds: i
     """
     for number in _checked(numbers):
         if dry_run:
-            _tell(store, number, store.erasure.would_erase(number), "would be ")
+            _report(store, number, store.erasure.would_erase(number), "would be ")
         else:
-            _tell(store, number, store.erasure.erase(number, utc_now()), "")
+            _report(store, number, store.erasure.erase(number, utc_now()), "")
     if not dry_run:
         store.maintenance.vacuum_full()
         if not store.maintenance.checkpoint_wal(wait_seconds):
             raise StoreError(
-                "Nobody finds the number any more, but somebody still reads from the store as it "
-                f"was, so that {store.name}-wal holds what was erased. Run the same again when "
-                "they are done, or stop the server and run it then."
+                f"The number is erased, but {store.name}-wal still has it: a reader keeps the old "
+                "state. Run the same command again later, or with the server stopped."
             )
 
 
 def _checked(numbers: tuple[str, ...]) -> list[str]:
-    lines = [line for one in numbers for line in (sys.stdin if one == "-" else [one])]
-    found = [to_recipient(line.strip()) for line in lines]
-    if not found or not {None, ERASED_NUMBER}.isdisjoint(found):
+    lines = [line for word in numbers for line in (sys.stdin if word == "-" else [word])]
+    recipients = [to_recipient(line.strip()) for line in lines]
+    if not recipients or not {None, ERASED_NUMBER}.isdisjoint(recipients):
         raise ConfigurationError(
-            "A number has its country code, such as +48 600 100 200; short codes have none."
+            "Give each number with its country code, such as +48 600 100 200; not a short code."
         )
-    return [number for number in found if number]
+    return [number for number in recipients if number]
 
 
-def _tell(store: Store, number: str, found: ErasureCounts, would: str) -> None:
+def _report(store: Store, number: str, found: ErasureCounts, would: str) -> None:
     if any(vars(found).values()):
         click.echo(
             f"{number}: {found.messages} messages {would}without the number, {found.texts} texts "
@@ -80,7 +79,7 @@ def _tell(store: Store, number: str, found: ErasureCounts, would: str) -> None:
     else:
         click.echo(f"{number}: nothing found.")
     for kind, name in store.erasure.names_with(number):
-        click.echo(f"Not changed, as people log in with it: {kind} {name}")
+        click.echo(f"Not changed, since it is a log-in name: {kind} {name}")
 
 
 COMMAND = erase

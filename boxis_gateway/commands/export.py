@@ -1,4 +1,4 @@
-"""`export`: messages into a file."""
+"""`export`: write messages to a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])", re.ASCII)
 
 def _month(ctx: click.Context, param: click.Parameter, month: str) -> str:
     if month and not MONTH.fullmatch(month):
-        raise click.BadParameter(f"{month!r} is not a month like 2026-11.", ctx, param)
+        raise click.BadParameter(f"{month!r} is not a month such as 2026-11.", ctx, param)
     return month
 
 
@@ -35,7 +35,7 @@ def _number(ctx: click.Context, param: click.Parameter, number: str | None) -> s
         return None
     recipient = to_recipient(number.strip())
     if recipient is None:
-        raise click.BadParameter("A phone number is needed.", ctx, param)
+        raise click.BadParameter("expected a phone number.", ctx, param)
     return recipient
 
 
@@ -47,11 +47,15 @@ def _number(ctx: click.Context, param: click.Parameter, number: str | None) -> s
     "--format",
     "format_name",
     type=click.Choice(list(EXPORTERS)),
-    help="[default: what FILE ends with, else csv]",
+    help="[default: by the ending of FILE, else csv]",
 )
-@click.option("--customer", metavar="NAME", help="Of that customer alone, by name or id.")
+@click.option("--customer", metavar="NAME", help="Only this customer, by name or id.")
 @click.option(
-    "--account", "usernames", metavar="USERNAME", multiple=True, help="Of that account. Repeatable."
+    "--account",
+    "usernames",
+    metavar="USERNAME",
+    multiple=True,
+    help="Only this account. Repeatable.",
 )
 @click.option(
     "--from-month",
@@ -69,15 +73,15 @@ def _number(ctx: click.Context, param: click.Parameter, number: str | None) -> s
     callback=_month,
     help="Last month of creation.",
 )
-@click.option("--sender", metavar="SENDER", help="A number exactly, a name in any case.")
-@click.option("--recipient", metavar="NUMBER", callback=_number, help="Exactly that number.")
-@click.option("--text", metavar="TEXT", help="What the text contains, in any case.")
+@click.option("--sender", metavar="SENDER", help="An exact number, or a name in any case.")
+@click.option("--recipient", metavar="NUMBER", callback=_number, help="An exact number.")
+@click.option("--text", metavar="TEXT", help="Part of the text, in any case.")
 @click.option(
     "--status",
     "statuses",
     type=click.Choice([status.value for status in Status]),
     multiple=True,
-    help="Of that status. Repeatable.",
+    help="Only this status. Repeatable.",
 )
 @with_store
 def export(
@@ -93,10 +97,10 @@ def export(
     text: str | None,
     statuses: tuple[str, ...],
 ) -> None:
-    """Write messages to FILE, or to stdout: a row for each recipient, oldest first.
+    """Write messages to FILE or to stdout: a row for each recipient, oldest first.
 
-    All conditions hold. FILE is there when it is whole, for you alone to read; 'import
-    --account-field account' reads csv and jsonl back.
+    Conditions are combined by AND. FILE appears only when it is complete, readable for you alone;
+    'import --account-field account' reads csv and jsonl back.
 
     \b
     Examples:
@@ -106,11 +110,11 @@ def export(
     to_stdout = file is None or str(file) == "-"
     exporter = EXPORTERS[format_name or _format_of(file)]
     if to_stdout and not exporter.IS_TEXT:
-        raise click.UsageError(f"A {exporter.NAME} file needs a name: give FILE.")
-    which = Criteria(first_month, last_month, recipient, sender, text)
+        raise click.UsageError(f"{exporter.NAME} cannot go to stdout: give FILE.")
+    criteria = Criteria(first_month, last_month, recipient, sender, text)
     accounts = _accounts(store, customer, usernames)
     with (
-        closing(store.exports.rows(accounts, which, statuses)) as rows,
+        closing(store.exports.rows(accounts, criteria, statuses)) as rows,
         _stdout() if to_stdout else new_file(file or Path()) as target,
     ):
         count = _write(target, exporter, rows)
@@ -123,7 +127,7 @@ def _format_of(file: Path | None) -> str:
 
 
 def _accounts(store: Store, customer: str | None, usernames: Sequence[str]) -> dict[int, str]:
-    """Ids and user names of the accounts that are asked for. Raises StoreError."""
+    """Ids and user names of the accounts to export. Raises StoreError."""
     owner = store.customers.get(customer) if customer is not None else None
     accounts = store.exports.accounts(owner.id if owner else None)
     named = {store.accounts.get(username).id for username in usernames}
@@ -131,7 +135,7 @@ def _accounts(store: Store, customer: str | None, usernames: Sequence[str]) -> d
 
 
 def _write(target: IO[bytes], exporter: Exporter, batches: Iterable[Sequence[Row]]) -> int:
-    """Write the file; how many rows it has."""
+    """Write the file and count its rows."""
     count = 0
 
     def counted() -> Iterator[Sequence[Row]]:
@@ -153,12 +157,12 @@ def _stdout() -> Iterator[IO[bytes]]:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write, which only its owner may read and which gets its name when it is whole; one
-    that had the name before is there until then. Raises OperatorError."""
+    """A new file, readable for its owner alone, that replaces `path` when it is complete. Raises
+    OperatorError."""
     target, temporary = Path(os.path.realpath(path)), ""
     try:
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-            raise OperatorError(f"{path} is not a file that can be replaced. Name another one.")
+            raise OperatorError(f"{path} is not a regular file. Name another one.")
         descriptor, temporary = tempfile.mkstemp(prefix=".export-", dir=target.parent)
         with open(descriptor, "wb") as file:
             yield file

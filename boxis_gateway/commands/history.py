@@ -1,4 +1,4 @@
-"""`history`: an account's messages, for a person to look at."""
+"""`history`: an account's messages as a table."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ HEADINGS = ("date", "sender", "recipient", "parts", "credit", "type", "status")
 @click.command()
 @click.argument("name")
 @click.option("--from", "first", metavar="DATE", help="First yyyy-mm-dd [hh:mm[:ss]].")
-@click.option("--to", "last", metavar="DATE", help="Last; a day or minute is meant to its end.")
-@click.option("--limit", type=click.IntRange(1), default=50, help="At most. [default: 50]")
+@click.option("--to", "last", metavar="DATE", help="Last, to the end of the day or minute.")
+@click.option(
+    "--limit", type=click.IntRange(1), default=50, help="Number of messages. [default: 50]"
+)
 @with_settings("database_url")
 def history(settings: Settings, name: str, first: str | None, last: str | None, limit: int) -> None:
-    """Show the newest messages of the account NAME, refused ones too, in the account's zone.
+    """Show the newest messages of the account NAME, also refused ones, in the account's zone.
 
     \b
     Example:
@@ -31,9 +33,9 @@ def history(settings: Settings, name: str, first: str | None, last: str | None, 
     account = store.accounts.get(name)
     zone = find_zone(for_account(settings, account.options).timezone)
     start, end = zone.utc_range(first_moment(first), last_moment(last))
-    found = store.history.recent(account.id, start, end, limit)
+    messages = store.history.recent(account.id, start, end, limit)
     store.close()
-    dates = zone.to_local([message.sent_at for message in found])
+    dates = zone.to_local([message.sent_at for message in messages])
     rows = [
         (
             date,
@@ -44,7 +46,7 @@ def history(settings: Settings, name: str, first: str | None, last: str | None, 
             message.kind,
             message.status,
         )
-        for date, message in zip(dates, found, strict=True)
+        for date, message in zip(dates, messages, strict=True)
     ]
     show_table(HEADINGS, rows)
 

@@ -1,4 +1,4 @@
-"""`import`: messages from a file into an account's history."""
+"""`import`: import messages from a file or a server."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ ACCOUNT_FIELDS = tuple(
 
 @click.command("import")
 @click.argument("source", metavar="FILE_OR_URL")
-@click.option("--account", "username", metavar="USERNAME", help="Whose messages they are.")
+@click.option("--account", "username", metavar="USERNAME", help="Owner of the messages.")
 @click.option(
-    "--format", "format_name", type=click.Choice(list(IMPORTERS)), help="Recognised if not given."
+    "--format", "format_name", type=click.Choice(list(IMPORTERS)), help="Detected by default."
 )
 @click.option(
-    "--follow", is_flag=True, help="kannel, jasmin: go on as the log grows, until stopped."
+    "--follow", is_flag=True, help="kannel, jasmin: follow the log as it grows, like tail -F."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would happen, change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would happen, change nothing.")
 @click.option(
     "--rejects",
     "rejects_path",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="Where bad lines are listed. [default: FILE.rejects.csv]",
+    help="File for rejected lines. [default: FILE.rejects.csv]",
 )
 @click.option(
     "--account-field",
     type=click.Choice(ACCOUNT_FIELDS),
-    help="This field or column names the account; --account takes lines without.",
+    help="Field or column that names the account; --account takes the lines without it.",
 )
 @click.option(
     "--map",
@@ -56,23 +56,23 @@ ACCOUNT_FIELDS = tuple(
     metavar="VALUE=USERNAME",
     multiple=True,
     callback=named_values,
-    help="With --account-field: this value means that account. Repeatable.",
+    help="With --account-field: the account of this value. Repeatable.",
 )
-@click.option("--sender", metavar="SENDER", help="Sender of messages whose source names none.")
-@click.option("--source-user", metavar="NAME", help="For a URL: the user name there.")
+@click.option("--sender", metavar="SENDER", help="Sender for messages without one.")
+@click.option("--source-user", metavar="NAME", help="For a URL: the user name on that server.")
 @click.option(
     "--source-secret",
     metavar="SECRET",
     envvar="BOXIS_GATEWAY_SOURCE_SECRET",
     show_envvar=True,
-    help="For a URL: the user key, password or token there. Better in the environment, where no "
-    "list of processes shows it.",
+    help="For a URL: the user key, password or token on that server. Use the environment variable: "
+    "every user can list a process's arguments.",
 )
 @click.option(
     "--since",
     metavar="DATE",
     callback=lambda ctx, param, text: _a_date(text),
-    help="For a URL: where to begin, such as 2015-01-01.",
+    help="For a URL: first date, such as 2015-01-01.",
 )
 @with_settings("database_url", "timezone")
 def import_messages(
@@ -90,10 +90,10 @@ def import_messages(
     source_secret: str | None,
     since: str | None,
 ) -> None:
-    """Import the messages of a file or a URL. Importing the same again adds nothing.
+    """Import the messages of a file or a URL. Importing them again adds nothing.
 
     Dates without an offset are in --timezone. CSV files have a header, JSON lines have keys:
-    recipient, sender, date and, if they are there, text, parts, credit, type, sms_id, status,
+    recipient, sender, date and, optionally, text, parts, credit, type, sms_id, status,
     status_date, price, whole_sale, cost, invoiced_at; and those of an export.
 
     \b
@@ -107,19 +107,19 @@ def import_messages(
           --account anna@example.com --timezone Europe/Warsaw
     """
     if follow and dry_run:
-        raise click.UsageError("--follow and --dry-run don't go together.")
+        raise click.UsageError("--follow and --dry-run exclude each other.")
     if username is None and account_field is None:
-        raise click.UsageError("Whose messages are they? Give --account or --account-field.")
-    place: Path | str = source if "://" in source else Path(source)
-    if since and isinstance(place, Path):
-        raise click.UsageError("--since is for a URL; a file is read from its beginning.")
+        raise click.UsageError("Name the owner of the messages: give --account or --account-field.")
+    location: Path | str = source if "://" in source else Path(source)
+    if since and isinstance(location, Path):
+        raise click.UsageError("--since is for a URL; a file is always read from its beginning.")
     store = Store(settings.database_url).require_current()
     default = store.accounts.get(username) if username else None
     for name in account_names.values():
         store.accounts.get(name)
-    rejects_path = rejects_path or _beside(place)
-    if _same_file(place, rejects_path):
-        raise click.UsageError("--rejects would overwrite the file that is imported.")
+    rejects_path = rejects_path or _beside(location)
+    if _same_file(location, rejects_path):
+        raise click.UsageError("--rejects names the file that is imported. Name another.")
     zone_given = _zone_is_given()
     if not zone_given:
         _warn_of_zone(settings, default)
@@ -134,11 +134,11 @@ def import_messages(
     )
     accounts = AccountMap(store, default, account_names, account_field is not None, settings)
     if follow:
-        summary = _follow(place, accounts, options, format_name, rejects_path)
+        summary = _follow(location, accounts, options, format_name, rejects_path)
     else:
-        with _progress(place) as progress:
+        with _progress(location) as progress:
             summary = run_import(
-                place,
+                location,
                 accounts,
                 options,
                 format_name=format_name,
@@ -147,28 +147,28 @@ def import_messages(
                 progress=progress,
             )
     store.close()
-    click.echo(_told(summary, settings.timezone, dry_run))
+    click.echo(_report(summary, settings.timezone, dry_run))
     if summary.bad and not dry_run:
-        click.echo(f"The bad lines are listed in {rejects_path}.", err=True)
+        click.echo(f"Rejected lines: {rejects_path}.", err=True)
 
 
 def _follow(
-    place: Path | str,
+    location: Path | str,
     accounts: AccountMap,
     options: ReadOptions,
     format_name: str | None,
     rejects_path: Path,
 ) -> Summary:
-    """Until SIGTERM or SIGINT."""
-    if isinstance(place, str):
-        raise click.UsageError("--follow is for files, not for addresses.")
+    """Follow a log until SIGTERM or SIGINT."""
+    if isinstance(location, str):
+        raise click.UsageError("--follow is for files, not for URLs.")
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     say = functools.partial(click.echo, err=True)
     start = functools.partial(
         Follower,
-        place,
+        location,
         accounts,
         options,
         stop=stop,
@@ -183,25 +183,25 @@ def _a_date(text: str | None) -> str | None:
     try:
         return str(datetime.fromisoformat(text).replace(tzinfo=None)) if text else None
     except ValueError:
-        raise click.BadParameter("a date such as 2015-01-01 is needed.") from None
+        raise click.BadParameter("expected a date such as 2015-01-01.") from None
 
 
-def _same_file(place: Path | str, other: Path) -> bool:
-    if isinstance(place, str):
+def _same_file(location: Path | str, other: Path) -> bool:
+    if isinstance(location, str):
         return False
-    return place.exists() and other.exists() and other.samefile(place)
+    return location.exists() and other.exists() and other.samefile(location)
 
 
-def _beside(place: Path | str) -> Path:
-    """Where the bad lines go: beside the file, or here if that folder may not be written."""
-    if isinstance(place, str):
+def _beside(location: Path | str) -> Path:
+    """Default file for rejects: beside the source, or here if that folder is not writable."""
+    if isinstance(location, str):
         return Path("import.rejects.csv")
-    folder = place.parent if os.access(place.parent, os.W_OK) else Path()
-    return folder / f"{place.name or 'import'}.rejects.csv"
+    folder = location.parent if os.access(location.parent, os.W_OK) else Path()
+    return folder / f"{location.name or 'import'}.rejects.csv"
 
 
 def _zone_is_given() -> bool:
-    """Whether the operator named the zone of dates, by option or environment."""
+    """True if the operator set the zone, by option or environment."""
     given = {"timezone": click.get_current_context().params.get("timezone")}
     return "timezone" in find_sources(given)
 
@@ -210,41 +210,45 @@ def _warn_of_zone(settings: Settings, account: Account | None) -> None:
     zone = account.options.get("timezone", settings.timezone) if account else settings.timezone
     if zone != settings.timezone:
         click.echo(
-            f"Dates without an offset are read in {settings.timezone}, while the account's zone is "
-            f"{zone}. If that is not what the file has, stop (Ctrl-C) and give --timezone.",
+            f"Dates without an offset are taken as {settings.timezone}, but the account's zone is "
+            f"{zone}. If that is wrong for this file, stop (Ctrl-C) and give --timezone.",
             err=True,
         )
 
 
 @contextmanager
-def _progress(place: Path | str) -> Iterator[Callable[[int], object]]:
-    """A bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty() or isinstance(place, str) or not place.is_file():
+def _progress(location: Path | str) -> Iterator[Callable[[int], object]]:
+    """A progress bar on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty() or isinstance(location, str) or not location.is_file():
         yield lambda octets: None
         return
-    with click.progressbar(length=place.stat().st_size, label="Importing", file=sys.stderr) as bar:
+    with click.progressbar(
+        length=location.stat().st_size, label="Importing", file=sys.stderr
+    ) as bar:
         yield bar.update
 
 
-def _told(summary: Summary, timezone: str, dry_run: bool) -> str:
+def _report(summary: Summary, timezone: str, dry_run: bool) -> str:
     counts = [
         f"{summary.added} {'would be added' if dry_run else 'added'}",
         f"{summary.known} already there",
-        f"{summary.bad} bad lines",
+        f"{summary.bad} rejected lines",
     ]
     if summary.changed:
-        counts.append(f"{summary.changed} of those there have another status now")
+        counts.append(f"{summary.changed} with a new status")
     if summary.reports:
-        waiting = f" ({summary.reports_waiting} of messages that are not here)"
+        waiting = f" ({summary.reports_waiting} wait for their message)"
         counts.append(
             f"{summary.reports} delivery reports{waiting if summary.reports_waiting else ''}"
         )
     if summary.refused:
-        counts.append(f"{summary.refused} refused by the SMSC and not in the history")
-    counts += [f"{count} × {what} passed over" for what, count in summary.other.items()]
-    told = f"{summary.format}, dates in {timezone}: {', '.join(counts)}. {summary.read} lines read."
-    bad = "".join(f"\n  bad: {count} × {why}" for why, count in summary.reasons.most_common(10))
-    return told + bad
+        counts.append(f"{summary.refused} refused by the SMSC, not in the history")
+    counts += [f"{count} × {what} skipped" for what, count in summary.other.items()]
+    text = f"{summary.format}, dates in {timezone}: {', '.join(counts)}. {summary.read} lines read."
+    reasons = "".join(
+        f"\n  rejected: {count} × {why}" for why, count in summary.reasons.most_common(10)
+    )
+    return text + reasons
 
 
 COMMAND = import_messages

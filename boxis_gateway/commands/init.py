@@ -1,4 +1,4 @@
-"""`init`: make the store."""
+"""`init`: create the store."""
 
 import click
 
@@ -10,7 +10,7 @@ from boxis_gateway.store import Store
 @click.command()
 @with_settings("database_url")
 def init(settings: Settings) -> None:
-    """Make the store, its tables, and a key for its secrets; harmless if they are there.
+    """Create the store, its tables and its encryption key, unless they exist.
 
     \b
     Example:
@@ -22,7 +22,9 @@ def init(settings: Settings) -> None:
     store.user_keys.require_open()
     store.close()
     click.echo(f"The store {store.name} is ready.")
-    click.echo(f"Its key is in {store.vault.keys.place}: keep a copy apart from the store.")
+    click.echo(
+        f"Its encryption key is in {store.vault.keys.place}: keep a copy apart from the store."
+    )
 
 
 COMMAND = init

@@ -1,4 +1,4 @@
-"""`migrate`: bring an existing store to this version."""
+"""`migrate`: migrate an existing store to this version."""
 
 import click
 
@@ -10,9 +10,9 @@ from boxis_gateway.store import Store
 @click.command()
 @with_settings("database_url")
 def migrate(settings: Settings) -> None:
-    """Bring the tables of an existing store to this version.
+    """Migrate the tables of an existing store to this version.
 
-    Run it after an upgrade, before serve. Several at once do no harm.
+    Run it after an upgrade, before serve. Several at once are safe.
 
     \b
     Example:
@@ -20,13 +20,13 @@ def migrate(settings: Settings) -> None:
     """
     store = Store(settings.database_url)
     applied = store.migrate()
-    left = store.needs_wipe()
+    is_unwiped = store.needs_wipe()
     store.close()
     click.echo(f"Applied: {', '.join(applied)}." if applied else "The store is current.")
-    if left:
+    if is_unwiped:
         click.echo(
-            "Free pages of the file still have user keys in the clear, as somebody reads from it "
-            "or the disk has no room for a second one. Run this again.",
+            "Free pages of the file still hold user keys in the clear: a reader keeps the old "
+            "state, or the disk has no room for a vacuum. Run this again.",
             err=True,
         )
 

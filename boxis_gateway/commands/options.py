@@ -1,4 +1,4 @@
-"""Options that commands share: the settings, and the store that they name."""
+"""Options that commands share: settings, the store, names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Command = Callable[..., Any]
 
 
 def with_settings(*names: str) -> Callable[[Command], Command]:
-    """Give the command the settings of these names as options, and `settings` as its argument."""
+    """Add these settings as options, and pass `settings` to the command."""
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
@@ -46,7 +46,7 @@ def with_settings(*names: str) -> Callable[[Command], Command]:
 
 
 def with_store(command: Command) -> Command:
-    """Give the command `--database-url` and the current store that it names as `store`."""
+    """Add `--database-url`, and pass the open, current store to the command as `store`."""
 
     @with_settings("database_url")
     @functools.wraps(command)
@@ -63,31 +63,31 @@ def with_store(command: Command) -> Command:
 def named_values(
     ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]
 ) -> dict[str, str]:
-    """`NAME=VALUE …` as a dictionary (a click callback)."""
+    """Click callback: `NAME=VALUE …` as a dictionary."""
     for pair in pairs:
         if "=" not in pair:
-            raise click.BadParameter(f"{pair!r} is not of the form NAME=VALUE.", ctx, param)
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE.", ctx, param)
     return dict(pair.split("=", 1) for pair in pairs)
 
 
 def check_account_options(options: dict[str, str]) -> None:
-    """Raise ConfigurationError for a name or value that an account cannot have; "" is fine, it
-    goes back to the server's setting."""
+    """Raise ConfigurationError for an unknown name or a value that is not valid; "" resets an
+    option."""
     for name, text in options.items():
         if text or name not in OPTIONS:
             parse_account_option(name, text)
 
 
 def check_customer_name(name: str) -> None:
-    """Raise ConfigurationError for what can't be shown."""
+    """Raise ConfigurationError unless the name is printable."""
     if not name.strip() or not name.isprintable():
-        raise ConfigurationError("A customer's name has printable characters.")
+        raise ConfigurationError("A customer's name needs printable characters.")
 
 
 def check_username(username: str) -> None:
-    """Raise ConfigurationError for what nobody could send as a user name."""
+    """Raise ConfigurationError for a user name that no client could send."""
     if not username.isprintable() or " " in username or not 1 <= len(username) <= 254:
         raise ConfigurationError(
-            "A user name has 1 to 254 printable characters without spaces; an e-mail address is "
-            "what clients expect."
+            "A user name needs 1 to 254 printable characters without spaces; clients expect an "
+            "e-mail address."
         )

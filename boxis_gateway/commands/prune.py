@@ -1,4 +1,4 @@
-"""`prune`: remove what accounts keep for some days only, and give the room back."""
+"""`prune`: delete texts and messages past their retention."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Pruned, Store, cutoffs_of
 from boxis_gateway.zones import utc_now
 
-WAIT_SECONDS = 2  # for those who read
+WAIT_SECONDS = 2  # for readers to release the old state
 
 
 @click.command()
 @click.option("--account", "username", metavar="USERNAME", help="Only this account.")
-@click.option("--dry-run", is_flag=True, help="Say what would be removed, change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, change nothing.")
 @click.option(
     "--compact",
     is_flag=True,
-    help="Then write the whole file anew: smaller, and nothing removed stands in it. Writers wait.",
+    help="Then vacuum the whole file, so that no free page holds deleted texts. Writers wait.",
 )
 @with_settings("database_url")
 def prune(settings: Settings, username: str | None, dry_run: bool, compact: bool) -> None:
-    """Remove messages older than an account's keep_messages_days, texts older than its
-    keep_texts_days, and delivery reports that have waited in vain for 30 days.
+    """Delete messages older than an account's keep_messages_days, texts older than its
+    keep_texts_days, and delivery reports without a message for 30 days.
 
-    Messages that wait for a time to come stay. Servers and imports go on meanwhile; run it once a
+    Messages scheduled for the future stay. Servers and imports go on meanwhile; run it once a
     day.
 
     \b
@@ -38,7 +38,7 @@ def prune(settings: Settings, username: str | None, dry_run: bool, compact: bool
     try:
         _prune(store, settings, username, dry_run)
         if not dry_run:
-            _give_back(store, compact)
+            _release_space(store, compact)
     finally:
         store.close()
 
@@ -51,33 +51,33 @@ def _prune(store: Store, settings: Settings, username: str | None, dry_run: bool
         if any(limits):
             limited = True
             remove = retention.would_prune if dry_run else retention.prune
-            click.echo(f"{account.username}: {_told(remove(account, limits), dry_run)}")
+            click.echo(f"{account.username}: {_counts(remove(account, limits), dry_run)}")
     if not limited:
-        click.echo("Everything is kept: set keep_texts_days or keep_messages_days.")
+        click.echo("Nothing to delete: no account has keep_texts_days or keep_messages_days.")
     if not username:
         forget = retention.would_prune_reports if dry_run else retention.prune_reports
         if reports := forget(now):
-            click.echo(f"{reports} delivery reports without message {_removed(dry_run)}.")
+            click.echo(f"{reports} delivery reports without message {_deleted(dry_run)}.")
 
 
-def _told(pruned: Pruned, dry_run: bool) -> str:
-    return f"{pruned.messages} messages and {pruned.texts} texts {_removed(dry_run)}."
+def _counts(pruned: Pruned, dry_run: bool) -> str:
+    return f"{pruned.messages} messages and {pruned.texts} texts {_deleted(dry_run)}."
 
 
-def _removed(dry_run: bool) -> str:
-    return "would be removed" if dry_run else "removed"
+def _deleted(dry_run: bool) -> str:
+    return "would be deleted" if dry_run else "deleted"
 
 
-def _give_back(store: Store, compact: bool) -> None:
-    maintenance = store.maintenance
+def _release_space(store: Store, compact: bool) -> None:
+     store.upkeep=maintenance = store.maintenance= store.upkeep
     if compact:
         maintenance.vacuum_full()
     elif not maintenance.can_release_pages:
-        click.echo("The file keeps its size until 'boxis-gateway prune --compact' has run once.")
+        click.echo("The file keeps its size: run 'boxis-gateway prune --compact' once.")
     else:
         maintenance.release_free_pages()
     if not maintenance.checkpoint_wal(WAIT_SECONDS):
-        click.echo("The file gets smaller when those who read from it are done.", err=True)
+        click.echo("The file will shrink when its readers have finished.", err=True)
 
 
 COMMAND = prune

@@ -1,4 +1,4 @@
-"""`restore`: the store as it was when a backup was made."""
+"""`restore`: restore a backup."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from boxis_gateway.store import restore as restore_store
 @click.option("--force", is_flag=True, help="Replace a store that has messages.")
 @with_settings("database_url")
 def restore(settings: Settings, file: Path, force: bool) -> None:
-    """Bring the store to the state of the backup FILE, or make it if there is none.
+    """Restore the backup FILE over the store, or as a new one.
 
-    A server may go on answering: it has the old state until it has the new one. Stop imports first.
-    A backup of an older version is migrated.
+    A server may go on answering: it switches from the old state to the new one in one transaction.
+    Stop imports first. A backup of an older version is migrated.
 
     \b
     Example:
@@ -31,7 +31,7 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
         restored = restore_store(store, file, replace=force)
     finally:
         store.close()
-    click.echo(f"The store {store.name} is as {file}: {restored.messages} messages.")
+    click.echo(f"The store {store.name} is restored from {file}: {restored.messages} messages.")
     if restored.migrations:
         click.echo(f"Applied: {', '.join(restored.migrations)}.")
     _warn(restored, file)
@@ -39,22 +39,22 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
 
 def _warn(restored: Restored, file: Path) -> None:
     click.echo(
-        "User keys, passwords and tokens are those of the backup, those that were replaced or "
-        "ended since too: 'boxis-gateway audit --since DATE' shows what to do once more.",
+        "User keys, passwords and tokens are the backup's, also those replaced or revoked since: "
+        "'boxis-gateway audit --since DATE' shows which changes to repeat.",
         err=True,
     )
     if restored.erased_since:
         click.echo(
-            f"{restored.erased_since} numbers were erased after {file} was made. Imports still "
-            "leave them out, but messages of theirs that the backup has are here again: run "
-            "'boxis-gateway erase --number NUMBER' for each.",
+            f"{restored.erased_since} numbers were erased after {file} was made. Imports skip "
+            "them, but the backup's messages with them are here again: run 'boxis-gateway erase "
+            "--number NUMBER' for each.",
             err=True,
         )
     if restored.forgotten:
         click.echo(
-            f"{restored.forgotten} numbers were erased from the store that was replaced, and this "
-            "one cannot know them, as it has a secret of its own: run 'boxis-gateway erase "
-            "--number NUMBER' for each, before anything is imported.",
+            f"{restored.forgotten} numbers were erased from the replaced store, but the backup has "
+            "another secret, so that imports would bring them back: run 'boxis-gateway erase "
+            "--number NUMBER' for each before the next import.",
             err=True,
         )
 

@@ -1,4 +1,4 @@
-"""`rotate-secrets`: a new key for what is encrypted in the store."""
+"""`rotate-secrets`: rotate the encryption key of the store."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ from boxis_gateway.store import Store
 @click.option(
     "--drop-old",
     is_flag=True,
-    help="Take the old keys out of the key file: older backups need them to be restored.",
+    help="Remove the old keys from the key file; restoring older backups needs them.",
 )
 @click.option(
     "--forget-user-keys",
     is_flag=True,
-    help="Go on without the key that is lost: accounts get user keys that nobody knows.",
+    help="Recover from a lost key: every account gets a random user key.",
 )
 @with_store
 def rotate_secrets(store: Store, drop_old: bool, forget_user_keys: bool) -> None:
-    """Encrypt the user keys in the store with a new key, which is put first in the key file.
+    """Encrypt the user keys in the store with a new key, which becomes the first of the key file.
 
-    User keys stay as they are, and servers go on meanwhile. A first key that the store does not
-    have yet is taken, in place of a new one; those of the environment are only taken. What was
-    stopped is finished by the same call.
+    User keys stay the same, and servers go on meanwhile. If the first key is new to the store, or
+    the keys come from the environment, no key is generated. If it was stopped, run it again.
 
     \b
     Example:
       boxis-gateway rotate-secrets --drop-old
     """
     rotated = store.user_keys.rotate(drop_old=drop_old, forget=forget_user_keys)
-    place = store.vault.keys.place
-    click.echo(f"{rotated.accounts} user keys are encrypted anew, with the first key in {place}.")
+    location = store.vault.keys.place
+    click.echo(f"{rotated.accounts} user keys are encrypted with the first key in {location}.")
     click.echo("Keep a copy of it apart from the store and its backups.")
     for username in rotated.forgotten:
-        click.echo(f"Nobody knows the user key of {username}: boxis-gateway account rotate-key")
+        click.echo(f"{username} needs a new user key: boxis-gateway account rotate-key {username}")
 
 
 COMMAND = rotate_secrets

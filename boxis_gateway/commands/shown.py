@@ -1,4 +1,4 @@
-"""What commands that show rows share: dates as they are given, tables as they are shown."""
+"""Dates and tables of commands that show rows."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ LAST_OF = {10: " 23:59:59", 16: ":59", 19: ""}  # by what a date of that length 
 
 
 def first_moment(text: str | None) -> datetime | None:
-    """Where a day, a minute or a second begins. Raises UsageError."""
+    """First second of a day, a minute or a second. Raises UsageError."""
     if text is None:
         return None
     try:
         return datetime.strptime(text, FORMATS[len(text)])
     except (KeyError, ValueError):
-        raise click.UsageError(f"{text!r} is not a date like yyyy-mm-dd [hh:mm[:ss]].") from None
+        raise click.UsageError(f"{text!r} is not a date such as yyyy-mm-dd [hh:mm[:ss]].") from None
 
 
 def last_moment(text: str | None) -> datetime | None:
-    """The last second of it. Raises UsageError."""
+    """Last second of a day, a minute or a second. Raises UsageError."""
     return None if text is None else first_moment(text + LAST_OF.get(len(text), ""))
 
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Rows in columns as wide as they have to be."""
+    """Print rows in columns of the least width."""
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     for row in (headings, *rows):
         click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
 
 
 def printable(text: str) -> str:
-    """The text with what would move a terminal's cursor made visible."""
+    """The text with control characters as escapes, so that it cannot drive a terminal."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

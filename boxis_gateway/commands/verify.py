@@ -1,4 +1,4 @@
-"""`verify`: whether a store, or a backup of one, is whole."""
+"""`verify`: verify a store or a backup."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from boxis_gateway.zones import utc_now
 @with_settings("database_url")
 @click.pass_context
 def verify(ctx: click.Context, settings: Settings, file: Path | None) -> None:
-    """Look over the store, or the backup FILE: every page, and whether the tables agree. Pages of
-    a store in PostgreSQL are looked over by pg_amcheck.
+    """Check the store or the backup FILE: every page, and that the tables agree. For the pages of a
+    store in PostgreSQL use pg_amcheck.
 
-    Changes nothing, and works beside a server. Ends with 1 if something is wrong.
+    Read-only, safe beside a server. Ends with 1 if something is wrong.
 
     \b
     Example:
       boxis-gateway verify /var/backups/boxis-gateway/2026-11-21.db
     """
-    name, found = _verified(settings, file)
-    for table, count in found.rows.items():
+    name, result = _verified(settings, file)
+    for table, count in result.rows.items():
         click.echo(f"{table:16} {count:12}")
-    if not found.is_current:
-        click.echo("It is of an older version: what its tables say was not compared.")
-    for finding in found.findings:
+    if not result.is_current:
+        click.echo("It is of an older version: its tables were not compared.")
+    for finding in result.findings:
         click.echo(f"FAIL  {finding}")
-    if found.findings:
+    if result.findings:
         ctx.exit(1)
     click.echo(f"{name} is whole.")
 
