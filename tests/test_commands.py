@@ -102,7 +102,12 @@ def test_accounts_are_shown_without_their_key(gateway: Gateway) -> None:
     gateway("account", "set", USERNAME, "history_key=", "--sender-name", "C", "--timezone", "UTC")
     gateway("account", "disable", USERNAME)
     shown = gateway("account", "show", USERNAME).stdout
-    for line in ("enabled: no", "sender_names: C", "timezone: UTC", "history_key: (server setting)"):
+    for line in (
+        "enabled: no",
+        "sender_names: C",
+        "timezone: UTC",
+        "history_key: (server setting)",
+    ):
         assert line in shown
     assert gateway("account", "list").stdout == f"{USERNAME}\tdisabled\n"
     gateway("account", "enable", USERNAME)
@@ -129,7 +134,11 @@ def test_a_rotated_key_is_shown_once(stores: Stores, gateway: Gateway, tmp_path:
         pytest.param(("account", "list"), 1, "Run 'boxis-gateway init'", marks=NO_FILE),
         pytest.param(("serve",), 1, "Run 'boxis-gateway init'", marks=NO_FILE),
         pytest.param(("migrate",), 1, "Run 'boxis-gateway init'", marks=NO_FILE),
-        (("serve", "--port", "eighty"), 1, "--port is not valid ('eighty'): expected a whole number"),
+        (
+            ("serve", "--port", "eighty"),
+            1,
+            "--port is not valid ('eighty'): expected a whole number",
+        ),
         (("serve", "--workers", "0"), 1, "--workers is not valid ('0')"),
         (("serve", "--watch-port", "on"), 1, "--watch-port is not valid ('on'): expected a whole"),
         (("serve", "--timezone", "Mars"), 1, "a time zone name such as"),

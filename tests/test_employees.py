@@ -116,7 +116,10 @@ def test_a_phone_book_is_read_whole_or_not_at_all(
 
     file.write_text("number,name\n+4581808888,Rap\n+4581808889,\n")
     result = gateway(*words)
-    assert (result.returncode, "line 3: expected a phone number and a name" in result.stderr) == (1, True)
+    assert (result.returncode, "line 3: expected a phone number and a name" in result.stderr) == (
+        1,
+        True,
+    )
     assert store.contacts.names(customer.id, numbers) == known
 
     file.write_text("telephone\n1\n")
