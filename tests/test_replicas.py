@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from cryptography.fernet import Fernet
 
-from boxis_gateway.doctor import Level, check_replicas
+from boxis_gateway.doctor import Severity, check_replicas
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
@@ -217,8 +217,8 @@ def test_doctor_tells_of_replicas_that_cannot_be_read_from(
     lost = "postgresql://nobody:s3cret@127.0.0.1:1/gateway"
     for urls, said in (
         (url(standby), []),
-        (f"{lost} {url(standby)}", [Level.WARN]),
-        (f"{url(standby)} sqlite:///a.db", [Level.FAIL]),
+        (f"{lost} {url(standby)}", [Severity.WARN]),
+        (f"{url(standby)} sqlite:///a.db", [Severity.FAIL]),
     ):
         found = list(check_replicas(Settings(database_url=url(primary), replica_urls=urls)))
         assert [one.level for one in found] == said
