@@ -69,7 +69,7 @@ def _deleted(dry_run: bool) -> str:
 
 
 def _release_space(store: Store, compact: bool) -> None:
-     store.upkeep=maintenance = store.maintenance= store.upkeep
+    maintenance = store.maintenance
     if compact:
         maintenance.vacuum_full()
     elif not maintenance.can_release_pages:
