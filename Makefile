@@ -37,6 +37,14 @@ test: packages venv-test
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile $(PYTEST_ARGS)
 	@$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --engine=postgresql $(PYTEST_ARGS) $(if $(PYTEST_ARGS),|| [ $$? = 5 ])
 
+# the SQLite suite with the lowest versions that setup.cfg allows
+test-lowest: export PYTHONDONTWRITEBYTECODE =
+test-lowest: packages venv-release
+	@.venv-tools/bin/uv --quiet venv --clear --python .venv-tools/bin/python .venv-lowest
+	@.venv-tools/bin/uv --quiet pip install --system-certs --python .venv-lowest \
+	    --resolution lowest-direct --editable '.[test]'
+	@.venv-lowest/bin/python -m pytest --numprocesses=2 --dist=loadfile $(PYTEST_ARGS)
+
 lint: venv-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
@@ -47,13 +55,16 @@ fuzz-keep: venv-fuzz
 	@$(BIN)/python -m fuzz --keep
 
 audit: venv-test venv-release
-	@$(BIN)/python -m release.audit
+	@.venv-tools/bin/python tools/audit.py
 
 dist: venv-release
-	@release/.venv/bin/python -m release.dist
+	@sh tools/dist.sh
 
 dist-check: venv-release
-	@release/.venv/bin/python -m release.check
+	@sh tools/dist-check.sh
+
+examples: packages-examples venv
+	@sh tools/examples.sh
 
 bench: packages-bench venv-bench
 	@benchmarks/.venv/bin/python -m benchmarks $(BENCH_ARGS)
@@ -86,22 +97,21 @@ venv-test:
 	@sh tools/venv.sh test
 
 venv-bench:
-	@sh tools/bench-venv.sh
+	@sh tools/venv.sh bench benchmarks/.venv
 
+# atheris has no wheel for some Pythons and is never compiled here: without it, python -m fuzz stops
 venv-fuzz: venv-test
-	@sh tools/fuzz-venv.sh
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet \
+	    --disable-pip-version-check --no-input --only-binary atheris --editable '.[fuzz]' 2>/dev/null || true
 
 venv-release:
-	@sh tools/release-venv.sh
+	@sh tools/venv.sh release .venv-tools
 
 packages:
-	@sh tools/packages.sh
+	@sh tools/packages.sh test
 
-packages-bench:
-	@sh tools/bench-packages.sh
-
-packages-guard:
-	@sh tools/packages.sh guard
+packages-bench packages-examples packages-guard: packages-%:
+	@sh tools/packages.sh $*
 
 clean:
-	rm -rf .venv .fuzz release/.venv benchmarks/.venv benchmarks/.data .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-tools .fuzz benchmarks/.venv benchmarks/.data .demo-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

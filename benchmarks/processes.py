@@ -113,7 +113,7 @@ def find_program(name: str) -> str:
     folders = [*os.get_exec_path(), "/usr/sbin"]
     found = [path for folder in folders for path in sorted(Path(folder).glob(name), reverse=True)]
     if not found:
-        raise CouldNotRun(f"{name} is missing. It comes with: sh tools/bench-packages.sh")
+        raise CouldNotRun(f"{name} is missing. It comes with: sh tools/packages.sh bench")
     return str(found[0])
 
 
