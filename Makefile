@@ -1,19 +1,22 @@
-# make run    an example store, the server, and a signed curl to paste (PORT=8080)
-# make test   the whole test suite, over stores in SQLite and then over stores in PostgreSQL
-# make lint   style and types
-# make bench  how fast, beside other servers (BENCH_ARGS=--quick for under two minutes)
-# make profile  where the time goes: a request, a row, a line of an import
-# make servers  other WSGI servers beside ours
-# make fuzz   octets that nobody thought of (FUZZ_SECONDS=20 for each target); fuzz-keep keeps what was found
-# make audit  licences and known vulnerabilities of what we depend on
-# make dist   sdist and wheel, the same wherever they are made; dist-check tries them
-# make guard  whether requests cost what was accepted; make guard-accept accepts what they cost now
-# make soak   clients of every kind at a server, SOAK_SECONDS=30 of them; is every answer right?
-# make failover  the primary of three PostgreSQL servers is killed under load; is anything lost?
-# make timing whether time tells an unknown user from a wrong code
-# Each makes what it needs by itself; nothing is installed outside of this folder, but for the
-# Debian packages that are driven (PHP, curl; valgrind; wrk, nginx, php-fpm, sqlite3), and those only
-# when run as root.
+# make run          an example store, the server, and a signed curl to paste (PORT=8080)
+# make test         the test suite over SQLite, then over PostgreSQL (PYTEST_ARGS="-k history -x")
+# make test-lowest  the suite over SQLite with the lowest versions that setup.cfg allows
+# make lint         style and types
+# make guard        instructions per request, against those accepted; guard-accept accepts today's
+# make bench        speed beside other servers (BENCH_ARGS=--quick for under two minutes)
+# make profile      where the time of a request, of a row and of an imported line goes
+# make servers      other WSGI servers beside ours
+# make soak         clients of every kind for SOAK_SECONDS=30; every answer is checked
+# make failover     kills the primary of three PostgreSQL servers under load; nothing may be lost
+# make timing       compares the response times of an unknown user and of a wrong code
+# make fuzz         coverage-guided fuzzing, FUZZ_SECONDS=20 for each target; fuzz-keep keeps inputs
+# make audit        licences and known vulnerabilities of the dependencies
+# make dist         the sdist and the wheel; dist-check makes them twice, compares and installs them
+# make examples     nginx, systemd and Prometheus read the files in examples/
+# make clean        removes all of it
+# Each target installs what it needs into this folder. The Debian packages that some of them drive
+# (PHP, Kannel, MariaDB, Redis, valgrind, wrk, nginx and others: tools/packages.sh) are installed only
+# if make runs as root; otherwise it prints the command.
 
 SHELL := /bin/sh
 PORT ?= 8080
@@ -26,7 +29,9 @@ FAILOVER_ARGS ?=
 TIMING_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run test lint fuzz fuzz-keep audit dist dist-check bench profile servers guard guard-accept soak failover timing venv venv-test venv-bench venv-fuzz venv-release packages packages-bench packages-guard clean
+.PHONY: run test test-lowest lint guard guard-accept bench profile servers soak failover timing fuzz fuzz-keep
+.PHONY: audit dist dist-check examples clean venv venv-test venv-bench venv-fuzz venv-release
+.PHONY: packages packages-bench packages-examples packages-guard
 
 run: venv
 	@export PATH="$(CURDIR)/$(BIN):$$PATH" PORT="$(PORT)"; exec sh examples/demo.sh

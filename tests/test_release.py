@@ -1,4 +1,4 @@
-"""The audit of dependencies, and the tables in docs/dependencies.md. `make dist-check` tries releases."""
+"""The audit of dependencies and the tables in docs/dependencies.md; `make dist-check` tests releases."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ for made in dist/*; do
     cmp "$made" "$work/some where"/*/"$made"
 done
 
-"$PYTHON" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input dist/*.whl
+.venv-tools/bin/uv --quiet venv --python "$PYTHON" "$work/venv"
+.venv-tools/bin/uv --quiet pip install --system-certs --python "$work/venv" dist/*.whl
 version=$(cd "$work" && venv/bin/boxis-gateway --version)
 echo "The same from the repository and from the sdist; installed and run: $version"
