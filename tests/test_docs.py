@@ -96,7 +96,6 @@ def files_that_name_documents() -> Iterator[Path]:
         "checks",
         "examples",
         "tools",
-        "release",
     ):
         for path in (PROJECT / folder).rglob("*"):
             if path.suffix in (".py", ".yml", ".sh", ".service", ".conf", ".cfg", ".md"):

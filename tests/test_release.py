@@ -1,4 +1,4 @@
-"""The audit of dependencies and the tables in docs/dependencies.md; `make dist-check` tests releases."""
+"""The audit and the tables in docs/dependencies.md; `make dist-check` tests releases."""
 
 from __future__ import annotations
 
