@@ -32,7 +32,7 @@ NAMED = re.compile(r"\b(docs/[\w-]+\.(?:md|svg))\b")
 
 
 def test_the_settings_table_is_that_of_the_code() -> None:
-    assert settings_table() in TEXTS["docs/settings.md"], "run: python tools/settings_document.py"
+    assert settings_table() in TEXTS["docs/settings.md"], "run: tools/generate_documents.py"
 
 
 def test_every_command_action_format_and_column_is_named() -> None:
