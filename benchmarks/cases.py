@@ -147,7 +147,7 @@ CASES = [
     ),
     Case(
         "lists",
-        "Lists of the REST door, of 1,000,000 messages, one connection; the shell without HTTP",
+        "Lists of the REST API, of 1,000,000 messages, one connection; the shell without HTTP",
         RATE,
         lists.lists,
         [

@@ -1,4 +1,4 @@
-"""Lists of the REST door, of one customer with a million messages, beside the sqlite3 shell."""
+"""Lists of the REST API, of one customer with a million messages, beside the sqlite3 shell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WSGI application: the only place that wires the web parts."""
+"""The WSGI application, and the only module that wires the APIs together."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from werkzeug.routing import MapAdapter
 
 from boxis_gateway.api_docs import api_docs
 from boxis_gateway.form_api.endpoint import form_api
-from boxis_gateway.limiting import Limiter, Tables, tables_at
-from boxis_gateway.monitoring import Watch, seen_in, seen_of
-from boxis_gateway.monitoring.endpoint import PATHS, WatchDoor
+from boxis_gateway.limiting import Limiter, SharedCounters, shared_counters
+from boxis_gateway.monitoring import Monitor, get_record
+from boxis_gateway.monitoring.endpoint import PATHS, MonitoringEndpoint
 from boxis_gateway.monitoring.traces import Traces
-from boxis_gateway.networks import client_of
+from boxis_gateway.networks import client_address
 from boxis_gateway.rest_api import METHODS, rest_api
-from boxis_gateway.services import Clock, Parts
+from boxis_gateway.services import Clock, Services
 from boxis_gateway.settings import Settings, load_settings
 from boxis_gateway.store import Replicas, Store
 from boxis_gateway.zones import utc_now
@@ -28,45 +28,41 @@ if TYPE_CHECKING:
     from boxis_gateway.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
-LOCK_SECONDS = 0.5  # how long a request waits for another writer, and its process with it
+LOCK_SECONDS = 0.5  # a request that waits for another writer blocks its whole process
 
 
 class Gateway(Flask):
-    """A Flask application that goes by the path alone: `Host` may be anything or missing, and the
-    root may be written without its slash, as in `POST http://host HTTP/1.1`. Which methods there
-    are is for the doors to say: others that a server lets through get to them as well.
+    """Flask, routing by path alone: `Host` may be missing or arbitrary, and the root path may be
+    empty, as in `POST http://host HTTP/1.1`. Any method reaches the APIs, which answer it.
 
-    Requests are watched; those to PATHS are for the `watch_door` instead, if that is open here."""
+    Each request is monitored; those to PATHS go to `monitoring_endpoint` if it shares this port."""
 
-    def __init__(self, settings: Settings, watch: Watch, watch_door: WatchDoor) -> None:
+    def __init__(
+        self, settings: Settings, monitor: Monitor, monitoring_endpoint: MonitoringEndpoint
+    ) -> None:
         super().__init__("boxis_gateway", static_folder=None)
         self.url_map.merge_slashes = False  # nothing is redirected
-        self.watch, self.watch_door = watch, watch_door
+        self.monitor, self.monitoring_endpoint = monitor, monitoring_endpoint
         self._trusted_proxies = settings.trusted_proxies
-        self._open_here = settings.watch_port == "same"
+        self._serves_monitoring = settings.watch_port == "same"
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
-        """WSGI. From here on `REMOTE_ADDR` is the client's address, also behind a proxy."""
+        """WSGI entry point; sets `REMOTE_ADDR` to the client's address, also behind a proxy."""
         if "HTTP_X_FORWARDED_FOR" in environ:
-            peer, said = environ.get("REMOTE_ADDR", ""), environ["HTTP_X_FORWARDED_FOR"]
-            client = environ["REMOTE_ADDR"] = client_of(peer, said, self._trusted_proxies)
+            peer, forwarded = environ.get("REMOTE_ADDR", ""), environ["HTTP_X_FORWARDED_FOR"]
+            client = environ["REMOTE_ADDR"] = client_address(peer, forwarded, self._trusted_proxies)
             if client == peer:
-                _warn_of_proxies()
-        if self._open_here and environ["PATH_INFO"] in PATHS:
-            return self.watch_door(environ, start_response)
-        return self.watch.call(super().wsgi_app, environ, start_response)
-
-    def broken_off(self, environ: WSGIEnvironment, reason: str) -> None:
-        """Record that the server cut a streamed answer short."""
-        if record := seen_in(environ):
-            record.break_off(reason)
+                _warn_of_untrusted_proxy()
+        if self._serves_monitoring and environ["PATH_INFO"] in PATHS:
+            return self.monitoring_endpoint(environ, start_response)
+        return self.monitor.call(super().wsgi_app, environ, start_response)
 
     def log_exception(self, exc_info: Any) -> None:
-        """Of a bug outside of the doors. Flask's own line has the path, which may be anything."""
-        log.error("request=%s failed", seen_of(request.environ).id, exc_info=exc_info)
+        """Log a bug outside of the APIs, without the path, which Flask's own line quotes."""
+        log.error("request=%s failed", get_record(request.environ).id, exc_info=exc_info)
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """What finds the endpoint. Flask's takes a closer look at the host than at anything."""
+        """Bind the routes without the host, which Flask would check."""
         if request is None:
             return super().create_url_adapter(None)
         method = request.method if request.method in METHODS else "TRACE"
@@ -74,33 +70,32 @@ class Gateway(Flask):
 
 
 @lru_cache(maxsize=1)
-def _warn_of_proxies() -> None:
-    """Once: everybody behind a proxy is one address to us, to be locked out together."""
-    log.warning("X-Forwarded-For of a proxy that is not among the trusted_proxies is not believed")
+def _warn_of_untrusted_proxy() -> None:
+    """Warn once: limits and lockouts take all clients behind that proxy for one address."""
+    log.warning("X-Forwarded-For ignored: the peer is not in BOXIS_GATEWAY_TRUSTED_PROXIES")
 
 
 def create_app(
     store: Store,
     settings: Settings,
     clock: Clock = utc_now,
-    tables: Tables | None = None,
+    counters: SharedCounters | None = None,
     metrics: Metrics | None = None,
 ) -> Gateway:
-    """The doors over one store. `tables` are where limits are counted: of a process alone, if they
-    are not given. Without `metrics` nothing is counted. Raises ConfigurationError if there are to
-    be traces and can't be."""
-    limiter = Limiter(settings, tables or tables_at(settings.counters))
-    parts = Parts(store, settings, limiter, clock)
-    watch = Watch(metrics, Traces() if settings.traces else None)
-    app = Gateway(settings, watch, WatchDoor(store, metrics))
-    app.register_blueprint(form_api(parts))
-    app.register_blueprint(rest_api(parts))
+    """Both APIs over one store. `counters` default to ones of this process; without `metrics`
+    nothing is counted. Raises ConfigurationError if traces are enabled but not installed."""
+    limiter = Limiter(settings, counters or shared_counters(settings.counters))
+    services = Services(store, settings, limiter, clock)
+    monitor = Monitor(metrics, Traces() if settings.traces else None)
+    app = Gateway(settings, monitor, MonitoringEndpoint(store, metrics))
+    app.register_blueprint(form_api(services))
+    app.register_blueprint(rest_api(services))
     app.register_blueprint(api_docs())
     return app
 
 
-def store_of(settings: Settings) -> Store:
-    """The store as a server uses it. Raises ConfigurationError."""
+def open_store(settings: Settings) -> Store:
+    """Open the store with a server's timeouts and replicas. Raises ConfigurationError."""
     return Store(
         settings.database_url,
         LOCK_SECONDS,
@@ -110,14 +105,15 @@ def store_of(settings: Settings) -> Store:
 
 
 def check_store(settings: Settings) -> None:
-    """Raises StoreError unless the store is whole, of this version, on connections of our own, and
-    its keys are at hand; ConfigurationError for what is no URL."""
-    store = store_of(settings)
+    """Check the store's schema, keys and connection pooler before serving.
+
+    Raises StoreError, or ConfigurationError for a malformed URL."""
+    store = open_store(settings)
     try:
         store.require_current().user_keys.require_open()
         store.require_no_transaction_pooler()
     finally:
-        store.close()  # no connection goes along into the processes that are forked from this one
+        store.close()  # forked workers must not inherit a connection
 
 
 def from_environ() -> Flask:
@@ -126,6 +122,6 @@ def from_environ() -> Flask:
     Raises OperatorError if a setting, the store or its keys cannot be used."""
     settings = load_settings()
     check_store(settings)
-    from boxis_gateway.monitoring.metrics import Metrics  # it reads the server's environment
+    from boxis_gateway.monitoring.metrics import Metrics  # reads the server's environment
 
-    return create_app(store_of(settings), settings, metrics=Metrics())
+    return create_app(open_store(settings), settings, metrics=Metrics())

@@ -32,7 +32,7 @@ class State(StrEnum):
     DELETED = "DELETED"
 
 
-class Reach(StrEnum):
+class MessageScope(StrEnum):
     """Whose messages somebody may see."""
 
     NOBODY = "nobody's"
@@ -41,7 +41,7 @@ class Reach(StrEnum):
     ANY = "everybody's"
 
 
-class Content(StrEnum):
+class TextScope(StrEnum):
     """Whose texts somebody may read, of the messages within reach."""
 
     NOBODY = "nobody's"
@@ -49,23 +49,23 @@ class Content(StrEnum):
     ANY = "everybody's"
 
 
-class Sight(NamedTuple):
+class Visibility(NamedTuple):
     """What a level sees of messages."""
 
-    reach: Reach
-    content: Content
+    reach: MessageScope
+    content: TextScope
     whole_sale: bool
     cost: bool
 
 
-SIGHT = {
-    Level.NO_LOGIN: Sight(Reach.NOBODY, Content.NOBODY, whole_sale=False, cost=False),
-    Level.PERSONAL: Sight(Reach.NOBODY, Content.NOBODY, whole_sale=False, cost=False),
-    Level.VIEWER: Sight(Reach.OWN, Content.NOBODY, whole_sale=False, cost=False),
-    Level.MANAGER: Sight(Reach.OWN, Content.NOBODY, whole_sale=False, cost=False),
-    Level.OWNER: Sight(Reach.OWN, Content.OWN, whole_sale=False, cost=False),
-    Level.RESELLER: Sight(Reach.SUB, Content.OWN, whole_sale=True, cost=False),
-    Level.RESELLER_ADMIN: Sight(Reach.ANY, Content.OWN, whole_sale=True, cost=False),
-    Level.ADMIN: Sight(Reach.ANY, Content.ANY, whole_sale=True, cost=True),
+VISIBILITY = {
+    Level.NO_LOGIN: Visibility(MessageScope.NOBODY, TextScope.NOBODY, whole_sale=False, cost=False),
+    Level.PERSONAL: Visibility(MessageScope.NOBODY, TextScope.NOBODY, whole_sale=False, cost=False),
+    Level.VIEWER: Visibility(MessageScope.OWN, TextScope.NOBODY, whole_sale=False, cost=False),
+    Level.MANAGER: Visibility(MessageScope.OWN, TextScope.NOBODY, whole_sale=False, cost=False),
+    Level.OWNER: Visibility(MessageScope.OWN, TextScope.OWN, whole_sale=False, cost=False),
+    Level.RESELLER: Visibility(MessageScope.SUB, TextScope.OWN, whole_sale=True, cost=False),
+    Level.RESELLER_ADMIN: Visibility(MessageScope.ANY, TextScope.OWN, whole_sale=True, cost=False),
+    Level.ADMIN: Visibility(MessageScope.ANY, TextScope.ANY, whole_sale=True, cost=True),
 }
 """The one table of visibility."""

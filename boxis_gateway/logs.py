@@ -2,7 +2,7 @@
 
 Each request has a line, so it costs little. All through `logging`, by the places that it has for
 this: a record that holds what our lines show, a handler that writes it in a single go, and messages
-that are objects: one with `fields()`, such as watching.Seen, is shown in JSON by those.
+that are objects: one with `fields()`, such as watching.RequestRecord, is shown in JSON by those.
 """
 
 from __future__ import annotations

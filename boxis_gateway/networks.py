@@ -11,7 +11,7 @@ ONE_SITE = 64  # bits of an IPv6 address that are its owner's; the others they c
 
 
 @lru_cache(maxsize=1024)
-def networks_of(text: str) -> Networks:
+def parse_networks(text: str) -> Networks:
     """Networks that stand between commas or blanks, such as `192.0.2.0/24, 2001:db8::/32`; an
     address is a network of one. Raises ValueError."""
     return tuple(ip_network(word) for word in text.replace(",", " ").split())
@@ -24,11 +24,11 @@ def is_within(address: str, networks: str) -> bool:
     if networks in ("any", "none"):
         return networks == "any"
     known = _address(address)
-    return known is not None and any(known in network for network in networks_of(networks))
+    return known is not None and any(known in network for network in parse_networks(networks))
 
 
 @lru_cache(maxsize=4096)
-def site_of(address: str) -> str:
+def client_network(address: str) -> str:
     """What is counted for an address: itself, or of an IPv6 address the network of its owner."""
     known = _address(address)
     if isinstance(known, IPv6Address):
@@ -36,12 +36,12 @@ def site_of(address: str) -> str:
     return str(known or address)
 
 
-def client_of(peer: str, forwarded: str, trusted: str) -> str:
+def client_address(peer: str, forwarded: str, trusted: str) -> str:
     """Who asks, if the connection comes from `peer` with this `X-Forwarded-For`: each proxy adds
     behind what it was told the one that it was asked by, so what stands before the first that is
     not `trusted` may be invented. What is no address ends the search.
 
-    >>> client_of("127.0.0.1", "198.51.100.1, 192.0.2.7", "127.0.0.1")
+    >>> client_address("127.0.0.1", "198.51.100.1, 192.0.2.7", "127.0.0.1")
     '192.0.2.7'
     """
     client = peer

@@ -16,7 +16,7 @@ SHORTEST = 8
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 
 
-def hash_of(password: str) -> str:
+def hash_password(password: str) -> str:
     """What is kept of a password."""
     return _HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
@@ -32,4 +32,4 @@ def is_right(password_hash: str | None, password: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _nobodys() -> str:
-    return hash_of(secrets.token_hex())
+    return hash_password(secrets.token_hex())

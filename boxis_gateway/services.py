@@ -1,4 +1,4 @@
-"""What both doors work with."""
+"""What both APIs work with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
-class Parts:
+class Services:
     """A store, what is set, what limits there are, and what time it is (aware, UTC)."""
 
     store: Store

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from boxis_gateway.networks import networks_of
+from boxis_gateway.networks import parse_networks
 from boxis_gateway.zones import find_zone
 
 Parse = Callable[[str], Any]
@@ -96,7 +96,7 @@ def rate_list(text: str) -> str:
 
 def network_list(text: str) -> str:
     """`any`, `none`, or a comma-separated list of networks and addresses."""
-    if text not in ("any", "none") and not networks_of(text):
+    if text not in ("any", "none") and not parse_networks(text):
         raise ValueError("expected networks such as 192.0.2.0/24")
     return text
 

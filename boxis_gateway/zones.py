@@ -1,7 +1,7 @@
 """Time zones: UTC in the store, the account's zone on the wire.
 
 An instant of the store is a text, `yyyy-mm-dd hh:mm:ss` in UTC, with `.mmm` behind it where the
-source knew milliseconds. Texts of this form sort like the instants they name, and the door's date
+source knew milliseconds. Texts of this form sort like the instants they name, and the API's date
 is the same text in the account's zone, cut to seconds.
 
 Around a change of the clock the rules are: shown dates follow the zone, so an hour that is

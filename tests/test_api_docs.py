@@ -33,7 +33,7 @@ from boxis_gateway.form_api.endpoint import PATHS
 from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage, Prices, Status
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.rest_api.properties import number, writer_of
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.store import Store
@@ -79,7 +79,7 @@ class World:
     def token(self, level: Level) -> str:
         """A new one."""
         token = f"{level}-{next(self.numbers)}"
-        self.store.tokens.add(self.employees[level], digest_of(token), utc_now())
+        self.store.tokens.add(self.employees[level], token_digest(token), utc_now())
         return token
 
     def parts(self) -> dict[str, str]:

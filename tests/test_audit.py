@@ -26,8 +26,8 @@ from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Account, Employee, NewMessage
-from boxis_gateway.passwords import hash_of
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.passwords import hash_password
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Cutoffs, Entry, Store, acting, back_up, restore
@@ -231,14 +231,14 @@ def test_no_entry_of_a_command_holds_a_secret(changed: Store) -> None:
 def anna(store: Store) -> Employee:
     customer = store.customers.add("Shop", NOW)
     return store.employees.add(
-        customer, "anna@example.com", "Anna", Level.OWNER, hash_of(PASSWORD), NOW
+        customer, "anna@example.com", "Anna", Level.OWNER, hash_password(PASSWORD), NOW
     )
 
 
 @pytest.fixture
 def rest(store: Store, anna: Employee) -> FlaskClient:
-    store.tokens.add(anna, digest_of("annas"), NOW)
-    store.tokens.add(anna, digest_of("robots"), NOW, machine=True)
+    store.tokens.add(anna, token_digest("annas"), NOW)
+    store.tokens.add(anna, token_digest("robots"), NOW, machine=True)
     return create_app(store, Settings(), clock=lambda: NOW).test_client()
 
 
@@ -281,7 +281,7 @@ def test_every_resource_makes_the_entry_it_says(
     assert (made.who, made.origin) == ("anna@example.com", "192.0.2.7")
     for secret in ("annas", "robots", (answer.json or {}).get("token", PASSWORD), PASSWORD):
         assert secret not in made.details
-        assert digest_of(secret) not in repr(made)
+        assert token_digest(secret) not in repr(made)
 
 
 def test_no_resource_is_missing_from_the_table() -> None:
@@ -322,7 +322,7 @@ CHANGES: dict[str, Callable[[Store, Account, Employee], object]] = {
     "employees.set_password_hash": lambda s, a, e: s.employees.set_password_hash(e, "h"),
     "employees.set_state": lambda s, a, e: s.employees.set_state(e, State.DISABLED),
     "tokens.add": lambda s, a, e: s.tokens.add(e, "digest", NOW),
-    "tokens.end": lambda s, a, e: s.tokens.end(e, digest_of("robots")),
+    "tokens.end": lambda s, a, e: s.tokens.end(e, token_digest("robots")),
     "tokens.log_out": lambda s, a, e: s.tokens.log_out(e),
     "tokens.clear": lambda s, a, e: s.tokens.clear(e, machines=False),
 }

@@ -13,7 +13,7 @@ from boxis_gateway.errors import AuthenticationFailed, ClockMismatch, InvalidReq
 from boxis_gateway.form_api.auth import authenticate, check_clock
 from boxis_gateway.form_api.form import Form
 from boxis_gateway.form_api.request import ApiRequest
-from boxis_gateway.limiting import Lockouts, Tables
+from boxis_gateway.limiting import Lockouts, SharedCounters
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings, for_account
 from boxis_gateway.store import Store
@@ -28,7 +28,9 @@ def request(**form: str) -> ApiRequest:
 
 def enter(asked: ApiRequest, store: Store, now: datetime = NOW) -> Account:
     """Both checks, in the endpoint's order."""
-    account = authenticate(asked, store, Settings(), Lockouts(Tables(), 5, 900), "192.0.2.7")
+    account = authenticate(
+        asked, store, Settings(), Lockouts(SharedCounters(), 5, 900), "192.0.2.7"
+    )
     check_clock(asked, for_account(Settings(), account.options), now)
     return account
 

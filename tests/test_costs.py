@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
-from boxis_gateway.passwords import hash_of
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.passwords import hash_password
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.store import Store
 from tests.conftest import NOW, add_messages, statements
 from tests.stores import Stores
@@ -116,7 +116,7 @@ def test_a_list_asks_for_the_session_the_customer_and_its_accounts_and_for_one_s
     add_rows(store, account, 10)
     customer = store.customers.get(account.username)
     reader = store.employees.add(customer, "reader", "", Level.OWNER, None, NOW)
-    store.tokens.add(reader, digest_of("token"), NOW, machine=True)
+    store.tokens.add(reader, token_digest("token"), NOW, machine=True)
     one_state = ["BEGIN", "SELECT", "SELECT", *END[stores.name]]  # the total and the page
     assert cost(lambda: client.get("/sms?token=token")) == ["SELECT"] * 3 + one_state
     assert cost(lambda: client.get("/sms?token=token&sort=SENT")) == ["SELECT"] * 3 + one_state
@@ -126,7 +126,7 @@ def test_a_login_writes_once(
     stores: Stores, store: Store, account: Account, client: FlaskClient
 ) -> None:
     customer = store.customers.get(account.username)
-    password = hash_of("correct horse")
+    password = hash_password("correct horse")
     store.employees.add(customer, "anna@example.com", "", Level.OWNER, password, NOW)
     login = {"username": "anna@example.com", "password": "correct horse"}
     with statements(store) as ran:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from boxis_gateway.limiting.counters import PLACES_IN_BUCKET, SharedCounters
-from boxis_gateway.networks import client_of, is_within, site_of
+from boxis_gateway.limiting.memory_counters import PLACES_IN_BUCKET, MemoryCounters
+from boxis_gateway.networks import client_address, client_network, is_within
 
 KEYS = st.sampled_from("abcd")
 
@@ -23,7 +23,7 @@ class CountersAndADictionary(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.counters = SharedCounters(lambda: self.now, buckets=1)
+        self.counters = MemoryCounters(lambda: self.now, buckets=1)
         self.known: dict[str, tuple[float, int]] = {}
 
     def live(self, key: str) -> tuple[float, int]:
@@ -58,14 +58,14 @@ TestCountersAndADictionary = CountersAndADictionary.TestCase
 
 
 def test_processes_share_them() -> None:
-    counters = SharedCounters()
+    counters = MemoryCounters()
     for child in [_forked(lambda: [counters.incr("a", 60) for _ in range(500)]) for _ in range(4)]:
         os.waitpid(child, 0)
     assert counters.get("a") == 2000
 
 
 def test_a_process_that_is_killed_leaves_no_lock() -> None:
-    counters = SharedCounters()
+    counters = MemoryCounters()
 
     def hold() -> None:
         with counters._locked():
@@ -86,7 +86,7 @@ def _forked(act: object) -> int:
 
 
 def test_what_is_full_gives_up_what_counts_least() -> None:
-    counters = SharedCounters(buckets=1)
+    counters = MemoryCounters(buckets=1)
     for number in range(PLACES_IN_BUCKET):
         counters.incr(str(number), 60, number + 1)
     counters.incr("one more", 60)
@@ -95,7 +95,7 @@ def test_what_is_full_gives_up_what_counts_least() -> None:
 
 
 def test_all_can_be_forgotten() -> None:
-    counters = SharedCounters()
+    counters = MemoryCounters()
     counters.incr("a", 60)
     counters.reset()
     assert counters.get("a") == 0
@@ -104,7 +104,7 @@ def test_all_can_be_forgotten() -> None:
 def test_descriptors_go_with_the_counters() -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(50):
-        SharedCounters()
+        MemoryCounters()
     assert len(os.listdir("/proc/self/fd")) < before + 10
 
 
@@ -145,16 +145,20 @@ def test_an_address_is_within_networks(address: str, networks: str, within: bool
     ],
 )
 def test_a_proxy_is_believed_if_it_is_trusted(peer: str, forwarded: str, client: str) -> None:
-    assert client_of(peer, forwarded, "127.0.0.1, 10.0.0.0/8") == client
+    assert client_address(peer, forwarded, "127.0.0.1, 10.0.0.0/8") == client
 
 
 @given(st.text(), st.text())
 def test_whatever_is_forwarded_does_no_harm(peer: str, forwarded: str) -> None:
-    assert client_of(peer, forwarded, "192.0.2.0/24") == peer
-    client_of("192.0.2.1", forwarded, "192.0.2.0/24")
+    assert client_address(peer, forwarded, "192.0.2.0/24") == peer
+    client_address("192.0.2.1", forwarded, "192.0.2.0/24")
 
 
 def test_the_owner_of_an_ipv6_network_is_one() -> None:
-    assert site_of("2001:db8:1:2:3:4:5:6") == site_of("2001:db8:1:2::1") == "2001:db8:1:2::/64"
-    assert site_of("192.0.2.7") == site_of("::ffff:192.0.2.7") == "192.0.2.7"
-    assert site_of("") == ""
+    assert (
+        client_network("2001:db8:1:2:3:4:5:6")
+        == client_network("2001:db8:1:2::1")
+        == "2001:db8:1:2::/64"
+    )
+    assert client_network("192.0.2.7") == client_network("::ffff:192.0.2.7") == "192.0.2.7"
+    assert client_network("") == ""

@@ -11,7 +11,7 @@ import pytest
 
 from boxis_gateway.levels import Level, State
 from boxis_gateway.passwords import is_right
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.store import Store
 from tests.conftest import NOW
 
@@ -50,7 +50,7 @@ def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
     customer = store.customers.add("North SMS", NOW)
     anna = store.employees.add(customer, "anna@example.com", "Anna", Level.VIEWER, None, NOW)
     for machine in (True, False):
-        store.tokens.add(anna, digest_of(str(machine)), NOW, machine=machine)
+        store.tokens.add(anna, token_digest(str(machine)), NOW, machine=machine)
 
     gateway("employee", "set-level", "anna@example.com", "MANAGER")
     assert store.employees.get("anna@example.com").level is Level.MANAGER
@@ -60,12 +60,12 @@ def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
     )
     assert said.stdout == "Employee anna@example.com has a new password.\n"
     assert is_right(store.employees.get("anna@example.com").password_hash, "12345678")
-    assert store.tokens.find(digest_of("False")) is None
-    assert store.tokens.find(digest_of("True")) is not None
+    assert store.tokens.find(token_digest("False")) is None
+    assert store.tokens.find(token_digest("True")) is not None
 
     gateway("employee", "disable", "anna@example.com")
     assert store.employees.get("anna@example.com").state is State.DISABLED
-    assert store.tokens.find(digest_of("True")) is None
+    assert store.tokens.find(token_digest("True")) is None
     gateway("employee", "enable", "anna@example.com")
     assert store.employees.get("anna@example.com").state is State.ENABLED
 

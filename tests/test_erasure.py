@@ -23,7 +23,7 @@ from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account, NewMessage, Prices, Status, SubmissionFacts
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.sms.dlr import DeliveryReport
 from boxis_gateway.sms.mentions import mask_mentions, mentions
 from boxis_gateway.sms.numbers import to_e164
@@ -289,10 +289,10 @@ def test_the_audit_and_the_tombstone_do_not_tell_the_number(stores: Stores, tmp_
     assert len(digests) == 2
 
 
-# Both doors.
+# Both APIs.
 
 
-def test_both_doors_count_what_they_counted(
+def test_both_apis_count_what_they_counted(
     store: Store, account: Account, post_action: Callable[..., TestResponse], client: Any
 ) -> None:
     moment = "2012-05-01 12:00:{:02}".format
@@ -316,7 +316,7 @@ def test_both_doors_count_what_they_counted(
     )
     customer = store.customers.get(USERNAME)
     anna = store.employees.add(customer, "Anna", "anna", Level.OWNER, None, NOW)
-    store.tokens.add(anna, digest_of("token"), NOW)
+    store.tokens.add(anna, token_digest("token"), NOW)
 
     def seen() -> tuple[list[dict[str, Any]], dict[str, Any]]:
         history = post_action(returntype="json").json["params"]["senders"]

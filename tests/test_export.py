@@ -34,7 +34,7 @@ from boxis_gateway.importers.reading.lines import GoodLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Criteria, Store
 from boxis_gateway.store.ids import first_id
@@ -410,7 +410,7 @@ def filled(stores: Stores, path: Path, count: int) -> Store:
     fill(store, count)
     shop = store.customers.get("shop")
     owner = store.employees.add(shop, "owner", "owner", Level.OWNER, None, NOW)
-    store.tokens.add(owner, digest_of("token"), NOW, machine=True)
+    store.tokens.add(owner, token_digest("token"), NOW, machine=True)
     return store
 
 
@@ -530,9 +530,9 @@ def asker(shop: Shop) -> Callable[..., Any]:
     client: FlaskClient = create_app(shop.store, Settings(), lambda: NOW).test_client()
 
     def ask(level: Level, path: str = "/sms/export", **query: str) -> Any:
-        if shop.store.tokens.find(digest_of(level)) is None:
+        if shop.store.tokens.find(token_digest(level)) is None:
             reader = shop.store.employees.add(shop.customer, level, level, level, None, NOW)
-            shop.store.tokens.add(reader, digest_of(level), NOW)
+            shop.store.tokens.add(reader, token_digest(level), NOW)
         return client.get(path, query_string={"token": level.value, **query})
 
     return ask
@@ -587,7 +587,7 @@ def test_each_level_sees_what_the_list_shows(store: Store, name: str, line: str)
         store.additions.add(account.id, [(1, message)])
     word, *cells = line.split()
     reader = store.employees.add(own, "reader", "reader", Level(word), None, NOW)
-    store.tokens.add(reader, digest_of("token"), NOW)
+    store.tokens.add(reader, token_digest("token"), NOW)
     client = create_app(store, Settings(), lambda: NOW).test_client()
     for customer, cell in zip(customers, cells, strict=True):
         query = {"token": "token", "customer": customer.id, "format": name}
@@ -614,7 +614,7 @@ def test_each_level_sees_what_the_list_shows(store: Store, name: str, line: str)
         ({"token": "nobody's"}, 401, "credentials_invalid"),
     ],
 )
-def test_a_failure_is_one_of_the_door(
+def test_a_failure_is_one_of_the_api(
     shop: Shop, query: dict[str, str], code: int, message: str
 ) -> None:
     answer = asker(shop)(Level.OWNER, **query)
@@ -631,7 +631,7 @@ def test_parameters_of_pages_mean_nothing_here(shop: Shop) -> None:
     assert len(from_csv(answer.data)) == 3
 
 
-def test_a_store_that_cannot_be_read_is_a_failure_of_the_door(shop: Shop) -> None:
+def test_a_store_that_cannot_be_read_is_a_failure_of_the_api(shop: Shop) -> None:
     ask = asker(shop)
     assert ask(Level.OWNER).status_code == 200
     shop.store.database.execute_sql("ALTER TABLE message RENAME TO elsewhere")
@@ -705,7 +705,7 @@ def test_a_client_that_leaves_leaves_nothing_open(
         answer = requests.get(url, stream=True, timeout=20)
         pieces = answer.iter_content(4)
         next(pieces)
-        served.tokens.add(owner, digest_of(name), NOW)  # something newer
+        served.tokens.add(owner, token_digest(name), NOW)  # something newer
         assert stores.is_read(served), name
         answer.close()
         end = time.monotonic() + 10

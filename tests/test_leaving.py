@@ -27,8 +27,8 @@ from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importers.telecomx import pages as telecomx_pages
 from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.levels import Level
-from boxis_gateway.passwords import hash_of
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.passwords import hash_password
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Criteria, Order, Store
 from boxis_gateway.zones import find_zone
@@ -90,8 +90,8 @@ def empty(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
         options = OPTIONS[username]
         store.accounts.add(username, USER_KEY, NOW, options=options)
     customer = store.customers.get(PLAIN)
-    admin = store.employees.add(customer, OWNER, "O", Level.ADMIN, hash_of(PASSWORD), NOW)
-    store.tokens.add(admin, digest_of(TOKEN), NOW)
+    admin = store.employees.add(customer, OWNER, "O", Level.ADMIN, hash_password(PASSWORD), NOW)
+    store.tokens.add(admin, token_digest(TOKEN), NOW)
     store.close()
     return path
 
@@ -171,7 +171,7 @@ def leave(
 
 
 def answers(store: Store, username: str) -> list[bytes]:
-    """What the form door answers."""
+    """What the form API answers."""
     client = create_app(store, Settings(), clock=lambda: NOW).test_client()
     now = int(NOW.timestamp())
     forms = [{**one, "returntype": kind} for one in RANGES for kind in ("xml", "json")]
@@ -420,7 +420,7 @@ def test_an_address_needs_a_format(ours: Store) -> None:
 
 
 def submissions(store: Store, **query: str) -> list[Any]:
-    """What the REST door lists, page by page."""
+    """What the REST API lists, page by page."""
     client = create_app(store, Settings(), clock=lambda: NOW).test_client()
     found, link = [], "/sms?" + urlencode({"limit": "400", **query})
     while link:

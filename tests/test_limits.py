@@ -1,4 +1,4 @@
-"""Limits at both doors: how often may be asked, how often in vain, from where, and again."""
+"""Limits at both APIs: how often may be asked, how often in vain, from where, and again."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from boxis_gateway import app as app_module
 from boxis_gateway.app import create_app
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.levels import Level
-from boxis_gateway.limiting import Tables, tables_at
-from boxis_gateway.limiting.counters import SharedCounters
+from boxis_gateway.limiting import SharedCounters, shared_counters
+from boxis_gateway.limiting.memory_counters import MemoryCounters
 from boxis_gateway.model import Account
-from boxis_gateway.passwords import hash_of
+from boxis_gateway.passwords import hash_password
 from boxis_gateway.settings import Settings, parse_option
 from boxis_gateway.store import Store
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages, signed
@@ -29,26 +29,26 @@ HERE, ELSEWHERE = "192.0.2.7", "198.51.100.9"
 WRONG_CODE = {"authcode": "0" * 32}
 REFUSED = "Error: 'authcode' is not valid"
 PASSWORD = "correct horse"
-PASSWORD_HASH = hash_of(PASSWORD)
+PASSWORD_HASH = hash_password(PASSWORD)
 
 
-class Doors:
-    """Both doors of a store, asked from addresses, at a time that goes on as told."""
+class Apis:
+    """Both APIs of a store, asked from addresses, at a time that goes on as told."""
 
     def __init__(self, store: Store, **settings: Any) -> None:
         self.seconds = 0.0
         counters = {
-            one.name: SharedCounters(lambda: self.seconds)
-            for one in fields(Tables)
+            one.name: MemoryCounters(lambda: self.seconds)
+            for one in fields(SharedCounters)
             if one.name != "born"
         }
-        tables = Tables(**counters, born=NOW.timestamp())
+        tables = SharedCounters(**counters, born=NOW.timestamp())
         self.client: FlaskClient = create_app(
             store, Settings(**settings), lambda: NOW, tables
         ).test_client()
 
     def form(self, address: str = HERE, *, forwarded: str = "", **form: str) -> str:
-        """What the form door says: `success`, or what is wrong."""
+        """What the form API says: `success`, or what is wrong."""
         headers = {"X-Forwarded-For": forwarded} if forwarded else {}
         answer = self.client.post(
             "/",
@@ -60,7 +60,7 @@ class Doors:
         return str(answer.json["resulttxt"])
 
     def log_in(self, password: str, address: str = HERE, username: str = USERNAME) -> Any:
-        """The answer of the REST door."""
+        """The answer of the REST API."""
         return self.client.post(
             "/auth/login",
             json={"username": username, "password": password},
@@ -73,20 +73,20 @@ class Doors:
 
 
 @pytest.fixture
-def doors(store: Store, account: Account) -> Callable[..., Doors]:
+def apis(store: Store, account: Account) -> Callable[..., Apis]:
     customer = store.customers.get(USERNAME)
     store.employees.add(customer, USERNAME, "Anna", Level.OWNER, PASSWORD_HASH, NOW)
-    return lambda **settings: Doors(store, **settings)
+    return lambda **settings: Apis(store, **settings)
 
 
-def test_nothing_is_limited_unless_set(doors: Callable[..., Doors]) -> None:
-    asked = doors()
+def test_nothing_is_limited_unless_set(apis: Callable[..., Apis]) -> None:
+    asked = apis()
     assert {asked.form() for _ in range(200)} == {"success"}
 
 
 @pytest.mark.parametrize("rate", ["account_rate", "address_rate", "server_rate"])
-def test_a_rate_holds_and_its_time_ends(doors: Callable[..., Doors], rate: str) -> None:
-    asked = doors(**{rate: "3/minute"})
+def test_a_rate_holds_and_its_time_ends(apis: Callable[..., Apis], rate: str) -> None:
+    asked = apis(**{rate: "3/minute"})
     assert [asked.form() for _ in range(3)] == ["success"] * 3
     asked.seconds += 20
     assert asked.form() == "Error: too many requests, try again in 40 seconds"
@@ -94,8 +94,8 @@ def test_a_rate_holds_and_its_time_ends(doors: Callable[..., Doors], rate: str) 
     assert asked.form() == "success"
 
 
-def test_each_of_several_rates_holds(doors: Callable[..., Doors]) -> None:
-    asked = doors(account_rate="2/second;3/minute")
+def test_each_of_several_rates_holds(apis: Callable[..., Apis]) -> None:
+    asked = apis(account_rate="2/second;3/minute")
     assert [asked.form() == "success" for _ in range(3)] == [True, True, False]
     asked.seconds += 1
     assert [asked.form() == "success" for _ in range(2)] == [True, False]
@@ -104,28 +104,28 @@ def test_each_of_several_rates_holds(doors: Callable[..., Doors]) -> None:
 
 
 def test_rates_are_of_one_account_and_of_one_address(
-    doors: Callable[..., Doors], store: Store
+    apis: Callable[..., Apis], store: Store
 ) -> None:
     store.accounts.add("ben@example.com", USER_KEY, NOW, options={"account_rate": "off"})
-    asked = doors(account_rate="1/minute")
+    asked = apis(account_rate="1/minute")
     assert asked.form() == "success"
     assert asked.form() != "success"
     assert {asked.form(username="ben@example.com") for _ in range(5)} == {"success"}
-    asked = doors(address_rate="1/minute")
+    asked = apis(address_rate="1/minute")
     assert asked.form(HERE) == asked.form(ELSEWHERE) == "success"
     assert asked.form(HERE) != "success"
 
 
 def test_who_does_not_know_the_key_uses_up_nothing_of_the_account(
-    doors: Callable[..., Doors],
+    apis: Callable[..., Apis],
 ) -> None:
-    asked = doors(account_rate="1/minute")
+    asked = apis(account_rate="1/minute")
     asked.guess(3)
     assert asked.form() == "success"
 
 
-def test_the_rest_door_says_when_to_come_again(doors: Callable[..., Doors]) -> None:
-    asked = doors(account_rate="2/minute")
+def test_the_rest_api_says_when_to_come_again(apis: Callable[..., Apis]) -> None:
+    asked = apis(account_rate="2/minute")
     token = asked.log_in(PASSWORD).json["token"]
     answers = [asked.client.get(f"/ping?token={token}") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -137,8 +137,8 @@ def test_the_rest_door_says_when_to_come_again(doors: Callable[..., Doors]) -> N
     }
 
 
-def test_guesses_have_to_wait_longer_each_time(doors: Callable[..., Doors]) -> None:
-    asked = doors()
+def test_guesses_have_to_wait_longer_each_time(apis: Callable[..., Apis]) -> None:
+    asked = apis()
     asked.guess(5)
     for seconds in (1, 2, 4, 8):
         expected = f"Error: too many requests, try again in {seconds} seconds"
@@ -150,35 +150,35 @@ def test_guesses_have_to_wait_longer_each_time(doors: Callable[..., Doors]) -> N
     asked.guess(5)  # counted from nothing again
 
 
-def test_a_wait_has_an_end(doors: Callable[..., Doors]) -> None:
-    asked = doors(longest_lockout_seconds=10)
+def test_a_wait_has_an_end(apis: Callable[..., Apis]) -> None:
+    asked = apis(longest_lockout_seconds=10)
     for _ in range(20):
         asked.form(**WRONG_CODE)
         asked.seconds += 10
     assert asked.form() == "success"
 
 
-def test_waiting_can_be_switched_off(doors: Callable[..., Doors]) -> None:
-    asked = doors(longest_lockout_seconds=0)
+def test_waiting_can_be_switched_off(apis: Callable[..., Apis]) -> None:
+    asked = apis(longest_lockout_seconds=0)
     asked.guess(50)
     assert asked.form() == "success"
 
 
-def test_nobody_is_locked_out_from_elsewhere(doors: Callable[..., Doors]) -> None:
-    asked = doors()
+def test_nobody_is_locked_out_from_elsewhere(apis: Callable[..., Apis]) -> None:
+    asked = apis()
     asked.guess(5, ELSEWHERE)
     assert "too many" in asked.form(ELSEWHERE)
     assert asked.form(HERE) == "success"
 
 
-def test_an_unknown_user_has_to_wait_as_well(doors: Callable[..., Doors]) -> None:
-    asked = doors()
+def test_an_unknown_user_has_to_wait_as_well(apis: Callable[..., Apis]) -> None:
+    asked = apis()
     asked.guess(5, username="nobody@example.com")
     assert "try again in 1 seconds" in asked.form(username="Nobody@example.com")
 
 
-def test_a_new_key_begins_anew(doors: Callable[..., Doors], store: Store, account: Account) -> None:
-    asked = doors()
+def test_a_new_key_begins_anew(apis: Callable[..., Apis], store: Store, account: Account) -> None:
+    asked = apis()
     asked.guess(5)
     store.accounts.set_user_key(account, "another-key")
     assert asked.form() == REFUSED  # the old key
@@ -187,9 +187,9 @@ def test_a_new_key_begins_anew(doors: Callable[..., Doors], store: Store, accoun
 
 
 def test_who_tries_many_names_waits_but_who_was_right_does_not(
-    doors: Callable[..., Doors],
+    apis: Callable[..., Apis],
 ) -> None:
-    asked = doors()
+    asked = apis()
     assert asked.form() == "success"
     for number in range(30):
         asked.guess(1, username=f"user{number}@example.com")
@@ -198,22 +198,22 @@ def test_who_tries_many_names_waits_but_who_was_right_does_not(
     assert asked.form(ELSEWHERE, username="one-more@example.com", **WRONG_CODE) == REFUSED
 
 
-def test_wrong_passwords_have_to_wait_too(doors: Callable[..., Doors], store: Store) -> None:
-    asked = doors()
+def test_wrong_passwords_have_to_wait_too(apis: Callable[..., Apis], store: Store) -> None:
+    asked = apis()
     assert {asked.log_in("wrong").status_code for _ in range(5)} == {401}
     locked = asked.log_in(PASSWORD)
     assert (locked.status_code, locked.headers["Retry-After"]) == (429, "1")
     assert asked.log_in(PASSWORD, ELSEWHERE).status_code == 200
-    assert asked.form() == "success"  # the other door
-    store.employees.set_password_hash(store.employees.get(USERNAME), hash_of("new password"))
+    assert asked.form() == "success"  # the other API
+    store.employees.set_password_hash(store.employees.get(USERNAME), hash_password("new password"))
     assert asked.log_in("new password").status_code == 200
 
 
 def test_an_account_may_be_bound_to_networks(
-    doors: Callable[..., Doors], store: Store, account: Account
+    apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     store.accounts.set_options(account, {"networks": "192.0.2.0/24, 2001:db8::/32"})
-    asked = doors()
+    asked = apis()
     assert asked.form(HERE) == asked.form("2001:db8::1") == "success"
     assert asked.form("") == REFUSED
     assert [asked.form(ELSEWHERE) for _ in range(5)] == [REFUSED] * 5
@@ -221,19 +221,19 @@ def test_an_account_may_be_bound_to_networks(
 
 
 def test_a_proxy_tells_the_address_if_it_is_trusted(
-    doors: Callable[..., Doors], store: Store, account: Account
+    apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     store.accounts.set_options(account, {"networks": HERE})
-    asked = doors(trusted_proxies="127.0.0.1")
+    asked = apis(trusted_proxies="127.0.0.1")
     assert asked.form("127.0.0.1", forwarded=HERE) == "success"
     assert asked.form("127.0.0.1", forwarded=f"{HERE}, {ELSEWHERE}") == REFUSED
     assert asked.form(ELSEWHERE, forwarded=HERE) == REFUSED
-    assert doors().form("127.0.0.1", forwarded=HERE) == REFUSED  # none is trusted
+    assert apis().form("127.0.0.1", forwarded=HERE) == REFUSED  # none is trusted
 
 
 @pytest.mark.parametrize(("replay", "second"), [("off", True), ("warn", True), ("enforce", False)])
 def test_a_request_that_comes_again(
-    doors: Callable[..., Doors],
+    apis: Callable[..., Apis],
     store: Store,
     account: Account,
     caplog: pytest.LogCaptureFixture,
@@ -241,7 +241,7 @@ def test_a_request_that_comes_again(
     second: bool,
 ) -> None:
     store.accounts.set_options(account, {"replay": replay})
-    asked = doors()
+    asked = apis()
     assert asked.form() == "success"
     assert (asked.form() == "success") is second
     assert ("sent a request again" in caplog.text) is (replay == "warn")
@@ -252,11 +252,11 @@ def test_a_request_that_comes_again(
 
 
 def test_a_replay_is_answered_as_a_clock_that_is_off(
-    doors: Callable[..., Doors], store: Store, account: Account
+    apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     """Documented clients then sign anew, with the server's time."""
     store.accounts.set_options(account, {"replay": "enforce"})
-    asked = doors()
+    asked = apis()
     form = signed(SECOND, {"returntype": "json"})
     answers = [asked.client.post("/", data=form).json for _ in range(2)]
     assert answers[1] == {
@@ -268,18 +268,18 @@ def test_a_replay_is_answered_as_a_clock_that_is_off(
 
 
 def test_what_came_before_the_start_is_not_known_and_refused(
-    doors: Callable[..., Doors], store: Store, account: Account
+    apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     store.accounts.set_options(account, {"replay": "enforce"})
-    asked = doors()
+    asked = apis()
     assert asked.form(timestamp=str(SECOND - 1)) == "Error: 'timestamp' is not valid"
 
 
 def test_a_replay_is_remembered_while_its_timestamp_is_good(
-    doors: Callable[..., Doors], store: Store, account: Account
+    apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     store.accounts.set_options(account, {"replay": "enforce", "timestamp_window_seconds": "60"})
-    asked = doors()
+    asked = apis()
     ahead = str(SECOND + 60)
     assert asked.form(timestamp=ahead) == "success"
     asked.seconds += 120  # SECOND + 120 is the last that it is good at
@@ -287,12 +287,12 @@ def test_a_replay_is_remembered_while_its_timestamp_is_good(
 
 
 def test_an_account_has_so_many_long_answers_at_a_time(
-    doors: Callable[..., Doors], store: Store, account: Account
+    apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     add_messages(store, account, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
     other = store.accounts.add("ben@example.com", USER_KEY, NOW)
     add_messages(store, other, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
-    asked = doors(max_streams=2)
+    asked = apis(max_streams=2)
 
     def begin(username: str = USERNAME) -> Any:
         return asked.client.post("/", data=signed(SECOND, {}, username), buffered=False)
@@ -334,7 +334,7 @@ def test_a_server_of_counters_that_cannot_be_used_is_said_without_its_password()
 def test_a_server_of_counters_that_is_gone_keeps_nobody_out(
     store: Store, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tables = tables_at("redis://:hidden@127.0.0.1:1/0")
+    tables = shared_counters("redis://:hidden@127.0.0.1:1/0")
     settings = Settings(address_rate="2/minute")
     client = create_app(store, settings, lambda: NOW, tables).test_client()
     form = signed(SECOND, {"returntype": "json"})
@@ -363,7 +363,8 @@ def test_several_machines_count_together_on_a_server_of_counters(
 ) -> None:
     settings = Settings(address_rate="4/minute", replay="enforce")
     one, two = (
-        create_app(store, settings, lambda: NOW, tables_at(redis)).test_client() for _ in range(2)
+        create_app(store, settings, lambda: NOW, shared_counters(redis)).test_client()
+        for _ in range(2)
     )
 
     def ask(at: FlaskClient, **form: str) -> Any:
@@ -373,7 +374,7 @@ def test_several_machines_count_together_on_a_server_of_counters(
     assert ask(two) == "Error: 'timestamp' is not valid"  # came before
     assert ask(two, **WRONG_CODE) == ask(one, **WRONG_CODE) == REFUSED
     assert "too many requests" in ask(one)
-    tables = tables_at(redis)
+    tables = shared_counters(redis)
     assert (
         0 < tables.requests.get_expiry("LIMITER/address/127.0.0.1/4/1/minute") - time.time() <= 60
     )
@@ -386,7 +387,8 @@ def test_guesses_are_counted_on_a_server_of_counters(
     store: Store, account: Account, redis: str
 ) -> None:
     clients = [
-        create_app(store, Settings(), lambda: NOW, tables_at(redis)).test_client() for _ in range(2)
+        create_app(store, Settings(), lambda: NOW, shared_counters(redis)).test_client()
+        for _ in range(2)
     ]
     form = signed(SECOND, {"returntype": "json", **WRONG_CODE})
     said = [clients[n % 2].post("/", data=form).json["resulttxt"] for n in range(6)]
@@ -396,14 +398,14 @@ def test_guesses_are_counted_on_a_server_of_counters(
     assert clients[0].post("/", data=form).json["result"] == "1"
 
 
-def test_a_proxy_that_nobody_trusts_is_told_of_once(
-    doors: Callable[..., Doors], caplog: pytest.LogCaptureFixture
+def test_an_untrusted_proxy_is_warned_of_once(
+    apis: Callable[..., Apis], caplog: pytest.LogCaptureFixture
 ) -> None:
-    app_module._warn_of_proxies.cache_clear()
-    asked = doors()
+    app_module._warn_of_untrusted_proxy.cache_clear()
+    asked = apis()
     for _ in range(3):
         asked.form("127.0.0.1", forwarded=HERE)
-    assert caplog.text.count("trusted_proxies") == 1
+    assert caplog.text.count("TRUSTED_PROXIES") == 1
     assert HERE not in caplog.text
 
 
@@ -417,11 +419,11 @@ def test_a_proxy_that_nobody_trusts_is_told_of_once(
         ("", "GET", False),
     ],
 )
-def test_pages_of_other_origins_read_the_rest_door_if_they_are_set(
-    doors: Callable[..., Doors], origin: str, method: str, allowed: bool
+def test_pages_of_other_origins_read_the_rest_api_if_they_are_set(
+    apis: Callable[..., Apis], origin: str, method: str, allowed: bool
 ) -> None:
     headers = {"Origin": origin} if origin else {}
-    asked = doors(cors_origins="https://app.example.com http://127.0.0.1:3000").client
+    asked = apis(cors_origins="https://app.example.com http://127.0.0.1:3000").client
     answer = asked.open("/ping", method=method, headers=headers)
     assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
     assert answer.headers["Vary"] == "Origin"
@@ -429,4 +431,4 @@ def test_pages_of_other_origins_read_the_rest_door_if_they_are_set(
         assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
         assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
-    assert "Access-Control-Allow-Origin" not in doors().client.get("/ping", headers=headers).headers
+    assert "Access-Control-Allow-Origin" not in apis().client.get("/ping", headers=headers).headers

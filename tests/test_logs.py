@@ -15,7 +15,7 @@ import pytest
 
 from boxis_gateway.errors import ClockMismatch, Unavailable
 from boxis_gateway.logs import FORMAT, Formatter, Handler, JsonFormatter, Record
-from boxis_gateway.monitoring import Seen
+from boxis_gateway.monitoring import RequestRecord
 
 
 def written(
@@ -94,7 +94,7 @@ def test_a_line_of_json_has_the_time_in_utc_and_the_message() -> None:
 
 
 def test_a_line_of_json_has_the_fields_of_what_has_some() -> None:
-    seen = Seen()
+    seen = RequestRecord()
     seen.fail(ClockMismatch())
     line = as_json(logging.INFO, seen)
     assert line.items() >= seen.fields().items()

@@ -1,4 +1,4 @@
-"""The REST door: who is let in, and what a token opens."""
+"""The REST API: who is let in, and what a token opens."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from flask.testing import FlaskClient
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Employee
-from boxis_gateway.passwords import hash_of
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.passwords import hash_password
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.conftest import NOW, statements
 
 PASSWORD = "correct horse"
-PASSWORD_HASH = hash_of(PASSWORD)
+PASSWORD_HASH = hash_password(PASSWORD)
 LOGIN_FAILURE = {
     "code": 401,
     "message": "credentials_invalid",
@@ -259,7 +259,7 @@ def test_neither_tokens_nor_passwords_are_kept_as_they_are(
     log_in: Callable[..., Any], store: Store
 ) -> None:
     token = log_in()["token"]
-    assert store.tokens.find(digest_of(token)) is not None
+    assert store.tokens.find(token_digest(token)) is not None
     store.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     content = store.path.read_bytes()
     assert token.encode() not in content
@@ -321,7 +321,7 @@ def test_a_fault_is_told_without_its_cause(
     }
 
 
-def test_other_addresses_are_the_form_door_s(rest: FlaskClient) -> None:
+def test_other_addresses_are_the_form_api_s(rest: FlaskClient) -> None:
     assert b"address is not valid" in rest.get("/elsewhere").data
 
 
@@ -338,7 +338,7 @@ def test_other_addresses_are_the_form_door_s(rest: FlaskClient) -> None:
         ("FOO", "/auth/login", 405, "method_not_allowed"),
     ],
 )
-def test_every_address_and_method_of_the_door_is_answered_in_its_way(
+def test_every_address_and_method_of_the_api_is_answered_in_its_way(
     rest: FlaskClient, method: str, path: str, code: int, key: str
 ) -> None:
     answer = rest.open(path, method=method)
@@ -359,7 +359,7 @@ def test_a_token_is_good_while_somebody_else_writes(
     rest: FlaskClient, store: Store, anna: Employee
 ) -> None:
     expires_at = NOW + timedelta(minutes=5)
-    store.tokens.add(anna, digest_of("token"), NOW, expires_at=expires_at)
+    store.tokens.add(anna, token_digest("token"), NOW, expires_at=expires_at)
     other = Store(store.url)
     with other.database.atomic():
         began = time.monotonic()
@@ -370,5 +370,5 @@ def test_a_token_is_good_while_somebody_else_writes(
 
 def test_a_login_that_meets_a_new_password_opens_nothing(store: Store, anna: Employee) -> None:
     store.employees.set_password_hash(anna, "another")
-    assert not store.tokens.add(anna, digest_of("token"), NOW)
-    assert store.tokens.find(digest_of("token")) is None
+    assert not store.tokens.add(anna, token_digest("token"), NOW)
+    assert store.tokens.find(token_digest("token")) is None

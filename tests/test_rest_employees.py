@@ -1,4 +1,4 @@
-"""The REST door: tokens of machines, and who may make them."""
+"""The REST API: tokens of machines, and who may make them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Employee
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.conftest import NOW
@@ -33,8 +33,8 @@ def person(store: Store) -> Person:
         made = store.employees.find(name) or store.employees.add(
             store.customers.get(customer), name, name, level, None, NOW
         )
-        if store.tokens.find(digest_of(name)) is None:
-            store.tokens.add(made, digest_of(name), NOW)
+        if store.tokens.find(token_digest(name)) is None:
+            store.tokens.add(made, token_digest(name), NOW)
         return made
 
     return make

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
 from boxis_gateway.zones import utc_text
 from tests.conftest import NOW, USER_KEY
@@ -51,7 +51,7 @@ class Readers(RuleBasedStateMachine):
             self.ids[name] = customer.id
             self.accounts[name] = self.store.accounts.add(name, USER_KEY, NOW, customer=name)
             reader = self.store.employees.add(customer, name, name, Level.VIEWER, None, NOW)
-            self.store.tokens.add(reader, digest_of(name), NOW)
+            self.store.tokens.add(reader, token_digest(name), NOW)
             self.levels[name] = Level.VIEWER
         self.rest = create_app(self.store, Settings(), lambda: NOW).test_client()
 

@@ -1,4 +1,4 @@
-"""The REST door: messages listed and read."""
+"""The REST API: messages listed and read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account, Customer, NewMessage, Prices, Status
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.conftest import NOW, USER_KEY
@@ -42,8 +42,8 @@ def employee(store: Store, customer: Customer, level: Level) -> str:
     found = store.employees.find(name) or store.employees.add(
         customer, name, name, level, None, NOW
     )
-    if store.tokens.find(digest_of(name)) is None:
-        store.tokens.add(found, digest_of(name), NOW)
+    if store.tokens.find(token_digest(name)) is None:
+        store.tokens.add(found, token_digest(name), NOW)
     return name
 
 

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage, Prices
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.conftest import NOW, USER_KEY
@@ -54,7 +54,7 @@ CELLS = list(cells())
 
 
 class World:
-    """The door over a reseller, its customer and a stranger, a message of each."""
+    """The API over a reseller, its customer and a stranger, a message of each."""
 
     def __init__(self, store: Store) -> None:
         own = store.customers.add("own", NOW)
@@ -75,7 +75,7 @@ class World:
             store.additions.add(account.id, [(1, message)])
         for level in Level:
             reader = store.employees.add(own, f"{level}@own", level, level, None, NOW)
-            store.tokens.add(reader, digest_of(level), NOW)
+            store.tokens.add(reader, token_digest(level), NOW)
         self.rest: FlaskClient = create_app(store, Settings(), lambda: NOW).test_client()
 
     def ask(self, level: Level, target: str, **query: str) -> Any:

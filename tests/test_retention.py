@@ -172,7 +172,7 @@ def test_other_accounts_are_left_alone(store: Store, account: Account) -> None:
     assert [len(store.history.recent(one.id, "", "9", 9)) for one in (account, other)] == [0, 1]
 
 
-def test_both_doors_show_what_is_left(store: Store, account: Account) -> None:
+def test_both_apis_show_what_is_left(store: Store, account: Account) -> None:
     fill(store, account, [NewMessage("7248", "s", day, "text") for day in DAYS])
     store.retention.prune(account, Cutoffs(DAYS[3], DAYS[6]))
     history = store.history.read(account.id, with_status=False)

@@ -1,4 +1,4 @@
-"""What was exported and imported into an empty store is answered as before, at both doors."""
+"""What was exported and imported into an empty store is answered as before, at both APIs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Criteria, wire_id
 from boxis_gateway.store.ids import first_id
@@ -35,7 +35,7 @@ RECIPIENTS = ("+4581808888", "+48514151563", "7248", "007")
 
 
 class World:
-    """A store of two customers with three accounts, and the doors over it."""
+    """A store of two customers with three accounts, and the APIs over it."""
 
     def __init__(
         self, stores: Stores, folder: Path, usernames: tuple[str, ...] = USERNAMES
@@ -56,7 +56,7 @@ class World:
         admin = self.store.employees.add(
             self.store.customers.get("shop"), "admin", "admin", Level.ADMIN, None, NOW
         )
-        self.store.tokens.add(admin, digest_of("token"), NOW)
+        self.store.tokens.add(admin, token_digest("token"), NOW)
         self.client: FlaskClient = create_app(self.store, Settings(), lambda: NOW).test_client()
 
     def empty(self) -> None:
@@ -73,7 +73,7 @@ class World:
         return run_import(path, accounts, options, format_name=path.suffix[1:])
 
     def answers(self) -> dict[str, bytes]:
-        """Of both doors, by what was asked."""
+        """Of both APIs, by what was asked."""
         given = {}
         for username in sorted(self.accounts):
             for returntype in ("xml", "json"):
@@ -222,7 +222,7 @@ QUICK = settings(max_examples=examples(20), deadline=None, suppress_health_check
 
 
 def differing(one: World, other: World) -> list[str]:
-    """What the doors of two stores answer differently."""
+    """What the APIs of two stores answer differently."""
     expected, found = one.answers(), other.answers()
     return [what for what in expected | found if found.get(what) != expected.get(what)]
 
@@ -236,7 +236,7 @@ def counts(world: World) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("name", FORMATS)
 @QUICK
 @given(loads=loads())
-def test_both_doors_answer_the_same_after_the_round_trip(
+def test_both_apis_answer_the_same_after_the_round_trip(
     name: str, worlds: Worlds, loads: Loads
 ) -> None:
     fill(worlds.first, loads)

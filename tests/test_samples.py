@@ -1,4 +1,4 @@
-"""Every sample, imported and read back at both doors; those that real programs wrote are read by
+"""Every sample, imported and read back at both APIs; those that real programs wrote are read by
 awk and the sqlite3 shell too."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
@@ -35,17 +35,17 @@ def load(store: Store, account: Account, sample: Path) -> Summary:
     return run_import(sample, AccountMap(store, account, {}), options)
 
 
-def at_the_form_door(post: Post) -> Counter[Row]:
+def at_the_form_api(post: Post) -> Counter[Row]:
     answer: Any = post(returntype="json").json
     rows = answer["params"]["senders"] or {}
     return Counter((row["date"], row["sender"], row["reciptient"]) for row in rows.values())
 
 
-def at_the_rest_door(store: Store, client: Any) -> tuple[Counter[Row], int]:
+def at_the_rest_api(store: Store, client: Any) -> tuple[Counter[Row], int]:
     """Without what waits, which has no time there; and the total."""
     customer = store.customers.get(USERNAME)
     owner = store.employees.add(customer, "anna", "Anna", Level.OWNER, None, NOW)
-    store.tokens.add(owner, digest_of("annas"), NOW)
+    store.tokens.add(owner, token_digest("annas"), NOW)
     answer = client.get("/sms", query_string={"token": "annas", "limit": "1000"}).json
     rows = Counter(
         (local(one["sent"]), digits(one["from"]), digits(recipient))
@@ -57,7 +57,7 @@ def at_the_rest_door(store: Store, client: Any) -> tuple[Counter[Row], int]:
 
 
 def digits(sender: str) -> str:
-    """The REST door shows numbers as E.164, the form door as they were given."""
+    """The REST API shows numbers as E.164, the form API as they were given."""
     return (to_e164(sender) or sender).removeprefix("+")
 
 
@@ -67,12 +67,12 @@ def local(sent: str) -> str:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
-def test_both_doors_show_what_a_sample_holds(
+def test_both_apis_show_what_a_sample_holds(
     store: Store, account: Account, post_action: Post, client: Any, sample: Path
 ) -> None:
     summary = load(store, account, sample)
-    form = at_the_form_door(post_action)
-    rest, total = at_the_rest_door(store, client)
+    form = at_the_form_api(post_action)
+    rest, total = at_the_rest_api(store, client)
     rows = store.history.recent(account.id, "", "9", 1000)
     waiting = sum(row.status == "pending" for row in rows)
     assert form.total() == summary.added - summary.refused
@@ -110,7 +110,7 @@ def test_a_log_is_in_the_history_as_awk_reads_it(
     store: Store, account: Account, post_action: Post, name: str, command: list[str]
 ) -> None:
     load(store, account, FOLDER / name)
-    assert at_the_form_door(post_action) == read_by(*command, str(FOLDER / name))
+    assert at_the_form_api(post_action) == read_by(*command, str(FOLDER / name))
 
 
 def test_what_smsd_kept_is_in_the_history_as_the_shell_reads_it(
@@ -119,7 +119,7 @@ def test_what_smsd_kept_is_in_the_history_as_the_shell_reads_it(
     sample = FOLDER / "gammu-sample.db"
     load(store, account, sample)
     uri = f"file:{sample}?immutable=1"
-    assert at_the_form_door(post_action) == read_by("sqlite3", "-separator", "|", uri, SMSD)
+    assert at_the_form_api(post_action) == read_by("sqlite3", "-separator", "|", uri, SMSD)
 
 
 def read_by(*command: str) -> Counter[Row]:

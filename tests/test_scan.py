@@ -53,7 +53,7 @@ def test_an_error_answer_is_looked_at(client: FlaskClient, account: Account) -> 
     client.get("/", query_string={"username": account.username})
     client.get("/sms", query_string={"token": "unknown"})
     found = [leak for leak in scan.leaks() if "in an error answer" in leak]
-    assert ["is not valid" in leak for leak in found] == [True, False]  # one of each door
+    assert ["is not valid" in leak for leak in found] == [True, False]  # one of each API
 
 
 def test_a_store_that_another_process_filled_is_known(stores: Stores, tmp_path: Path) -> None:

@@ -37,9 +37,9 @@ from tests.model.draws import (
     ZONES,
     line_of,
 )
-from tests.model.form_door import right_code
+from tests.model.form_api import right_code
 from tests.model.nouns import Account
-from tests.model.rest_door import SEES, Employee
+from tests.model.rest_api import SEES, Employee
 from tests.model.world import BEGIN, World
 from tests.stores import Stores
 

@@ -227,7 +227,7 @@ def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:
 
 @pytest.mark.sqlite_only("the schema as SQLite keeps it")
 def test_a_store_of_the_first_version_keeps_what_it_has(stores: Stores, tmp_path: Path) -> None:
-    """Its submissions get what the REST door lists, from their messages."""
+    """Its submissions get what the REST API lists, from their messages."""
     store = stores.at(tmp_path / "old.db")
     store.create()
     store._runner().up("0001_initial")

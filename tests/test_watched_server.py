@@ -93,7 +93,7 @@ def test_a_killed_process_takes_no_count_away_and_leaves_no_stream(
     for _ in range(10):
         requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=5)
     with slow_reader(server):
-        until(lambda: figure(watched(server), "streams_under_way") == 1)
+        until(lambda: figure(watched(server), "streams_in_progress") == 1)
         until(lambda: figure(watched(server), "requests_total") == 10)
         killed = children(server.process.pid)
         for worker in killed:
@@ -101,7 +101,7 @@ def test_a_killed_process_takes_no_count_away_and_leaves_no_stream(
         until(lambda: not set(killed) & set(children(server.process.pid)))
         until(lambda: figure(watched(server), "processes") == 2)
         found = watched(server)
-    assert figure(found, "streams_under_way") == 0
+    assert figure(found, "streams_in_progress") == 0
     assert figure(found, "requests_total") == 10
     requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=5)
     until(lambda: figure(watched(server), "requests_total") == 11)
@@ -130,12 +130,12 @@ def test_a_client_that_vanishes_is_counted(serve: Serve, store: Store, account: 
     server = serve(store, "--workers", "1")
     with slow_reader(server):
         until(lambda: figure(watched(server), "store_connections", state="set_aside") == 1)
-    until(lambda: figure(watched(server), "requests_total", outcome="vanished") == 1)
+    until(lambda: figure(watched(server), "requests_total", outcome="disconnected") == 1)
     found = watched(server)
-    assert figure(found, "streams_under_way") == 0
+    assert figure(found, "streams_in_progress") == 0
     assert figure(found, "first_byte_seconds_count") == 1
     assert 0 < figure(found, "rows_total") < LONG
-    assert " outcome=vanished rows=" in server.stop()[1]
+    assert " outcome=disconnected rows=" in server.stop()[1]
 
 
 def test_a_stopping_server_is_alive_but_not_ready(

@@ -1,4 +1,4 @@
-"""What is told of requests: lines of the log, metrics, health. Both doors, in process."""
+"""What is told of requests: lines of the log, metrics, health. Both APIs, in process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from boxis_gateway.app import create_app
 from boxis_gateway.form_api import endpoint
 from boxis_gateway.model import Account
-from boxis_gateway.monitoring import Seen
+from boxis_gateway.monitoring import RequestRecord
 from boxis_gateway.monitoring.metrics import Metrics
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
@@ -26,7 +26,7 @@ Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @pytest.fixture
 def client(store: Store) -> FlaskClient:
-    """A client of both doors and, on the same port, of who watches."""
+    """A client of both APIs and, on the same port, of who watches."""
     settings = Settings(watch_port="same")
     return create_app(store, settings, lambda: NOW, metrics=Metrics()).test_client()
 
@@ -45,15 +45,15 @@ class Kept(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[Seen] = []
+        self.seen: list[RequestRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.msg, Seen):
+        if isinstance(record.msg, RequestRecord):
             self.seen.append(record.msg)
 
 
 @pytest.fixture
-def told() -> Iterator[Callable[[], Seen]]:
+def told() -> Iterator[Callable[[], RequestRecord]]:
     """What the log was told of the request that ended last."""
     kept, log = Kept(), logging.getLogger("boxis_gateway.requests")
     log.addHandler(kept)
@@ -92,7 +92,7 @@ FORM_DOOR = [
 
 
 @pytest.mark.parametrize(("form", "action", "outcome", "reason"), FORM_DOOR)
-def test_the_form_door_tells_how_a_request_ended(
+def test_the_form_api_tells_how_a_request_ended(
     form: dict[str, str],
     action: str,
     outcome: str,
@@ -100,12 +100,12 @@ def test_the_form_door_tells_how_a_request_ended(
     ask: Ask,
     account: Account,
     store: Store,
-    told: Callable[[], Seen],
+    told: Callable[[], RequestRecord],
 ) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00"}, {"date": "2012-05-09 10:01"})
     answer = ask(**form)
     seen = told()
-    assert (seen.door, seen.action, seen.outcome, seen.reason) == ("form", action, outcome, reason)
+    assert (seen.api, seen.action, seen.outcome, seen.reason) == ("form", action, outcome, reason)
     assert (seen.rows, seen.bytes) == (2 if outcome == "success" else 0, len(answer.data))
     assert seen.account == (0 if outcome == "refused" else account.id)
     assert seen.format == form.get("returntype", "xml")
@@ -126,37 +126,37 @@ REST_DOOR = [
 
 
 @pytest.mark.parametrize(("method", "path", "action", "outcome", "reason"), REST_DOOR)
-def test_the_rest_door_tells_of_resources_and_not_of_addresses(
+def test_the_rest_api_tells_of_resources_and_not_of_addresses(
     method: str,
     path: str,
     action: str,
     outcome: str,
     reason: str,
     ask: Ask,
-    told: Callable[[], Seen],
+    told: Callable[[], RequestRecord],
 ) -> None:
     answer = ask(method, path)
     seen = told()
-    assert (seen.door, seen.action, seen.outcome, seen.reason) == ("rest", action, outcome, reason)
+    assert (seen.api, seen.action, seen.outcome, seen.reason) == ("rest", action, outcome, reason)
     assert answer.headers["X-Request-Id"] == seen.id
     assert "48514151563" not in f"{seen} {seen.fields()}"
 
 
 def test_a_wrong_password_is_told_from_an_unknown_employee(
-    ask: Ask, store: Store, told: Callable[[], Seen]
+    ask: Ask, store: Store, told: Callable[[], RequestRecord]
 ) -> None:
     ask(path="/auth/login", username="nobody", password="x")
     assert (told().outcome, told().reason) == ("refused", "employee")
 
 
-def test_the_address_of_nothing_is_no_label(ask: Ask, told: Callable[[], Seen]) -> None:
+def test_the_address_of_nothing_is_no_label(ask: Ask, told: Callable[[], RequestRecord]) -> None:
     assert ask("GET", "/48514151563").status_code == 404
-    assert (told().door, told().action, told().outcome) == ("form", "other", "invalid")
+    assert (told().api, told().action, told().outcome) == ("form", "other", "invalid")
 
 
 def test_a_bug_is_told_by_its_name_and_what_it_says_stays_inside(
     ask: Ask,
-    told: Callable[[], Seen],
+    told: Callable[[], RequestRecord],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(endpoint, "authenticate", lambda *_: {}["the text"])
@@ -165,7 +165,7 @@ def test_a_bug_is_told_by_its_name_and_what_it_says_stays_inside(
     assert "the text" not in f"{told()} {told().fields()}"
 
 
-def test_readable_and_json_lines_say_the_same(ask: Ask, told: Callable[[], Seen]) -> None:
+def test_readable_and_json_lines_say_the_same(ask: Ask, told: Callable[[], RequestRecord]) -> None:
     ask(action="getMoney")
     seen = told()
     fields = seen.fields()
@@ -184,31 +184,31 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_pieces")
 def test_a_stream_is_told_when_it_has_ended(
-    ask: Ask, client: FlaskClient, account: Account, store: Store, told: Callable[[], Seen]
+    ask: Ask, client: FlaskClient, account: Account, store: Store, told: Callable[[], RequestRecord]
 ) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00"})
     answer = client.open("/", method="POST", data=signed(int(NOW.timestamp()), {}), buffered=False)
     under_way = figures(client.get("/metrics").text)
-    assert figure(under_way, "streams_under_way") == 1
+    assert figure(under_way, "streams_in_progress") == 1
     assert figure(under_way, "requests_total") == 0
     assert len(answer.data) == told().bytes
     done = figures(client.get("/metrics").text)
-    assert figure(done, "streams_under_way") == 0
+    assert figure(done, "streams_in_progress") == 0
     assert figure(done, "first_byte_seconds_count", action="sms.getHistory") == 1
     assert figure(done, "requests_total", outcome="success") == 1
 
 
 @pytest.mark.usefixtures("short_pieces")
 def test_a_client_that_leaves_in_mid_answer_has_vanished(
-    client: FlaskClient, account: Account, told: Callable[[], Seen]
+    client: FlaskClient, account: Account, told: Callable[[], RequestRecord]
 ) -> None:
     answer = client.open("/", method="POST", data=signed(int(NOW.timestamp()), {}), buffered=False)
     answer.close()
-    assert told().outcome == "vanished"
-    assert figure(figures(client.get("/metrics").text), "streams_under_way") == 0
+    assert told().outcome == "disconnected"
+    assert figure(figures(client.get("/metrics").text), "streams_in_progress") == 0
 
 
-def test_metrics_count_by_door_action_outcome_and_format(
+def test_metrics_count_by_api_action_outcome_and_format(
     ask: Ask, client: FlaskClient, account: Account, store: Store
 ) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00"})
@@ -216,7 +216,7 @@ def test_metrics_count_by_door_action_outcome_and_format(
     ask(returntype="json", authcode="0" * 32)
     ask("GET", "/ping")
     found = figures(client.get("/metrics").text)
-    history = {"door": "form", "action": "sms.getHistory"}
+    history = {"api": "form", "action": "sms.getHistory"}
     assert figure(found, "requests_total", **history, outcome="success", format="xml") == 2
     assert figure(found, "requests_total", outcome="refused", format="json") == 2
     assert figure(found, "requests_total") == 4
@@ -224,8 +224,8 @@ def test_metrics_count_by_door_action_outcome_and_format(
     assert figure(found, "request_seconds_bucket", **history, le="+Inf") == 2
     assert figure(found, "rows_total", **history) == 2
     assert figure(found, "bytes_total", **history) == size
-    assert figure(found, "auth_failures_total", door="form", reason="authcode") == 1
-    assert figure(found, "auth_failures_total", door="rest", reason="no_token") == 1
+    assert figure(found, "auth_failures_total", api="form", reason="authcode") == 1
+    assert figure(found, "auth_failures_total", api="rest", reason="no_token") == 1
     assert figure(found, "store_ready") == 1
     size = store.path.stat().st_size if store.file else store.health.sizes().file
     assert figure(found, "store_file_bytes") == size

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from boxis_gateway.app import create_app
-from boxis_gateway.monitoring import Seen
+from boxis_gateway.monitoring import RequestRecord
 from boxis_gateway.monitoring.metrics import Metrics
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
@@ -72,7 +72,7 @@ def test_the_dashboard_can_be_imported() -> None:
 
 
 def test_the_document_has_every_field_of_a_line() -> None:
-    seen = Seen()
+    seen = RequestRecord()
     for name in ("account", "employee", "format", "reason", "address"):
         setattr(seen, name, "x")
     names = documented("| Field ")
@@ -81,11 +81,11 @@ def test_the_document_has_every_field_of_a_line() -> None:
 
 def test_the_line_in_the_document_is_one_of_ours() -> None:
     when, _, line = re.search(r"^(2026.*,\d{3}) INFO (\S+) (.*)$", DOCUMENT, re.M).groups()  # type: ignore[union-attr]
-    seen = Seen()
+    seen = RequestRecord()
     shown = dict(word.split("=") for word in line.split())
     seen.id, seen.first_byte = shown["request"], float(shown["first_byte"])
     seen.seconds = float(shown["seconds"])
-    for name in ("door", "action", "account", "format", "outcome"):
+    for name in ("api", "action", "account", "format", "outcome"):
         setattr(seen, name, shown[name])
     seen.rows, seen.bytes = int(shown["rows"]), int(shown["bytes"])
     assert str(seen) == line

@@ -1,4 +1,4 @@
-"""What both doors take and answer, as OpenAPI 3.1 at `/openapi.json` and as a page at `/docs/`.
+"""What both APIs take and answer, as OpenAPI 3.1 at `/openapi.json` and as a page at `/docs/`.
 
 The page is Swagger UI out of a package, so that it works without a network; its headers forbid it
 to load anything from elsewhere.

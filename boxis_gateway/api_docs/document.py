@@ -1,4 +1,4 @@
-"""The OpenAPI document: what is common to both doors. Everything else comes from their tables."""
+"""The OpenAPI document: what is common to both APIs. Everything else comes from their tables."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from boxis_gateway import __version__
-from boxis_gateway.api_docs.form_api import describe_form_door
-from boxis_gateway.api_docs.rest_api import describe_rest_door
+from boxis_gateway.api_docs.form_api import describe_form_api
+from boxis_gateway.api_docs.rest_api import describe_rest_api
 
 DESCRIPTION = """Two HTTP interfaces over one store of SMS messages.
 
-**The form door** is the Boxis.net API: one address takes a form whose `authcode` is the MD5 of its
+**The form API** is the Boxis.net API: one address takes a form whose `authcode` is the MD5 of its
 `timestamp` and the user key, and answers an envelope in XML or JSON, always with status 200.
 
-**The REST door** is the TelecomX API: JSON for employees who log in. Log in below, then put the
+**The REST API** is the TelecomX API: JSON for employees who log in. Log in below, then put the
 `token` under *Authorize*."""
 
 
@@ -32,7 +32,7 @@ def document() -> dict[str, Any]:
         plugins=[marshmallow],
     )
     assert marshmallow.converter is not None  # since it belongs to a document
-    describe_form_door(spec, marshmallow.converter)
-    describe_rest_door(spec)
+    describe_form_api(spec, marshmallow.converter)
+    describe_rest_api(spec)
     described: dict[str, Any] = spec.to_dict()
     return described

@@ -1,4 +1,4 @@
-"""The form door in the OpenAPI document: one address, and a variant of its form for each action."""
+"""The form API in the OpenAPI document: one address, and a variant of its form for each action."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from boxis_gateway.form_api.endpoint import PATHS
 from boxis_gateway.form_api.form import CODECS, MULTIPART, URLENCODED
 from boxis_gateway.form_api.renderers import RENDERERS, Renderer, json_envelope, xml_envelope
 
-TAG = "Form door"
+TAG = "Form API"
 AUTHCODE = (
     "The MD5 of the text of `timestamp` immediately followed by the user key, in hexadecimal."
 )
@@ -54,8 +54,8 @@ Shown = dict[str, Any]
 """A JSON schema, or another object of the document."""
 
 
-def describe_form_door(spec: APISpec, converter: OpenAPIConverter) -> None:
-    """Add the door's operations to the document."""
+def describe_form_api(spec: APISpec, converter: OpenAPIConverter) -> None:
+    """Add the api's operations to the document."""
     spec.tag({"name": TAG, "description": "Forms that sign themselves (Boxis.net)."})
     spec.components.schema("FormFailure", FAILURE)
     for action in ACTIONS.values():

@@ -1,4 +1,4 @@
-"""The REST door in the OpenAPI document: an operation for each of its resources."""
+"""The REST API in the OpenAPI document: an operation for each of its resources."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from boxis_gateway.rest_api.properties import ID_EXAMPLE
 from boxis_gateway.rest_api.resource import Resource
 from boxis_gateway.rest_api.resources import RESOURCES
 
-TAG = "REST door"
+TAG = "REST API"
 SCHEMES: dict[str, dict[str, Any]] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "query": {"type": "apiKey", "in": "query", "name": "token"},
@@ -60,8 +60,8 @@ LINK = {
 }
 
 
-def describe_rest_door(spec: APISpec) -> None:
-    """Add the door's operations to the document."""
+def describe_rest_api(spec: APISpec) -> None:
+    """Add the api's operations to the document."""
     spec.tag({"name": TAG, "description": "JSON for employees who log in (TelecomX)."})
     for name, scheme in SCHEMES.items():
         spec.components.security_scheme(name, scheme)

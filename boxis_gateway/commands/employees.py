@@ -10,7 +10,7 @@ import click
 from boxis_gateway.commands.options import check_username, with_store
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.levels import Level, State
-from boxis_gateway.passwords import SHORTEST, hash_of
+from boxis_gateway.passwords import SHORTEST, hash_password
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
 
@@ -50,7 +50,7 @@ def add(
     owner = store.customers.get(customer)
     made = _password(password)
     store.employees.add(
-        owner, username, name or username, Level(level.upper()), hash_of(made), utc_now()
+        owner, username, name or username, Level(level.upper()), hash_password(made), utc_now()
     )
     click.echo(f"Employee {username} added.")
     if password is None:
@@ -99,7 +99,7 @@ def set_password(store: Store, username: str, password: str | None) -> None:
       boxis-gateway employee set-password anna@example.com
     """
     generated = _password(password)
-    store.employees.set_password_hash(store.employees.get(username), hash_of(generated))
+    store.employees.set_password_hash(store.employees.get(username), hash_password(generated))
     click.echo(f"Employee {username} has a new password.")
     if password is None:
         click.echo(f"password: {generated}")

@@ -1,4 +1,4 @@
-"""`serve`: answer clients."""
+"""`serve`: serve both APIs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import logging
 
 import click
 
-from boxis_gateway.app import check_store, create_app, store_of
+from boxis_gateway.app import check_store, create_app, open_store
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.doctor import check_key_file
-from boxis_gateway.form_api.endpoint import refuse
-from boxis_gateway.limiting import tables_at
+from boxis_gateway.form_api.endpoint import error_body
+from boxis_gateway.limiting import shared_counters
 from boxis_gateway.logs import set_up_logging
-from boxis_gateway.monitoring.folder import forget_process, metrics_folder
+from boxis_gateway.monitoring.multiprocess import metrics_folder, worker_ended
 from boxis_gateway.monitoring.traces import require_traces
-from boxis_gateway.server import Address, Guest, Server
+from boxis_gateway.server import Guest, ListenAddress, Server
 from boxis_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
     "traces",
 )
 def serve(settings: Settings) -> None:
-    """Serve both APIs until Ctrl-C or SIGTERM; answers under way are finished.
+    """Serve both APIs until Ctrl-C or SIGTERM, then finish the answers in progress.
 
     \b
     Example:
@@ -64,29 +64,30 @@ def serve(settings: Settings) -> None:
     if settings.traces:
         require_traces()
     check_store(settings)
-    for finding in check_key_file(settings):  # no reason to be down: it was open before, too
+    for finding in check_key_file(settings):  # only a warning: the server is not less safe than now
         log.warning("%s %s", finding.text, finding.remedy)
-    tables = tables_at(settings.counters)  # which all processes share
+    counters = shared_counters(settings.counters)  # before the fork, so that processes share them
     with metrics_folder():
-        from boxis_gateway.monitoring.metrics import Metrics  # it looks for the folder
+        from boxis_gateway.monitoring.metrics import Metrics  # needs the folder
 
         def make_guest() -> Guest:
-            metrics = Metrics()
-            app = create_app(store_of(settings), settings, tables=tables, metrics=metrics)
-            side = app.watch_door
-            return Guest(app, refuse, app.watch.fault, app.broken_off, side, side.heartbeat)
+            app = create_app(open_store(settings), settings, counters=counters, metrics=Metrics())
+            side, monitor = app.monitoring_endpoint, app.monitor
+            callbacks = (monitor.malformed, monitor.aborted, side, side.heartbeat)
+            return Guest(app, error_body, *callbacks)
 
-        Server(settings, make_guest, addresses(settings), forget_process).run()
+        Server(settings, make_guest, listen_addresses(settings), worker_ended).run()
 
 
-def addresses(settings: Settings) -> list[Address]:
-    """The address of the APIs, and the address of monitoring if it has one of its own."""
-    found = [Address(settings.host, settings.port)]
+def listen_addresses(settings: Settings) -> list[ListenAddress]:
+    """The address of the APIs and, if it has a port of its own, that of monitoring."""
+    addresses = [ListenAddress(settings.host, settings.port)]
     if isinstance(settings.watch_port, int):
-        text = "boxis-gateway serves metrics at {}metrics"
-        option = "--watch-port or --watch-host"
-        found.append(Address(settings.watch_host, settings.watch_port, option, text))
-    return found
+        announcement = "boxis-gateway serves metrics at {}metrics"
+        options = "--watch-port or --watch-host"
+        monitoring = ListenAddress(settings.watch_host, settings.watch_port, options, announcement)
+        addresses.append(monitoring)
+    return addresses
 
 
 COMMAND = serve

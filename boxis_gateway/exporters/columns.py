@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from boxis_gateway.bounded_cache import Remembered
+from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.export_columns import EXPORT_COLUMNS, ColumnKind
 
 RowBatches = Iterable[Sequence[Sequence[Any]]]
@@ -27,7 +27,7 @@ def convert_columns(
 
 def cached(convert: Callable[[Any], Any], most: int = 4096) -> Conversion:
     """Convert a column value by value, with a cache since values repeat."""
-    return Remembered(convert, most).of
+    return BoundedCache(convert, most).map
 
 
 def iso_times(instants: Iterable[str | None]) -> list[str | None]:

@@ -1,4 +1,4 @@
-"""Front door 1: the Boxis.net form API. Start at endpoint.py.
+"""Front api 1: the Boxis.net form API. Start at endpoint.py.
 
 The path of a request: endpoint.py, form.py, request.py, auth.py, action.py, actions/, results.py,
 renderers/. "The protocol page" in these files is the provider's documentation of getHistory in the

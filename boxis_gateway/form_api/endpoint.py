@@ -32,8 +32,8 @@ from boxis_gateway.form_api.renderers import Renderer, find_renderer
 from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.form_api.results import Failure, Result
 from boxis_gateway.model import Account
-from boxis_gateway.monitoring import Seen, seen_of
-from boxis_gateway.services import Parts
+from boxis_gateway.monitoring import RequestRecord, get_record
+from boxis_gateway.services import Services
 from boxis_gateway.settings import Settings, for_account
 from boxis_gateway.store import translate_faults
 from boxis_gateway.zones import utc_now
@@ -57,50 +57,52 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Visit:
+class RequestContext:
     """A request under way: what is told of it, when, from where; whose it turned out to be, and
     what is set for them."""
 
-    seen: Seen
+    record: RequestRecord
     now: datetime
     address: str
     settings: Settings
     account: Account | None = None
 
 
-def form_api(parts: Parts) -> Blueprint:
-    """The blueprint of the form door."""
+def form_api(services: Services) -> Blueprint:
+    """The blueprint of the form API."""
     blueprint = Blueprint("form_api", __name__)
 
     def endpoint() -> Response:
         environ, form = request.environ, Form({})
-        seen, address = seen_of(environ), environ.get("REMOTE_ADDR", "")
-        seen.door, seen.route = "form", environ["PATH_INFO"] or "/"
-        visit = Visit(seen, parts.clock(), address, parts.settings)
+        record, address = get_record(environ), environ.get("REMOTE_ADDR", "")
+        record.api, record.route = "form", environ["PATH_INFO"] or "/"
+        context = RequestContext(record, services.clock(), address, services.settings)
         try:
-            form, problem = receive(environ, parts.settings.max_body_bytes)
-            with parts.store.serving():
-                result = failed(problem, seen) if problem else answer(form, visit, parts)
-                return respond(form, result, visit, parts)
+            form, problem = receive(environ, services.settings.max_body_bytes)
+            with services.store.serving():
+                result = failed(problem, record) if problem else answer(form, context, services)
+                return respond(form, result, context, services)
         except LimitReached as limit:
-            return respond(form, failed(limit, seen), visit, parts)
+            return respond(form, failed(limit, record), context, services)
         except Unavailable as fault:
-            log.error("request=%s %s", seen.id, fault.problem)
-            return respond(form, failed(fault, seen), visit, parts)
+            log.error("request=%s %s", record.id, fault.problem)
+            return respond(form, failed(fault, record), context, services)
         except Exception as bug:
-            log.exception("request=%s failed", seen.id)
-            seen.fail(bug)
-            return respond(form, Failure("internal error"), visit, parts)
+            log.exception("request=%s failed", record.id)
+            record.fail(bug)
+            return respond(form, Failure("internal error"), context, services)
 
     def elsewhere(error: HTTPException) -> Response:
         """An unknown path, a method that not even the router knows, or worse."""
         form, _ = read_form(request.query_string, "", b"")
-        code, seen = error.code or 500, seen_of(request.environ)
-        seen.door = "form"
-        result = failed(InvalidRequest(ELSEWHERE.get(code, "internal error")), seen)
+        code, record = error.code or 500, get_record(request.environ)
+        record.api = "form"
+        result = failed(InvalidRequest(ELSEWHERE.get(code, "internal error")), record)
         if code not in ELSEWHERE:
-            seen.fail(getattr(error, "original_exception", None) or error)
-        response = respond(form, result, Visit(seen, parts.clock(), "", parts.settings), parts)
+            record.fail(getattr(error, "original_exception", None) or error)
+        response = respond(
+            form, result, RequestContext(record, services.clock(), "", services.settings), services
+        )
         response.status_code = 404 if code == 404 else 200
         return response
 
@@ -110,7 +112,7 @@ def form_api(parts: Parts) -> Blueprint:
     return blueprint
 
 
-def refuse(description: str, query: str) -> tuple[str, bytes]:
+def error_body(description: str, query: str) -> tuple[str, bytes]:
     """The answer to bytes that are no HTTP request: content type and body, in the format that the
     query string names."""
     form, _ = read_form(query.encode("latin-1"), "", b"")
@@ -140,65 +142,67 @@ def _input(environ: WSGIEnvironment) -> IO[bytes]:
     return get_input_stream(environ)
 
 
-def failed(problem: GatewayError, seen: Seen) -> Failure:
+def failed(problem: GatewayError, record: RequestRecord) -> Failure:
     """What the client is told of a problem, which is told to who watches as well."""
-    seen.fail(problem)
+    record.fail(problem)
     return Failure(str(problem), clock_mismatch=isinstance(problem, ClockMismatch))
 
 
-def answer(form: Form, visit: Visit, parts: Parts) -> Result:
+def answer(form: Form, context: RequestContext, services: Services) -> Result:
     """Form fields in, result out; every anticipated failure comes back as Failure."""
-    store, limiter, seen = parts.store, parts.limiter, visit.seen
+    store, limiter, record = services.store, services.limiter, context.record
     try:
-        limiter.admit(visit.address)
+        limiter.admit(context.address)
         request = ApiRequest.from_form(form)
-        lockouts, everybody = limiter.lockouts, parts.settings
-        account = authenticate(request, store, everybody, lockouts, visit.address)
-        seen.account = account.id
-        visit.account = account
-        settings = visit.settings = for_account(everybody, account.options)
+        lockouts, everybody = limiter.lockouts, services.settings
+        account = authenticate(request, store, everybody, lockouts, context.address)
+        record.account = account.id
+        context.account = account
+        settings = context.settings = for_account(everybody, account.options)
         limiter.admit_account(settings, "form", account.id)
-        check_clock(request, settings, visit.now)
+        check_clock(request, settings, context.now)
         request.check_version()
         action = find_action(ACTIONS, request.section, request.action)
-        seen.action = f"{action.section}.{action.name}"
+        record.action = f"{action.section}.{action.name}"
         given = action.given(form)
-        _check_replay(request, given, visit, parts)
-        return action.run(account, given, settings, store, visit.now, seen.count_rows)
+        _check_replay(request, given, context, services)
+        return action.run(account, given, settings, store, context.now, record.count_rows)
     except GatewayError as error:
-        return failed(error, seen)
+        return failed(error, record)
 
 
-def _check_replay(request: ApiRequest, given: Given, visit: Visit, parts: Parts) -> None:
-    if visit.account and visit.settings.replay != "off":
+def _check_replay(
+    request: ApiRequest, given: Given, context: RequestContext, services: Services
+) -> None:
+    if context.account and context.settings.replay != "off":
         asked = (request.section, request.action, *chain.from_iterable(given))
-        replays = parts.limiter.replays
-        replays.check(visit.settings, visit.account.id, request.timestamp, asked, visit.now)
+        replays = services.limiter.replays
+        replays.check(context.settings, context.account.id, request.timestamp, asked, context.now)
 
 
-def respond(form: Form, result: Result, visit: Visit, parts: Parts) -> Response:
+def respond(form: Form, result: Result, context: RequestContext, services: Services) -> Response:
     """The result in the format that the form asks for: whole if it is short, else streamed. Raises
     LimitReached if it would be streamed and the account has as many streams as it may."""
     renderer = find_renderer(form.get("returntype"))
-    visit.seen.format = renderer.NAME
-    pieces = renderer.render(result, int(visit.now.timestamp()))
+    context.record.format = renderer.NAME
+    pieces = renderer.render(result, int(context.now.timestamp()))
     beginning = b""
     for piece in pieces:
         beginning += piece
         if len(beginning) > WHOLE_ANSWER_BYTES:
-            ended = _begin_stream(visit, parts)
-            visit.seen.streams = True
-            response = _response(_stream(beginning, pieces, visit.seen.id), renderer)
+            ended = _begin_stream(context, services)
+            context.record.streams = True
+            response = _response(_stream(beginning, pieces, context.record.id), renderer)
             response.call_on_close(ended)
             return response
     return _response(beginning, renderer)
 
 
-def _begin_stream(visit: Visit, parts: Parts) -> Callable[[], None]:
+def _begin_stream(context: RequestContext, services: Services) -> Callable[[], None]:
     """Others are served from another connection meanwhile. Call what is returned at the end."""
-    whose = visit.account.id if visit.account else 0
-    ended = parts.limiter.streams.begin(("form", whose), visit.settings.max_streams)
-    reattach = parts.store.detach_connection()
+    whose = context.account.id if context.account else 0
+    ended = services.limiter.streams.begin(("form", whose), context.settings.max_streams)
+    reattach = services.store.detach_connection()
 
     def end() -> None:
         ended()

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
-from boxis_gateway.bounded_cache import Remembered
+from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.errors import LimitReached
-from boxis_gateway.limiting.rates import whole_seconds
-from boxis_gateway.limiting.tables import Tables
-from boxis_gateway.networks import site_of
+from boxis_gateway.limiting.rate_limits import whole_seconds
+from boxis_gateway.limiting.shared_counters import SharedCounters
+from boxis_gateway.networks import client_network
 
 REMEMBERED_SECONDS = 86_400  # failures, and what was right
 FREE_NAMES = 30  # that may be wrong from one address
@@ -33,11 +33,11 @@ class Attempt:
 
 
 @lru_cache(maxsize=4096)
-def attempt_of(door: str, address: str, name: str, secret: str) -> Attempt:
+def attempt_of(api: str, address: str, name: str, secret: str) -> Attempt:
     """What is counted. `secret` is what the store keeps of the name's key or password: encrypted or
     hashed, for others may see what is counted (tables.py)."""
-    site = site_of(address)
-    return Attempt(_digest(door, site, name.casefold(), secret), _digest(door, site))
+    site = client_network(address)
+    return Attempt(_digest(api, site, name.casefold(), secret), _digest(api, site))
 
 
 def _digest(*parts: str) -> str:
@@ -49,10 +49,10 @@ class Lockouts:
     """After `free` failures in a row the next attempt has to wait for a second, then for two, four
     and so on, up to `longest` seconds; 0 is for never."""
 
-    def __init__(self, tables: Tables, free: int, longest: int) -> None:
+    def __init__(self, tables: SharedCounters, free: int, longest: int) -> None:
         self._failures, self._locks, self._rights = tables.failures, tables.locks, tables.rights
         self._free, self._longest = free, longest
-        self._right = Remembered(self._note_right, most=RIGHT_KEPT)
+        self._right = BoundedCache(self._note_right, max_size=RIGHT_KEPT)
 
     def check(self, attempt: Attempt) -> None:
         """Raises LimitReached for who has to wait, whether the code is right or wrong."""

@@ -12,16 +12,16 @@ from datetime import datetime
 from hashlib import sha256
 
 from boxis_gateway.errors import Replayed
-from boxis_gateway.limiting.tables import Tables
+from boxis_gateway.limiting.shared_counters import SharedCounters
 from boxis_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-class Replays:
+class ReplayProtection:
     """Remembers requests for as long as their timestamps are good."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: SharedCounters) -> None:
         self._used, self._born = tables.replays, tables.born
 
     def check(

@@ -1,8 +1,7 @@
-"""Prometheus metrics of requests and of processes. docs/monitoring.md has the table.
+"""Prometheus metrics of requests and of processes; docs/monitoring.md lists them.
 
-prometheus_client decides when it is imported whether processes share their figures (folder.py): so
-this module is imported by who serves, and late. Label values are words of ours: never who asks, for
-whom, or from where.
+Import this module late and only in a server: prometheus_client decides at import whether processes
+share their metrics (multiprocess.py). Label values come from fixed sets, never from a client.
 """
 
 from __future__ import annotations
@@ -26,53 +25,51 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from boxis_gateway import __version__
-from boxis_gateway.monitoring.folder import VARIABLE
-from boxis_gateway.monitoring.request_record import Seen
+from boxis_gateway.monitoring.multiprocess import VARIABLE
+from boxis_gateway.monitoring.request_record import RequestRecord
 
 BUCKETS = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
     *(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
-"""Seconds. A short request takes 0.2 ms, a million messages seconds, a slow client a minute."""
+"""Seconds: a short request takes 0.2 ms, a million messages seconds, a slow client a minute."""
 
-ADDED_SECONDS = 1.0
+FLUSH_SECONDS = 1.0
 PREFIX = "boxis_gateway_"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
-class _Tally:
-    """What has been counted of requests that are alike since it was last added to the metrics."""
+class _Pending:
+    """Counts of requests with the same labels, not yet added to the metrics."""
 
     def __init__(self, seconds: Histogram) -> None:
-        self.seconds = seconds  # told of each request: looking up its labels costs as much
+        self.seconds = seconds  # observed at once: looking up its labels costs as much
         self.requests = self.rows = self.bytes = 0
 
 
 class Metrics:
-    """The metrics of this process; `text()` is of all processes of a server.
+    """Metrics of this process; `exposition()` has those of all processes of the server.
 
-    Memory that processes share is slow to write to: so counts of requests are added to it every
-    ADDED_SECONDS only, and by `pulse`."""
+    Writing to memory that processes share is slow, so counts are added to it only every
+    FLUSH_SECONDS, and by `update`."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._tallies: dict[tuple[str, str, str, str], _Tally] = {}
-        self._added_at = 0.0
+        self._pending: dict[tuple[str, str, str, str], _Pending] = {}
+        self._flushed_at = 0.0
         self._lock = Lock()  # for servers with threads
-        kind, why = ("door", "action"), ("door", "reason")
-        self._requests = self._counter("requests", "Requests answered.", *kind, "outcome", "format")
-        self._seconds = self._histogram("request_seconds", "To the end of the answer.", *kind)
+        route, why = ("api", "action"), ("api", "reason")
+        self._requests = self._counter("requests", "Requests.", *route, "outcome", "format")
+        self._seconds = self._histogram("request_seconds", "Time to the last byte.", *route)
         self._first_byte = self._histogram(
-            "first_byte_seconds",
-            "To the first byte, if the answer streams; others leave whole.",
-            *kind,
+            "first_byte_seconds", "Time to the first byte of streamed answers.", *route
         )
-        self._rows = self._counter("rows", "Rows in answers.", *kind)
-        self._bytes = self._counter("bytes", "Bytes of answers, without heads.", *kind)
-        self._refused = self._counter("auth_failures", "Requests of who is not let in.", *why)
-        self._limited = self._counter("limited", "Requests that were one too many.", *why)
+        self._rows = self._counter("rows", "Rows in answers.", *route)
+        self._bytes = self._counter("bytes", "Bytes of answers, without headers.", *route)
+        self._refused = self._counter("auth_failures", "Requests refused by authentication.", *why)
+        self._limited = self._counter("limited", "Requests refused by a limit.", *why)
         self._processes = _Processes(self._registry)
 
     def _counter(self, name: str, help: str, *labels: str) -> Counter:
@@ -81,76 +78,76 @@ class Metrics:
     def _histogram(self, name: str, help: str, *labels: str) -> Histogram:
         return Histogram(PREFIX + name, help, labels, registry=self._registry, buckets=BUCKETS)
 
-    def tell(self, seen: Seen) -> None:
+    def observe(self, record: RequestRecord) -> None:
         """Count a request that has ended."""
-        key = (seen.door, seen.action, seen.outcome, seen.format)
+        key = (record.api, record.action, record.outcome, record.format)
         with self._lock:
-            tally = self._tallies.get(key)
-            if tally is None:
-                tally = self._tallies[key] = _Tally(self._seconds.labels(seen.door, seen.action))
-            tally.requests += 1
-            tally.rows += seen.rows
-            tally.bytes += seen.bytes
-        tally.seconds.observe(seen.seconds)
-        if seen.streams:
-            self._first_byte.labels(seen.door, seen.action).observe(seen.first_byte)
-        if seen.outcome in ("refused", "clock"):
-            self._refused.labels(seen.door, seen.reason).inc()
-        elif seen.outcome == "limited":
-            self._limited.labels(seen.door, seen.reason).inc()
-        ended = seen.began + seen.seconds
-        if ended - self._added_at > ADDED_SECONDS:
-            self._added_at = ended
-            self._add()
+            pending = self._pending.get(key)
+            if pending is None:
+                seconds = self._seconds.labels(record.api, record.action)
+                pending = self._pending[key] = _Pending(seconds)
+            pending.requests += 1
+            pending.rows += record.rows
+            pending.bytes += record.bytes
+        pending.seconds.observe(record.seconds)
+        if record.streams:
+            self._first_byte.labels(record.api, record.action).observe(record.first_byte)
+        if record.outcome in ("refused", "clock"):
+            self._refused.labels(record.api, record.reason).inc()
+        elif record.outcome == "limited":
+            self._limited.labels(record.api, record.reason).inc()
+        ended = record.began + record.seconds
+        if ended - self._flushed_at > FLUSH_SECONDS:
+            self._flushed_at = ended
+            self._flush()
 
-    def stream(self, number: int) -> None:
-        """So many streams more (or less) are under way."""
+    def add_streams(self, number: int) -> None:
+        """Change the gauge of streams in progress by `number`, which may be negative."""
         self._processes.streams.inc(number)
 
-    def pulse(self, connections: int, store_connections: Mapping[str, int]) -> None:
-        """Write down how this process is, and what it has counted; called now and then."""
-        self._add()
-        self._processes.write(connections, store_connections)
+    def update(self, connections: int, store_connections: Mapping[str, int]) -> None:
+        """Flush pending counts and set this process's gauges."""
+        self._flush()
+        self._processes.update(connections, store_connections)
 
-    def text(self, figures: Mapping[tuple[str, str], float]) -> bytes:
-        """What Prometheus reads: all that was counted, and `figures` of now by name and help."""
-        counted, now = self._registry, CollectorRegistry()
+    def exposition(self, gauges: Mapping[tuple[str, str], float]) -> bytes:
+        """All metrics in Prometheus text format, with `gauges` by (name, help) added."""
+        shared, extra = self._registry, CollectorRegistry()
         if VARIABLE in os.environ:
-            counted = CollectorRegistry()
-            _Begun(counted)  # type: ignore[no-untyped-call]
-        now.register(_Figures(figures))
-        return generate_latest(counted) + generate_latest(now)
+            shared = CollectorRegistry()
+            _StartedProcesses(shared)  # type: ignore[no-untyped-call]
+        extra.register(_Gauges(gauges))
+        return generate_latest(shared) + generate_latest(extra)
 
-    def _add(self) -> None:
+    def _flush(self) -> None:
         with self._lock:
-            for (door, action, outcome, format), tally in self._tallies.items():
-                if tally.requests:
-                    self._requests.labels(door, action, outcome, format).inc(tally.requests)
-                    self._rows.labels(door, action).inc(tally.rows)
-                    self._bytes.labels(door, action).inc(tally.bytes)
-                    tally.requests = tally.rows = tally.bytes = 0
+            for (api, action, outcome, format), pending in self._pending.items():
+                if pending.requests:
+                    self._requests.labels(api, action, outcome, format).inc(pending.requests)
+                    self._rows.labels(api, action).inc(pending.rows)
+                    self._bytes.labels(api, action).inc(pending.bytes)
+                    pending.requests = pending.rows = pending.bytes = 0
 
 
-class _Begun(MultiProcessCollector):
-    """All processes but those that are just beginning: nothing can be read from a file that is made
-    and has no octet yet."""
+class _StartedProcesses(MultiProcessCollector):
+    """Collector that skips the empty file of a process that is just starting, which the base class
+    cannot read."""
 
     def collect(self) -> Iterable[Metric]:
-        """What prometheus_client makes of it."""
         folder = Path(os.environ[VARIABLE])
-        files = [str(file) for file in folder.glob("*.db") if _octets(file)]
+        files = [str(file) for file in folder.glob("*.db") if _size(file)]
         merged: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
         return merged
 
 
-def _octets(file: Path) -> int:
+def _size(file: Path) -> int:
     with suppress(FileNotFoundError):  # its process has ended
         return file.stat().st_size
     return 0
 
 
 class _Processes:
-    """What a process has: its own gauges, summed up over those that live."""
+    """Gauges of this process; Prometheus sees their sum over all live processes."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, help: str, labels: tuple[str, ...] = ()) -> Gauge:
@@ -158,23 +155,23 @@ class _Processes:
                 PREFIX + name, help, labels, registry=registry, multiprocess_mode="livesum"
             )
 
-        self.streams = gauge("streams_under_way", "Answers that leave in pieces now.")
-        self._connections = gauge("connections_open", "Connections of clients.")
-        self._store = gauge("store_connections", "Connections to the store.", ("state",))
+        self.streams = gauge("streams_in_progress", "Streamed answers in progress.")
+        self._connections = gauge("connections_open", "Open client connections.")
+        self._store = gauge("store_connections", "Connections to the store, by state.", ("state",))
         self._processes = gauge("processes", "Server processes.", ("version",))
-        self._memory = gauge("process_memory_bytes", "Memory of processes, without files.")
-        self._descriptors = gauge("process_open_descriptors", "Open files and sockets.")
-        self._cpu = Counter(PREFIX + "process_cpu_seconds", "Processor time.", registry=registry)
+        self._memory = gauge("process_memory_bytes", "Resident memory without shared pages.")
+        self._descriptors = gauge("process_open_descriptors", "Open file descriptors.")
+        self._cpu = Counter(PREFIX + "process_cpu_seconds", "CPU time.", registry=registry)
         self._cpu_seconds = 0.0
         self.streams.set(0)
 
-    def write(self, connections: int, store_connections: Mapping[str, int]) -> None:
-        """The figures of now."""
+    def update(self, connections: int, store_connections: Mapping[str, int]) -> None:
+        """Set all gauges but `streams`."""
         self._connections.set(connections)
         for state, number in store_connections.items():
             self._store.labels(state).set(number)
         self._processes.labels(__version__).set(1)
-        with suppress(OSError):  # not every system has it
+        with suppress(OSError):  # Linux alone has /proc/self
             resident, shared = map(int, Path("/proc/self/statm").read_bytes().split()[1:3])
             self._memory.set((resident - shared) * PAGE_BYTES)
             self._descriptors.set(len(os.listdir("/proc/self/fd")))
@@ -183,12 +180,11 @@ class _Processes:
         self._cpu_seconds = now
 
 
-class _Figures:
-    """Figures that stand as they are, as prometheus_client takes them."""
+class _Gauges:
+    """Collector of given values."""
 
-    def __init__(self, figures: Mapping[tuple[str, str], float]) -> None:
-        self._figures = figures
+    def __init__(self, gauges: Mapping[tuple[str, str], float]) -> None:
+        self._gauges = gauges
 
     def collect(self) -> list[GaugeMetricFamily]:
-        """A gauge for each."""
-        return [GaugeMetricFamily(*about, value) for about, value in self._figures.items()]
+        return [GaugeMetricFamily(*about, value) for about, value in self._gauges.items()]

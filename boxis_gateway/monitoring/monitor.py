@@ -1,8 +1,8 @@
-"""When a request is told: once, at the end of its answer, whichever that is.
+"""Recording of each request, once, at the end of its answer.
 
-A whole answer ends as the application returns it; one that streams, with its last piece or when the
-server closes it (PEP 3333). So it is the same under any server; ours also says why it breaks an
-answer off (`Seen.break_off`).
+A whole answer ends as the application returns it; a streamed one with its last piece, or when the
+server closes it (PEP 3333). This works under any WSGI server; ours also reports why it aborts an
+answer (`Monitor.aborted`).
 """
 
 from __future__ import annotations
@@ -10,125 +10,117 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from boxis_gateway.monitoring.request_record import KEY, WITH_ADDRESS, Seen
+from boxis_gateway.monitoring.request_record import KEY, RequestRecord, get_record
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-WARNED = ("failed", "broken_off", "unavailable")  # these are for the operator to look at
+    from boxis_gateway.monitoring.metrics import Metrics
+    from boxis_gateway.monitoring.traces import Traces
+
+WARNED = ("failed", "aborted", "unavailable")  # outcomes that need the operator's attention
+WITH_ADDRESS = ("refused", "limited")  # outcomes whose client address helps to find an attacker
 
 log = logging.getLogger("boxis_gateway.requests")
 
 
-class Counted(Protocol):
-    """Who counts requests: metrics.py."""
+class Monitor:
+    """Writes each request to the log and, if given, to metrics and traces."""
 
-    def tell(self, seen: Seen) -> None:
-        """A request has ended."""
-
-    def stream(self, number: int) -> None:
-        """So many streams more (or less, -1) are under way."""
-
-
-class Traced(Protocol):
-    """Who makes spans of requests: traces.py."""
-
-    def begin(
-        self, seen: Seen, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> StartResponse:
-        """A request begins; what is returned takes its status."""
-
-    def end(self, seen: Seen) -> None:
-        """It has ended."""
-
-
-class Watch:
-    """Tells of requests: the log, and who else is given."""
-
-    def __init__(self, metrics: Counted | None = None, traces: Traced | None = None) -> None:
+    def __init__(self, metrics: Metrics | None = None, traces: Traces | None = None) -> None:
         self._metrics, self._traces = metrics, traces
 
     def call(
         self, app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
-        """The application's answer; its request is told at the end of that."""
-        seen = environ[KEY] = Seen()
+        """Call the application and record the request at the end of its answer."""
+        record = environ[KEY] = RequestRecord()
         if self._traces:
-            start_response = self._traces.begin(seen, environ, start_response)
+            start_response = self._traces.begin(record, environ, start_response)
         try:
             body = app(environ, start_response)
-            if not (type(body) is list or seen.streams):
+            if not (type(body) is list or record.streams):
                 body = _whole(body)
         except Exception as problem:
-            seen.fail(problem)
-            self.tell(seen, environ)
+            record.fail(problem)
+            self._end(record, environ)
             raise
-        if seen.streams:
-            return self._streaming(body, environ, seen)
-        seen.bytes = sum(map(len, body))
-        self.tell(seen, environ)
+        if record.streams:
+            return self._streaming(body, environ, record)
+        record.bytes = sum(map(len, body))
+        self._end(record, environ)
         return body
 
-    def _streaming(self, body: Iterable[bytes], environ: WSGIEnvironment, seen: Seen) -> _Stream:
+    def _streaming(
+        self, body: Iterable[bytes], environ: WSGIEnvironment, record: RequestRecord
+    ) -> _Stream:
         if self._metrics:
-            self._metrics.stream(1)
+            self._metrics.add_streams(1)
 
         def end() -> None:
             if self._metrics:
-                self._metrics.stream(-1)
-            self.tell(seen, environ)
+                self._metrics.add_streams(-1)
+            self._end(record, environ)
 
-        return _Stream(body, seen, end, complete=environ["REQUEST_METHOD"] == "HEAD")
+        return _Stream(body, record, end, complete=environ["REQUEST_METHOD"] == "HEAD")
 
-    def tell(self, seen: Seen, environ: WSGIEnvironment) -> None:
-        """The request has ended."""
-        seen.seconds = perf_counter() - seen.began
-        if not seen.first_byte:
-            seen.first_byte = seen.seconds
-        if seen.outcome in WITH_ADDRESS:
-            seen.address = environ.get("REMOTE_ADDR", "")
-        (log.warning if seen.outcome in WARNED else log.info)(seen)
+    def _end(self, record: RequestRecord, environ: WSGIEnvironment) -> None:
+        record.seconds = perf_counter() - record.began
+        if not record.first_byte:
+            record.first_byte = record.seconds
+        if record.outcome in WITH_ADDRESS:
+            record.address = environ.get("REMOTE_ADDR", "")
+        (log.warning if record.outcome in WARNED else log.info)(record)
         if self._metrics:
-            self._metrics.tell(seen)
+            self._metrics.observe(record)
         if self._traces:
-            self._traces.end(seen)
+            self._traces.end(record)
 
-    def fault(self, reason: str) -> None:
-        """What a client sent is no request at all."""
-        seen = Seen()
-        seen.door, seen.outcome, seen.reason = "form", "invalid", reason
-        self.tell(seen, {})
+    def malformed(self, reason: str) -> None:
+        """Record bytes that are not an HTTP request."""
+        record = RequestRecord()
+        record.api, record.outcome, record.reason = "form", "invalid", reason
+        self._end(record, {})
+
+    def aborted(self, environ: WSGIEnvironment, reason: str) -> None:
+        """Note that the server aborts a streamed answer."""
+        get_record(environ).abort(reason)
 
 
 class _Stream:
-    """A body in pieces. Its bytes are counted, and `end` is called once: after the last of them, or
-    when no more are wanted. One that nobody asks for pieces is `complete` from the start."""
+    """A streamed body that counts its bytes and calls `end` once: after the last piece, or when the
+    server closes it. A body that nobody reads (HEAD) is `complete` from the start."""
 
     def __init__(
-        self, body: Iterable[bytes], seen: Seen, end: Callable[[], object], *, complete: bool
+        self,
+        body: Iterable[bytes],
+        record: RequestRecord,
+        end: Callable[[], object],
+        *,
+        complete: bool,
     ) -> None:
-        self._body, self._seen, self._end = body, seen, end
+        self._body, self._record, self._end = body, record, end
         self._complete, self._ended = complete, False
 
     def __iter__(self) -> Iterator[bytes]:
-        seen = self._seen
+        record = self._record
         try:
             for piece in self._body:
-                if not seen.bytes:
-                    seen.first_byte = perf_counter() - seen.began
-                seen.bytes += len(piece)
+                if not record.bytes:
+                    record.first_byte = perf_counter() - record.began
+                record.bytes += len(piece)
                 yield piece
         except Exception as problem:
-            seen.break_off(type(problem).__name__)
+            record.abort(type(problem).__name__)
             self._finish()
             raise
         self._complete = True
         self._finish()
 
     def close(self) -> None:
-        """No more pieces are wanted (PEP 3333)."""
+        """Close the body (PEP 3333)."""
         try:
             getattr(self._body, "close", lambda: None)()
         finally:
@@ -138,8 +130,8 @@ class _Stream:
         if self._ended:
             return
         self._ended = True
-        if not self._complete and self._seen.outcome == "success":
-            self._seen.outcome = "vanished"
+        if not self._complete and self._record.outcome == "success":
+            self._record.outcome = "disconnected"
         self._end()
 
 

@@ -1,5 +1,7 @@
-"""What is known of one request. Whatever the client has sent, nothing in it is a secret, a number,
-a text or a user name: doors put in words of theirs, and ids."""
+"""Facts about one request, for logs, metrics and traces.
+
+They never include a secret, number, text or user name: the APIs set fixed words and ids alone.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +14,18 @@ from boxis_gateway.errors import GatewayError
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-KEY = "boxis_gateway.seen"  # of a WSGI environ
-WITH_ADDRESS = ("refused", "limited")  # who tries again and again is found by it
+KEY = "boxis_gateway.request_record"  # in the WSGI environ
 
 
-class Seen:
+class RequestRecord:
     """A request, from the call of the application to the end of its answer.
 
-    The defaults stand in the class, since most requests need few others. `outcome` is `success`,
-    one of errors.py, `failed` (a bug), `broken_off` (by us, in mid-answer) or `vanished` (the
-    client, in mid-answer). `first_byte` and `seconds` are seconds since the call; `streams` is of
-    an answer that leaves in pieces."""
+    Defaults are class attributes, as most requests set few of them. `outcome` is `success`, an
+    `outcome` of errors.py, `failed` (a bug), `aborted` (by the server, in mid-answer) or
+    `disconnected` (by the client, in mid-answer). `first_byte` and `seconds` are seconds since the
+    call; `streams` is true of an answer sent in pieces."""
 
-    door = "other"
+    api = "other"
     action = "other"
     route = ""
     account = 0
@@ -44,27 +45,27 @@ class Seen:
         self.began = perf_counter()
 
     def count_rows(self, number: int) -> None:
-        """So many rows are in the answer, besides those counted before."""
+        """Add rows of the answer."""
         self.rows += number
 
     def fail(self, problem: Exception) -> None:
-        """This is why the answer is none. What a bug says is not ours to show."""
+        """Set outcome and reason; of a bug only its type, as its text may quote a secret."""
         self.rows = 0
         if isinstance(problem, GatewayError):
             self.outcome, self.reason = problem.outcome, problem.reason or str(problem)
         else:
             self.outcome, self.reason = "failed", type(problem).__name__
 
-    def break_off(self, reason: str) -> None:
-        """We stop in mid-answer; the first reason counts."""
+    def abort(self, reason: str) -> None:
+        """Set the outcome `aborted`, unless another one is set."""
         if self.outcome == "success":
-            self.outcome, self.reason = "broken_off", reason
+            self.outcome, self.reason = "aborted", reason
 
     def fields(self) -> dict[str, Any]:
-        """What a line of the log has, in its order; what is not known is missing."""
-        known = {
+        """Fields of the log line, in order; empty ones are left out."""
+        fields = {
             "request": self.id,
-            "door": self.door,
+            "api": self.api,
             "action": self.action,
             "account": self.account,
             "employee": self.employee,
@@ -74,21 +75,21 @@ class Seen:
             "address": self.address,
         }
         times = {"first_byte": round(self.first_byte, 6), "seconds": round(self.seconds, 6)}
-        shown = {name: value for name, value in known.items() if value}
+        shown = {name: value for name, value in fields.items() if value}
         return {**shown, "rows": self.rows, "bytes": self.bytes, **times}
 
     def __str__(self) -> str:
-        """The same as `name=value …`; a value of several words stands in quotes."""
-        who = f" account={self.account}" if self.account else ""
+        """Fields as `name=value …`; a value of several words is quoted."""
+        user = f" account={self.account}" if self.account else ""
         if self.employee:
-            who = f" employee={self.employee}"
-        kind = f" format={self.format}" if self.format else ""
-        why = f" reason={_word(self.reason)}" if self.reason else ""
-        where = f" address={self.address}" if self.address else ""
-        action = self.action if self.door == "form" else _word(self.action)
+            user = f" employee={self.employee}"
+        format = f" format={self.format}" if self.format else ""
+        reason = f" reason={_word(self.reason)}" if self.reason else ""
+        address = f" address={self.address}" if self.address else ""
+        action = self.action if self.api == "form" else _word(self.action)
         return (
-            f"request={self.id} door={self.door} action={action}{who}{kind}"
-            f" outcome={self.outcome}{why}{where} rows={self.rows} bytes={self.bytes}"
+            f"request={self.id} api={self.api} action={action}{user}{format}"
+            f" outcome={self.outcome}{reason}{address} rows={self.rows} bytes={self.bytes}"
             f" first_byte={self.first_byte:.6f} seconds={self.seconds:.6f}"
         )
 
@@ -97,12 +98,7 @@ def _word(text: str) -> str:
     return f'"{text}"' if " " in text else text
 
 
-def seen_of(environ: WSGIEnvironment) -> Seen:
-    """What is known of the request of this environ, which is watched."""
-    seen: Seen = environ[KEY]
-    return seen
-
-
-def seen_in(environ: WSGIEnvironment) -> Seen | None:
-    """The same; None if nobody watches it."""
-    return environ.get(KEY)
+def get_record(environ: WSGIEnvironment) -> RequestRecord:
+    """The record of a monitored request."""
+    record: RequestRecord = environ[KEY]
+    return record

@@ -1,9 +1,9 @@
-"""A span for each request, by OpenTelemetry; the extra `traces` brings it.
+"""OpenTelemetry spans, one for each request; needs the extra `traces`.
 
-The standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) say where spans go
-and how many. Names and attributes are those of the semantic conventions for HTTP servers
-(https://opentelemetry.io/docs/specs/semconv/http/http-spans/); addresses of clients, paths with ids
-and queries are left out.
+The standard variables (`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER`, …) configure them.
+Names and attributes follow the semantic conventions for HTTP servers
+(https://opentelemetry.io/docs/specs/semconv/http/http-spans/), without client addresses, paths with
+ids and queries.
 """
 
 from __future__ import annotations
@@ -13,35 +13,35 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from boxis_gateway.errors import ConfigurationError
-from boxis_gateway.monitoring.request_record import Seen
+from boxis_gateway.monitoring.request_record import RequestRecord
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")
 HEADERS = {"traceparent": "HTTP_TRACEPARENT", "tracestate": "HTTP_TRACESTATE"}
-FAULTS = ("failed", "broken_off", "unavailable")
+ERRORS = ("failed", "aborted", "unavailable")
 
 
 def require_traces() -> None:
-    """Raises ConfigurationError unless the extra is there."""
+    """Raise ConfigurationError unless the extra is installed."""
     for name in ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"):
-        if not _is_there(name):
+        if not _is_installed(name):
             raise ConfigurationError(
                 "Traces need OpenTelemetry. Install it with: pip install 'boxis-gateway[traces]'"
             )
 
 
-def _is_there(module: str) -> bool:
+def _is_installed(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # of what it is part of
+    except ModuleNotFoundError:  # its parent package is missing
         return False
 
 
 class Traces:
-    """Spans of requests. They leave in the background, the last ones as the process ends: so each
-    process makes its own, after it was forked. Raises ConfigurationError without the extra."""
+    """Exporter of spans, in a background thread: make one in each process after it was forked.
+    Raises ConfigurationError without the extra."""
 
     def __init__(self) -> None:
         require_traces()
@@ -52,47 +52,49 @@ class Traces:
         from opentelemetry.trace import SpanKind, Status, StatusCode
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        self._provider = TracerProvider()  # ends with the process, by `atexit`
+        self._provider = TracerProvider()  # flushes at the end of the process, by `atexit`
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("boxis_gateway")
-        self._context_of = TraceContextTextMapPropagator().extract
-        self._server, self._fault = SpanKind.SERVER, Status(StatusCode.ERROR)
+        self._extract = TraceContextTextMapPropagator().extract
+        self._server, self._error = SpanKind.SERVER, Status(StatusCode.ERROR)
         self._spans: dict[str, tuple[Any, dict[str, Any]]] = {}
 
     def begin(
-        self, seen: Seen, environ: WSGIEnvironment, start_response: StartResponse
+        self, record: RequestRecord, environ: WSGIEnvironment, start_response: StartResponse
     ) -> StartResponse:
-        """A request begins, as part of the trace that its `traceparent` names, if it has one."""
-        sent = {name: environ[key] for name, key in HEADERS.items() if key in environ}
+        """Start a span, in the trace of the request's `traceparent` if it has one.
+
+        Returns the `start_response` that notes the status."""
+        headers = {name: environ[key] for name, key in HEADERS.items() if key in environ}
         method = environ["REQUEST_METHOD"]
-        known: dict[str, Any] = {
+        attributes: dict[str, Any] = {
             "http.request.method": method if method in METHODS else "_OTHER",
             "url.scheme": environ["wsgi.url_scheme"],
             "network.protocol.version": environ["SERVER_PROTOCOL"].rpartition("/")[2],
         }
         span = self._tracer.start_span(
-            known["http.request.method"], self._context_of(sent), self._server, known
+            attributes["http.request.method"], self._extract(headers), self._server, attributes
         )
-        self._spans[seen.id] = span, known
+        self._spans[record.id] = span, attributes
 
         def start(status: str, *more: Any) -> Any:
-            known["http.response.status_code"] = int(status[:3])
+            attributes["http.response.status_code"] = int(status[:3])
             return start_response(status, *more)
 
         return start
 
-    def end(self, seen: Seen) -> None:
-        """It has ended. A request that is none of a door's has no span to end."""
-        span, known = self._spans.pop(seen.id, (None, {}))
+    def end(self, record: RequestRecord) -> None:
+        """End the span; a malformed request has none."""
+        span, attributes = self._spans.pop(record.id, (None, {}))
         if span is None:
             return
-        if seen.route:
-            span.update_name(f"{known['http.request.method']} {seen.route}")
-            known["http.route"] = seen.route
-        if seen.outcome in FAULTS:
-            span.set_status(self._fault)
-            known["error.type"] = seen.reason or seen.outcome
-        fields = {f"boxis_gateway.{name}": value for name, value in seen.fields().items()}
+        if record.route:
+            span.update_name(f"{attributes['http.request.method']} {record.route}")
+            attributes["http.route"] = record.route
+        if record.outcome in ERRORS:
+            span.set_status(self._error)
+            attributes["error.type"] = record.reason or record.outcome
+        fields = {f"boxis_gateway.{name}": value for name, value in record.fields().items()}
         fields.pop("boxis_gateway.address", None)
-        span.set_attributes({**known, **fields})
+        span.set_attributes({**attributes, **fields})
         span.end()

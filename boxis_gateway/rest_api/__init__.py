@@ -1,4 +1,4 @@
-"""The REST door: JSON by HTTP's own methods. Read endpoint.py, then auth.py."""
+"""The REST API: JSON by HTTP's own methods. Read endpoint.py, then auth.py."""
 
 from boxis_gateway.rest_api.endpoint import METHODS, rest_api
 

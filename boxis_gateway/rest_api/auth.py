@@ -18,7 +18,7 @@ from boxis_gateway.zones import from_utc_text, utc_text
 RENEWED_AFTER = timedelta(seconds=30)  # a renewal is a write; a token lasts this much longer for it
 
 
-def digest_of(token: str) -> str:
+def token_digest(token: str) -> str:
     """What is kept of a token: SHA-256, in hexadecimal. A token is random enough for that."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -64,7 +64,7 @@ def open_session(
     password was changed since it was checked."""
     token = new_token()
     expires_at = None if persist else now + _lifetime(settings)
-    digest = digest_of(token)
+    digest = token_digest(token)
     with acting(employee.username, address or UNKNOWN):
         known = address or None
         if not store.tokens.add(employee, digest, now, expires_at=expires_at, address=known):
@@ -75,7 +75,7 @@ def open_session(
 def find_session(store: Store, token: str | None, now: datetime) -> Session:
     """Whose token it is. Raises RestFailure: `expired` for one whose time is over,
     `credentials_invalid` for anything else that opens nothing."""
-    session = store.tokens.find(digest_of(token)) if token else None
+    session = store.tokens.find(token_digest(token)) if token else None
     if session is None:
         raise credentials_invalid("token" if token else "no_token")
     if not may_log_in(session.employee):

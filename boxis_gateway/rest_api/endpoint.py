@@ -1,4 +1,4 @@
-"""START HERE: the whole path of a request at the REST door.
+"""START HERE: the whole path of a request at the REST API.
 
 Every answer is JSON, failures too: `{"code":…,"message":…,"description":…}`, whose code is the HTTP
 status. A token may stand in the query, in `Authorization: Bearer` or in a cookie, in this order.
@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import PathConverter
 
 from boxis_gateway.errors import LimitReached, Unavailable
-from boxis_gateway.monitoring import Seen, seen_of
+from boxis_gateway.monitoring import RequestRecord, get_record
 from boxis_gateway.rest_api.auth import find_session, renew
 from boxis_gateway.rest_api.failures import (
     RestFailure,
@@ -33,7 +33,7 @@ from boxis_gateway.rest_api.failures import (
 )
 from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
 from boxis_gateway.rest_api.resources import RESOURCES
-from boxis_gateway.services import Parts
+from boxis_gateway.services import Services
 from boxis_gateway.store import UNKNOWN, Store, acting, translate_faults
 
 COOKIE = "token"
@@ -53,8 +53,8 @@ class Anything(PathConverter):
     part_isolating = False
 
 
-def rest_api(parts: Parts) -> Blueprint:
-    """The blueprint of the REST door."""
+def rest_api(services: Services) -> Blueprint:
+    """The blueprint of the REST API."""
     blueprint = Blueprint("rest_api", __name__)
     blueprint.record(lambda setup: setup.app.url_map.converters.update(anything=Anything))
     addresses: dict[str, dict[str, Resource]] = {}
@@ -64,47 +64,47 @@ def rest_api(parts: Parts) -> Blueprint:
         for nowhere in (f"/{first}", f"/{first}/<anything:elsewhere>"):
             addresses.setdefault(nowhere, {})
     for path, methods in addresses.items():
-        endpoint = endpoint_of(path, methods, parts)
+        endpoint = endpoint_of(path, methods, services)
         blueprint.add_url_rule(path, path.lower(), endpoint, methods=METHODS)
-    if parts.settings.cors_origins != "none":
-        blueprint.after_request(partial(allow_pages, parts.settings.cors_origins.split()))
+    if services.settings.cors_origins != "none":
+        blueprint.after_request(partial(allow_pages, services.settings.cors_origins.split()))
     return blueprint
 
 
 def endpoint_of(
-    path: str, methods: Mapping[str, Resource], parts: Parts
+    path: str, methods: Mapping[str, Resource], services: Services
 ) -> Callable[..., Response]:
     """What serves an address; one without methods is nowhere."""
     route = path.replace("<", "{").replace(">", "}") if methods else ""
 
     def endpoint(**places: str) -> Response:
-        seen = seen_of(request.environ)
-        seen.door, seen.route, seen.format = "rest", route, "json"
+        record = get_record(request.environ)
+        record.api, record.route, record.format = "rest", route, "json"
         if methods and request.method in METHODS:
-            seen.action = f"{request.method} {route}"
+            record.action = f"{request.method} {route}"
         try:
-            with parts.store.serving():
-                answered = answer(methods, request, places, parts, seen)
+            with services.store.serving():
+                answered = answer(methods, request, places, services, record)
         except Exception as problem:
             if isinstance(problem, RestFailure):
                 failure = problem
             elif isinstance(problem, LimitReached):
                 failure = too_many_requests(problem)
             elif isinstance(problem, Unavailable):
-                log.error("request=%s %s", seen.id, problem.problem)
+                log.error("request=%s %s", record.id, problem.problem)
                 failure = out_of_service(problem)
             elif isinstance(problem, HTTPException):  # of a body that is too long, or cut short
                 failure = bad_request(problem.code or 400)
             else:
-                log.exception("request=%s failed", seen.id)
+                log.exception("request=%s failed", record.id)
                 failure = internal_error()
-            seen.fail(failure)
+            record.fail(failure)
             answered = Answer(failure.body(), failure.code, retry_after=failure.retry_after)
         if answered.file:
-            response = respond_with_file(answered.file, parts.store, seen)
+            response = respond_with_file(answered.file, services.store, record)
         else:
             response = respond(answered, methods, request)
-        response.headers["X-Request-Id"] = seen.id
+        response.headers["X-Request-Id"] = record.id
         return response
 
     return endpoint
@@ -114,12 +114,12 @@ def answer(
     methods: Mapping[str, Resource],
     request: Request,
     places: Mapping[str, str],
-    parts: Parts,
-    seen: Seen,
+    services: Services,
+    record: RequestRecord,
 ) -> Answer:
     """What is answered. Raises RestFailure and LimitReached."""
-    address, store, settings = request.remote_addr or "", parts.store, parts.settings
-    parts.limiter.admit(address)
+    address, store, settings = request.remote_addr or "", services.store, services.settings
+    services.limiter.admit(address)
     if not methods:
         raise no_id() if request.path in WITHOUT_ID else not_found()
     if request.method == "OPTIONS":
@@ -129,16 +129,16 @@ def answer(
         raise method_not_allowed()
     if not request.query_string.isascii():  # which the framework cannot read
         request.query_string = quote_from_bytes(request.query_string, ASCII).encode()
-    token, now = token_of(request), parts.clock()
+    token, now = token_of(request), services.clock()
     session = find_session(store, token, now) if found.needs_token else None
     if session:
-        seen.employee = session.employee.id
-        parts.limiter.admit_account(settings, "rest", session.employee.id)
+        record.employee = session.employee.id
+        services.limiter.admit_account(settings, "rest", session.employee.id)
         renew(store, session, settings, now)
     who = session.employee.username if session else UNKNOWN
     request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
     params = found.load(fields_of(request))
-    known = (settings, store, parts.limiter, now, seen.count_rows)
+    known = (settings, store, services.limiter, now, record.count_rows)
     call = Call(params, places, session, address, token, *known)
     with acting(who, address or UNKNOWN):
         return found.run(call)
@@ -214,19 +214,19 @@ def respond(answered: Answer, methods: Mapping[str, Resource], request: Request)
     return response
 
 
-def respond_with_file(file: File, store: Store, seen: Seen) -> Response:
+def respond_with_file(file: File, store: Store, record: RequestRecord) -> Response:
     """The file, while others are served from another connection."""
-    seen.streams, seen.format = True, file.name.rpartition(".")[2]
+    record.streams, record.format = True, file.name.rpartition(".")[2]
 
     def pieces() -> Iterator[bytes]:
         try:
             with translate_faults():
                 yield from file.pieces
         except Unavailable as fault:
-            log.error("request=%s broken off. %s", seen.id, fault.problem)
+            log.error("request=%s broken off. %s", record.id, fault.problem)
             raise
         except Exception:
-            log.exception("request=%s broken off", seen.id)
+            log.exception("request=%s broken off", record.id)
             raise  # for the server to break the connection off: half a file is none
 
     response = Response(pieces(), content_type=file.content_type)

@@ -1,4 +1,4 @@
-"""What the REST door answers when it can't do as asked (REST protocol page, sections 2 and 4)."""
+"""What the REST API answers when it can't do as asked (REST protocol page, sections 2 and 4)."""
 
 from __future__ import annotations
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from marshmallow import Schema, fields
 
-from boxis_gateway.levels import SIGHT
+from boxis_gateway.levels import VISIBILITY
 from boxis_gateway.model import Customer, Employee
 from boxis_gateway.rest_api.properties import Instant, Money, an_id, texts, words
-from boxis_gateway.rest_api.reach import reads_texts_of
+from boxis_gateway.rest_api.visibility import can_read_texts
 from boxis_gateway.sms.numbers import rest_sender, sender_key
 from boxis_gateway.store import ListedSubmission, wire_id
 
@@ -52,8 +52,8 @@ class View(NamedTuple):
     @classmethod
     def of(cls, employee: Employee, customer: Customer) -> View:
         """By the table of levels.py."""
-        sight = SIGHT[employee.level]
-        return cls(customer.id, reads_texts_of(employee, customer), sight.whole_sale, sight.cost)
+        sight = VISIBILITY[employee.level]
+        return cls(customer.id, can_read_texts(employee, customer), sight.whole_sale, sight.cost)
 
 
 def seen(one: ListedSubmission, view: View) -> dict[str, Any]:

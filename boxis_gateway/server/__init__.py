@@ -5,7 +5,7 @@ state.py, connection.py (one client), requests.py and wsgi.py (HTTP's bytes to W
 turns.py (scheduling of long answers).
 """
 
-from boxis_gateway.server.guest import Address, Guest
+from boxis_gateway.server.guest import Guest, ListenAddress
 from boxis_gateway.server.processes import Server
 
-__all__ = ["Address", "Guest", "Server"]
+__all__ = ["Guest", "ListenAddress", "Server"]

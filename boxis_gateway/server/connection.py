@@ -135,7 +135,7 @@ class Connection(asyncio.Protocol):
             left -= 1
             request = self._requests.popleft()
             if request.fault:
-                self._state.guest.malformed(request.fault)
+                self._state.guest.on_malformed(request.fault)
                 self._refuse("400 Bad Request", "request is not valid", request)
             else:
                 self._answer(request)
@@ -239,13 +239,15 @@ class Connection(asyncio.Protocol):
     def break_off(self, reason: str) -> None:
         """With a reset, which also tells a client of HTTP/1.0 that this was not the end."""
         if self._stream:
-            self._state.guest.broken_off(self._stream.environ, reason)
+            self._state.guest.on_abort(self._stream.environ, reason)
         self._closing = True
         reset(self._transport)
 
     def _refuse(self, status: str, description: str, request: Request) -> None:
         """Say what is wrong and let go."""
-        content_type, body = self._state.guest.refuse(description, split_target(request.target)[1])
+        content_type, body = self._state.guest.error_body(
+            description, split_target(request.target)[1]
+        )
         start = StartResponse()
         start(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
         self._transport.write(_head(start, False) + body)

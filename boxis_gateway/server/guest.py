@@ -1,4 +1,4 @@
-"""The guest of a server process: a WSGI application, and callbacks for the rest of its life."""
+"""The served WSGI application with its callbacks, and addresses to listen on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
-Refuse = Callable[[str, str], tuple[str, bytes]]
-"""(what is wrong, query string) -> content type and body of a 400 or 500."""
+ErrorBody = Callable[[str, str], tuple[str, bytes]]
+"""(description, query string) -> content type and body of a 400 or 500."""
 
 
-def refuse_in_plain_text(description: str, query: str) -> tuple[str, bytes]:
-    """The default body of a 400 or 500."""
+def plain_text_error(description: str, query: str) -> tuple[str, bytes]:
+    """The default ErrorBody."""
     return "text/plain", f"{description}\n".encode()
 
 
@@ -24,25 +24,27 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Guest:
-    """An application alone is enough. `side_app` answers on the second address. `malformed(reason)`
-    is called for bytes that are no HTTP request, `broken_off(environ, reason)` when the server cuts
-    a streamed answer short, `heartbeat(connections, is_stopping)` every second or so."""
+    """A WSGI application and, if wanted, callbacks of the server.
+
+    `side_app` answers on the second address. `on_malformed(reason)` is called for bytes that are
+    not an HTTP request, `on_abort(environ, reason)` before the server aborts a streamed answer,
+    `on_heartbeat(connections, is_stopping)` about once a second."""
 
     app: WSGIApplication
-    refuse: Refuse = refuse_in_plain_text
-    malformed: Callable[[str], object] = _ignore
-    broken_off: Callable[[WSGIEnvironment, str], object] = _ignore
+    error_body: ErrorBody = plain_text_error
+    on_malformed: Callable[[str], object] = _ignore
+    on_abort: Callable[[WSGIEnvironment, str], object] = _ignore
     side_app: WSGIApplication | None = None
-    heartbeat: Callable[[int, bool], object] = _ignore
+    on_heartbeat: Callable[[int, bool], object] = _ignore
 
 
-class Address(NamedTuple):
-    """An address to listen on; `option` names the command line's options, `announcement` is
-    printed once with the URL in place of `{}`."""
+class ListenAddress(NamedTuple):
+    """A host and port to listen on. `options` names the command line's options for error messages;
+    `announcement` is printed once, with the URL in place of `{}`."""
 
     host: str
     port: int
-    option: str = "--port or --host"
+    options: str = "--port or --host"
     announcement: str = "boxis-gateway listens on {}"
 
     def url(self, port: int) -> str:
@@ -51,7 +53,7 @@ class Address(NamedTuple):
 
     @property
     def bracketed_host(self) -> str:
-        """The host as it stands in a URL (RFC 3986, 3.2.2)."""
+        """The host as in a URL (RFC 3986, 3.2.2)."""
         return f"[{self.host}]" if ":" in self.host else self.host
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from boxis_gateway.errors import ConfigurationError
-from boxis_gateway.server.guest import Address, Guest
+from boxis_gateway.server.guest import Guest, ListenAddress
 from boxis_gateway.server.worker import ENDING_SIGNALS, GatewayWorker
 from boxis_gateway.settings import Settings
 
@@ -51,11 +51,11 @@ class Server(BaseApplication):  # type: ignore[misc]
         self,
         settings: Settings,
         make_guest: Callable[[], Guest],
-        addresses: Sequence[Address] = (),
+        addresses: Sequence[ListenAddress] = (),
         worker_ended: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.settings = settings
-        self.addresses = addresses or [Address(settings.host, settings.port)]
+        self.addresses = addresses or [ListenAddress(settings.host, settings.port)]
         self._make_guest, self._worker_ended = make_guest, worker_ended
         super().__init__()
 
@@ -107,7 +107,7 @@ class _Log(Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
 
-def _require_free(address: Address) -> None:
+def _require_free(address: ListenAddress) -> None:
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM
@@ -117,5 +117,5 @@ def _require_free(address: Address) -> None:
             probe.bind(place)
     except OSError as problem:
         raise ConfigurationError(
-            f"Cannot listen on {address}: {problem.strerror}. Choose another {address.option}."
+            f"Cannot listen on {address}: {problem.strerror}. Choose another {address.options}."
         ) from None

@@ -124,7 +124,7 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         if self._gave_way:
             log.warning("%d clients had to go: too many connections", self._gave_way)
             self._gave_way = 0
-        self._guest.heartbeat(len(self._main.connections), self._main.stopping)
+        self._guest.on_heartbeat(len(self._main.connections), self._main.stopping)
         now = time.monotonic()
         for connection in self._all_connections():
             connection.sweep(now)
@@ -147,4 +147,4 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         for connection in self._all_connections():
             connection.break_off("stopping")
         await asyncio.sleep(0)  # for the sockets to be closed
-        self._guest.heartbeat(0, True)
+        self._guest.on_heartbeat(0, True)

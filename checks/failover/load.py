@@ -1,5 +1,5 @@
 """Load for as long as it is entered: for each shop a process that writes, a client that reads its
-history at the form door, and one that logs in at the REST door.
+history at the form API, and one that logs in at the REST API.
 
 What was acknowledged is written down, and looked for at the end (`Load.check`). An answer may fail;
 it may not be wrong, and after an acknowledgement it may not lack what was acknowledged."""

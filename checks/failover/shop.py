@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage
-from boxis_gateway.passwords import hash_of
+from boxis_gateway.passwords import hash_password
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now, utc_text
 from checks.soak.world import Asker, without_timestamp
@@ -57,7 +57,7 @@ def make_shop(store: Store, username: str, group: str = "") -> Shop:
     account = store.accounts.add(username, key, utc_now())
     customer = store.customers.of_account(account.id)
     assert customer
-    employee = (customer, username, "Owner", Level.OWNER, hash_of(PASSWORD), utc_now())
+    employee = (customer, username, "Owner", Level.OWNER, hash_password(PASSWORD), utc_now())
     store.employees.add(*employee)
     return Shop(account.id, username, key, group)
 

@@ -103,14 +103,14 @@ class Connection:
 
 
 def post(form: Mapping[str, str]) -> bytes:
-    """A request of the form door."""
+    """A request of the form API."""
     body = urlencode(form).encode()
     kind = b"Content-Type: application/x-www-form-urlencoded\r\n"
     return b"POST / HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n%b" % (kind, len(body), body)
 
 
 def get(path: str, query: Mapping[str, str], token: str = "") -> bytes:
-    """A request of the REST door."""
+    """A request of the REST API."""
     target = f"{path}?{urlencode(query)}"
     bearer = f"Authorization: Bearer {token}\r\n" if token else ""
     return f"GET {target} HTTP/1.1\r\nHost: x\r\n{bearer}\r\n".encode()

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from checks.soak.clients import Soak
 
-NEVER = ("failed", "broken_off", "unavailable")
+NEVER = ("failed", "aborted", "unavailable")
 COUNTED = ("success", "limited", "refused")
 GONE = ("left", "cut off")  # clients that do not know what they would have been answered
 

@@ -36,7 +36,7 @@ async def sign_wrongly(soak: Soak) -> None:
 
 
 async def guess_passwords(soak: Soak) -> None:
-    """Wrong passwords and made up tokens at the REST door."""
+    """Wrong passwords and made up tokens at the REST API."""
     credentials = {"username": soak.world.owner, "password": f"guess {random.random()}"}
     requests = (
         get("/auth/login", credentials),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage
-from boxis_gateway.passwords import hash_of
+from boxis_gateway.passwords import hash_password
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_text
 
@@ -59,7 +59,7 @@ def make_world(folder: Path) -> World:
     importing = _asker(store, "importing@example.com", 0)
     owner = store.customers.get(askers[2].username)
     name = "owner@example.com"
-    store.employees.add(owner, name, "Owner", Level.OWNER, hash_of(PASSWORD), FIRST)
+    store.employees.add(owner, name, "Owner", Level.OWNER, hash_password(PASSWORD), FIRST)
     store.close()
     return World(store, askers, name, importing)
 

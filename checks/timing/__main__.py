@@ -58,8 +58,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="timing-") as name:
         store = make_store(Path(name))
         for title, path, kinds, times in (
-            ("The form door", "/", CODES, options.times),
-            ("Login at the REST door", "/auth/login", PASSWORDS, options.times // LOGINS),
+            ("The form API", "/", CODES, options.times),
+            ("Login at the REST API", "/auth/login", PASSWORDS, options.times // LOGINS),
         ):
             for where, way in (("in process", in_process), ("by a socket", by_socket)):
                 with way(store, path) as asking:

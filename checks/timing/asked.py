@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from boxis_gateway.authcode import authcode_of
 from boxis_gateway.levels import Level, State
-from boxis_gateway.passwords import hash_of
+from boxis_gateway.passwords import hash_password
 from boxis_gateway.store import Store
 
 ACCOUNTS = 1_000  # of each kind
@@ -38,7 +38,7 @@ def make_store(folder: Path) -> Store:
     customer = store.customers.add("Customer", NOW)
     for name, state in (("ben", State.ENABLED), ("eve", State.DISABLED)):
         word = f"{name}@example.com"
-        made = store.employees.add(customer, word, name, Level.OWNER, hash_of(PASSWORD), NOW)
+        made = store.employees.add(customer, word, name, Level.OWNER, hash_password(PASSWORD), NOW)
         store.employees.set_state(made, state)
     store.close()
     return store
@@ -75,7 +75,7 @@ CODES: dict[str, Make] = {
     "disabled account, right code": lambda: _form("gone-", right=True),
     "foreign network, right code": lambda: _form("apart", right=True),
 }
-"""Kinds of requests at the form door. The second is as the first, and tells what chance does."""
+"""Kinds of requests at the form API. The second is as the first, and tells what chance does."""
 
 PASSWORDS: dict[str, Make] = {
     "unknown user": lambda: _login("nob", "a wrong password"),
@@ -83,7 +83,7 @@ PASSWORDS: dict[str, Make] = {
     "wrong password": lambda: _login("ben", "a wrong password"),
     "disabled employee, right password": lambda: _login("eve", PASSWORD),
 }
-"""The same at the REST door."""
+"""The same at the REST API."""
 
 
 def as_post(path: str, form: Mapping[str, str]) -> bytes:

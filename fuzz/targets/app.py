@@ -1,4 +1,4 @@
-"""The whole application, both doors: a request as HTTP writes it, with bare line feeds.
+"""The whole application, both APIs: a request as HTTP writes it, with bare line feeds.
 
 `@signed` stands for what a form needs to be let in, `@sms` for the id of a message; `owner` and
 `admin` are tokens. Every answer is an envelope or a JSON object, and none is a failure of ours.
@@ -24,7 +24,7 @@ from lxml import etree
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level
 from boxis_gateway.rest_api import auth
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.server.requests import Request
 from boxis_gateway.server.wsgi import StartResponse, base_environ, environ_of, split_target
@@ -134,7 +134,7 @@ def fill(store: Store) -> str:
     owner = store.employees.add(customer, "owner", "Owner", Level.OWNER, "of tests", NOW)
     admin = store.employees.add(customer, "admin", "Admin", Level.ADMIN, None, NOW)
     for one in (owner, admin):
-        store.tokens.add(one, digest_of(one.username), NOW)
+        store.tokens.add(one, token_digest(one.username), NOW)
     ask = create_app(store, Settings(), lambda: NOW).test_client()
     answer: Any = ask.get("/sms", query_string={"token": "owner", "limit": "1"}).json
     return str(answer["messages"][0]["_id"])
@@ -147,7 +147,7 @@ def gateway() -> Gateway:
 
 
 def seeds() -> Iterator[bytes]:
-    """The requests of tests/wire, and one to each address of the REST door."""
+    """The requests of tests/wire, and one to each address of the REST API."""
     for name in EXCHANGES:
         form = urlencode({k: v for k, v in load(name).get("form", {}).items() if v}).encode()
         yield b"POST /\n\n@signed&returntype=json&" + form

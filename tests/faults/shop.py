@@ -1,4 +1,4 @@
-"""A store with a few thousand messages, its server, and what clients at both doors see of it."""
+"""A store with a few thousand messages, its server, and what clients at both APIs see of it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from lxml import etree
 
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage
-from boxis_gateway.passwords import hash_of
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.passwords import hash_password
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.store import Store
 from tests.conftest import (
     NOW,
@@ -41,7 +41,7 @@ def fill(store: Store) -> None:
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     customer = store.customers.of_account(account.id)
     assert customer is not None
-    store.employees.add(customer, USERNAME, "Anna", Level.OWNER, hash_of(PASSWORD), NOW)
+    store.employees.add(customer, USERNAME, "Anna", Level.OWNER, hash_password(PASSWORD), NOW)
     messages = [
         NewMessage(f"+{number}", "boxis.net", moment(n), f"a text of some length, no. {n}")
         for n, number in enumerate(NUMBERS)
@@ -91,7 +91,7 @@ class Shop:
     def token(self) -> str:
         """Of a machine, which is good for ever."""
         employee = self.store.employees.get(USERNAME)
-        self.store.tokens.add(employee, digest_of("f" * 40), NOW, machine=True)
+        self.store.tokens.add(employee, token_digest("f" * 40), NOW, machine=True)
         return "f" * 40
 
     def list(self) -> str:
@@ -111,7 +111,7 @@ class Shop:
         return "token" if answer.status_code == 200 else rest_word(answer)
 
     def seen(self) -> dict[str, str]:
-        """What clients see at both doors."""
+        """What clients see at both APIs."""
         return {
             "xml": self.history("xml"),
             "json": self.history("json"),
@@ -146,7 +146,7 @@ NOTHING = dict.fromkeys(ALL_WELL, UNAVAILABLE)
 
 
 def rest_word(answer: requests.Response) -> str:
-    """A failure of the REST door."""
+    """A failure of the REST API."""
     body: Mapping[str, object] = answer.json()
     assert body["code"] == answer.status_code
     if answer.status_code == 503:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from boxis_gateway.app import create_app
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
-from boxis_gateway.passwords import hash_of
+from boxis_gateway.passwords import hash_password
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store, back_up, verify
 from tests.conftest import NOW, USERNAME, add_messages, signed
@@ -40,7 +40,7 @@ def clock() -> Clock:
 def client(store: Store, account: Account, clock: Clock, tmp_path: Path) -> Iterator[FlaskClient]:
     customer = store.customers.of_account(account.id)
     assert customer is not None
-    store.employees.add(customer, USERNAME, "Anna", Level.OWNER, hash_of(PASSWORD), NOW)
+    store.employees.add(customer, USERNAME, "Anna", Level.OWNER, hash_password(PASSWORD), NOW)
     yield create_app(store, Settings(), clock).test_client()
     if store.file is None:
         back_up(store, tmp_path / "backup.db")

@@ -17,8 +17,8 @@ import pytest
 
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage
-from boxis_gateway.passwords import hash_of
-from boxis_gateway.rest_api.auth import digest_of
+from boxis_gateway.passwords import hash_password
+from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.store import Store, back_up, verify
 from boxis_gateway.zones import utc_now
 from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME
@@ -111,9 +111,11 @@ def fill(store: Store) -> None:
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     customer = store.customers.of_account(account.id)
     assert customer is not None
-    employee = store.employees.add(customer, USERNAME, "Anna", Level.OWNER, hash_of(PASSWORD), NOW)
+    employee = store.employees.add(
+        customer, USERNAME, "Anna", Level.OWNER, hash_password(PASSWORD), NOW
+    )
     soon = utc_now() + timedelta(minutes=15)
-    store.tokens.add(employee, digest_of(SESSION), utc_now(), expires_at=soon)
+    store.tokens.add(employee, token_digest(SESSION), utc_now(), expires_at=soon)
     messages = [
         NewMessage(f"+48514{n % 50:06}", "boxis.net", moment(n), f"text {n}") for n in range(600)
     ]

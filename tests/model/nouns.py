@@ -118,7 +118,7 @@ class Message:
 
 @dataclass(eq=False)
 class Account:
-    """Who asks at the form door."""
+    """Who asks at the form API."""
 
     id: int
     username: str

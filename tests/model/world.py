@@ -16,15 +16,15 @@ from boxis_gateway.importing.batch_writer import BatchWriter
 from boxis_gateway.importing.reject_file import RejectFile
 from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Status
-from boxis_gateway.passwords import hash_of
+from boxis_gateway.passwords import hash_password
 from boxis_gateway.settings import Settings
 from boxis_gateway.sms.dlr import DeliveryReport, reference_hash
 from boxis_gateway.store import Store, cutoffs_of
 from boxis_gateway.zones import find_zone, utc_text
-from tests.model import form_door, rest_door
+from tests.model import form_api, rest_api
 from tests.model.feeds import as_csv, as_message
 from tests.model.nouns import Account, Line
-from tests.model.rest_door import Customer, Employee, Refused, Tokens
+from tests.model.rest_api import Customer, Employee, Refused, Tokens
 from tests.model.stored import Stored
 from tests.stores import Stores
 
@@ -32,7 +32,7 @@ BEGIN = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
 SETTINGS = Settings(max_body_bytes=4096)
 UTC_ZONE = ReadOptions(find_zone("UTC"))
 
-kept_hash_of = lru_cache(hash_of)  # 20 ms each
+kept_hash_of = lru_cache(hash_password)  # 20 ms each
 
 
 class World:
@@ -158,17 +158,17 @@ class World:
         self.store.erasure.erase(number, self.now)
         self.model.erase(number)
 
-    # Clients of the form door
+    # Clients of the form API
 
     def ask(self, form: dict[str, str], *, by_get: bool = False) -> None:
-        """What the door answers is what the model says."""
+        """What the API answers is what the model says."""
         if by_get:
             answer = self.client.get("/", query_string=form, **self._somewhere())
         else:
             answer = self.client.post("/xmlapi.php", data=form, **self._somewhere())
         returntype = form.get("returntype", "xml")
         assert answer.status_code == 200
-        assert form_door.said(answer.data, returntype) == form_door.expected(
+        assert form_api.said(answer.data, returntype) == form_api.expected(
             self.model.accounts, form, self.now
         )
 
@@ -176,10 +176,10 @@ class World:
         """A request that is none is told so, in the format that it asks for."""
         answer = self.client.open(path, query_string={"returntype": returntype}, **request)
         assert answer.status_code == (404 if path != "/" else 200)
-        wanted = form_door.Said("0", words, False, [], int(self.now.timestamp()))
-        assert form_door.said(answer.data, returntype) == wanted
+        wanted = form_api.Said("0", words, False, [], int(self.now.timestamp()))
+        assert form_api.said(answer.data, returntype) == wanted
 
-    # Clients of the REST door
+    # Clients of the REST API
 
     def log_in(self, employee: Employee, password: str, *, persist: bool) -> None:
         given = {"username": employee.username, "password": password, "persist": persist}
@@ -211,7 +211,7 @@ class World:
             token,
             f"/sms/{message_id}",
             {},
-            lambda employee: rest_door.one_message(
+            lambda employee: rest_api.one_message(
                 employee, self.customers, self.model.accounts, message_id
             ),
         )
@@ -250,7 +250,7 @@ class World:
         """Every account's history, and every list as somebody sees it who sees everything."""
         for account in self.model.accounts:
             timestamp = str(int(self.now.timestamp()))
-            authcode = form_door.right_code(timestamp, account.key)
+            authcode = form_api.right_code(timestamp, account.key)
             signature = {"username": account.username, "timestamp": timestamp}
             self.ask({**form, **signature, "authcode": authcode})
         admin = next(one for one in self.employees if one.level == "ADMIN" and one.may_log_in)
@@ -268,7 +268,7 @@ class World:
         self._get(token, "/sms", {field: value}, wanted)
 
     def _listed(self, employee: Employee, query: dict[str, str]) -> list[dict[str, Any]]:
-        return rest_door.listed(employee, self.customers, self.model.accounts, query)
+        return rest_api.listed(employee, self.customers, self.model.accounts, query)
 
     def _get(self, token: str, path: str, query: dict[str, str], wanted: Any) -> Employee | None:
         """The employee, if the answer was none of a failure."""

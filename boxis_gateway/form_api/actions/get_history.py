@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from marshmallow import Schema
 
-from boxis_gateway.bounded_cache import Remembered
+from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.form_api.action import Call, ListOf, action
 from boxis_gateway.form_api.params import WireDate, word
 from boxis_gateway.form_api.results import Columns, Rows, Success
@@ -19,8 +19,8 @@ PLAIN_FIELDS = frozenset(("date", "status_date", "parts", "credit", "type"))
 STATUS_FIELDS = ("sms_id", "status_date")
 JSON_KEYS = {"senders": ("senders",), "history": ("history",), "both": ("senders", "history")}
 
-SENDERS = Remembered(form_address, most=1024)
-CREDITS = Remembered(credit_text, most=1024)
+SENDERS = BoundedCache(form_address, max_size=1024)
+CREDITS = BoundedCache(credit_text, max_size=1024)
 
 
 class HistoryParams(Schema):
@@ -82,11 +82,11 @@ def _columns(
         count(len(rows))
         senders, recipients, times, parts, credits, kinds, *status = zip(*rows, strict=True)
         columns: list[Sequence[str | int]] = [
-            SENDERS.of(senders),
+            SENDERS.map(senders),
             form_addresses(recipients),
             zone.to_local(times),
             parts,
-            CREDITS.of(credits),
+            CREDITS.map(credits),
             kinds,
         ]
         if status:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from boxis_gateway.bounded_cache import Remembered
+from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.form_api.results import Columns, Rows
 
 Column = Sequence[str | int]
@@ -54,7 +54,7 @@ def may_need_escaping(rows: Rows) -> list[bool]:
 
 
 def escaped(
-    columns: Columns, looked_at: Sequence[bool], plain: bytes, escapes: Remembered[str, str]
+    columns: Columns, looked_at: Sequence[bool], plain: bytes, escapes: BoundedCache[str, str]
 ) -> list[Column]:
     """The columns with every text escaped. `plain` are the ASCII characters that stand for
     themselves."""
@@ -64,10 +64,10 @@ def escaped(
     ]
 
 
-def _escaped_column(column: Column, plain: bytes, escapes: Remembered[str, str]) -> Column:
+def _escaped_column(column: Column, plain: bytes, escapes: BoundedCache[str, str]) -> Column:
     if isinstance(column[0], int):
         return column
     joined = "".join(column)  # type: ignore[arg-type]
     if joined.isascii() and not joined.encode().translate(None, delete=plain):
         return column
-    return escapes.of(column)  # type: ignore[arg-type]
+    return escapes.map(column)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
-from boxis_gateway.bounded_cache import Remembered
+from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.form_api.renderers.columns import (
     NUMBER,
     Writer,
@@ -83,4 +83,4 @@ def escape(text: str) -> str:
     return encode_basestring_ascii(text)[1:-1]
 
 
-ESCAPES = Remembered(escape, most=1024)  # senders come again and again
+ESCAPES = BoundedCache(escape, max_size=1024)  # senders come again and again

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from boxis_gateway.bounded_cache import Remembered
+from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.form_api.renderers.columns import (
     NUMBER,
     Writer,
@@ -90,4 +90,4 @@ def escape(text: str) -> str:
     return kept.encode().decode("latin-1")
 
 
-ESCAPES = Remembered(escape, most=1024)  # senders come again and again
+ESCAPES = BoundedCache(escape, max_size=1024)  # senders come again and again

@@ -6,7 +6,7 @@ from marshmallow import Schema
 
 from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Customer, Employee
-from boxis_gateway.rest_api.auth import digest_of, may_log_in, new_token
+from boxis_gateway.rest_api.auth import may_log_in, new_token, token_digest
 from boxis_gateway.rest_api.failures import (
     access_denied,
     no_tokens_for_admins,
@@ -15,8 +15,8 @@ from boxis_gateway.rest_api.failures import (
 )
 from boxis_gateway.rest_api.params import YesOrNo
 from boxis_gateway.rest_api.properties import done, words
-from boxis_gateway.rest_api.reach import reaches, reads_texts_of
 from boxis_gateway.rest_api.resource import Answer, Call, resource
+from boxis_gateway.rest_api.visibility import can_read_texts, can_see_messages
 
 
 class NewToken(Schema):
@@ -41,11 +41,11 @@ def add_token(call: Call) -> Answer:
     employee, customer = employee_managed(call)
     if employee.level is Level.ADMIN:
         raise no_tokens_for_admins()
-    reads_more = reads_texts_of(employee, customer) and not reads_texts_of(call.employee, customer)
+    reads_more = can_read_texts(employee, customer) and not can_read_texts(call.employee, customer)
     if reads_more or not may_log_in(employee):
         raise access_denied()  # the token would lend what the caller lacks
     token = new_token()
-    call.store.tokens.add(employee, digest_of(token), call.now, machine=True)
+    call.store.tokens.add(employee, token_digest(token), call.now, machine=True)
     return Answer({"success": True, "token": token})
 
 
@@ -53,7 +53,7 @@ def add_token(call: Call) -> Answer:
 def delete_token(call: Call) -> Answer:
     """The token is good no more."""
     employee, _ = employee_managed(call)
-    if not call.store.tokens.end(employee, digest_of(call.parts["token"])):
+    if not call.store.tokens.end(employee, token_digest(call.parts["token"])):
         raise unknown_token()
     return Answer({"success": True})
 
@@ -87,7 +87,7 @@ def employee_managed(call: Call) -> tuple[Employee, Customer]:
     customer = call.store.customers.find(employee.customer_id) if employee else None
     if employee is None or employee.state is State.DELETED or customer is None:
         raise unknown_id("Employee")
-    if not reaches(mine, customer):
+    if not can_see_messages(mine, customer):
         raise unknown_id("Employee")
     if employee.level.rank > mine.level.rank:
         raise access_denied()

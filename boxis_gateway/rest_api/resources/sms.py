@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from boxis_gateway.levels import SIGHT, Reach
+from boxis_gateway.levels import VISIBILITY, MessageScope
 from boxis_gateway.model import Customer
 from boxis_gateway.rest_api.failures import access_denied, customer_not_found, unknown_id
 from boxis_gateway.rest_api.messages import Message, View, seen
@@ -22,8 +22,8 @@ from boxis_gateway.rest_api.params import (
     text,
 )
 from boxis_gateway.rest_api.properties import number
-from boxis_gateway.rest_api.reach import reaches
 from boxis_gateway.rest_api.resource import Answer, Call, resource
+from boxis_gateway.rest_api.visibility import can_see_messages
 from boxis_gateway.store import Criteria, ListedSubmission, position_after
 
 MOST = 1000
@@ -99,11 +99,11 @@ def list_sms(call: Call) -> Answer:
 )
 def get_sms(call: Call) -> Answer:
     """One message."""
-    if SIGHT[call.employee.level].reach is Reach.NOBODY:
+    if VISIBILITY[call.employee.level].reach is MessageScope.NOBODY:
         raise access_denied()
     for found in call.store.submissions.find(call.parts["message_id"]):
         customer = call.store.customers.of_account(found.account_id)
-        if customer is not None and reaches(call.employee, customer):
+        if customer is not None and can_see_messages(call.employee, customer):
             return Answer(seen(found, View.of(call.employee, customer)))
     raise unknown_id("Message")  # of others', as if there were none
 
@@ -113,16 +113,16 @@ RESOURCES = (list_sms, get_sms)
 
 def customer_asked(call: Call) -> Customer:
     """Whose messages are asked for. Raises RestFailure."""
-    reach = SIGHT[call.employee.level].reach
-    if reach is Reach.NOBODY:
+    reach = VISIBILITY[call.employee.level].reach
+    if reach is MessageScope.NOBODY:
         raise access_denied()
     asked = call.params.get("customer") or call.employee.customer_id
-    if reach is Reach.OWN:
+    if reach is MessageScope.OWN:
         asked = call.employee.customer_id
     customer = call.store.customers.find(asked)
     if customer is None:
         raise customer_not_found()
-    if not reaches(call.employee, customer):
+    if not can_see_messages(call.employee, customer):
         raise access_denied()
     return customer
 

@@ -1,4 +1,4 @@
-"""Submissions: the lists of the REST door, over all accounts of a customer."""
+"""Submissions: the lists of the REST API, over all accounts of a customer."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Customers:
         return model.Customer(customer_id, name, reseller.id if reseller else None)
 
     def account_names(self, customer: model.Customer) -> list[str]:
-        """User names of the customer's accounts at the form door."""
+        """User names of the customer's accounts at the form API."""
         query = Account.select(Account.username).where(Account.customer == customer.id)
         return sorted(name for (name,) in fetch_rows(self._database, query))
 

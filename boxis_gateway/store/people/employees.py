@@ -1,4 +1,4 @@
-"""Employees: who logs in at the REST door."""
+"""Employees: who logs in at the REST API."""
 
 from __future__ import annotations
 

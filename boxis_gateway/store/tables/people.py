@@ -30,7 +30,7 @@ class Customer(Model):
 
 
 class Account(Model):
-    """Who asks at the form door. The user key must be readable, as md5(timestamp + user_key) is
+    """Who asks at the form API. The user key must be readable, as md5(timestamp + user_key) is
     checked with it: `sealed_key` is it, encrypted (see vault.py). `options` is a JSON object of
     what differs from the server's settings."""
 
@@ -60,7 +60,7 @@ class SenderName(Model):
 
 
 class Employee(Model):
-    """Who logs in at the REST door."""
+    """Who logs in at the REST API."""
 
     id = CharField(24, primary_key=True)
     customer = ForeignKeyField(Customer)

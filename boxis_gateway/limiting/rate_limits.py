@@ -12,7 +12,7 @@ from limits.strategies import FixedWindowRateLimiter
 from boxis_gateway.errors import LimitReached
 
 
-class Rates:
+class RateLimits:
     """Counts requests in windows that begin with the first of them."""
 
     def __init__(self, counters: Storage) -> None:
@@ -29,7 +29,7 @@ class Rates:
 
 @lru_cache(maxsize=1024)
 def rates_of(text: str) -> tuple[RateLimitItem, ...]:
-    """Rates with semicolons between them: `20/second;600/minute`; none if it is `off`."""
+    """RateLimits with semicolons between them: `20/second;600/minute`; none if it is `off`."""
     return () if text == "off" else tuple(parse_many(text))
 
 

@@ -1,4 +1,4 @@
-"""What the REST door should answer: who may see what (protocol page, section 3), and lists."""
+"""What the REST API should answer: who may see what (protocol page, section 3), and lists."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from limits.errors import StorageError
 from limits.storage import Storage, storage_from_string
 
 from boxis_gateway.errors import ConfigurationError
-from boxis_gateway.limiting.counters import Counters, SharedCounters
+from boxis_gateway.limiting.memory_counters import Counters, MemoryCounters
 
 MEMORY = "memory"
 REPLAY_BUCKETS = 32_768
@@ -26,27 +26,27 @@ T = TypeVar("T")
 
 
 @dataclass
-class Tables:
+class SharedCounters:
     """Counters by what they count. Make them before the server's processes are forked. `born` is
     when that was (Unix seconds): what was used before is not known."""
 
-    requests: Counters = field(default_factory=SharedCounters)
-    failures: Counters = field(default_factory=SharedCounters)
-    locks: Counters = field(default_factory=SharedCounters)
-    rights: Counters = field(default_factory=SharedCounters)
-    replays: Counters = field(default_factory=lambda: SharedCounters(buckets=REPLAY_BUCKETS))
+    requests: Counters = field(default_factory=MemoryCounters)
+    failures: Counters = field(default_factory=MemoryCounters)
+    locks: Counters = field(default_factory=MemoryCounters)
+    rights: Counters = field(default_factory=MemoryCounters)
+    replays: Counters = field(default_factory=lambda: MemoryCounters(buckets=REPLAY_BUCKETS))
     born: float = field(default_factory=time.time)
 
 
-def tables_at(place: str) -> Tables:
+def shared_counters(place: str) -> SharedCounters:
     """Those of `memory`, or of a server (`redis://…`). Raises ConfigurationError."""
     if place == MEMORY:
-        return Tables()
+        return SharedCounters()
     names = ("requests", "failures", "locks", "rights", "replays")
-    return Tables(**{name: OnServer(place, name) for name in names}, born=0.0)
+    return SharedCounters(**{name: RedisCounters(place, name) for name in names}, born=0.0)
 
 
-class OnServer(Counters):
+class RedisCounters(Counters):
     """Counters on a Redis server. While that does not answer, which is logged, this machine counts
     by itself: nobody is let in or kept out for it."""
 
@@ -61,7 +61,7 @@ class OnServer(Counters):
         except LacksPackage:
             wanted = "Install what they need: pip install 'boxis-gateway[redis]'"
             raise ConfigurationError(f"The counters on a server cannot be used. {wanted}") from None
-        self._here = SharedCounters()
+        self._here = MemoryCounters()
         self._again = 0.0
 
     @property

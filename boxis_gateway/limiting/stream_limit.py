@@ -10,7 +10,7 @@ from boxis_gateway.errors import LimitReached
 WAIT_SECONDS = 1
 
 
-class Streams:
+class StreamLimit:
     """Counts in this process."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the form door should answer, and what an answer says, whatever its format."""
+"""What the form API should answer, and what an answer says, whatever its format."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Counters(Storage):
         """Whether nothing is counted at the moment, if that can be told cheaply; else False."""
 
 
-class SharedCounters(Counters):
+class MemoryCounters(Counters):
     """65,536 counters in 2 MB. `clock` is monotonic, in seconds: setting the machine's clock
     neither ends nor prolongs anything.
 
