@@ -134,7 +134,7 @@ def follower(store: Store, account: Account, log: Path, stop: Event) -> Follower
         AccountMap(store, account, {}),
         ReadOptions(find_zone("UTC")),
         stop=stop,
-        say=lambda told: None,
+        notify=lambda told: None,
     )
 
 
@@ -162,7 +162,7 @@ def test_every_line_is_one_message_whatever_happens_to_the_log(
         tempfile.TemporaryDirectory() as folder,
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(log_tail_module, "LINES_AT_ONCE", at_once)
+        patch.setattr(log_tail_module, "PAUSE_LINES", at_once)
         store = stores.make(Path(folder) / "store.db")
         account = store.accounts.add(USERNAME, "k", NOW)
         world = World(Path(folder))
@@ -261,7 +261,7 @@ def test_a_file_that_is_no_log_is_not_followed(
 ) -> None:
     path = tmp_path / "m.csv"
     path.write_text("recipient,sender,date\n")
-    with pytest.raises(ImportFailed, match="csv files don't grow"):
+    with pytest.raises(ImportFailed, match="--follow needs a growing log"):
         follower(store, account, path, Steps(iter([]))).run()
 
 
@@ -275,7 +275,7 @@ def test_bad_lines_of_a_log_are_listed_by_their_number_in_the_file(
         accounts, options = AccountMap(store, account, {}), ReadOptions(find_zone("UTC"))
         stop = Steps(iter(steps))
         Follower(
-            log, accounts, options, stop=stop, say=lambda told: None, rejects_path=rejects
+            log, accounts, options, stop=stop, notify=lambda told: None, rejects_path=rejects
         ).run()
 
     run()
@@ -296,8 +296,8 @@ def test_what_was_rotated_out_of_sight_is_told(
     log.write_text(line(2, "two"))
     told: list[str] = []
     accounts, options = AccountMap(store, account, {}), ReadOptions(find_zone("UTC"))
-    Follower(log, accounts, options, stop=Steps(iter([])), say=told.append).run()
-    assert "not found any more" in told[1]
+    Follower(log, accounts, options, stop=Steps(iter([])), notify=told.append).run()
+    assert "is not found" in told[1]
     assert stored_texts(store) == {"one": 1, "two": 1}
 
 
@@ -366,7 +366,7 @@ def test_what_an_account_keeps_may_change_while_its_log_is_followed(
 def test_a_server_that_is_away_for_long_is_told_of_once_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "AWAY_SECONDS", 0.01)
+    monkeypatch.setattr(follow, "RETRY_SECONDS", 0.01)
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
     store = Store(f"postgresql:///gateway?host={tmp_path}")  # where no server is
     stop, tries, said = Event(), 0, list[str]()
@@ -383,4 +383,4 @@ def test_a_server_that_is_away_for_long_is_told_of_once_a_minute(
         follow_with_retry(start, stop, said.append)
     assert tries == 5
     assert len(said) == 1
-    assert "Waiting for it" in said[0]
+    assert "Retrying" in said[0]

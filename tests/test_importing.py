@@ -17,7 +17,8 @@ import pytest
 
 from boxis_gateway.errors import ImportFailed, StoreError
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import AccountMap, RepeatCounter, Summary, run_import
+from boxis_gateway.importers.reading.repeats import RepeatCounter
+from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
@@ -183,7 +184,7 @@ def test_equal_lines_far_apart_cost_no_memory() -> None:
     assert repeats.count(b"a") == 3
     for n in range(100):
         repeats.count(b"%d" % n)
-    assert len(repeats._now) + len(repeats._before) <= 20
+    assert len(repeats._recent) + len(repeats._older) <= 20
 
 
 @pytest.mark.parametrize("what", ["missing.csv", "."])

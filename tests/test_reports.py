@@ -45,13 +45,13 @@ def report(clock: str, event: int, fid: str = "7", to: int = 3) -> str:
 def load(store: Store, account: Account, *lines: str, dry_run: bool = False) -> Summary:
     importer = IMPORTERS["kannel"]
     source = Source(BytesIO("".join(line + "\n" for line in lines).encode()))
-    batches = BatchWriter(
+    writer = BatchWriter(
         AccountMap(store, account, {}), Summary("kannel"), RejectFile(None), dry_run=dry_run
     )
     for line in importer.read(source, ReadOptions(find_zone("UTC"))):
-        batches.take(line)
-    batches.flush()
-    return batches.summary
+        writer.add(line)
+    writer.flush()
+    return writer.summary
 
 
 def statuses(store: Store) -> list[tuple[str, str | None]]:

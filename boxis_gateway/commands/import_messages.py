@@ -165,18 +165,18 @@ def _follow(
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    say = functools.partial(click.echo, err=True)
+    notify = functools.partial(click.echo, err=True)
     start = functools.partial(
         Follower,
         location,
         accounts,
         options,
         stop=stop,
-        say=say,
+        notify=notify,
         format_name=format_name,
         rejects_path=rejects_path,
     )
-    return follow_with_retry(start, stop, say)
+    return follow_with_retry(start, stop, notify)
 
 
 def _a_date(text: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Whose messages they are."""
+"""Mapping of a source's account keys to accounts."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from boxis_gateway.store import Store
 
 @dataclass(frozen=True)
 class AccountMap:
-    """Whose a message is: the account of its key, through `names` if it stands there; the default
-    account's if it has no key. A key that nobody knows is nobody's: a slip in `names` must not show
-    one customer's messages to another. `settings` are for what accounts leave open."""
+    """Maps a source's account key to an account: first via `names` (`--map`), then as a user name.
+
+    Messages without a key belong to the `default` account. Unknown keys are rejected, never sent to
+    it: a typo in `--map` must not show one customer's messages to another."""
 
     store: Store
     default: Account | None
     names: Mapping[str, str]
     by_field: bool = False
     settings: Settings = field(default_factory=Settings)
-    _found: dict[str, Account | None] = field(default_factory=dict)
+    _cache: dict[str, Account | None] = field(default_factory=dict)
 
     @property
-    def one_id(self) -> int:
-        """The id of the account, if all messages are of one; else 0."""
+    def single_account_id(self) -> int:
+        """Id of the account if all messages belong to one, else 0."""
         return self.default.id if self.default and not self.by_field else 0
 
     def find(self, key: str) -> Account | None:
-        """The account, or None if there is none for the key."""
-        if self._found.get(key) is None:  # it may be made while a log is followed
+        """Return the account of the key, or None."""
+        if self._cache.get(key) is None:  # an account may be added while a log is followed
             username = self.names.get(key, key)
-            self._found[key] = self.store.accounts.find(username) if username else self.default
-        return self._found[key]
+            self._cache[key] = self.store.accounts.find(username) if username else self.default
+        return self._cache[key]

@@ -1,4 +1,4 @@
-"""The entry of an import in the audit."""
+"""Audit entry of an import."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from boxis_gateway.store import DATABASE_ERRORS
 
 
 @contextmanager
-def recorded(accounts: AccountMap, place: Path | str, summary: Summary) -> Iterator[None]:
-    """Write down what became of the source when it has been read, or when that stops early. A
-    process that is killed writes nothing down."""
+def audited(accounts: AccountMap, source: Path | str, summary: Summary) -> Iterator[None]:
+    """Record the import in the audit log when it ends or fails. A killed process records none."""
     try:
         yield
     except BaseException:
-        with suppress(*DATABASE_ERRORS):  # which mostly is why it stopped
-            _record(accounts, place, summary, whole=False)
+        with suppress(*DATABASE_ERRORS):  # mostly the reason for the failure
+            _record(accounts, source, summary, whole=False)
         raise
-    _record(accounts, place, summary, whole=True)
+    _record(accounts, source, summary, whole=True)
 
 
-def _record(accounts: AccountMap, place: Path | str, summary: Summary, *, whole: bool) -> None:
+def _record(accounts: AccountMap, source: Path | str, summary: Summary, *, whole: bool) -> None:
     accounts.store.audit.record(
         "import.run",
-        _name(place),
+        _name(source),
         account=accounts.default.username if accounts.default else None,
         format=summary.format,
         whole=whole,
@@ -41,6 +40,6 @@ def _record(accounts: AccountMap, place: Path | str, summary: Summary, *, whole:
     )
 
 
-def _name(place: Path | str) -> str:
-    """Of a file its name alone; of an address, which may hold secrets, the host."""
-    return place.name if isinstance(place, Path) else urlsplit(place).hostname or ""
+def _name(source: Path | str) -> str:
+    """File name without folder, or host of a URL, which may hold secrets."""
+    return source.name if isinstance(source, Path) else urlsplit(source).hostname or ""

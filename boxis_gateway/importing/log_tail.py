@@ -1,9 +1,9 @@
-"""A log that grows, read line by line through rotation and restarts.
+"""Tail of a growing log, through log rotation and restarts.
 
-A file is known by its first octets: so it is found again after it was renamed, copied or
-compressed. A place to go on from is always the first line of a second, as the log tells the time:
-equal lines are counted (identity.py), and those of one second must be counted in one go. The log
-has one writer: once that has begun another file, it has done with the one before.
+A file is identified by its first octets, so it is found again when rotation renames, copies or
+compresses it. A checkpoint is always at the first line of a second by the log's clock: equal lines
+are counted (fingerprints.py), and those of one second must be counted in one go. A log has one
+writer: once it has begun another file, the one before is complete.
 """
 
 from __future__ import annotations
@@ -19,64 +19,64 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.source import LONGEST_LINE, TOO_LONG, Source
 from boxis_gateway.store import LogPosition
 
-HEAD_OCTETS = 1024  # by which a file is known, as far as it has them
-LINES_AT_ONCE = 5_000
+HEAD_OCTETS = 1024  # that identify a file; fewer while it is shorter
+PAUSE_LINES = 5_000
 _SECOND = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
-class Place(NamedTuple):
-    """A place in a file of the log: its first octets as far as they were there, and the octets and
-    lines that lie behind it."""
+class FileOffset(NamedTuple):
+    """Offset in a file of the log, in octets and lines, with the first octets of the file."""
 
     head: bytes = b""
-    position: int = 0
-    line: int = 0
+    octets: int = 0
+    lines: int = 0
 
 
 class LogTail(Source):
-    """The log at `path` from a mark on, without an end. `pause` is called when lines have run out,
-    and after LINES_AT_ONCE, with whether they have run out; it returns whether to go on. `say` is
-    told what an operator should know."""
+    """Endless source of the lines of a log after a checkpoint.
+
+    `pause` is called at the end of the log and after every PAUSE_LINES lines, with True at the end;
+    it returns False to stop. `notify` takes messages for the operator."""
 
     def __init__(
         self,
         path: Path,
-        mark: LogPosition | None,
+        checkpoint: LogPosition | None,
         pause: Callable[[bool], bool],
-        say: Callable[[str], object],
+        notify: Callable[[str], object],
     ) -> None:
         super().__init__(path=path)
         self._log = path
-        self._mark = mark
+        self._checkpoint = checkpoint
         self._pause = pause
-        self._say = say
-        self._place = Place()
+        self._notify = notify
+        self._offset = FileOffset()
         self._second = b""
-        self._second_began = Place()
+        self._second_start = FileOffset()
         self._stopped = False
 
     def head(self) -> bytes:
-        """See Source; b"" as long as there is nothing."""
+        """Return the first lines, or b"" while there are none."""
         if not self._log.exists():
             return b""
         with Source.open(self._log) as source:
             return source.head()
 
-    def mark(self, latest: str | None) -> LogPosition:
-        """Where to go on after a restart, if every line that was handed out is dealt with."""
-        head, position, line = self._second_began
-        if self._place.head.startswith(head):
-            head = self._place.head  # which has grown since
-        return LogPosition(len(head), _digest(head), position, line, latest)
+    def checkpoint(self, latest: str | None) -> LogPosition:
+        """Checkpoint to resume from, if all lines read so far are stored."""
+        offset = self._second_start
+        if self._offset.head.startswith(offset.head):
+            offset = offset._replace(head=self._offset.head)  # longer by now
+        return _position(offset, latest)
 
     def number(self) -> int:
-        """Of the last line that was handed out, in its file."""
-        return self._place.line
+        """Number of the last line read, in its file."""
+        return self._offset.lines
 
     def lines(self) -> Iterator[bytes]:
-        """See Source."""
-        if self._mark:
-            yield from self._lines_since(self._mark, ended=False)
+        """Yield the lines until stopped."""
+        if self._checkpoint:
+            yield from self._lines_after(self._checkpoint, ended=False)
         while not self._stopped:
             try:
                 with open(self._log, "rb") as file:
@@ -85,45 +85,44 @@ class LogTail(Source):
                 self._wait()
                 continue
             if not self._stopped:
-                head, position, line = self._place
-                mark = LogPosition(len(head), _digest(head), position, line, None)
-                yield from self._lines_since(mark, ended=ended)
+                yield from self._lines_after(_position(self._offset, None), ended=ended)
 
-    def _lines_since(self, mark: LogPosition, *, ended: bool) -> Iterator[bytes]:
-        """The rest of the file of the mark, and the files after it, but for the log as it is now:
-        of that it is told where to begin. `ended` is whether that rest is known to be nothing."""
-        place = Place(_first_octets(self._log, mark.head_octets), mark.position, mark.line)
-        if _is_marked(self._log, mark) and self._log.stat().st_size >= mark.position:
-            self._place = place
+    def _lines_after(self, checkpoint: LogPosition, *, ended: bool) -> Iterator[bytes]:
+        """Yield the rest of the checkpoint's file and the rotated files after it, then set the
+        offset for the current file. `ended` if that file is known to be read to its end."""
+        head = _first_octets(self._log, checkpoint.head_octets)
+        offset = FileOffset(head, checkpoint.position, checkpoint.line)
+        if _is_file_of(checkpoint, self._log) and self._log.stat().st_size >= offset.octets:
+            self._offset = offset
             return
         files = _rotated_files(self._log)
-        marked = [path for path in files if _is_marked(path, mark)]
-        if not marked and not ended:
-            self._say(
-                f"What {self._log} was when it was read last is not found any more. Import what it "
-                "was rotated to, if it was not read to its end."
+        candidates = [path for path in files if _is_file_of(checkpoint, path)]
+        if not candidates and not ended:
+            self._notify(
+                f"The file of {self._log} that was read last is not found. If it was not read to "
+                "its end, import the file that it was rotated to."
             )
-        for path in files[files.index(marked[0]) :] if marked else ():
-            yield from self._finished_lines(path, place if path == marked[0] else Place())
-        self._place = Place()
+        for path in files[files.index(candidates[0]) :] if candidates else ():
+            yield from self._finished_lines(path, offset if path == candidates[0] else FileOffset())
+        self._offset = FileOffset()
 
-    def _finished_lines(self, path: Path, place: Place) -> Iterator[bytes]:
-        self._place = place._replace(head=_first_octets(path, HEAD_OCTETS))
+    def _finished_lines(self, path: Path, offset: FileOffset) -> Iterator[bytes]:
+        self._offset = offset._replace(head=_first_octets(path, HEAD_OCTETS))
         with Source.open(path) as source:
-            source.file.seek(place.position)
+            source.file.seek(offset.octets)
             yield from self._whole_lines(source.file, finished=True)
 
     def _growing_lines(self, file: BinaryIO) -> Generator[bytes, None, bool]:
-        """Lines of the log from the present place on, until the log is another file; whether that
-        was all of this one."""
+        """Yield lines from the current offset until the log is another file; return True if the
+        file was read to its end."""
         while not self._stopped:
             head = os.pread(file.fileno(), HEAD_OCTETS, 0)
-            short = os.fstat(file.fileno()).st_size < self._place.position
-            if short or not head.startswith(self._place.head):
-                return False  # it was emptied, after a copy was made
-            self._place = self._place._replace(head=head)
+            shorter = os.fstat(file.fileno()).st_size < self._offset.octets
+            if shorter or not head.startswith(self._offset.head):
+                return False  # truncated after a copy (copytruncate)
+            self._offset = self._offset._replace(head=head)
             replaced = self._is_replaced(file)
-            file.seek(self._place.position)
+            file.seek(self._offset.octets)
             yield from self._whole_lines(file, finished=replaced)
             if replaced:
                 return True
@@ -131,7 +130,7 @@ class LogTail(Source):
         return False
 
     def _is_replaced(self, file: BinaryIO) -> bool:
-        """Whether the log has another file, which has something in it."""
+        """True if the log's path leads to another file that is not empty."""
         try:
             new = self._log.stat()
         except FileNotFoundError:
@@ -139,7 +138,7 @@ class LogTail(Source):
         return new.st_size > 0 and not os.path.samestat(new, os.fstat(file.fileno()))
 
     def _whole_lines(self, file: BinaryIO, *, finished: bool = False) -> Iterator[bytes]:
-        """Lines as far as they are there. The last one of a finished file may lack its end."""
+        """Yield complete lines. The last line of a finished file may lack its line end."""
         count = 0
         while not self._stopped and (line := file.readline(LONGEST_LINE)):
             octets = len(line)
@@ -147,43 +146,45 @@ class LogTail(Source):
                 line = file.readline(LONGEST_LINE)
                 octets += len(line)
             if not (line.endswith(b"\n") or finished):
-                file.seek(self._place.position)
+                file.seek(self._offset.octets)
                 return
             self._note_second(line)
-            head, position, number = self._place
-            self._place = Place(head, position + octets, number + 1)
+            head, position, number = self._offset
+            self._offset = FileOffset(head, position + octets, number + 1)
             yield line if octets <= LONGEST_LINE else TOO_LONG
             count += 1
-            if count % LINES_AT_ONCE == 0:
+            if count % PAUSE_LINES == 0:
                 self._stopped = not self._pause(False)
 
     def _note_second(self, line: bytes) -> None:
         second = line[:19]
         if second != self._second and _SECOND.match(second):
-            self._second, self._second_began = second, self._place
+            self._second, self._second_start = second, self._offset
 
     def _wait(self) -> None:
         self._stopped = not self._pause(True)
 
 
+def _position(offset: FileOffset, latest: str | None) -> LogPosition:
+    head = offset.head
+    return LogPosition(len(head), _digest(head), offset.octets, offset.lines, latest)
+
+
 def _rotated_files(log: Path) -> list[Path]:
-    """Files beside the log that it was rotated to, by their names, the oldest first."""
-    beside = [path for path in log.parent.glob(f"{_escaped(log.name)}[.-]*") if path.is_file()]
-    logs = [path for path in beside if _SECOND.match(_first_octets(path, HEAD_OCTETS))]
+    """Rotated files beside the log, recognised by their names, oldest first."""
+    name = re.sub(r"([*?[])", r"[\1]", log.name)  # no glob pattern
+    siblings = [path for path in log.parent.glob(f"{name}[.-]*") if path.is_file()]
+    logs = [path for path in siblings if _SECOND.match(_first_octets(path, HEAD_OCTETS))]
     return sorted(logs, key=lambda path: path.stat().st_mtime_ns)
 
 
-def _escaped(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
-
-
-def _is_marked(path: Path, mark: LogPosition) -> bool:
-    head = _first_octets(path, mark.head_octets)
-    return len(head) == mark.head_octets and _digest(head) == mark.head_digest
+def _is_file_of(checkpoint: LogPosition, path: Path) -> bool:
+    head = _first_octets(path, checkpoint.head_octets)
+    return len(head) == checkpoint.head_octets and _digest(head) == checkpoint.head_digest
 
 
 def _first_octets(path: Path, octets: int) -> bytes:
-    """As they were before compression; b"" if they cannot be read."""
+    """First octets, decompressed; b"" if the file cannot be read."""
     try:
         with Source.open(path) as source:
             return source.file.read(octets)

@@ -1,4 +1,4 @@
-"""The file of lines that cannot be used."""
+"""Reject file: the list of lines that cannot be imported."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from boxis_gateway.importers.reading.lines import BadLine
 
 
 class RejectFile:
-    """The file of bad lines: number and reason, never what the line says. It is there only if there
-    is a bad line; that of an earlier run goes, unless it is `kept` and added to. Raises
-    ImportFailed if it cannot be written."""
+    """CSV of bad lines: number and reason, never the content. It exists only if there are any; that
+    of an earlier run is deleted, or with `append` extended. Raises ImportFailed if it cannot be
+    written."""
 
-    def __init__(self, path: Path | None, *, kept: bool = False) -> None:
+    def __init__(self, path: Path | None, *, append: bool = False) -> None:
         self.path = path
-        self._kept = kept
+        self._append = append
         self._file: IO[str] | None = None
         self._rows: Any = None
 
     def __enter__(self) -> RejectFile:
-        if self.path and not self._kept:
-            with self._explained():
+        if self.path and not self._append:
+            with self._translated_errors():
                 self.path.unlink(missing_ok=True)
         return self
 
@@ -35,17 +35,17 @@ class RejectFile:
         self, kind: type[BaseException] | None, error: BaseException | None, t: TracebackType | None
     ) -> None:
         if self._file:
-            with self._explained():
+            with self._translated_errors():
                 self._file.close()
 
     def add(self, line: BadLine) -> None:
-        """Write the line down."""
+        """Write the line."""
         if self.path is None:
             return
-        with self._explained():
+        with self._translated_errors():
             if self._file is None:
-                how = os.O_APPEND if self._kept else os.O_TRUNC
-                descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | how, 0o600)
+                mode = os.O_APPEND if self._append else os.O_TRUNC
+                descriptor = os.open(self.path, os.O_CREAT | os.O_WRONLY | mode, 0o600)
                 self._file = os.fdopen(descriptor, "a", encoding="utf-8", newline="")
                 self._rows = csv.writer(self._file)
                 if self._file.tell() == 0:
@@ -53,17 +53,17 @@ class RejectFile:
             self._rows.writerow(line)
 
     def flush(self) -> None:
-        """Let others see what was written."""
+        """Flush buffered lines, so that other processes can read them."""
         if self._file:
-            with self._explained():
+            with self._translated_errors():
                 self._file.flush()
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as problem:
             raise ImportFailed(
-                f"The list of bad lines {self.path} cannot be written: {problem.strerror}. "
-                "Choose another place with --rejects."
+                f"The reject file {self.path} cannot be written: {problem.strerror}. "
+                "Choose another path with --rejects."
             ) from None

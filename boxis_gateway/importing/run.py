@@ -1,4 +1,4 @@
-"""Importing a source from its beginning to its end."""
+"""Import of a whole source."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from boxis_gateway.importers import Importer, find_importer
 from boxis_gateway.importers.reading.lines import Line, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing.account_map import AccountMap
-from boxis_gateway.importing.audit_entry import recorded
+from boxis_gateway.importing.audit_entry import audited
 from boxis_gateway.importing.batch_writer import BatchWriter
 from boxis_gateway.importing.reject_file import RejectFile
 from boxis_gateway.importing.summary import Summary
 from boxis_gateway.zones import utc_now
 
-BROKEN_OFF = (ImportFailed, EOFError, OSError, zlib.error)
-"""What a source that cannot be read to its end raises; what was read of it is kept."""
+READ_ERRORS = (ImportFailed, EOFError, OSError, zlib.error)
+"""Errors of a source that cannot be read to its end; lines before them are kept."""
 
 
 def run_import(
-    place: Path | str,
+    location: Path | str,
     accounts: AccountMap,
     options: ReadOptions,
     *,
@@ -34,34 +34,34 @@ def run_import(
     progress: Callable[[int], object] = lambda octets: None,
     clock: Callable[[], datetime] = utc_now,
 ) -> Summary:
-    """Import a file or, given as a text, an address; `progress` is told how many octets of the
-    file were read since it was told last, and `clock` tells what is too old to be kept.
+    """Import a file (a path) or a URL (a text).
 
-    Raises OperatorError if the source or the store cannot be used; the batches before stay."""
-    with Source.open(place, progress) as source:
+    `progress` is called with the octets read since its last call; `clock` decides which messages
+    are older than accounts keep. Raises OperatorError if the source or the store fails; batches
+    before that stay."""
+    with Source.open(location, progress) as source:
         importer = find_importer(format_name, source)
         check_options(importer, options)
         with RejectFile(None if dry_run else rejects_path) as rejects:
             summary = Summary(importer.NAME)
-            batches = BatchWriter(accounts, summary, rejects, dry_run=dry_run, clock=clock)
-            with nullcontext() if dry_run else recorded(accounts, place, summary):
-                _take_all(batches, importer.read(source, options))
+            writer = BatchWriter(accounts, summary, rejects, dry_run=dry_run, clock=clock)
+            with nullcontext() if dry_run else audited(accounts, location, summary):
+                _write_all(writer, importer.read(source, options))
         return summary
 
 
-def _take_all(batches: BatchWriter, lines: Iterator[Line]) -> None:
+def _write_all(writer: BatchWriter, lines: Iterator[Line]) -> None:
     try:
         for line in lines:
-            batches.take(line)
-    except BROKEN_OFF:
-        batches.flush()
+            writer.add(line)
+    except READ_ERRORS:
+        writer.flush()
         raise
-    batches.flush()
+    writer.flush()
 
 
 def check_options(importer: Importer, options: ReadOptions) -> None:
-    """Raise ImportFailed if the format lacks the field that is to tell the account, or if its times
-    have no zone and nobody named one."""
+    """Raise ImportFailed if the format lacks the account field, or needs a time zone."""
     if options.account_field not in (None, *importer.ACCOUNT_FIELDS):
         raise ImportFailed(f"{importer.NAME} files have no {options.account_field} field.")
     if importer.LOCAL_TIMES and not options.zone_given:

@@ -1,4 +1,4 @@
-"""What became of a source."""
+"""Result of an import, in counts."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Summary:
-    """What became of the lines of a source (or its records, where it has no lines)."""
+    """Counts of the lines of a source, or of its records if it has no lines."""
 
     format: str
     read: int = 0
     added: int = 0
-    known: int = 0
-    refused: int = 0  # among the added and known: refused by the SMSC, so not in the history
-    changed: int = 0  # among the known: those that have another status now
+    known: int = 0  # duplicates
+    refused: int = 0  # of added and known: refused by the SMSC, so absent from the history
+    changed: int = 0  # of known: the status changed
     reports: int = 0
-    reports_used: int = 0  # which changed their message
-    reports_waiting: int = 0  # whose message is not here
+    reports_used: int = 0  # changed their message
+    reports_waiting: int = 0  # their message is not stored
     reasons: Counter[str] = field(default_factory=Counter)  # of bad lines
-    other: Counter[str] = field(default_factory=Counter)
+    other: Counter[str] = field(default_factory=Counter)  # skipped, by kind
 
     @property
     def bad(self) -> int:
-        """Lines that cannot be used."""
+        """Number of bad lines."""
         return self.reasons.total()

@@ -298,7 +298,7 @@ def test_a_log_is_followed_on_when_the_server_is_back(
         with log.open("a") as growing:
             growing.writelines(map(LOGGED.format, range(3, 6)))
         assert process.stderr
-        wait_until(lambda: "Waiting for it" in process.stderr.readline())
+        wait_until(lambda: "Retrying" in process.stderr.readline())
         server.start()
         wait_until(lambda: told(store, account) == NEWEST_FIRST)
         assert process.poll() is None

@@ -120,11 +120,11 @@ class World:
 
     def import_reported(self, account: Account, lines: list[Line]) -> None:
         """As a source does that knows delivery reports."""
-        batches = self._batches(account)
+        writer = self._batch_writer(account)
         for number, line in enumerate(lines, 1):
-            batches.take(GoodLine(number, as_message(line), ""))
-        batches.flush()
-        self._compare_import(account, lines, batches.summary)
+            writer.add(GoodLine(number, as_message(line), ""))
+        writer.flush()
+        self._compare_import(account, lines, writer.summary)
 
     def _compare_import(self, account: Account, lines: list[Line], summary: Summary) -> None:
         counted = self.model.add(account, lines, self.now)
@@ -138,10 +138,10 @@ class World:
     def report(
         self, account: Account | None, reference: str, status: str, changed: datetime
     ) -> None:
-        batches = self._batches(account)
+        writer = self._batch_writer(account)
         told = DeliveryReport((reference_hash(reference),), Status(status), utc_text(changed))
-        batches.take(ReportLine(1, told))
-        batches.flush()
+        writer.add(ReportLine(1, told))
+        writer.flush()
         self.model.report(account.id if account else 0, reference, status, changed, self.now)
 
     def prune(self) -> None:
@@ -288,7 +288,7 @@ class World:
     def _stored(self, account: Account) -> Any:
         return self.store.accounts.get(account.username)
 
-    def _batches(self, account: Account | None) -> BatchWriter:
+    def _batch_writer(self, account: Account | None) -> BatchWriter:
         accounts = AccountMap(
             self.store, self._stored(account) if account else None, {}, settings=SETTINGS
         )

@@ -56,7 +56,7 @@ class OtherLine(NamedTuple):
     """A line that is right and holds nothing for us: an incoming message, a heading."""
 
     number: int
-    what: str
+    kind: str
 
 
 Line = GoodLine | ReportLine | BadLine | OtherLine
