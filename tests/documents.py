@@ -10,18 +10,22 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")])
-FENCED = re.compile(r"^( *)```(\w*)(?: not run: ([^\n]*))?\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+FENCED = re.compile(
+    r"^( *)```(\w*)(?: (postgresql)| not run: ([^\n]*))?\n(.*?)^ *```$", re.DOTALL | re.MULTILINE
+)
 TEXTS = {str(path.relative_to(PROJECT)): path.read_text() for path in DOCUMENTS}
 """Path of each document from the project's folder -> its text."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced code block of a document; `not_run` is the reason why no test runs it."""
+    """A fenced code block of a document: the engine that its commands need, and the reason why no
+    test runs them, if none does."""
 
     document: str
     line: int
     language: str
+    engine: str
     not_run: str | None
     code: str
 
@@ -33,10 +37,10 @@ def all_blocks() -> Iterator[Block]:
     """The code blocks of all documents."""
     for document, text in TEXTS.items():
         for match in FENCED.finditer(text):
-            indent, language, not_run, code = match.groups()
+            indent, language, engine, not_run, code = match.groups()
             code = re.sub(rf"^{indent}", "", code, flags=re.MULTILINE)
             line = text.count("\n", 0, match.start()) + 1
-            yield Block(document, line, language, not_run, code)
+            yield Block(document, line, language, engine or "sqlite", not_run, code)
 
 
 def blocks(document: str, language: str) -> list[str]:

