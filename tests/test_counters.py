@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from boxis_gateway.limiting.memory_counters import PLACES_IN_BUCKET, MemoryCounters
+from boxis_gateway.limiting.memory_counters import SLOTS_PER_BUCKET, MemoryCounters
 from boxis_gateway.networks import client_address, client_network, is_within
 
 KEYS = st.sampled_from("abcd")
@@ -87,7 +87,7 @@ def _forked(act: object) -> int:
 
 def test_what_is_full_gives_up_what_counts_least() -> None:
     counters = MemoryCounters(buckets=1)
-    for number in range(PLACES_IN_BUCKET):
+    for number in range(SLOTS_PER_BUCKET):
         counters.incr(str(number), 60, number + 1)
     counters.incr("one more", 60)
     assert [counters.get(str(number)) for number in range(3)] == [0, 2, 3]

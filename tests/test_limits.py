@@ -40,11 +40,11 @@ class Apis:
         counters = {
             one.name: MemoryCounters(lambda: self.seconds)
             for one in fields(SharedCounters)
-            if one.name != "born"
+            if one.name != "created_at"
         }
-        tables = SharedCounters(**counters, born=NOW.timestamp())
+        shared = SharedCounters(**counters, created_at=NOW.timestamp())
         self.client: FlaskClient = create_app(
-            store, Settings(**settings), lambda: NOW, tables
+            store, Settings(**settings), lambda: NOW, shared
         ).test_client()
 
     def form(self, address: str = HERE, *, forwarded: str = "", **form: str) -> str:
@@ -244,7 +244,7 @@ def test_a_request_that_comes_again(
     asked = apis()
     assert asked.form() == "success"
     assert (asked.form() == "success") is second
-    assert ("sent a request again" in caplog.text) is (replay == "warn")
+    assert ("repeated a request" in caplog.text) is (replay == "warn")
     assert asked.form(datefrom="2012-05-09 10:00") == "success"  # is another one
     assert asked.form(timestamp=str(SECOND + 1)) == "success"
     again = asked.form(timestamp=str(SECOND + 1), surplus="x", returntype="json")
@@ -334,9 +334,9 @@ def test_a_server_of_counters_that_cannot_be_used_is_said_without_its_password()
 def test_a_server_of_counters_that_is_gone_keeps_nobody_out(
     store: Store, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tables = shared_counters("redis://:hidden@127.0.0.1:1/0")
+    counters = shared_counters("redis://:hidden@127.0.0.1:1/0")
     settings = Settings(address_rate="2/minute")
-    client = create_app(store, settings, lambda: NOW, tables).test_client()
+    client = create_app(store, settings, lambda: NOW, counters).test_client()
     form = signed(SECOND, {"returntype": "json"})
     results = [client.post("/", data=form).json["result"] for _ in range(3)]
     assert results == ["1", "1", "0"]  # counted here meanwhile
@@ -374,11 +374,11 @@ def test_several_machines_count_together_on_a_server_of_counters(
     assert ask(two) == "Error: 'timestamp' is not valid"  # came before
     assert ask(two, **WRONG_CODE) == ask(one, **WRONG_CODE) == REFUSED
     assert "too many requests" in ask(one)
-    tables = shared_counters(redis)
+    counters = shared_counters(redis)
     assert (
-        0 < tables.requests.get_expiry("LIMITER/address/127.0.0.1/4/1/minute") - time.time() <= 60
+        0 < counters.requests.get_expiry("LIMITER/address/127.0.0.1/4/1/minute") - time.time() <= 60
     )
-    keys = tables.requests._server.storage.keys("*")  # type: ignore[attr-defined]
+    keys = counters.requests._server.storage.keys("*")  # type: ignore[attr-defined]
     assert keys
     assert not any(word in str(keys) for word in (USERNAME, USER_KEY, str(SECOND)))
 

@@ -201,7 +201,7 @@ def respond(form: Form, result: Result, context: RequestContext, services: Servi
 def _begin_stream(context: RequestContext, services: Services) -> Callable[[], None]:
     """Others are served from another connection meanwhile. Call what is returned at the end."""
     whose = context.account.id if context.account else 0
-    ended = services.limiter.streams.begin(("form", whose), context.settings.max_streams)
+    ended = services.limiter.streams.acquire(("form", whose), context.settings.max_streams)
     reattach = services.store.detach_connection()
 
     def end() -> None:

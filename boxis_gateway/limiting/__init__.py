@@ -1,6 +1,6 @@
-"""What holds up abuse: how often may be asked, and how often in vain. No HTTP here.
+"""Rate limits, lockouts, replay protection and the limit of concurrent streams; no HTTP.
 
-The APIs ask a Limiter; where it counts is in tables.py.
+The APIs call a Limiter; shared_counters.py has what it counts in.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ __all__ = ["Attempt", "Limiter", "Lockouts", "SharedCounters", "attempt_of", "sh
 
 
 class Limiter:
-    """The limits of a server."""
+    """All limits of a server."""
 
-    def __init__(self, settings: Settings, tables: SharedCounters) -> None:
+    def __init__(self, settings: Settings, counters: SharedCounters) -> None:
         self._settings = settings
-        self._rates = RateLimits(tables.requests)
-        self.lockouts = Lockouts(tables, settings.free_failures, settings.longest_lockout_seconds)
-        self.replays = ReplayProtection(tables)
+        self._rates = RateLimits(counters.requests)
+        self.lockouts = Lockouts(counters, settings.free_failures, settings.longest_lockout_seconds)
+        self.replays = ReplayProtection(counters)
         self.streams = StreamLimit()
 
     def admit(self, address: str) -> None:
-        """A request from that address, whoever it is of. Raises LimitReached."""
+        """Count a request from a client address. Raises LimitReached."""
         settings = self._settings
         if settings.address_rate != "off":
-            self._rates.count(settings.address_rate, "address", client_network(address))
+            self._rates.hit(settings.address_rate, "address", client_network(address))
         if settings.server_rate != "off":
-            self._rates.count(settings.server_rate, "server")
+            self._rates.hit(settings.server_rate, "server")
 
-    def admit_account(self, settings: Settings, api: str, whose: object) -> None:
-        """A request of that account or employee. Raises LimitReached."""
+    def admit_account(self, settings: Settings, api: str, user_id: object) -> None:
+        """Count a request of an account or employee. Raises LimitReached."""
         if settings.account_rate != "off":
-            self._rates.count(settings.account_rate, "account", api, str(whose))
+            self._rates.hit(settings.account_rate, "account", api, str(user_id))

@@ -1,8 +1,8 @@
-"""Who guesses has to wait: longer each time, and without anybody else being kept out.
+"""Lockouts against guessing: each failure in a row prolongs the wait, for the guesser alone.
 
-What is counted is a name *from one address*: wrong codes from another address keep nobody out. Who
-tries many names from one address waits as well, but for names that were right from there not long
-ago. A new key or password begins anew.
+A failure counts for the user name *from one address*: wrong codes from another address lock nobody
+out. An address that fails for many names is locked out too, except for names that recently
+succeeded from it. A new key or password resets the count.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from boxis_gateway.limiting.rate_limits import whole_seconds
 from boxis_gateway.limiting.shared_counters import SharedCounters
 from boxis_gateway.networks import client_network
 
-REMEMBERED_SECONDS = 86_400  # failures, and what was right
-FREE_NAMES = 30  # that may be wrong from one address
-RIGHT_KEPT = 10_000  # that a process remembers to have noted
+MEMORY_SECONDS = 86_400  # for failures and successes
+FREE_NAMES = 30  # names that may fail from one address
+CACHED_SUCCESSES = 10_000  # per process
 REASON = "failures"
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A name with one key or password, tried from an address; kept as digests alone."""
+    """A login attempt as two digests: `pair` of address and name, `address` of the address."""
 
     pair: str
     address: str
@@ -34,58 +34,59 @@ class Attempt:
 
 @lru_cache(maxsize=4096)
 def attempt_of(api: str, address: str, name: str, secret: str) -> Attempt:
-    """What is counted. `secret` is what the store keeps of the name's key or password: encrypted or
-    hashed, for others may see what is counted (tables.py)."""
-    site = client_network(address)
-    return Attempt(_digest(api, site, name.casefold(), secret), _digest(api, site))
+    """Make an attempt. `secret` is the encrypted or hashed key or password from the store, never
+    plain text, as the digests may be kept on a Redis server."""
+    network = client_network(address)
+    return Attempt(_digest(api, network, name.casefold(), secret), _digest(api, network))
 
 
-def _digest(*parts: str) -> str:
-    joined = "\0".join(parts).encode("utf-8", "surrogatepass")
+def _digest(*words: str) -> str:
+    joined = "\0".join(words).encode("utf-8", "surrogatepass")
     return sha256(joined).hexdigest()[:32]
 
 
 class Lockouts:
-    """After `free` failures in a row the next attempt has to wait for a second, then for two, four
-    and so on, up to `longest` seconds; 0 is for never."""
+    """After `free_failures` in a row the next attempt has to wait one second, then two, four and so
+    on up to `longest_seconds`; 0 switches lockouts off."""
 
-    def __init__(self, tables: SharedCounters, free: int, longest: int) -> None:
-        self._failures, self._locks, self._rights = tables.failures, tables.locks, tables.rights
-        self._free, self._longest = free, longest
-        self._right = BoundedCache(self._note_right, max_size=RIGHT_KEPT)
+    def __init__(self, counters: SharedCounters, free_failures: int, longest_seconds: int) -> None:
+        self._failures, self._locks = counters.failures, counters.locks
+        self._successes = counters.successes
+        self._free_failures, self._longest_seconds = free_failures, longest_seconds
+        self._recent_successes = BoundedCache(self._note_success, max_size=CACHED_SUCCESSES)
 
     def check(self, attempt: Attempt) -> None:
-        """Raises LimitReached for who has to wait, whether the code is right or wrong."""
+        """Raise LimitReached while the attempt is locked out, right or wrong."""
         if self._locks.is_idle():
             return
         if self._locks.get(attempt.pair):
             self._refuse(attempt.pair)
-        if self._locks.get(attempt.address) and not self._rights.get(attempt.pair):
+        if self._locks.get(attempt.address) and not self._successes.get(attempt.pair):
             self._refuse(attempt.address)
 
     def failed(self, attempt: Attempt) -> None:
-        """It was wrong."""
-        if not self._longest:
+        """Count a failure."""
+        if not self._longest_seconds:
             return
-        count = self._failures.incr(attempt.pair, REMEMBERED_SECONDS)
+        count = self._failures.incr(attempt.pair, MEMORY_SECONDS)
         if count == 1:
-            names = self._failures.incr(attempt.address, REMEMBERED_SECONDS)
+            names = self._failures.incr(attempt.address, MEMORY_SECONDS)
             self._lock(attempt.address, names - FREE_NAMES)
-        self._lock(attempt.pair, count - self._free)
+        self._lock(attempt.pair, count - self._free_failures)
 
     def succeeded(self, attempt: Attempt) -> None:
-        """It was right."""
-        if self._longest:
-            self._right[attempt.pair]
+        """Reset the failures."""
+        if self._longest_seconds:
+            self._recent_successes[attempt.pair]
             if not self._failures.is_idle() and self._failures.get(attempt.pair):
                 self._failures.clear(attempt.pair)
 
-    def _note_right(self, pair: str) -> None:
-        self._rights.incr(pair, REMEMBERED_SECONDS)
+    def _note_success(self, pair: str) -> None:
+        self._successes.incr(pair, MEMORY_SECONDS)
 
-    def _lock(self, key: str, beyond: int) -> None:
-        if beyond >= 0:
-            self._locks.incr(key, min(2 ** min(beyond, 30), self._longest))
+    def _lock(self, key: str, excess: int) -> None:
+        if excess >= 0:
+            self._locks.incr(key, min(2 ** min(excess, 30), self._longest_seconds))
 
     def _refuse(self, key: str) -> None:
         raise LimitReached(REASON, whole_seconds(self._locks.get_expiry(key) - time.time()))

@@ -1,7 +1,7 @@
-"""Counters that the server processes of a machine share: a storage for the library `limits`.
+"""Counters in memory that forked processes share: a storage for the library `limits`.
 
-The processes are forked from the one that makes the table, and use the same pages of memory. Its
-size is fixed, whoever sends what: a bucket that is full gives up the counter that is the least.
+A hash table of fixed size, so that no client can make it grow: a full bucket evicts its lowest
+counter.
 """
 
 from __future__ import annotations
@@ -22,29 +22,28 @@ from hashlib import blake2b
 
 from limits.storage import Storage
 
-PLACES_IN_BUCKET = 8
+SLOTS_PER_BUCKET = 8
 BUCKETS = 8_192
-PLACE = struct.Struct("=16sdQ")  # digest of the key, when it ends on our clock, the count
-HEAD = struct.Struct("=d")  # when the last of all ends
-BUCKET_OCTETS = PLACE.size * PLACES_IN_BUCKET
-FREE = bytes(16)
+SLOT = struct.Struct("=16sdQ")  # digest of the key, expiry on our clock, count
+HEADER = struct.Struct("=d")  # latest expiry of all counters
+BUCKET_BYTES = SLOT.size * SLOTS_PER_BUCKET
+FREE_SLOT = bytes(16)
 
 
 class Counters(Storage):
-    """A storage that may know at once that it holds nothing."""
+    """A storage of `limits` that may know cheaply that it is empty."""
 
     @abstractmethod
     def is_idle(self) -> bool:
-        """Whether nothing is counted at the moment, if that can be told cheaply; else False."""
+        """True if all counters are known to have expired."""
 
 
 class MemoryCounters(Counters):
-    """65,536 counters in 2 MB. `clock` is monotonic, in seconds: setting the machine's clock
-    neither ends nor prolongs anything.
+    """65,536 counters in 2 MB, safe between threads and processes, even if a process is killed.
 
-    Safe between threads and processes; a process that is killed leaves no lock behind."""
+    `clock` is monotonic, in seconds, so that a change of the system clock has no effect."""
 
-    STORAGE_SCHEME = None  # made by us alone, not by a URI
+    STORAGE_SCHEME = None  # not made from a URI by the library
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, *, buckets: int = BUCKETS
@@ -52,12 +51,12 @@ class MemoryCounters(Counters):
         super().__init__()
         self._clock = clock
         self._buckets = buckets
-        self._octets = HEAD.size + buckets * BUCKET_OCTETS
-        self._secret = secrets.token_bytes(16)  # so that nobody aims at a bucket
-        self._file = _memory("boxis-gateway-counters")
+        self._size = HEADER.size + buckets * BUCKET_BYTES
+        self._secret = secrets.token_bytes(16)  # so that no client can aim at a bucket
+        self._file = _anonymous_file("boxis-gateway-counters")
         weakref.finalize(self, os.close, self._file)
-        os.ftruncate(self._file, self._octets)
-        self._table = mmap.mmap(self._file, self._octets)
+        os.ftruncate(self._file, self._size)
+        self._table = mmap.mmap(self._file, self._size)
         self._threads = threading.Lock()
 
     @property
@@ -66,83 +65,87 @@ class MemoryCounters(Counters):
         return OSError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count, and tell the sum. `expiry` is in how many seconds a new counter ends."""
+        """Add to the counter and return its count. A new counter expires in `expiry` seconds."""
         digest, now = self._digest(key), self._clock()
         with self._locked():
-            place = self._find(digest)
-            _, ends, count = PLACE.unpack_from(self._table, place) if place else (digest, 0.0, 0)
-            if ends <= now:
-                place, ends, count = place or self._vacate(digest, now), now + expiry, 0
-                HEAD.pack_into(self._table, 0, max(ends, *HEAD.unpack_from(self._table)))
-            PLACE.pack_into(self._table, place, digest, ends, count + amount)
+            offset = self._find(digest)
+            _, expires_at, count = (
+                SLOT.unpack_from(self._table, offset) if offset else (digest, 0.0, 0)
+            )
+            if expires_at <= now:
+                offset, expires_at, count = offset or self._evict(digest, now), now + expiry, 0
+                HEADER.pack_into(self._table, 0, max(expires_at, *HEADER.unpack_from(self._table)))
+            SLOT.pack_into(self._table, offset, digest, expires_at, count + amount)
         return int(count + amount)
 
     def get(self, key: str) -> int:
-        """The count; 0 if there is none."""
-        found = self._live(key)
-        return found[1] if found else 0
+        """The count; 0 if there is no counter."""
+        live = self._expiry_and_count(key)
+        return live[1] if live else 0
 
     def get_expiry(self, key: str) -> float:
-        """When the counter ends, on the machine's clock; now if there is none."""
-        found = self._live(key)
-        return time.time() + (found[0] - self._clock() if found else 0)
+        """Expiry time in Unix seconds; now if there is no counter."""
+        live = self._expiry_and_count(key)
+        return time.time() + (live[0] - self._clock() if live else 0)
 
     def clear(self, key: str) -> None:
-        """Forget the counter."""
+        """Remove the counter."""
         digest = self._digest(key)
         with self._locked():
-            place = self._find(digest)
-            if place:
-                PLACE.pack_into(self._table, place, FREE, 0, 0)
+            offset = self._find(digest)
+            if offset:
+                SLOT.pack_into(self._table, offset, FREE_SLOT, 0, 0)
 
     def is_idle(self) -> bool:
-        """Whether all counters have ended, as mostly those of failures have."""
-        ends: float = HEAD.unpack_from(self._table)[0]
-        return ends <= self._clock()
+        """True if all counters have expired: the usual state of failures."""
+        expires_at: float = HEADER.unpack_from(self._table)[0]
+        return expires_at <= self._clock()
 
     def check(self) -> bool:
         """Part of the library's interface."""
         return True
 
     def reset(self) -> None:
-        """Forget all counters."""
+        """Remove all counters."""
         with self._locked():
-            self._table[:] = bytes(self._octets)
+            self._table[:] = bytes(self._size)
 
-    def _live(self, key: str) -> tuple[float, int] | None:
-        """When it ends, and the count. Without a lock, like all that only looks: at worst it is as
-        if asked a moment before."""
+    def _expiry_and_count(self, key: str) -> tuple[float, int] | None:
+        """Expiry and count. Reads take no lock: at worst they see the state of a moment ago."""
         if self.is_idle():
             return None
         now = self._clock()
-        place = self._find(self._digest(key))
-        _, ends, count = PLACE.unpack_from(self._table, place) if place else (b"", now, 0)
-        return (ends, count) if ends > now else None
+        offset = self._find(self._digest(key))
+        _, expires_at, count = SLOT.unpack_from(self._table, offset) if offset else (b"", now, 0)
+        return (expires_at, count) if expires_at > now else None
 
     def _find(self, digest: bytes) -> int:
-        """Where the counter is, ended or not; 0 if nowhere."""
+        """Offset of the counter, expired or not; 0 if absent."""
         first = self._bucket(digest)
-        place = self._table.find(digest, first, first + BUCKET_OCTETS)
-        return 0 if place < 0 or (place - first) % PLACE.size else place
+        offset = self._table.find(digest, first, first + BUCKET_BYTES)
+        return 0 if offset < 0 or (offset - first) % SLOT.size else offset
 
-    def _vacate(self, digest: bytes, now: float) -> int:
-        """The place of the bucket that may go first: of a counter that has ended, or the least."""
+    def _evict(self, digest: bytes, now: float) -> int:
+        """Offset of the slot to reuse: of an expired counter, or the lowest."""
         first = self._bucket(digest)
-        bucket = PLACE.iter_unpack(self._table[first : first + BUCKET_OCTETS])
-        order = [(ends > now, count, ends, at) for at, (_, ends, count) in enumerate(bucket)]
-        return first + min(order)[-1] * PLACE.size
+        bucket = SLOT.iter_unpack(self._table[first : first + BUCKET_BYTES])
+        order = [
+            (expires_at > now, count, expires_at, at)
+            for at, (_, expires_at, count) in enumerate(bucket)
+        ]
+        return first + min(order)[-1] * SLOT.size
 
     def _bucket(self, digest: bytes) -> int:
-        return HEAD.size + int.from_bytes(digest[:4]) % self._buckets * BUCKET_OCTETS
+        return HEADER.size + int.from_bytes(digest[:4]) % self._buckets * BUCKET_BYTES
 
     def _digest(self, key: str) -> bytes:
-        octets = key.encode("utf-8", "surrogatepass")
-        return blake2b(octets, digest_size=16, key=self._secret).digest()
+        data = key.encode("utf-8", "surrogatepass")
+        return blake2b(data, digest_size=16, key=self._secret).digest()
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        # The system gives up a lock of this kind when its process ends, however it does. It is the
-        # process's, so threads need one of their own.
+        # The system releases this lock when its process ends. It belongs to the process, so threads
+        # need another one.
         with self._threads:
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
@@ -151,8 +154,8 @@ class MemoryCounters(Counters):
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
 
 
-def _memory(name: str) -> int:
-    """A file without a place, on a system that has such; else one that nobody else sees."""
+def _anonymous_file(name: str) -> int:
+    """An anonymous file in memory, or on disk where the system has no memfd."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create(name)
     with tempfile.TemporaryFile() as file:

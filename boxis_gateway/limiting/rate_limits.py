@@ -1,4 +1,4 @@
-"""How often may be asked: rates such as `600/minute`, by the library `limits`."""
+"""Rate limits such as `600/minute`, by the library `limits`."""
 
 from __future__ import annotations
 
@@ -13,26 +13,24 @@ from boxis_gateway.errors import LimitReached
 
 
 class RateLimits:
-    """Counts requests in windows that begin with the first of them."""
+    """Fixed windows; each begins with its first request."""
 
     def __init__(self, counters: Storage) -> None:
-        self._counters = counters
-        self._windows = FixedWindowRateLimiter(counters)
+        self._limiter = FixedWindowRateLimiter(counters)
 
-    def count(self, rates: str, reason: str, *whose: str) -> None:
-        """A request more. Raises LimitReached if that is too many for one of the rates."""
-        for rate in rates_of(rates):
-            if not self._windows.hit(rate, reason, *whose):
-                ends = self._windows.get_window_stats(rate, reason, *whose).reset_time
-                raise LimitReached(reason, whole_seconds(ends - time.time()))
+    def hit(self, rates: str, reason: str, *key: str) -> None:
+        """Count a request of a client, named by `key`. Raises LimitReached beyond any rate."""
+        for rate in _parsed(rates):
+            if not self._limiter.hit(rate, reason, *key):
+                reset = self._limiter.get_window_stats(rate, reason, *key).reset_time
+                raise LimitReached(reason, whole_seconds(reset - time.time()))
 
 
 @lru_cache(maxsize=1024)
-def rates_of(text: str) -> tuple[RateLimitItem, ...]:
-    """RateLimits with semicolons between them: `20/second;600/minute`; none if it is `off`."""
-    return () if text == "off" else tuple(parse_many(text))
+def _parsed(rates: str) -> tuple[RateLimitItem, ...]:
+    return tuple(parse_many(rates))
 
 
 def whole_seconds(seconds: float) -> int:
-    """Rounded up; at least one."""
+    """Round up, to at least one."""
     return max(1, int(-(-seconds // 1)))

@@ -1,7 +1,7 @@
-"""Requests that come again: the memory of those that were answered (protocol page, section 3).
+"""Replay protection: each signed request is answered once (protocol page, section 3).
 
-The signature is of the timestamp alone, so whoever listens on the way can use it until the window
-closes. Documented clients may repeat a request within a second, which is why this is an option.
+The authcode signs the timestamp alone, so an eavesdropper can use it until the clock window closes.
+It is an option, as documented clients may repeat a request within a second.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ log = logging.getLogger(__name__)
 
 
 class ReplayProtection:
-    """Remembers requests for as long as their timestamps are good."""
+    """Remembers requests for as long as their timestamps are valid."""
 
-    def __init__(self, tables: SharedCounters) -> None:
-        self._used, self._born = tables.replays, tables.born
+    def __init__(self, counters: SharedCounters) -> None:
+        self._requests, self._started_at = counters.replays, counters.created_at
 
     def check(
         self,
         settings: Settings,
         account_id: int,
         timestamp: str,
-        asked: Iterable[str],
+        request: Iterable[str],
         now: datetime,
     ) -> None:
-        """A request of the account, valid otherwise; `asked` are section, action and parameters.
+        """Count a valid request: `request` is its section, action and parameters.
 
-        Raises Replayed for one that came before, or that may have come before the server began, if
-        the account's `replay` is `enforce`; if it is `warn`, that is logged."""
+        With `replay=warn` a repeated request is logged. With `replay=enforce` it raises Replayed;
+        so does one that may have been answered before the server started."""
         window = settings.timestamp_window_seconds
-        left = int(timestamp) + window - now.timestamp() + 1
-        words = (str(account_id), timestamp, *asked)
+        seconds_left = int(timestamp) + window - now.timestamp() + 1
+        words = (str(account_id), timestamp, *request)
         key = sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        again = self._used.incr(key, int(max(1, left))) > 1
-        if settings.replay == "warn" and again:
-            log.warning("account=%d sent a request again", account_id)
-        elif settings.replay == "enforce" and (again or int(timestamp) < int(self._born)):
+        repeated = self._requests.incr(key, int(max(1, seconds_left))) > 1
+        if settings.replay == "warn" and repeated:
+            log.warning("account=%d repeated a request", account_id)
+        elif settings.replay == "enforce" and (repeated or int(timestamp) < int(self._started_at)):
             raise Replayed

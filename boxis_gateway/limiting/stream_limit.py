@@ -1,4 +1,4 @@
-"""Long answers under way, by account: each holds a view of the store, and some memory."""
+"""Limit of concurrent streams: each holds a database snapshot and some memory."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Callable, Hashable
 
 from boxis_gateway.errors import LimitReached
 
-WAIT_SECONDS = 1
+RETRY_SECONDS = 1
 
 
 class StreamLimit:
-    """Counts in this process."""
+    """Streams in progress by account, in this process."""
 
     def __init__(self) -> None:
-        self._under_way: Counter[Hashable] = Counter()
+        self._streams: Counter[Hashable] = Counter()
 
-    def begin(self, whose: Hashable, most: int) -> Callable[[], None]:
-        """One more; call what is returned at its end. Raises LimitReached beyond `most`."""
-        if self._under_way[whose] >= most:
-            raise LimitReached("streams", WAIT_SECONDS)
-        self._under_way[whose] += 1
-        return lambda: self._end(whose)
+    def acquire(self, account: Hashable, limit: int) -> Callable[[], None]:
+        """Count one more stream. Returns what releases it; raises LimitReached beyond `limit`."""
+        if self._streams[account] >= limit:
+            raise LimitReached("streams", RETRY_SECONDS)
+        self._streams[account] += 1
+        return lambda: self._release(account)
 
-    def _end(self, whose: Hashable) -> None:
-        self._under_way[whose] -= 1
-        if not self._under_way[whose]:
-            del self._under_way[whose]
+    def _release(self, account: Hashable) -> None:
+        self._streams[account] -= 1
+        if not self._streams[account]:
+            del self._streams[account]
