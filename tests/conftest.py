@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 import requests
 from flask.testing import FlaskClient
@@ -30,6 +31,7 @@ from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests import engines, scan
 from tests.stores import Stores
+from tests.support.waiting import LIMIT_SECONDS
 from tests.warm import Forked, warm
 
 if TYPE_CHECKING:
@@ -42,6 +44,11 @@ PROJECT = Path(__file__).parent.parent
 
 
 scan.watch()
+# No example fails for being slow.
+hypothesis.settings.register_profile(
+    "ours", deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
+)
+hypothesis.settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -205,6 +212,10 @@ class RunningServer:
             start_new_session=True,
         )
 
+    def log(self) -> str:
+        """What it has written to stderr so far."""
+        return Path(self._errors.name).read_text()
+
     def stop(self, with_signal: int = signal.SIGTERM) -> tuple[int, str]:
         """The exit code, and all that it wrote to stderr."""
         if self.process.poll() is None:
@@ -217,9 +228,9 @@ class RunningServer:
 
     def end(self) -> tuple[int, str]:
         """The same, of a server that has been told to stop."""
-        self.process.communicate(timeout=40)
+        self.process.communicate(timeout=LIMIT_SECONDS)
         if not self._errors.closed:
-            self.errors = Path(self._errors.name).read_text()
+            self.errors = self.log()
             self._errors.close()
             scan.said("a server's log", self.errors)
         return self.process.returncode, self.errors

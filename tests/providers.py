@@ -82,7 +82,7 @@ def proxy(provider: Provider, url: str) -> Iterator[str]:
                 url.rstrip("/") + self.path, body or None, headers, method=self.command
             )
             try:
-                with urllib.request.urlopen(request, timeout=20) as response:
+                with urllib.request.urlopen(request, timeout=60) as response:
                     return response.status, response.headers, response.read()
             except urllib.error.HTTPError as refusal:
                 with refusal:

@@ -552,8 +552,8 @@ def test_a_server_writes_down_who_asks_it(store: Store, anna: Employee, serve: S
     store.close()
     server = serve(store)
     login = {"username": anna.username, "password": PASSWORD}
-    token = requests.post(f"{server.url}auth/login", data=login, timeout=10).json()["token"]
-    requests.get(f"{server.url}auth/logout", params={"token": token}, timeout=10)
+    token = requests.post(f"{server.url}auth/login", data=login, timeout=60).json()["token"]
+    requests.get(f"{server.url}auth/logout", params={"token": token}, timeout=60)
     made = [entry[2:5] for entry in entries(store)[-2:]]
     assert made == [
         (anna.username, "127.0.0.1", "token.login"),

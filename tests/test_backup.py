@@ -35,6 +35,7 @@ from tests.conftest import (
     add_messages,
 )
 from tests.stores import Stores
+from tests.support.waiting import until
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 Serve = Callable[..., RunningServer]
@@ -114,10 +115,7 @@ def test_a_backup_is_one_state_while_another_process_writes(
             assert findings(file) == []
             assert verify(file, NOW).rows["message"] == made.messages
         assert writer.poll() is None
-        deadline = time.monotonic() + 10
-        while count(store) <= after and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert count(store) > after
+        until(lambda: count(store) > after)
     finally:
         writer.kill()
         writer.communicate()

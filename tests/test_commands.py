@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import pty
 import re
-import select
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -19,6 +19,7 @@ from boxis_gateway.errors import StoreError
 from boxis_gateway.store import DATABASE_ERRORS, Store, describe_error
 from tests.conftest import GATEWAY, NOW, USERNAME
 from tests.stores import Stores
+from tests.support.waiting import LIMIT_SECONDS
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 SIGNED = ("--username", "a", "--user-key", "k")
@@ -221,13 +222,11 @@ def test_an_import_on_a_terminal_shows_its_progress(
         stdout=subprocess.DEVNULL,
     )
     os.close(theirs)
-    process.wait(30)
     shown = b""
-    while select.select([ours], [], [], 0.5)[0]:
-        try:
-            shown += os.read(ours, 4096)
-        except OSError:
-            break
+    with suppress(OSError):  # when nobody holds the other side any more
+        while piece := os.read(ours, 4096):
+            shown += piece
+    process.wait(LIMIT_SECONDS)
     os.close(ours)
     assert b"Importing" in shown
     assert b"100%" in shown

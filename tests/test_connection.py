@@ -8,7 +8,6 @@ import http.client
 import itertools
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -23,6 +22,7 @@ from boxis_gateway.server.state import ServerState
 from boxis_gateway.server.turns import Turns
 from boxis_gateway.server.wsgi import base_environ, environ_of
 from boxis_gateway.settings import Settings
+from tests.support.waiting import LIMIT_SECONDS, until
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
 MOST = 1000
@@ -44,7 +44,7 @@ class Host:
 
     def connect(self) -> socket.socket:
         client = socket.create_connection(self.address)
-        client.settimeout(10)
+        client.settimeout(LIMIT_SECONDS)
         return client
 
     def ask(self, request: bytes) -> bytes:
@@ -57,7 +57,7 @@ class Host:
         """In the loop's own thread, and wait."""
         done = threading.Event()
         self.loop.call_soon_threadsafe(lambda: (what(), done.set()))
-        assert done.wait(10)
+        assert done.wait(LIMIT_SECONDS)
 
     def stop(self) -> None:
         def end() -> None:
@@ -112,6 +112,14 @@ def long(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
             raise RuntimeError("a fault in the middle")
 
     return pieces()
+
+
+def the_connection(host: Host) -> Connection:
+    """That of the only client, once it takes no more for now."""
+    until(lambda: host.shared.connections)
+    (connection,) = host.shared.connections
+    until(lambda: not connection._writable)
+    return connection
 
 
 # Requests
@@ -287,19 +295,21 @@ def test_an_offer_beside_raw_bytes_in_the_query_loses_nothing() -> None:
 def test_whoever_asks_without_reading_is_not_asked_for_more(host: Callable[[App], Host]) -> None:
     """What is made for them waits in memory."""
 
+    waiting: list[int] = []
+
     def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        (connection,) = one.shared.connections
+        waiting.append(connection._transport.get_write_buffer_size())
         start("200 OK", [("Content-Length", "60000")])
         return [b"x" * 60_000]
 
     one = host(app)
     with one.connect() as client:
-        client.sendall(b"GET / HTTP/1.1\r\n\r\n" * 5_000)
-        time.sleep(0.5)
-        (connection,) = one.shared.connections
-        assert connection._transport.get_write_buffer_size() < 1_000_000
-        client.setblocking(True)
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n" * 1_000)
+        the_connection(one)
         client.shutdown(socket.SHUT_WR)
-        assert everything(client).count(b"HTTP/1.1 200") == 5_000
+        assert everything(client).count(b"HTTP/1.1 200") == 1_000
+    assert max(waiting) < 1_000_000
 
 
 def test_a_client_that_has_said_all_still_gets_its_answer(host: Callable[[App], Host]) -> None:
@@ -331,7 +341,7 @@ def test_whoever_sends_too_much_can_read_why(host: Callable[[App], Host]) -> Non
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_a_fault_in_a_long_answer_breaks_it_off(version: str, host: Callable[[App], Host]) -> None:
-    client = http.client.HTTPConnection(*host(long).address, timeout=10)
+    client = http.client.HTTPConnection(*host(long).address, timeout=60)
     client._http_vsn_str = f"HTTP/{version}"  # type: ignore[attr-defined]
     client.request("GET", "/?5!")
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
@@ -397,16 +407,14 @@ def test_a_reader_that_stands_still_is_parted_with(
     with one.connect() as client:
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
         client.recv(1)
-        (connection,) = one.shared.connections
-        while connection._writable:
-            time.sleep(0.01)
-        time.sleep(0.3)  # until the system takes no more
+        connection = the_connection(one)
         now = connection._deadline
         one.do(lambda: connection.sweep(now - 1))  # it has taken something
         one.do(lambda: connection.sweep(now + CLIENT_SECONDS - 2))
         assert not closed.is_set()
-        one.do(lambda: connection.sweep(now + CLIENT_SECONDS))
-        assert closed.wait(10)
+        later = itertools.count(now + CLIENT_SECONDS, CLIENT_SECONDS)  # more may have been taken
+        until(lambda: connection._closing or one.do(lambda: connection.sweep(next(later))))
+        assert closed.wait(LIMIT_SECONDS)
     assert "a client was too slow" in caplog.text
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import apsw
 import psycopg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from peewee import Model
 
@@ -193,7 +193,7 @@ def test_every_row_is_the_same_after_a_way_over_both_engines(
     back.close()
 
 
-@settings(max_examples=examples(8), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(8))
 @given(texts=st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_texts_may_be_any(stores: Stores, databases: Databases, texts: list[str]) -> None:
     with TemporaryDirectory() as folder:

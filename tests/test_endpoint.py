@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 from werkzeug.test import TestResponse
@@ -48,7 +48,7 @@ odd_form = st.dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(max_examples=150)
 @given(odd_form, st.booleans())
 def test_no_form_gets_anything_but_an_envelope(
     client: FlaskClient, account: Account, form: dict[str, str], right: bool
@@ -66,7 +66,6 @@ def test_no_form_gets_anything_but_an_envelope(
     assert fields["timestamp"] == str(TIMESTAMP)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary(max_size=200),
     st.sampled_from(["application/x-www-form-urlencoded", "multipart/form-data; boundary=B", "?"]),

@@ -34,7 +34,9 @@ from boxis_gateway.store.tables import TABLES
 from boxis_gateway.zones import find_zone
 from tests.conftest import GATEWAY, NOW, USER_KEY, USERNAME, RunningServer, signed
 from tests.stores import Stores
+from tests.support.waiting import LIMIT_SECONDS
 from tests.test_retention import counted, fill, recounted, start
+from tests.warm import DIE_AT_COMMIT
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -169,7 +171,7 @@ def shop(
 
 
 @given(st.lists(MESSAGES, max_size=12), st.sampled_from((1, 2, 1000)))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_nothing_tells_the_number_and_sums_stay(
     shop: tuple[Store, Account], messages: list[NewMessage], rows_at_once: int
 ) -> None:
@@ -465,23 +467,20 @@ def test_no_octet_is_left_beside_a_server_and_an_import(
     done = threading.Event()
 
     def write() -> None:
-        """As an import does, which waits for fifteen seconds."""
-        other = Store(store.url)
-        while not done.is_set():
+        other = Store(store.url, lock_seconds=LIMIT_SECONDS)
+        while not done.wait(0.01):
             try:
                 set_version(other.database)
             except Exception as problem:
                 failed.append(problem)
-            time.sleep(0.01)
         other.close()
 
     writer = threading.Thread(target=write)
     writer.start()
     form = {"datefrom": "2012-05-03 00:00:00"}
     while any(process.poll() is None for process in processes):
-        answer = requests.post(server.url, data=signed(int(time.time()), form), timeout=30)
+        answer = requests.post(server.url, data=signed(int(time.time()), form), timeout=60)
         assert "<reciptient>" in answer.text
-        time.sleep(0.05)
     done.set()
     writer.join()
     said = [process.communicate() for process in processes]
@@ -516,17 +515,14 @@ def test_one_that_is_killed_is_finished_by_the_next(
     before, erased = sums(store), [0]
     nobodies = "SELECT count(*) FROM message WHERE recipient = '0'"
     for _ in range(2):
-        process = start(store, "erase", "--number", DIGITS)
-        while process.poll() is None:
-            if store.database.execute_sql(nobodies).fetchone()[0] > erased[-1]:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
+        process = start(store, "erase", "--number", DIGITS, **{DIE_AT_COMMIT: "6"})
         process.communicate()
+        assert process.returncode == -signal.SIGKILL
         erased.append(store.database.execute_sql(nobodies).fetchone()[0])
         assert sums(store) == before
         assert counted(store) == recounted(store)
         store.close()
-    assert erased[1] < len(messages)
+    assert 0 < erased[1] < erased[2] < len(messages)
     assert gateway("erase", "--number", DIGITS).returncode == 0
     assert sums(store) == before
     store.close()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import gzip
-import random
 import signal
 import stat
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from boxis_gateway.importing.batches import BATCH
 
 from boxis_gateway.errors import ImportFailed, StoreError
 from boxis_gateway.importers.reading.lines import ReadOptions
@@ -24,7 +25,8 @@ from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests.conftest import GATEWAY, NOW, USERNAME, statements
 from tests.stores import Stores
-from tests.warm import Forked
+from tests.support.waiting import LIMIT_SECONDS
+from tests.warm import DIE_AT_COMMIT, Forked
 
 HEADER = "recipient,sender,date,text\n"
 LINE = "48514151563,boxis.net,2012-05-09 10:28:{:02},hello\n"
@@ -228,37 +230,26 @@ def big_csv(path: Path, count: int) -> None:
             file.write(f"4851{n % 10_000_000:07},boxis.net,{moment},text {n % 7}\n")
 
 
-def test_an_import_that_is_killed_ten_times_ends_like_one_that_was_not(
+def test_an_import_that_is_killed_in_each_batch_ends_like_one_that_was_not(
     stores: Stores, tmp_path: Path, gateway: Gateway
 ) -> None:
-    """30,000 rows; SIGKILL at random moments, then once more to the end."""
-    big_csv(tmp_path / "big.csv", 30_000)
+    """By SIGKILL before it commits, then once more to the end."""
+    big_csv(tmp_path / "big.csv", 6 * BATCH)
     stores.make(tmp_path / "store.db").close()
     assert gateway("account", "add", USERNAME).returncode == 0
     stores.copy(tmp_path / "store.db", tmp_path / "straight.db").close()
     words = ("import", tmp_path / "big.csv", "--account", USERNAME)
     straight = stores.url(tmp_path / "straight.db")
-    started = time.monotonic()
     assert gateway(*words, BOXIS_GATEWAY_DATABASE_URL=straight).returncode == 0
-    took = time.monotonic() - started
 
-    moments, killed = random.Random(4711), 0
     sizes = []
-    for _ in range(10):
-        process = Forked(
-            [*GATEWAY, *map(str, words), "--database-url", stores.url(tmp_path / "store.db")],
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            process.wait(moments.uniform(0.05, 0.5) * took)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            killed += process.wait() == -signal.SIGKILL
-        store = stores.at(tmp_path / "store.db")
-        sizes.append(len(rows(store)[0]))
-        store.close()
-    assert killed >= 8
+    for commit in range(1, 7):
+        killed = gateway(*words, **{DIE_AT_COMMIT: str(commit)})
+        assert killed.returncode == -signal.SIGKILL
+        with closing(stores.at(tmp_path / "store.db")) as store:
+            sizes.append(len(rows(store)[0]))
     assert sizes == sorted(sizes)
+    assert {0, 4 * BATCH} <= set(sizes) <= set(range(0, 6 * BATCH, BATCH))
     assert gateway(*words).returncode == 0
 
     contents = []
@@ -267,7 +258,7 @@ def test_an_import_that_is_killed_ten_times_ends_like_one_that_was_not(
         contents.append(rows(store))
         store.close()
     assert contents[0] == contents[1]
-    assert len(contents[0][0]) == len(contents[0][1]) == 30_000
+    assert len(contents[0][0]) == len(contents[0][1]) == 6 * BATCH
 
 
 def test_two_imports_of_one_file_at_once_double_nothing(
@@ -281,7 +272,7 @@ def test_two_imports_of_one_file_at_once_double_nothing(
     processes = [
         Forked([*GATEWAY, *map(str, words)], stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
-    said = [process.communicate(timeout=60)[0] for process in processes]
+    said = [process.communicate(timeout=LIMIT_SECONDS)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     added = [int(line.split(": ", 1)[1].split(" added")[0]) for line in said]
     assert sum(added) == 20_000

@@ -150,7 +150,7 @@ def outcome(stores: Stores, directory: Path, *contents: list[str]) -> list[Any]:
     return list(found)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.permutations(LINES), st.integers(0, len(LINES)))
 def test_reports_in_any_order_and_in_other_files_give_the_same(
     stores: Stores, lines: list[str], cut: int

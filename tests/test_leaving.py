@@ -259,7 +259,7 @@ around_edges = st.builds(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(instants=st.lists(around_edges, max_size=60), rounded=st.booleans())
 def test_no_window_loses_or_doubles_a_row(
     instants: list[datetime], rounded: bool, rough: str
@@ -543,7 +543,7 @@ def changing() -> Iterator[str]:
         yield url
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     count=st.integers(0, 60),
     limit=st.integers(2, 12),

@@ -34,7 +34,7 @@ def test_what_php_writes_is_read() -> None:
         ["php", "-r", program, "--", json.dumps(VALUES)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     for values, line in zip(VALUES, done.stdout.split(), strict=True):

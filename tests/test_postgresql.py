@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -18,6 +18,7 @@ from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import without_secret
 from boxis_gateway.store import Criteria, Order, Store
 from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.postgresql import rows as postgresql_rows
 from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory
 from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
 from boxis_gateway.store.engines.postgresql.texts import back, rows_back, told
@@ -36,7 +37,7 @@ ODD_TEXTS = st.text(st.sampled_from("\0\ufdd0\ufdd1\ufdd2\ufdd3a") | st.characte
 @pytest.fixture
 def store(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
-    store = Store(databases.new(), stream_seconds=1)
+    store = Store(databases.new(), stream_seconds=60)
     store.create()
     store.migrate()
     yield store
@@ -107,14 +108,18 @@ def test_letters_are_folded_as_python_folds_them(store: Store) -> None:
     assert store.database.execute_sql(sql, ("ss", "ß")).fetchone() == (False,)
 
 
-def test_a_stream_holds_its_state_no_longer_than_it_may(store: Store) -> None:
+def test_a_stream_holds_its_state_no_longer_than_it_may(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr(postgresql_rows, "time", clock)
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     add_messages(store, account, *[{"date": f"2012-05-09 08:{n % 60:02}:00"} for n in range(400)])
     whole = store.history.read(account.id, with_status=False)
     assert sum(map(len, whole)) == 400
     held = store.history.read(account.id, with_status=False)
     next(held)
-    time.sleep(1.1)
+    clock.monotonic = lambda: 60.0
     with pytest.raises(StoreError, match="too long"):
         next(held)
     assert store.database.execute_sql("SELECT pg_is_in_recovery()", ()).fetchone() == (False,)

@@ -83,7 +83,7 @@ ENDS = [
 ]
 
 
-@settings(max_examples=examples(40), deadline=None)
+@settings(max_examples=examples(40))
 @given(st.permutations(STORY), st.sets(st.integers(0, len(STORY))), st.sampled_from([1, 3, 5_000]))
 def test_messages_come_to_the_same_end_in_whatever_order_and_files_it_is_told(
     stores: Stores, lines: Sequence[str], cuts: set[int], batch: int

@@ -111,5 +111,5 @@ class Readers(RuleBasedStateMachine):
 def test_nobody_finds_what_they_may_not_read(stores: Stores) -> None:
     run_state_machine_as_test(
         lambda: Readers(stores),
-        settings=settings(max_examples=examples(25), stateful_step_count=25, deadline=None),
+        settings=settings(max_examples=examples(25), stateful_step_count=25),
     )

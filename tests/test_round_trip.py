@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxis_gateway.app import create_app
@@ -218,7 +218,7 @@ def fill(world: World, loads: Loads) -> None:
         world.store.additions.add(world.accounts[username], fingerprinted)
 
 
-QUICK = settings(max_examples=examples(20), deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(20))
 
 
 def differing(one: World, other: World) -> list[str]:

@@ -187,7 +187,7 @@ MESSAGES = st.tuples(st.sampled_from(TIMES), st.sampled_from(WIRE_IDS)).map(
 BATCHES = st.lists(st.lists(st.tuples(st.integers(0, 5), MESSAGES), max_size=8), max_size=5)
 
 
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(25))
 @given(BATCHES)
 def test_what_is_known_and_the_ids_are_the_same_by_range_and_by_lists(
     stores: Stores, batches: Any

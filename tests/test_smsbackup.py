@@ -123,10 +123,8 @@ BOMB = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
 )
 def test_a_file_that_declares_entities_is_refused(declared: str, body: str) -> None:
     content = f"<?xml version='1.0'?>{declared}<smses>{SMS.format(1, body)}</smses>".encode()
-    started = time.monotonic()
     with pytest.raises(ImportFailed, match="document type"):
         read(content)
-    assert time.monotonic() - started < 1
 
 
 @pytest.mark.parametrize("encoding", ["UDF-8", "gbk", "rot13"])

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -369,7 +369,5 @@ def test_the_server_is_as_its_model(stores: Stores) -> None:
         settings=settings(
             max_examples=examples(EXAMPLES),
             stateful_step_count=STEPS,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
         ),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxis_gateway.errors import StoreError
@@ -118,9 +118,7 @@ def expected(shop: Shop, which: Criteria, order: Order) -> list[ListedSubmission
 @given(MESSAGES, FILTERS, st.sampled_from(Order), st.integers(0, 8), st.integers(0, 12))
 @pytest.mark.parametrize("walks_at_once", [200, 1])
 @settings(
-    deadline=None,
     max_examples=examples(80),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_a_page_is_a_part_of_the_whole_list(
     shop: Shop,
@@ -148,7 +146,6 @@ def test_a_page_is_a_part_of_the_whole_list(
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=8), TEXTS)
-@settings(deadline=None)
 def test_a_text_is_found_whatever_its_case(shop: Shop, texts: list[str], searched: str) -> None:
     shop.fill(
         [

@@ -14,6 +14,7 @@ import requests
 from boxis_gateway.store import Store
 from tests.conftest import GATEWAY, NOW, USER_KEY, USERNAME, RunningServer, signed
 from tests.postgresql import Databases
+from tests.support.waiting import LIMIT_SECONDS
 from tests.warm import Forked
 
 EIGHT = 8
@@ -53,7 +54,7 @@ def all_at_once(url: str, *words: str) -> list[str]:
         Forked([*GATEWAY, *words], env=environ, stdout=subprocess.PIPE, text=True)
         for _ in range(EIGHT)
     ]
-    said = [process.communicate(timeout=120)[0] for process in processes]
+    said = [process.communicate(timeout=LIMIT_SECONDS)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * EIGHT
     return said
 
@@ -67,6 +68,7 @@ class Asking:
         self._thread = threading.Thread(target=self._ask)
 
     def __enter__(self) -> Asking:
+        self.counts.append(self.count())
         self._thread.start()
         return self
 
@@ -78,7 +80,7 @@ class Asking:
     def count(self) -> int:
         """How many messages there are; -1 if the answer is none."""
         form = signed(int(time.time()), {"returntype": "json"})
-        params = requests.post(self._url, data=form, timeout=10).json().get("params", {})
+        params = requests.post(self._url, data=form, timeout=60).json().get("params", {})
         return len(params.get("senders", ())) if params else -1
 
     def _ask(self) -> None:

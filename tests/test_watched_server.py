@@ -22,7 +22,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from tests.conftest import USER_KEY, USERNAME, RunningServer, add_messages, signed
-from tests.test_server import fill
+from tests.support.waiting import until
+from tests.test_server import children, fill
 from tests.test_watching import Figures, figure, figures
 
 Serve = Callable[..., RunningServer]
@@ -34,25 +35,13 @@ def form(**more: str) -> dict[str, str]:
 
 
 def watched(server: RunningServer) -> Figures:
-    return figures(requests.get(f"{server.watched_at}/metrics", timeout=10).text)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for what takes a moment."""
-    end = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def children(process: int) -> list[int]:
-    return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return figures(requests.get(f"{server.watched_at}/metrics", timeout=60).text)
 
 
 @contextmanager
 def slow_reader(server: RunningServer) -> Iterator[http.client.HTTPResponse]:
     """A client that takes no more of a long answer than its head."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.connect()
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
     connection.request("GET", f"/?{'&'.join(f'{k}={v}' for k, v in form().items())}")
@@ -65,8 +54,8 @@ def slow_reader(server: RunningServer) -> Iterator[http.client.HTTPResponse]:
 def test_any_process_tells_of_all(serve: Serve, store: Store, account: Account) -> None:
     server = serve(store, "--workers", "2")
     for _ in range(30):
-        requests.post(server.url, data=form(), timeout=5)
-        requests.post(server.url, data=form(authcode="x"), timeout=5)
+        requests.post(server.url, data=form(), timeout=60)
+        requests.post(server.url, data=form(authcode="x"), timeout=60)
     until(lambda: figure(watched(server), "requests_total") == 60)
     for _ in range(4):
         found = watched(server)
@@ -80,7 +69,7 @@ def test_any_process_tells_of_all(serve: Serve, store: Store, account: Account) 
 def test_a_process_that_is_just_beginning_is_no_trouble(serve: Serve, store: Store) -> None:
     server = serve(store, "--workers", "1")
     until(lambda: figure(watched(server), "processes") == 1)
-    (folder,) = {path.parent for path in mapped(children(server.process.pid)[0], ".db")}
+    (folder,) = {path.parent for path in mapped(children(server)[0], ".db")}
     (folder / "counter_1.db").touch()  # as it stands for a moment
     assert figure(watched(server), "processes") == 1
 
@@ -91,19 +80,19 @@ def test_a_killed_process_takes_no_count_away_and_leaves_no_stream(
     fill(store, account, LONG)
     server = serve(store, "--workers", "2")
     for _ in range(10):
-        requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=5)
+        requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=60)
     with slow_reader(server):
         until(lambda: figure(watched(server), "streams_in_progress") == 1)
         until(lambda: figure(watched(server), "requests_total") == 10)
-        killed = children(server.process.pid)
+        killed = children(server)
         for worker in killed:
             os.kill(worker, signal.SIGKILL)
-        until(lambda: not set(killed) & set(children(server.process.pid)))
+        until(lambda: not set(killed) & set(children(server)))
         until(lambda: figure(watched(server), "processes") == 2)
         found = watched(server)
     assert figure(found, "streams_in_progress") == 0
     assert figure(found, "requests_total") == 10
-    requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=5)
+    requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=60)
     until(lambda: figure(watched(server), "requests_total") == 11)
 
 
@@ -113,7 +102,7 @@ def test_a_server_that_ends_leaves_no_figures_behind(
 ) -> None:
     server = serve(store, "--workers", "1")
     assert watched(server)
-    (folder,) = {path.parent for path in mapped(children(server.process.pid)[0], ".db")}
+    (folder,) = {path.parent for path in mapped(children(server)[0], ".db")}
     assert folder.exists()
     server.stop(with_signal)
     until(lambda: not folder.exists())
@@ -155,7 +144,7 @@ def test_a_stopping_server_is_alive_but_not_ready(
 
 
 def watch(server: RunningServer, path: str) -> tuple[int, str]:
-    answer = requests.get(server.watched_at + path, timeout=5)
+    answer = requests.get(server.watched_at + path, timeout=60)
     return answer.status_code, answer.text
 
 
@@ -163,7 +152,7 @@ def watch(server: RunningServer, path: str) -> tuple[int, str]:
 def test_watching_has_a_port_of_its_own_and_sees_a_store_go(serve: Serve, store: Store) -> None:
     server = serve(store, "--workers", "1")
     for path in ("metrics", "healthz", "readyz"):
-        assert requests.get(server.url + path, timeout=5).status_code == 404
+        assert requests.get(server.url + path, timeout=60).status_code == 404
         assert watch(server, f"/{path}")[0] == 200
     for elsewhere in ("/", "/ping", "/docs/"):
         assert watch(server, elsewhere)[0] == 404
@@ -178,7 +167,7 @@ def test_watching_has_a_port_of_its_own_and_sees_a_store_go(serve: Serve, store:
 
 def test_there_may_be_no_port_to_watch_at(serve: Serve, store: Store) -> None:
     server = serve(store, "--workers", "1", "--watch-port", "off")
-    assert requests.get(f"{server.url}metrics", timeout=5).status_code == 404
+    assert requests.get(f"{server.url}metrics", timeout=60).status_code == 404
     server.process.terminate()
     assert server.process.stdout
     assert server.process.stdout.read() == ""
@@ -201,14 +190,14 @@ def test_every_line_of_the_log_is_json_and_none_tells_a_secret(
     add_messages(store, account, {"date": "2012-05-09 10:00", "text": "Your code is 4711"})
     server = serve(store, "--workers", "2", "--log-format", "json", "--log-level", "debug")
     sent = form(to="48514151563", message="Your code is 4711")
-    requests.post(server.url, data=sent, timeout=5)
-    requests.get(server.url, params=form(authcode="x", username="48514151563"), timeout=5)
+    requests.post(server.url, data=sent, timeout=60)
+    requests.get(server.url, params=form(authcode="x", username="48514151563"), timeout=60)
     login = {"username": USERNAME, "password": "only-for-the-demo"}
-    requests.post(f"{server.url}auth/login", data=login, timeout=5)
+    requests.post(f"{server.url}auth/login", data=login, timeout=60)
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(b"NO HTTP 48514151563\r\n\r\n")
         connection.recv(4096)
-    os.kill(children(server.process.pid)[0], signal.SIGKILL)  # gunicorn has something to say
+    os.kill(children(server)[0], signal.SIGKILL)  # gunicorn has something to say
     until(lambda: figure(watched(server), "processes") == 2)
     _, errors = server.stop()
     lines = [json.loads(line) for line in errors.splitlines()]
@@ -258,8 +247,8 @@ def test_a_collector_gets_a_span_that_goes_on_the_clients_trace(
     server = serve(store, "--workers", "1", "--traces", "yes")
     trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     header = {"traceparent": f"00-{trace}-{parent}-01"}
-    requests.post(server.url, data=form(), headers=header, timeout=5)
-    requests.get(f"{server.url}sms/48514151563", timeout=5)
+    requests.post(server.url, data=form(), headers=header, timeout=60)
+    requests.get(f"{server.url}sms/48514151563", timeout=60)
     code, errors = server.stop()
     assert code == 0, errors
     spans = [

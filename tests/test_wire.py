@@ -131,7 +131,7 @@ def test_an_exchange_has_its_exact_answer_over_a_socket(
 ) -> None:
     method, path, headers, body = to_send(name, returntype, int(time.time()))
     answer = requests.request(
-        method, over_socket.url.rstrip("/") + path, headers=headers, data=body, timeout=10
+        method, over_socket.url.rstrip("/") + path, headers=headers, data=body, timeout=60
     )
     check(name, returntype, answer.content, pytestconfig)
     kinds = {"xml": "text/xml; charset=UTF-8", "json": "application/json"}

@@ -12,6 +12,7 @@ import ctypes
 import gc
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -19,14 +20,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from importlib import import_module
+from itertools import count
 from tempfile import TemporaryFile
 from threading import Lock
 from typing import Any, NoReturn
 
+import peewee
+
 from boxis_gateway.commands import COMMANDS, main
 
+DIE_AT_COMMIT = "TESTS_DIE_AT_COMMIT"  # in the environment of a command
 LONGEST_JOB = 200_000  # octets
-LONGEST_SECONDS = 60
+LONGEST_SECONDS = 600
 SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
@@ -159,7 +164,21 @@ def become(job: Mapping[str, object], files: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(job["environ"])  # type: ignore[arg-type,call-overload]
     os.chdir(str(job["cwd"]))
+    if number := os.environ.get(DIE_AT_COMMIT):
+        die_at_commit(int(number))
     sys.argv[1:] = job["words"]  # type: ignore[assignment]
+
+
+def die_at_commit(number: int) -> None:
+    """Let this process kill itself just before its commit of that number, counted from 1."""
+    commit, numbers = peewee._transaction.commit, count(1)
+
+    def counted(transaction: Any, begin: bool = True) -> None:
+        if next(numbers) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        commit(transaction, begin)
+
+    peewee._transaction.commit = counted
 
 
 def end_with(command: Callable[[], None]) -> NoReturn:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-HEARD_SECONDS = 0.1
+from tests.support.waiting import LIMIT_SECONDS
 
 
 class Proxy:
@@ -21,6 +20,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._word, self._is_heard, self._left = b"", False, 0
+        self._answered: threading.Event | None = None
         threading.Thread(target=self._take, daemon=True).start()
 
     def cut(self, word: str, *, is_heard: bool) -> None:
@@ -55,14 +55,19 @@ class Proxy:
                 if self._word and self._word in said:
                     self._word = b""
                     if self._is_heard:
+                        self._answered = answered = threading.Event()
                         server.sendall(said)
-                        time.sleep(HEARD_SECONDS)
+                        answered.wait(LIMIT_SECONDS)
                     return
                 server.sendall(said)
 
     def _down(self, server: socket.socket, client: socket.socket) -> None:
         with _hanging_up(client, server):
             while said := server.recv(1 << 16):
+                if answered := self._answered:
+                    self._answered = None
+                    answered.set()
+                    return
                 if 0 < self._left <= len(said):
                     self._left = 0
                     return

@@ -28,6 +28,7 @@ from tests.conftest import (
     signed,
 )
 from tests.stores import Stores
+from tests.support.waiting import until
 
 PASSWORD = "a long password"
 ROWS = 8_000
@@ -78,7 +79,7 @@ class Shop:
         """What a client makes of the whole history: a word, or what is wrong with it."""
         fields = signed(int(time.time()), {"returntype": returntype, **form})
         try:
-            answer = requests.post(self.server.url, data=fields, timeout=20)
+            answer = requests.post(self.server.url, data=fields, timeout=60)
         except requests.exceptions.RequestException:
             return BROKEN_OFF
         assert answer.status_code == 200
@@ -129,15 +130,14 @@ class Shop:
         """Let another process answer."""
         (worker,) = self.workers()
         os.kill(worker, signal.SIGKILL)
-        while not (there := self.workers()) or there == [worker]:
-            time.sleep(0.01)
+        until(lambda: set(self.workers()) - {worker})
 
     def said(self) -> str:
         """The log of the server."""
         return self.log.read_text()
 
     def _get(self, path: str, **query: str) -> requests.Response:
-        return requests.get(f"{self.server.url}{path}", params=query, timeout=20)
+        return requests.get(f"{self.server.url}{path}", params=query, timeout=60)
 
 
 ALL_WELL = {"xml": WHOLE, "json": WHOLE, "list": WHOLE, "login": "token"}

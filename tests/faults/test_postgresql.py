@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -32,6 +32,7 @@ from tests.faults.shop import (
     fill,
     secrets_in,
 )
+from tests.support.waiting import until
 from tests.test_follow import following
 
 SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
@@ -205,11 +206,9 @@ def test_a_gateway_outlives_its_server(server: Server, shop: Shop) -> None:
     server.kill()
     assert shop.seen() == NOTHING
     server.start()
-    time.sleep(2 * postgresql_connection.TRY_AGAIN_SECONDS)
-    assert shop.seen() == ALL_WELL
+    until(lambda: shop.seen() == ALL_WELL)
     restart(server)
-    time.sleep(2 * postgresql_connection.TRY_AGAIN_SECONDS)
-    assert shop.seen() == ALL_WELL
+    until(lambda: shop.seen() == ALL_WELL)
 
 
 def test_a_server_that_takes_no_writes_is_read_from(server: Server, shop: Shop) -> None:
@@ -225,53 +224,62 @@ def test_a_history_whose_server_dies_is_broken_off(proxy: Proxy, shop: Shop) -> 
     assert shop.history() == WHOLE
 
 
-@pytest.fixture
-def silent() -> Iterator[socket.socket]:
-    """Takes connections, and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.2)
-        yield listener
+class MuteServer:
+    """Takes connections and says nothing; ends them at once if it `hangs_up`."""
+
+    def __init__(self, *, hangs_up: bool) -> None:
+        self.clients: list[socket.socket] = []
+        self._hangs_up = hangs_up
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
+        self._listener.close()
+        for client in self.clients:
+            client.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                self.clients.append(self._listener.accept()[0])
+                if self._hangs_up:
+                    self.clients[-1].close()
 
 
-def clients(silent: socket.socket) -> int:
-    """How many have come meanwhile."""
-    count = 0
-    while True:
-        try:
-            silent.accept()[0].close()
-        except TimeoutError:
-            return count
-        count += 1
+def test_of_several_servers_one_that_has_answered_is_asked_first(server: Server) -> None:
+    with closing(MuteServer(hangs_up=True)) as mute:
+        hosts = f"127.0.0.1:{mute.port},127.0.0.1:{server.port}"
+        reach = ConnectionFactory(f"postgresql://postgres@{hosts}/gateway?sslmode=disable")
+        for _ in range(2):
+            reach.connect().close()
+            assert len(mute.clients) == 1
 
 
-def test_of_several_servers_one_that_has_answered_is_asked_first(
-    server: Server, silent: socket.socket
+def test_a_server_that_fails_is_left_alone_for_as_long_as_that_took(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    places = f"127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{server.port}"
-    reach = ConnectionFactory(f"postgresql://postgres@{places}/gateway?connect_timeout=2")
-    for expected in (1, 0):
-        reach.connect().close()
-        assert clients(silent) == expected
-
-
-def test_servers_that_are_silent_are_left_alone_for_as_long(silent: socket.socket) -> None:
-    reach = ConnectionFactory(
-        f"postgresql://x@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2"
-    )
-    for expected in (1, 0):
-        with pytest.raises(psycopg.OperationalError, match="timeout"):
-            reach.connect()
-        assert clients(silent) == expected
+    moments = iter((0, 5, 9.9, 10, 11))
+    clock = SimpleNamespace(monotonic=lambda: next(moments))
+    monkeypatch.setattr(postgresql_connection, "time", clock)
+    with closing(MuteServer(hangs_up=True)) as mute:
+        reach = ConnectionFactory(f"postgresql://x@127.0.0.1:{mute.port}/x?sslmode=disable")
+        for expected in (1, 1, 2):
+            with pytest.raises(psycopg.OperationalError, match="closed"):
+                reach.connect()
+            assert len(mute.clients) == expected
 
 
 @pytest.mark.usefixtures("server")
-def test_a_server_that_is_silent_is_told_so(silent: socket.socket) -> None:
-    port = silent.getsockname()[1]
-    store = Store(f"postgresql://x@127.0.0.1:{port}/x?connect_timeout=2")
+def test_a_server_that_is_silent_is_unreachable() -> None:
+    mute = MuteServer(hangs_up=False)
+    store = Store(f"postgresql://x@127.0.0.1:{mute.port}/x?connect_timeout=2")
     for _ in range(2):
         with pytest.raises(Unavailable) as told, store.serving():
             store.accounts.find(USERNAME)
         assert told.value.reason == "unreachable"
+    mute.close()
 
 
 LOGGED = (
@@ -280,25 +288,18 @@ LOGGED = (
 )
 
 
-def wait_until(is_so: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_a_log_is_followed_on_when_the_server_is_back(
     server: Server, store: Store, account: Account, tmp_path: Path
 ) -> None:
     log = tmp_path / "access.log"
     log.write_text("".join(map(LOGGED.format, range(3))))
     with following(store, log) as process:
-        wait_until(lambda: len(told(store, account)) == 3)
+        until(lambda: len(told(store, account)) == 3)
         server.kill()
         with log.open("a") as growing:
             growing.writelines(map(LOGGED.format, range(3, 6)))
         assert process.stderr
-        wait_until(lambda: "Retrying" in process.stderr.readline())
+        until(lambda: "Retrying" in process.stderr.readline())
         server.start()
-        wait_until(lambda: told(store, account) == NEWEST_FIRST)
+        until(lambda: told(store, account) == NEWEST_FIRST)
         assert process.poll() is None

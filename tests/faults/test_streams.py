@@ -42,7 +42,7 @@ def shop(
 def begun(shop: Shop, request: str) -> tuple[bytes, bool]:
     """All that came, and whether it ended with a reset."""
     came = b""
-    with socket.create_connection(("127.0.0.1", shop.server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", shop.server.port), timeout=60) as connection:
         connection.sendall(request.encode())
         try:
             while piece := connection.recv(65_536):

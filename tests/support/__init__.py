@@ -1,0 +1,1 @@
+"""Helpers of the tests; no module here has a test in it."""
