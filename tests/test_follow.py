@@ -13,23 +13,24 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread, main_thread
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from boxis_gateway.commands import cli, import_messages
 from boxis_gateway.errors import ImportFailed, StoreError
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import AccountMap, Follower, follow, follow_with_retry
+from boxis_gateway.importing import AccountMap, Follower, Summary, follow, follow_with_retry
 from boxis_gateway.importing import log_tail as log_tail_module
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests.conftest import GATEWAY, NOW, USERNAME
 from tests.stores import Stores
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_SECONDS, until
 from tests.warm import Forked
 
 LINE = (
@@ -215,7 +216,7 @@ def test_a_line_is_in_the_history_while_the_log_is_followed(
                 file.write(line(number, f"text {number}"))
             until(lambda number=number: stored_texts(store).total() == number)  # type: ignore[misc]
         process.send_signal(signal.SIGTERM)
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 0
     assert out.startswith("kannel, dates in UTC: 4 added, 0 already there, 0 rejected lines")
     assert "text" not in said
@@ -376,3 +377,27 @@ def test_a_server_that_is_away_for_long_is_told_of_once_a_minute(
     assert tries == 5
     assert len(said) == 1
     assert "Retrying" in said[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_does_not_wait_for_the_lock_that_it_interrupts(
+    number: signal.Signals, account: Account, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stop(Event):
+        def set(self) -> None:
+            assert current_thread() is not main_thread()
+            super().set()
+
+    def wait(start: object, stop: Event, say: object) -> Summary:
+        signal.raise_signal(number)
+        assert stop.wait(LIMIT_SECONDS)
+        return Summary("kannel")
+
+    monkeypatch.setattr(import_messages, "Event", Stop)
+    monkeypatch.setattr(import_messages, "follow_with_retry", wait)
+    monkeypatch.setenv("BOXIS_GATEWAY_DATABASE_URL", store.url)
+    before = [signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)]
+    words = ["import", __file__, "--account", USERNAME, "--follow"]
+    cli.main(words, standalone_mode=False)
+    for one, handler in zip((signal.SIGTERM, signal.SIGINT), before, strict=True):
+        signal.signal(one, handler)

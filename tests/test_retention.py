@@ -438,7 +438,7 @@ def test_others_have_their_turn_between_its_transactions(
 ) -> None:
     """Another prune, at its first turn; and writers who don't wait."""
     account = copy.accounts.get(USERNAME)
-    limits = limits_of(Settings(), account, utc_now())
+    limits = cutoffs_of(Settings(), account, utc_now())
     would, turn = copy.retention.would_prune(account, limits), copy.upkeep.turn
     other, others = Store(copy.url, lock_seconds=0), list[Pruned]()
 

@@ -6,6 +6,7 @@ import functools
 import os
 import signal
 import sys
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -164,7 +165,8 @@ def _follow(
         raise click.UsageError("--follow is for files, not for URLs.")
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        # In a thread: the handler may interrupt `wait`, which holds the lock that `set` takes.
+        signal.signal(number, lambda *_: start_new_thread(stop.set, ()))
     notify = functools.partial(click.echo, err=True)
     start = functools.partial(
         Follower,
