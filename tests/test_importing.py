@@ -17,13 +17,9 @@ import pytest
 
 from boxis_gateway.errors import ImportFailed, StoreError
 from boxis_gateway.importers.reading.lines import ReadOptions
-<<<<<<< HEAD
 from boxis_gateway.importers.reading.repeats import RepeatCounter
 from boxis_gateway.importing import AccountMap, Summary, run_import
-=======
-from boxis_gateway.importing import AccountMap, RepeatCounter, Summary, run_import
 from boxis_gateway.importing.batch_writer import BATCH
->>>>>>> 96f209c (import --follow: a signal cannot wait for a lock that it interrupts)
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone

@@ -439,7 +439,10 @@ def test_others_have_their_turn_between_its_transactions(
     """Another prune, at its first turn; and writers who don't wait."""
     account = copy.accounts.get(USERNAME)
     limits = cutoffs_of(Settings(), account, utc_now())
-    would, turn = copy.retention.would_prune(account, limits), copy.upkeep.turn
+    would, turn = (
+        copy.retention.would_prune(account, limits),
+        copy.maintenance.throttled_transaction,
+    )
     other, others = Store(copy.url, lock_seconds=0), list[Pruned]()
 
     @contextmanager
@@ -449,7 +452,7 @@ def test_others_have_their_turn_between_its_transactions(
         if not others:
             others.append(other.retention.prune(account, limits))
 
-    monkeypatch.setattr(copy.upkeep, "turn", with_others_behind)
+    monkeypatch.setattr(copy.maintenance, "throttled_transaction", with_others_behind)
     pruned = copy.retention.prune(account, limits)
     assert pruned.messages == retention.ROWS_AT_ONCE
     assert pruned.messages + others[0].messages == would.messages
