@@ -1,16 +1,18 @@
-"""How fast, beside what else there is. `make bench` runs it all, and makes what it needs before.
+"""Benchmarks: the gateway beside other programs. `make bench` runs them all.
 
-Every number that counts is a ratio of two candidates that took turns in one run; so it holds on any
-machine. Start with cases.py: it is the table of what is measured and of the targets. Then
+Every figure with a target is a ratio of two participants that took turns in one run, so it holds on
+any machine. Read cases.py first: the table of cases and targets. Then
 
-    measures.py     how a kind of case is measured; streaming.py for long answers, imports.py for
-                    files, million.py for a long log, engines.py for PostgreSQL; bench.py has what
-                    they share
-    candidates.py   who takes part (peers/ has a file each), and how each is started
-    load.py         the clients that make the load (clients/ has a file each), and wrk
-    asks.py         what is asked: signed requests whose answers have 10, 100 or a million rows
-    check.py        whether the rows are right, before anything is measured
-    data.py         the stores, always of the same rows (samples.py has the words); postgresql.py
-                    has copies of them
-    report.py       ratios, tables, docs/benchmarks.md; chart.py draws, machine.py describes
+    bench.py            what the measures share: throughput.py (short requests), streaming.py (long
+                        answers), imports.py, rest_lists.py, engines.py (SQLite and PostgreSQL)
+    candidates.py       the participants and how each is started; peers/ has a file for each
+    load.py             the load generators: wrk, and clients/
+    signed_requests.py  workloads of 10, 100 or a million rows
+    answers.py          checks of the rows, before anything is measured
+    usage.py            time and memory of processes, each measured in two ways
+    stores.py           generated stores (samples.py has the texts); postgresql.py copies them
+    report.py           ratios, tables, docs/benchmarks.md; chart.py draws, machine.py describes
+
+Besides: guard.py (`make guard`), profile.py (`make profile`), servers.py (`make servers`), and
+simulation.py, whose tables are in docs/scaling.md.
 """

@@ -1,7 +1,7 @@
-"""What the measures share: how much is measured, the stores, the candidates that run, turns.
+"""What all measures share: how much is measured, the stores, the running candidates, turns.
 
-A measure yields one dictionary for each round: who or what took part, and its value. Within a round
-all take part, one after the other; the first one changes from round to round.
+A measure yields a dictionary for each round: participant -> value. Within a round all participants
+take turns; the first one changes from round to round.
 """
 
 from __future__ import annotations
@@ -11,69 +11,71 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import check
-from benchmarks.asks import Ask, Workload, asks
-from benchmarks.candidates import CANDIDATES, Running, Stage
-from benchmarks.data import store_path
-from benchmarks.load import closed_loop
-from benchmarks.processes import find_program
+from benchmarks import answers
+from benchmarks.candidates import CANDIDATES, Pool, Running
+from benchmarks.load import CONNECTIONS, closed_loop
+from benchmarks.signed_requests import SignedRequest, Workload, signed_requests
+from benchmarks.stores import store_path
 
 Round = dict[str, float]
-CHECK_SECONDS = 0.3  # of load under which every answer is looked at
-LEAST_SHARE = 0.9  # of an answer's usual size; less in the average means that answers failed
+CHECK_SECONDS = 0.3  # of load under which every answer is checked
+LEAST_SHARE = 0.9  # of an answer's usual size; a smaller average means that answers failed
 
 
 class Length(NamedTuple):
-    """How much is measured: rounds, and seconds of load for each who takes part in one."""
+    """How much is measured: rounds, and seconds of load of a participant in one."""
 
     rounds: int
     seconds: float
-    long_rounds: int  # of the million rows, of latencies, of imports
+    long_rounds: int  # of long answers, latencies and imports
     latency_seconds: float
+    list_seconds: float  # a search by text may take one
     import_lines: int
-    log_lines: int  # of the long log
-    main_store: str
+    log_lines: int  # of the import whose memory is measured
+    store: str
+    small_store: str
     large_store: str
 
 
-FULL = Length(5, 2.0, 3, 5.0, 200_000, 1_000_000, "main", "large")
-QUICK = Length(3, 0.3, 1, 1.5, 50_000, 100_000, "quick", "quick")
+LENGTHS = {
+    "full": Length(5, 2.0, 3, 5.0, 3.0, 200_000, 1_000_000, "main", "small", "large"),
+    "quick": Length(3, 0.3, 1, 1.5, 3.0, 50_000, 100_000, "quick", "small", "quick"),
+    "smoke": Length(1, 0.1, 1, 0.5, 0.3, 2_000, 2_000, "smoke", "smoke", "smoke"),
+}
 
 
 @dataclass
 class Bench:
-    """What the measures share."""
+    """One run; `answers` has the answers that byte-serving candidates repeat."""
 
     length: Length
-    stage: Stage
+    pool: Pool
     answers: Path
     folder: Path
 
     @property
     def store(self) -> Path:
         """The main store."""
-        return store_path(self.length.main_store)
+        return store_path(self.length.store)
 
     def checked(self, name: str, workload: Workload, store: Path | None = None) -> Running:
-        """The candidate, once its answers were seen to be right."""
+        """The candidate, after a check of its answers. Raises WrongAnswer."""
         store = store or self.store
         if CANDIDATES[name].kind == "bytes":
-            self._keep_answer(workload)
-        running = self.stage.running(name, store)
-        check.check(running, CANDIDATES[name].kind, store, asks(store, workload), self.answers)
+            self.keep_answer(workload)
+        running = self.pool.running(name, store)
+        requests = signed_requests(store, workload)
+        answers.check(running, CANDIDATES[name].kind, store, requests, self.answers)
         return running
 
-    def keep_answers(self, workloads: Sequence[Workload]) -> None:
-        """Write down an answer of the gateway of usual size, for those who answer bytes."""
-        for workload in workloads:
-            self._keep_answer(workload)
-
-    def _keep_answer(self, workload: Workload) -> None:
+    def keep_answer(self, workload: Workload) -> None:
+        """Write down a gateway's answer of median size, for the candidates that serve bytes."""
         path = self.answers / workload.name
         if not path.exists():
-            gateway = self.stage.running("gateway", self.store)
-            some = [check.ask(gateway, question) for question in asks(self.store, workload)[:51]]
-            path.write_bytes(sorted(some, key=len)[len(some) // 2])
+            gateway = self.pool.running("gateway", self.store)
+            requests = signed_requests(self.store, workload)[:51]
+            bodies = sorted((answers.fetch(gateway, request) for request in requests), key=len)
+            path.write_bytes(bodies[len(bodies) // 2])
 
 
 Measure = Callable[[Bench], Iterator[Round]]
@@ -81,7 +83,7 @@ Turn = Callable[[], float]
 
 
 def take_turns(rounds: int, turns: dict[str, Turn]) -> Iterator[Round]:
-    """Each once a round; who begins changes."""
+    """Call each once a round, beginning with another one each time."""
     names = list(turns)
     for number in range(rounds):
         shift = number % len(names)
@@ -89,22 +91,20 @@ def take_turns(rounds: int, turns: dict[str, Turn]) -> Iterator[Round]:
         yield {name: values[name] for name in names}
 
 
-def requests_turn(bench: Bench, running: Running, questions: Sequence[Ask]) -> Turn:
-    """A turn of load, after a first one in which each answer is looked at."""
-    usual = closed_loop(running, questions, CHECK_SECONDS, check=True)
+def throughput_turn(bench: Bench, running: Running, requests: Sequence[SignedRequest]) -> Turn:
+    """Requests a second in a turn of load. Before the first turn each answer is checked, and wrk's
+    count is compared with the server's own metrics. Raises WrongAnswer, Disagreement."""
+    name, ending = requests[0].workload.name, running.ending(requests[0])
+    served = running.requests_served()
+    usual = closed_loop(running.address, running.lines(requests), CHECK_SECONDS, ending=ending)
     if usual.wrong or usual.errors:
-        raise check.WrongAnswer(f"under load: {usual} {questions[0].workload.name}")
+        raise answers.WrongAnswer(f"under load: {usual} {name}")
+    running.require_served(served, usual.answers, CONNECTIONS)
 
     def turn() -> float:
-        rate = closed_loop(running, questions, bench.length.seconds)
+        rate = closed_loop(running.address, running.lines(requests), bench.length.seconds)
         if rate.errors or rate.bytes < LEAST_SHARE * usual.bytes:
-            raise check.WrongAnswer(f"under load: {rate} {questions[0].workload.name}")
+            raise answers.WrongAnswer(f"under load: {rate} {name}")
         return rate.requests
 
     return turn
-
-
-def require_tools() -> None:
-    """Raise CouldNotRun if a program is missing."""
-    for name in ("wrk", "sqlite3", "nginx", "php-fpm*"):
-        find_program(name)

@@ -1,19 +1,21 @@
-"""Who takes part, and how each is started: on a free port, over one store, as its users would."""
+"""The candidates, each started on a free port over one store, as its users would."""
 
 from __future__ import annotations
 
 import getpass
 import grp
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
+from urllib.request import urlopen
 
-from benchmarks.asks import Ask
 from benchmarks.postgresql import key_of, url_of
 from benchmarks.processes import (
     find_program,
@@ -25,16 +27,20 @@ from benchmarks.processes import (
     wait_for_file,
     wait_for_port,
 )
+from benchmarks.signed_requests import SignedRequest
+from benchmarks.usage import Disagreement
 
 PEERS = Path(__file__).parent / "peers"
 BIN = Path(sys.executable).parent
+METRICS_SECONDS = 3  # a worker writes its counts down once a second
+SERVED = re.compile(r"^boxis_gateway_requests_total\{.*\} (\S+)$", re.M)
 Line = tuple[str, str, str]
 """Method, path and body of a request."""
 
 
-class Place(NamedTuple):
-    """Where a candidate runs: over which store, with its files in which folder, how many workers
-    (None: as many as it has by default), and where answers lie as files."""
+class Launch(NamedTuple):
+    """How to start a candidate: its store, a folder for its files, the number of workers (None: its
+    own default), and the folder of answers to serve as bytes."""
 
     store: Path
     folder: Path
@@ -44,12 +50,36 @@ class Place(NamedTuple):
 
 @dataclass
 class Running:
-    """A candidate that listens. `line` is how a question is put to it."""
+    """A candidate that listens; `line` and `ending` fit a request and its answer to it. `metrics`
+    is the address of its own counts, "" if it has none."""
 
     address: str
     processes: list[subprocess.Popen[bytes]]
-    line: Callable[[Ask], Line] = lambda ask: ("POST", "/", ask.body())
-    ending: Callable[[Ask], str] = lambda ask: ask.workload.ending
+    line: Callable[[SignedRequest], Line] = lambda request: ("POST", "/", request.body())
+    ending: Callable[[SignedRequest], str] = lambda request: request.ending
+    metrics: str = ""
+
+    def lines(self, requests: Sequence[SignedRequest]) -> list[Line]:
+        """The requests, signed now."""
+        return [self.line(request) for request in requests]
+
+    def requests_served(self) -> float:
+        """Requests since its start by its own metrics; 0 if it has none."""
+        if not self.metrics:
+            return 0
+        with urlopen(self.metrics, timeout=10) as response:
+            return sum(map(float, SERVED.findall(response.read().decode())))
+
+    def require_served(self, before: float, sent: int, unanswered: int) -> None:
+        """Raise Disagreement unless the metrics count as many requests more as a client has sent,
+        and at most so many that were unanswered when it stopped."""
+        end = time.monotonic() + METRICS_SECONDS
+        while self.metrics and not sent <= (served := self.requests_served() - before):
+            if time.monotonic() > end:
+                raise Disagreement(f"{sent} answers by wrk, {served:.0f} by the server's metrics")
+            time.sleep(0.1)
+        if self.metrics and served > sent + unanswered:
+            raise Disagreement(f"{sent} answers by wrk, {served:.0f} by the server's metrics")
 
     def stop(self) -> None:
         """End its processes, the last one first."""
@@ -59,138 +89,139 @@ class Running:
 
 @dataclass(frozen=True)
 class Candidate:
-    """`kind` says what its answers are: "rows" as documented, the same in a "table", or "bytes"."""
+    """`kind` of its answers: "rows" as documented, the same in a "table", or "bytes"."""
 
     title: str
-    start: Callable[[Place], Running]
+    start: Callable[[Launch], Running]
     kind: str = "rows"
 
 
-def gateway(place: Place) -> Running:
-    """Ours, by its command, with everything on."""
-    return _gateway(place, {})
+def gateway(launch: Launch) -> Running:
+    """The gateway by its command, with logs and metrics on."""
+    return _gateway(launch, {})
 
 
-def gateway_on_postgresql(place: Place) -> Running:
-    """Ours, over a copy of the store in PostgreSQL."""
-    url, key = url_of(place.store.stem), key_of(place.store)
+def gateway_on_postgresql(launch: Launch) -> Running:
+    """The gateway over a copy of the store in PostgreSQL."""
+    url, key = url_of(launch.store.stem), key_of(launch.store)
     variables = {"BOXIS_GATEWAY_DATABASE_URL": url, "BOXIS_GATEWAY_SECRET_KEY_FILE": str(key)}
-    return _gateway(place, variables)
+    return _gateway(launch, variables)
 
 
-def _gateway(place: Place, variables: dict[str, str]) -> Running:
-    workers = ["--workers", str(place.workers)] if place.workers else []
-    log = place.folder / "log"
+def _gateway(launch: Launch, variables: dict[str, str]) -> Running:
+    workers = ["--workers", str(launch.workers)] if launch.workers else []
+    log = launch.folder / "log"
     command = [str(BIN / "boxis-gateway"), "serve", "--port", "0", "--watch-port", "0", *workers]
-    process = start(command, log, _environment(place) | variables)
-    return Running(wait_for_address(process, log), [process])
+    process = start(command, log, _environment(launch) | variables)
+    address = wait_for_address(process, log)
+    metrics = wait_for_address(process, log, r"(http://\S+/metrics)")
+    return Running(address, [process], metrics=metrics)
 
 
-def bare_flask(place: Place) -> Running:
-    """A view that answers a file's bytes, in the same application on the same server."""
-    running = _own_server("benchmarks.peers.bare_flask", place)
-    running.line = lambda ask: ("POST", f"/bare/{ask.workload.name}", ask.body())
+def bare_flask(launch: Launch) -> Running:
+    """A view of the same application on the same server, which serves the bytes of a file."""
+    running = _own_server("benchmarks.peers.bare_flask", launch)
+    running.line = lambda request: ("POST", f"/bare/{request.workload.name}", request.body())
     return running
 
 
-def naive_flask(place: Place) -> Running:
-    """On our own server."""
-    return _own_server("benchmarks.peers.naive_flask", place)
+def naive_flask(launch: Launch) -> Running:
+    """Flask with peewee models, on the gateway's server."""
+    return _own_server("benchmarks.peers.naive_flask", launch)
 
 
-def _own_server(module: str, place: Place) -> Running:
-    log = place.folder / "log"
-    process = start([sys.executable, "-m", module], log, _environment(place))
+def _own_server(module: str, launch: Launch) -> Running:
+    log = launch.folder / "log"
+    process = start([sys.executable, "-m", module], log, _environment(launch))
     return Running(wait_for_address(process, log), [process])
 
 
-def _environment(place: Place) -> dict[str, str]:
+def _environment(launch: Launch) -> dict[str, str]:
     return {
-        "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{place.store}",
+        "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{launch.store}",
         "BOXIS_GATEWAY_PORT": "0",
-        "BOXIS_GATEWAY_LONGEST_LOCKOUT_SECONDS": "0",  # wrong codes are measured, too
+        "BOXIS_GATEWAY_LONGEST_LOCKOUT_SECONDS": "0",  # refusals are measured, too
         "BOXIS_GATEWAY_MAX_STREAMS": "10000",
-        "BENCHMARK_ANSWERS": str(place.answers),
-        **({"BOXIS_GATEWAY_WORKERS": str(place.workers)} if place.workers else {}),
+        "BENCHMARK_ANSWERS": str(launch.answers),
+        **({"BOXIS_GATEWAY_WORKERS": str(launch.workers)} if launch.workers else {}),
     }
 
 
-def fastapi_sqlalchemy(place: Place) -> Running:
+def fastapi_sqlalchemy(launch: Launch) -> Running:
     """Under uvicorn with uvloop and httptools, access log off."""
-    address, log = free_address(), place.folder / "log"
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.fastapi_sqlalchemy:app"]
-    command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
-    command += ["--port", address.rpartition(":")[2], "--workers", str(place.workers or 1)]
-    process = start(command, log, {"BENCHMARK_STORE": str(place.store)})
-    return Running(wait_for_port(process, log, address), [process])
+    options = ["--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+    options += ["--workers", str(launch.workers or 1)]
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.peers.fastapi_sqlalchemy:app", *options]
+    return _on_free_port(launch, command, {"BENCHMARK_STORE": str(launch.store)})
 
 
-def datasette(place: Place) -> Running:
-    """The file as immutable, so that nothing is counted or checked anew; its rows by GET."""
-    address, log = free_address(), place.folder / "log"
-    metadata = _filled("datasette.json", place, NAME=place.store.stem)
-    command = [str(BIN / "datasette"), "serve", "--immutable", str(place.store), "--metadata"]
-    command += [str(metadata), "--port", address.rpartition(":")[2]]
+def datasette(launch: Launch) -> Running:
+    """The file served as immutable, so that nothing is counted or checked anew; rows by GET."""
+    metadata = _filled("datasette.json", launch, NAME=launch.store.stem)
+    command = [str(BIN / "datasette"), "serve", "--immutable", str(launch.store), "--metadata"]
+    command.append(str(metadata))
     for setting in ("max_returned_rows 10000", "sql_time_limit_ms 10000", "suggest_facets off"):
         command += ["--setting", *setting.split()]
-    process = start(command, log)
-    running = Running(wait_for_port(process, log, address), [process])
-    running.line = lambda ask: ("GET", _canned(place.store.stem, ask), "")
-    running.ending = lambda ask: '"}]'
+    running = _on_free_port(launch, command)
+    running.line = lambda request: ("GET", _canned_query(launch.store.stem, request), "")
+    running.ending = lambda request: '"}]'
     return running
 
 
-def _canned(name: str, ask: Ask) -> str:
-    values = {"_shape": "array", "username": ask.account.username, "datefrom": ask.datefrom}
-    return f"/{name}/history.json?{urlencode(values)}"
+def _canned_query(name: str, request: SignedRequest) -> str:
+    values = {"username": request.account.username, "datefrom": request.datefrom}
+    return f"/{name}/history.json?{urlencode({'_shape': 'array', **values})}"
 
 
-def php(place: Place) -> Running:
-    """php-fpm with one child a worker, and nginx in front of it."""
-    log, socket = place.folder / "fpm.log", place.folder / "php.sock"
+def _on_free_port(
+    launch: Launch, command: list[str], variables: dict[str, str] | None = None
+) -> Running:
+    address, log = free_address(), launch.folder / "log"
+    process = start([*command, "--port", address.rpartition(":")[2]], log, variables)
+    return Running(wait_for_port(process, log, address), [process])
+
+
+def php(launch: Launch) -> Running:
+    """php-fpm with one child a worker, behind nginx."""
+    log, socket = launch.folder / "fpm.log", launch.folder / "php.sock"
     as_root = ["--allow-to-run-as-root"] if os.getuid() == 0 else []
-    configuration = _filled("php-fpm.conf", place, WORKERS=str(place.workers or 1))
+    configuration = _filled("php-fpm.conf", launch, WORKERS=str(launch.workers or 1))
     fpm = start([find_program("php-fpm*"), *as_root, "--fpm-config", str(configuration)], log)
     wait_for_file(fpm, log, socket)
-    front = _nginx(place)
+    front = _nginx(launch)
     return Running(front.address, [fpm, *front.processes])
 
 
-def files(place: Place) -> Running:
-    """nginx answers files: the floor of HTTP."""
-    running = _nginx(place)
-    running.line = lambda ask: ("GET", f"/answers/{ask.workload.name}", "")
+def files(launch: Launch) -> Running:
+    """Files served by nginx: the floor of HTTP."""
+    running = _nginx(launch)
+    running.line = lambda request: ("GET", f"/answers/{request.workload.name}", "")
     return running
 
 
-def _nginx(place: Place) -> Running:
-    address, log = free_address(), place.folder / "nginx.out"
-    configuration = _filled("nginx.conf", place, PORT=address.rpartition(":")[2])
-    command = [
-        find_program("nginx"),
-        "-p",
-        str(place.folder),
-        "-e",
-        str(place.folder / "nginx.log"),
-    ]
-    process = start([*command, "-c", str(configuration)], log)
+def _nginx(launch: Launch) -> Running:
+    address, log = free_address(), launch.folder / "nginx.out"
+    configuration = _filled("nginx.conf", launch, PORT=address.rpartition(":")[2])
+    folder, errors = str(launch.folder), str(launch.folder / "nginx.log")
+    command = [find_program("nginx"), "-p", folder, "-e", errors, "-c", str(configuration)]
+    process = start(command, log)
     return Running(wait_for_port(process, log, address), [process])
 
 
-def _filled(name: str, place: Place, **values: str) -> Path:
+def _filled(name: str, launch: Launch, **values: str) -> Path:
     """The file of peers/ with its @WORDS@ replaced, in the candidate's folder."""
     text = (PEERS / name).read_text()
     values |= {
-        "FOLDER": str(place.folder),
-        "STORE": str(place.store),
-        "ANSWERS": str(place.answers),
+        "FOLDER": str(launch.folder),
+        "STORE": str(launch.store),
+        "ANSWERS": str(launch.answers),
         "SCRIPT": str(PEERS / "history.php"),
         "USER": getpass.getuser(),
         "GROUP": grp.getgrgid(os.getgid()).gr_name,
     }
     for word, value in values.items():
         text = text.replace(f"@{word}@", value)
-    path = place.folder / name
+    path = launch.folder / name
     path.write_text(text)
     return path
 
@@ -207,8 +238,8 @@ CANDIDATES = {
 }
 
 
-class Stage:
-    """The candidates that run. Each is started when it is first asked for, and stays."""
+class Pool:
+    """The running candidates: each starts at its first use and runs until `stop`."""
 
     def __init__(self, folder: Path, answers: Path) -> None:
         self._folder, self._answers = folder, answers
@@ -222,10 +253,10 @@ class Stage:
         return self._running[key]
 
     def fresh(self, name: str, store: Path, workers: int | None = 1) -> Running:
-        """One that nobody has asked yet; the caller stops it."""
+        """A candidate without a request before; the caller stops it."""
         folder = self._folder / f"{name}-{len(list(self._folder.iterdir()))}"
         folder.mkdir()
-        return CANDIDATES[name].start(Place(store, folder, workers, self._answers))
+        return CANDIDATES[name].start(Launch(store, folder, workers, self._answers))
 
     def stop(self) -> None:
         """End them all."""

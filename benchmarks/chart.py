@@ -1,36 +1,39 @@
-"""A plot as SVG: each target's ratio as a share of the target, on a logarithmic scale."""
+"""A plot as SVG: each ratio as a share of its target, on a logarithmic scale."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from benchmarks.report import Ratio, Result
+from typing import NamedTuple
 
 LEFT, WIDTH, ROW, TOP = 350, 360, 20, 40  # pixels
 LEAST, MOST = 0.1, 10.0  # shares at the two ends of the scale
 MET, MISSED = "#2a7f4f", "#c0392b"
 
 
-def draw(results: Sequence[Result]) -> str:
+class Bar(NamedTuple):
+    """A row of the plot. A share above 1 is better than its target; `low` and `high` are the spread
+    of the rounds."""
+
+    label: str
+    value: str
+    low: float
+    share: float
+    high: float
+
+
+def draw(bars: Sequence[Bar]) -> str:
     """The whole picture."""
-    rows = [
-        (result.case.name, ratio)
-        for result in results
-        for ratio in result.ratios()
-        if ratio.target.bound is not None
-    ]
-    width, height = LEFT + WIDTH + 110, TOP + ROW * len(rows) + 10
+    width, height = LEFT + WIDTH + 110, TOP + ROW * len(bars) + 10
+    lines = (line for number, bar in enumerate(bars) for line in _bar(TOP + ROW * number, bar))
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
             ' font-family="sans-serif" font-size="11">',
             '<rect width="100%" height="100%" fill="white"/>',
             *_scale(height),
-            *(part for place, row in enumerate(rows) for part in _bar(place, *row)),
+            *lines,
             "</svg>\n",
         ]
     )
@@ -39,38 +42,24 @@ def draw(results: Sequence[Result]) -> str:
 def _scale(height: int) -> Iterator[str]:
     yield f'<text x="{LEFT}" y="14">share of the target: right of the line it is met</text>'
     for share in (0.1, 0.2, 0.5, 1, 2, 5, 10):
-        x, dark = _x(share), share == 1
+        x, color = _x(share), "#000" if share == 1 else "#ccc"
         yield f'<text x="{x:.0f}" y="30" text-anchor="middle">{share:g}</text>'
-        yield (
-            f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{TOP - 6}" y2="{height - 6}" '
-            f'stroke="{"#000" if dark else "#ccc"}"/>'
-        )
+        yield _line(x, x, TOP - 6, height - 6, color)
 
 
-def _bar(place: int, case: str, ratio: Ratio) -> Iterator[str]:
-    from benchmarks.report import asked, comparison, number
-
-    y = TOP + ROW * place
-    low, middle, high = (_share(ratio, value) for value in (ratio.least, ratio.median, ratio.most))
-    start, end = sorted((_x(1), _x(middle)))
-    color = MET if ratio.is_met else MISSED
-    label = escape(f"{case}: {comparison(ratio.target, '')}".replace("`", "").rstrip(", "))
-    yield f'<text x="{LEFT - 8}" y="{y + 11}" text-anchor="end">{label}</text>'
+def _bar(y: int, bar: Bar) -> Iterator[str]:
+    start, end = sorted((_x(1), _x(bar.share)))
+    width, color = max(1, end - start), MET if bar.share >= 1 else MISSED
+    yield f'<text x="{LEFT - 8}" y="{y + 11}" text-anchor="end">{escape(bar.label)}</text>'
     yield (
-        f'<rect x="{start:.1f}" y="{y + 2}" width="{max(1, end - start):.1f}" '
-        f'height="{ROW - 8}" fill="{color}"/>'
+        f'<rect x="{start:.1f}" y="{y + 2}" width="{width:.1f}" height="{ROW - 8}" fill="{color}"/>'
     )
-    yield (
-        f'<line x1="{_x(low):.1f}" x2="{_x(high):.1f}" y1="{y + 8}" y2="{y + 8}" stroke="#333"/>'
-    )
-    value = f"{number(ratio.median)} ({asked(ratio.target)})"
-    yield f'<text x="{LEFT + WIDTH + 8}" y="{y + 11}">{value}</text>'
+    yield _line(_x(bar.low), _x(bar.high), y + 8, y + 8, "#333")
+    yield f'<text x="{LEFT + WIDTH + 8}" y="{y + 11}">{bar.value}</text>'
 
 
-def _share(ratio: Ratio, value: float) -> float:
-    """Above 1 is better than asked for, whichever way the target goes."""
-    bound = ratio.target.bound or 1
-    return value / bound if ratio.target.at_least is not None else bound / max(value, 1e-9)
+def _line(x1: float, x2: float, y1: int, y2: int, color: str) -> str:
+    return f'<line x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1}" y2="{y2}" stroke="{color}"/>'
 
 
 def _x(share: float) -> float:

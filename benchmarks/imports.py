@@ -1,19 +1,21 @@
-"""Files to import, and how fast they go in."""
+"""Measures of imports, over generated files."""
 
 from __future__ import annotations
 
 import csv
 import random
-import subprocess
+import sqlite3
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from benchmarks.data import SEED
-from benchmarks.processes import CouldNotRun, clean_environment
+from benchmarks.bench import Bench, Measure, Round
+from benchmarks.candidates import BIN
+from benchmarks.processes import clean_environment
 from benchmarks.samples import SENDERS, TEXTS
+from benchmarks.stores import SEED
+from benchmarks.usage import Measured, require_agreement, run_measured
 
 FIRST = datetime(2026, 1, 5, 8, 0)
 USERNAME = "import@example.com"
@@ -25,23 +27,25 @@ for row in csv.reader(open(sys.argv[1], encoding="utf-8", newline="")):
     pass
 print(time.perf_counter() - started)
 """
+Writer = Callable[[Path, int], int]
+"""Writes a file of so many lines, and returns the number of its messages."""
 
 
 def write_csv(path: Path, lines: int) -> int:
-    """A table of messages; how many messages it has."""
+    """A table of messages."""
     draw = random.Random(SEED)
     with open(path, "w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(COLUMNS)
         for number in range(lines):
             at = FIRST + timedelta(seconds=number * 17)
-            words = [recipient_of(draw), draw.choice(SENDERS), str(at), draw.choice(TEXTS)]
-            table.writerow([*words, 1, draw.choice(("1", "1.5")), "sent", "delivered"])
+            cells = [_recipient(draw), draw.choice(SENDERS), str(at), draw.choice(TEXTS)]
+            table.writerow([*cells, 1, draw.choice(("1", "1.5")), "sent", "delivered"])
     return lines
 
 
 def write_kannel(path: Path, lines: int) -> int:
-    """An access log in which each fifth line is a delivery report; how many messages it has."""
+    """A Kannel access log in which each fifth line is a delivery report."""
     draw = random.Random(SEED)
     with open(path, "w", encoding="utf-8") as file:
         for number in range(lines):
@@ -52,69 +56,67 @@ def write_kannel(path: Path, lines: int) -> int:
 
 def _sent(draw: random.Random) -> str:
     text = draw.choice(TEXTS)
-    ends = f"[from:{draw.choice(SENDERS)}] [to:{recipient_of(draw)}]"
+    ends = f"[from:{draw.choice(SENDERS)}] [to:{_recipient(draw)}]"
     coding, octets = (0, text.encode()) if text.isascii() else (2, text.encode("utf-16-be"))
-    shown = octets.hex().upper() if coding else text
+    payload = octets.hex().upper() if coding else text
     return (
         "Sent SMS [SMSC:operator1] [SVC:bulk] [ACT:] [BINF:] [FID:] [META:?smpp?] "
-        f"{ends} [flags:-1:{coding}:-1:-1:31] [msg:{len(octets)}:{shown}] [udh:0:]"
+        f"{ends} [flags:-1:{coding}:-1:-1:31] [msg:{len(octets)}:{payload}] [udh:0:]"
     )
 
 
 def _report(draw: random.Random) -> str:
     return (
         "Receive DLR [SMSC:operator1] [SVC:bulk] [ACT:] [BINF:] [FID:] [META:?smpp?] "
-        f"[from:INFO] [to:{recipient_of(draw)}] [flags:-1:-1:-1:-1:1] [msg:4:ACK/] [udh:0:]"
+        f"[from:INFO] [to:{_recipient(draw)}] [flags:-1:-1:-1:-1:1] [msg:4:ACK/] [udh:0:]"
     )
 
 
-def recipient_of(draw: random.Random) -> str:
+def _recipient(draw: random.Random) -> str:
     return f"+48{draw.randrange(500_000_000, 899_999_999)}"
 
 
-Writer = Callable[[Path, int], int]
+def importing(write: Writer) -> Measure:
+    """Lines a second of `boxis-gateway import` into a fresh store, less the time of an import of
+    two lines; and of Python's csv module over the same file."""
+
+    def measure(bench: Bench) -> Iterator[Round]:
+        file, short = (bench.folder / f"{write.__name__}{end}" for end in (".txt", "-short.txt"))
+        lines = bench.length.import_lines
+        messages, few = write(file, lines), write(short, 2)
+        for _ in range(bench.length.long_rounds):
+            whole, start = (
+                _import(bench.folder, path, count).seconds
+                for path, count in ((file, messages), (short, few))
+            )
+            loop = run_measured([sys.executable, "-c", CSV_LOOP, str(file)], clean_environment())
+            yield {"import": lines / (whole - start), "csv": lines / float(loop.output)}
+
+    return measure
 
 
-def rates(folder: Path, write: Writer, lines: int, rounds: int) -> Iterator[dict[str, float]]:
-    """Lines a second, for each round: of `boxis-gateway import` into a fresh store, and of csv."""
-    file, line = folder / f"{write.__name__}.txt", folder / f"{write.__name__}-short.txt"
-    messages = write(file, lines)
-    write(line, 2)
-    for _ in range(rounds):
-        # what it takes to start the command at all is no matter of lines
-        taken = _import_seconds(folder, file, messages) - _import_seconds(folder, line, None)
-        alone = float(run_command(sys.executable, "-c", CSV_LOOP, str(file)))
-        yield {"import": lines / taken, "csv": lines / alone}
+def memory(bench: Bench) -> Iterator[Round]:
+    """MB of the importing process at its peak, for a Kannel log."""
+    file = bench.folder / "memory.txt"
+    messages = write_kannel(file, bench.length.log_lines)
+    yield {"import": _import(bench.folder, file, messages).peak_bytes / 1e6}
 
 
-def _import_seconds(folder: Path, file: Path, messages: int | None) -> float:
-    """How long the command takes. Raises CouldNotRun if it did not add all messages."""
-    store = new_store(folder)
-    started = time.perf_counter()
-    said = _gateway(store, "import", str(file), "--account", USERNAME, "--timezone", "UTC")
-    seconds = time.perf_counter() - started
-    if messages is not None and f" {messages} added" not in said:
-        raise CouldNotRun(f"The import of {messages} messages says: {said}")
-    return seconds
-
-
-def new_store(folder: Path) -> Path:
-    """An empty store with one account."""
+def _import(folder: Path, file: Path, messages: int) -> Measured:
+    """Import the file into a fresh store. Raises Disagreement unless the command's summary and SQL
+    both count that many messages."""
     store = folder / "import.db"
     for old in folder.glob("import.db*"):
         old.unlink()
-    for words in (["init"], ["account", "add", USERNAME, "--timezone", "Europe/Warsaw"]):
-        _gateway(store, *words)
-    return store
-
-
-def _gateway(store: Path, *words: str) -> str:
-    return run_command(str(Path(sys.executable).parent / "boxis-gateway"), *words, store=store)
-
-
-def run_command(*command: str, store: Path | None = None) -> str:
-    env = {**clean_environment(), "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{store}"}
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    if done.returncode:
-        raise CouldNotRun(f"{command} ended with {done.returncode}: {done.stderr[-1500:]}")
-    return done.stdout
+    environ = {**clean_environment(), "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{store}"}
+    gateway = str(BIN / "boxis-gateway")
+    run_measured([gateway, "init"], environ)
+    run_measured([gateway, "account", "add", USERNAME, "--timezone", "Europe/Warsaw"], environ)
+    options = ["--account", USERNAME, "--timezone", "UTC"]
+    measured = run_measured([gateway, "import", str(file), *options], environ)
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as database:
+        (rows,) = database.execute("SELECT count(*) FROM message").fetchone()
+    added = messages if f" {messages} added" in measured.output else 0
+    require_agreement("messages imported by the summary", added, messages, 0)
+    require_agreement("messages imported by SQL", rows, messages, 0)
+    return measured

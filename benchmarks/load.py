@@ -1,4 +1,4 @@
-"""Load: the clients, started, and what they say."""
+"""Load: the clients, started as processes of their own, and their results."""
 
 from __future__ import annotations
 
@@ -13,87 +13,107 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.asks import Ask
-from benchmarks.candidates import Running
+from benchmarks.candidates import Line, Running
 from benchmarks.processes import CouldNotRun, clean_environment
+from benchmarks.signed_requests import SignedRequest
+from benchmarks.usage import require_agreement
 
 CONNECTIONS = 16
 WALK = Path(__file__).parent / "clients" / "walk.lua"
+START_SECONDS = 1.0  # at most, for a client to start and to end
 
 
 class Rate(NamedTuple):
-    """A closed loop: requests a second, bytes of an answer with its head, answers that failed."""
+    """Result of a closed loop: requests a second, mean bytes of an answer with its head, failed and
+    wrong answers, and all answers."""
 
     requests: float
     bytes: float
     errors: int
     wrong: int
+    answers: int
 
 
-def closed_loop(running: Running, asks: Sequence[Ask], seconds: float, check: bool = False) -> Rate:
-    """CONNECTIONS connections, each asks again when it has its answer. `check` looks for the ending
-    in each answer, which takes wrk some time."""
-    with request_file(running, asks) as file:
-        command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--timeout", "30s"]
-        command += ["--duration", "1h", "--script", str(WALK), running.address, "--", str(file)]
-        said = _run(command + ([running.ending(asks[0])] if check else []), seconds)
-    line = next(line for line in said.splitlines() if line.startswith("JSON "))
-    found = json.loads(line.removeprefix("JSON "))
-    count = max(1, found["requests"])
-    rate = found["requests"] / found["seconds"]
-    return Rate(rate, found["bytes"] / count, found["errors"], found["wrong"])
+def closed_loop(
+    address: str,
+    lines: Sequence[Line],
+    seconds: float,
+    *,
+    ending: str = "",
+    connections: int = CONNECTIONS,
+) -> Rate:
+    """Load by wrk: each connection sends its next request when it has its answer. With `ending`
+    each answer has to contain that text, a check that slows wrk down."""
+    with request_file(lines) as file:
+        command = ["wrk", "--threads", "1", "--connections", str(connections), "--timeout", "30s"]
+        command += ["--duration", "1h", "--script", str(WALK), address, "--", str(file)]
+        started = time.perf_counter()
+        output = _run(command + ([ending] if ending else []), seconds)
+        wall_seconds = time.perf_counter() - started
+    line = next(line for line in output.splitlines() if line.startswith("JSON "))
+    result = json.loads(line.removeprefix("JSON "))
+    require_agreement("seconds of wrk", result["seconds"], wall_seconds, 0.02, START_SECONDS)
+    count, rate = result["requests"], result["requests"] / result["seconds"]
+    return Rate(rate, result["bytes"] / max(1, count), result["errors"], result["wrong"], count)
 
 
 def open_loop(
-    running: Running, asks: Sequence[Ask], rate: float, seconds: float
+    running: Running, requests: Sequence[SignedRequest], rate: float, seconds: float
 ) -> dict[str, float]:
-    """See clients/open_loop.py."""
-    with request_file(running, asks) as file:
-        words = [running.address, str(file), str(rate), str(seconds), running.ending(asks[0])]
-        found: dict[str, float] = json.loads(_run(_client("open_loop", *words)))
-    return found
+    """Load at a constant rate: clients/open_loop.py."""
+    with request_file(running.lines(requests)) as file:
+        options = [str(file), str(rate), str(seconds), running.ending(requests[0])]
+        result: dict[str, float] = json.loads(_run(_client("open_loop", running.address, *options)))
+    require_agreement("requests of the open loop", result["requests"], rate * seconds, 0.01)
+    return result
 
 
 class Streams:
-    """Readers of long answers, under way in a process of their own; see clients/streams.py."""
+    """Readers of long answers, under way in a process of their own: clients/streams.py."""
 
-    def __init__(self, running: Running, ask: Ask, count: int, seconds: float = 0) -> None:
-        self._file = request_file(running, [ask])
-        words = [str(self._file.__enter__()), str(count), str(seconds), running.ending(ask)]
-        command = _client("streams", running.address, *words)
+    def __init__(
+        self, running: Running, request: SignedRequest, count: int, seconds: float = 0
+    ) -> None:
+        self._file = request_file(running.lines([request]))
+        options = [str(self._file.__enter__()), str(count), str(seconds), running.ending(request)]
+        self._started = time.perf_counter()
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=clean_environment()
+            _client("streams", running.address, *options),
+            stdout=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
         )
 
     def results(self) -> list[dict[str, Any]]:
         """Wait for the end; an object for each answer."""
-        said = self._process.communicate()[0]
+        output = self._process.communicate()[0]
+        self.wall_seconds = time.perf_counter() - self._started
         self._file.__exit__(None, None, None)
-        return [json.loads(line) for line in said.splitlines()]
+        return [json.loads(line) for line in output.splitlines()]
 
 
 @contextmanager
-def request_file(running: Running, asks: Sequence[Ask]) -> Iterator[Path]:
-    """The requests, signed now, as the clients read them."""
+def request_file(lines: Sequence[Line]) -> Iterator[Path]:
+    """The requests as the clients read them."""
     with tempfile.NamedTemporaryFile("w", suffix=".requests") as file:
-        file.writelines("\t".join(running.line(ask)) + "\n" for ask in asks)
+        file.writelines("\t".join(line) + "\n" for line in lines)
         file.flush()
         yield Path(file.name)
 
 
-def _client(name: str, *words: str) -> list[str]:
-    return [sys.executable, "-m", f"benchmarks.clients.{name}", *words]
+def _client(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", f"benchmarks.clients.{name}", *arguments]
 
 
 def _run(command: Sequence[str], seconds: float = 0) -> str:
-    """What the command prints. With `seconds` it is interrupted after that time, as wrk may be."""
+    """Run a client; its output. With `seconds` it is interrupted then, which ends wrk in order."""
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()
     )
     if seconds:
         time.sleep(seconds)
         process.send_signal(signal.SIGINT)
-    said, complaint = process.communicate()
+    output, complaint = process.communicate()
     if process.returncode:
         raise CouldNotRun(f"{command[:3]} ended with {process.returncode}: {complaint[-1500:]}")
-    return said
+    return output

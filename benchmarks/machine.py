@@ -1,4 +1,4 @@
-"""What a run was made on."""
+"""Facts about a run: the commit, the machine, the versions."""
 
 from __future__ import annotations
 
@@ -15,43 +15,45 @@ from pathlib import Path
 from benchmarks.processes import find_program
 
 PACKAGES = (
-    "flask gunicorn lxml marshmallow peewee fastapi starlette uvicorn uvloop httptools sqlalchemy "
-    "datasette"
+    "flask werkzeug gunicorn httptools apsw marshmallow peewee lxml fastapi starlette uvicorn "
+    "uvloop sqlalchemy datasette psycopg"
 )
+LOAD_BEFORE = os.getloadavg()[0]
+
+
+def commit() -> str:
+    """The short hash of the commit; other than committed files are named as such."""
+    project = Path(__file__).parent.parent
+    short = _first_match(["git", "-C", str(project), "rev-parse", "--short", "HEAD"], r"\w+")
+    ours = ["boxis_gateway", "benchmarks"]
+    changes = subprocess.run(
+        ["git", "status", "--porcelain", *ours], cwd=project, capture_output=True
+    )
+    return f"{short} with uncommitted changes" if changes.stdout else short
 
 
 def facts() -> Iterator[tuple[str, str]]:
     """Names and values."""
     yield "processor", f"{_cpu()}, {os.cpu_count()} cores"
-    yield "memory", f"{_memory():.0f} GB"
-    yield "system", f"{_distribution()}, Linux {platform.release()}"
+    yield "memory", f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB"
+    distribution = platform.freedesktop_os_release().get("PRETTY_NAME", sys.platform)
+    yield "system", f"{distribution}, Linux {platform.release()}"
     yield "Python", f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}"
     yield "packages", ", ".join(f"{name} {version(name)}" for name in PACKAGES.split())
-    yield "sqlite3 shell", _first(["sqlite3", "--version"], r"[\d.]+")
-    yield "PHP", _first([find_program("php-fpm*"), "-v"], r"PHP ([\d.]+)")
-    yield "nginx", _first([find_program("nginx"), "-v"], r"nginx/([\d.]+)")
-    yield "wrk", _first(["wrk", "-v"], r"wrk (\S+)")
+    yield "sqlite3 shell", _first_match(["sqlite3", "--version"], r"[\d.]+")
+    yield "PHP", _first_match([find_program("php-fpm*"), "-v"], r"PHP ([\d.]+)")
+    yield "nginx", _first_match([find_program("nginx"), "-v"], r"nginx/([\d.]+)")
+    yield "wrk", _first_match(["wrk", "-v"], r"wrk (\S+)")
     yield "load before the run", f"{LOAD_BEFORE:.1f}"
 
 
-LOAD_BEFORE = os.getloadavg()[0]
-
-
 def _cpu() -> str:
-    found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    return found[1] if found else platform.machine()
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    return model[1] if model else platform.machine()
 
 
-def _memory() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-
-
-def _distribution() -> str:
-    return platform.freedesktop_os_release().get("PRETTY_NAME", sys.platform)
-
-
-def _first(command: list[str], pattern: str) -> str:
-    """What the pattern finds in the words of the command."""
+def _first_match(command: list[str], pattern: str) -> str:
+    """The first match in the output of the command; "?" if there is none."""
     done = subprocess.run(command, capture_output=True, text=True)
-    found = re.search(pattern, done.stdout + done.stderr)
-    return found[found.lastindex or 0] if found else "?"
+    match = re.search(pattern, done.stdout + done.stderr)
+    return match[match.lastindex or 0] if match else "?"

@@ -1,4 +1,4 @@
-"""Processes: started with their words in a file, waited for, stopped, looked at."""
+"""Processes: started with their output in a file, awaited, stopped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,20 +18,20 @@ STARTED: list[subprocess.Popen[bytes]] = []
 
 
 class CouldNotRun(Exception):
-    """Something that is needed did not start, or ended badly."""
+    """A program that is missing, did not start, or ended with a failure."""
 
 
 def start(
-    command: Sequence[str], log: Path, env: Mapping[str, str] | None = None
+    command: Sequence[str], log: Path, environ: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
     """The process, in a session of its own, with both outputs in the file."""
-    with open(log, "wb") as words:
+    with open(log, "wb") as output:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=words,
-            stderr=words,
-            env={**clean_environment(), **(env or {})},
+            stdout=output,
+            stderr=output,
+            env={**clean_environment(), **(environ or {})},
             start_new_session=True,
         )
     STARTED.append(process)
@@ -40,7 +39,7 @@ def start(
 
 
 def clean_environment() -> dict[str, str]:
-    """Ours, without what would set up the gateway."""
+    """This process's environment without the gateway's settings."""
     return {name: text for name, text in os.environ.items() if "BOXIS_GATEWAY_" not in name}
 
 
@@ -48,25 +47,27 @@ def clean_environment() -> dict[str, str]:
 def serving(
     environ: Mapping[str, str], log: Path, workers: int = 2
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """A gateway of some processes, and its port."""
-    words = ("serve", "--port", "0", "--watch-port", "0", "--workers", str(workers))
-    process = start([sys.executable, "-m", "boxis_gateway", *words], log, environ)
+    """A running gateway and its port."""
+    options = ("serve", "--port", "0", "--watch-port", "0", "--workers", str(workers))
+    process = start([sys.executable, "-m", "boxis_gateway", *options], log, environ)
     try:
         yield process, int(wait_for_address(process, log).rsplit(":", 1)[1])
     finally:
         stop(process)
 
 
-def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
-    """The address that the process says it listens on."""
+def wait_for_address(
+    process: subprocess.Popen[bytes], log: Path, pattern: str = r"listens on (http://\S+)"
+) -> str:
+    """The address in the process's log. Raises CouldNotRun."""
     for _ in _alive(process, log):
-        if found := re.search(r"listens on (http://\S+)", log.read_text(errors="replace")):
-            return found[1].rstrip("/")
+        if match := re.search(pattern, log.read_text(errors="replace")):
+            return match[1].rstrip("/")
     raise AssertionError
 
 
 def wait_for_port(process: subprocess.Popen[bytes], log: Path, address: str) -> str:
-    """The address itself, when somebody listens there."""
+    """The address itself, once something listens there. Raises CouldNotRun."""
     host, port = address.removeprefix("http://").split(":")
     for _ in _alive(process, log):
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), 1):
@@ -75,24 +76,24 @@ def wait_for_port(process: subprocess.Popen[bytes], log: Path, address: str) -> 
 
 
 def wait_for_file(process: subprocess.Popen[bytes], log: Path, path: Path) -> None:
-    """Return when the file is there."""
+    """Return once the file exists. Raises CouldNotRun."""
     for _ in _alive(process, log):
         if path.exists():
             return
 
 
 def _alive(process: subprocess.Popen[bytes], log: Path) -> Iterator[None]:
-    """A tick, again and again, while the process lives and has not taken too long."""
+    """A tick, again and again, while the process lives and START_SECONDS are not over."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
         yield
         time.sleep(0.03)
-    words = log.read_text(errors="replace")[-2000:]
-    raise CouldNotRun(f"{process.args!r} did not start: {words}")
+    output = log.read_text(errors="replace")[-2000:]
+    raise CouldNotRun(f"{process.args!r} did not start: {output}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to end, and make it end if it does not."""
+    """Terminate it, and kill its session if that takes longer than STOP_SECONDS."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -103,18 +104,18 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def stop_all() -> None:
-    """Everything that was started here, the last one first."""
+    """Stop every process that `start` has started, the last one first."""
     while STARTED:
         stop(STARTED.pop())
 
 
 def find_program(name: str) -> str:
-    """The path of a program, or the newest one of that pattern. Raises CouldNotRun."""
+    """The path of a program, or of the newest that fits the pattern. Raises CouldNotRun."""
     folders = [*os.get_exec_path(), "/usr/sbin"]
-    found = [path for folder in folders for path in sorted(Path(folder).glob(name), reverse=True)]
-    if not found:
-        raise CouldNotRun(f"{name} is missing. It comes with: sh tools/packages.sh bench")
-    return str(found[0])
+    paths = [path for folder in folders for path in sorted(Path(folder).glob(name), reverse=True)]
+    if not paths:
+        raise CouldNotRun(f"{name} is missing. Install it with: sh tools/packages.sh bench")
+    return str(paths[0])
 
 
 def free_address() -> str:
@@ -125,52 +126,10 @@ def free_address() -> str:
 
 
 def family(pid: int) -> list[int]:
-    """The process and all that descend from it."""
+    """The process and all its descendants."""
     pids = [pid]
-    for one in pids:
-        for children in Path(f"/proc/{one}/task").glob("*/children"):
+    for parent in pids:
+        for children in Path(f"/proc/{parent}/task").glob("*/children"):
             with contextlib.suppress(OSError):
                 pids += map(int, children.read_text().split())
     return pids
-
-
-def anonymous_bytes(pids: Sequence[int]) -> int:
-    """Memory of the processes that no file stands behind."""
-    total = 0
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            total += sum(int(n) * 1024 for n in re.findall(r"^Anonymous:\s+(\d+)", rollup, re.M))
-    return total
-
-
-def processor_seconds(pid: int) -> float:
-    """What a process and its children, those of before included, have had of the processors."""
-    ticks = 0
-    for one in family(pid):
-        with contextlib.suppress(OSError):
-            told = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, told[11 : 15 if one == pid else 13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-class MemoryWatch(threading.Thread):
-    """The most anonymous memory that a process and its children have while this is entered."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self._pids = family(pid)
-        self._over = threading.Event()
-        self.peak = 0
-
-    def run(self) -> None:
-        while not self._over.wait(0.05):
-            self.peak = max(self.peak, anonymous_bytes(self._pids))
-
-    def __enter__(self) -> MemoryWatch:
-        self.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._over.set()
-        self.join()

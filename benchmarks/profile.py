@@ -1,87 +1,124 @@
-"""Where the time goes: tables for docs/performance.md. `make profile` prints them all.
+"""Profile: tables for docs/performance.md, printed by `make profile`.
 
-In process, without a network, over the store that `make bench BENCH_ARGS=--quick` uses. The parts
-are those of the path in form_api/endpoint.py; each is of its own, without the parts inside it.
-Figures are of the quickest of several rounds.
+    python -m benchmarks.profile [--smoke] [requests | rows | imports …]
+
+In process, without a network, over the store of `make bench BENCH_ARGS=--quick`. Each part is timed
+without the parts inside it, in the quickest of several rounds.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import gc
 import importlib
 import io
 import logging
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
-
-from benchmarks.asks import WRONG_CODE, Workload, asks
-from benchmarks.data import store_path
 from benchmarks.imports import write_csv, write_kannel
+from benchmarks.signed_requests import WRONG_CODE, Workload, signed_requests
 from benchmarks.stopwatch import Stopwatch, quickest
-from boxis_gateway import importers, importing
+from benchmarks.stores import store_path
+from boxis_gateway import importing
 from boxis_gateway.app import create_app
-from boxis_gateway.form_api import action, endpoint
 from boxis_gateway.form_api.renderers import json_envelope, xml_envelope
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing import fingerprints
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.server.connection import Connection
 from boxis_gateway.server.guest import Guest
 from boxis_gateway.server.state import ServerState
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from boxis_gateway.store.engines.sqlite.rows import Insert
-from boxis_gateway.store.ingest.additions import Additions
-from boxis_gateway.store.messages.history import History
-from boxis_gateway.store.people.accounts import Accounts
 from boxis_gateway.zones import find_zone
 
 HEADERS = b"Host: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-LINES = 100_000
-ROUNDS = 7
+PACKAGE = "boxis_gateway"
+REQUEST_PARTS = {
+    "app:Gateway.__call__": "Flask, monitoring",
+    "form_api.endpoint:receive": "reading the form",
+    "form_api.endpoint:authenticate": "authentication",
+    "store.people.accounts:Accounts.find_or_nobody": "account: query and row",
+    "form_api.endpoint:for_account": "settings, clock, action",
+    "form_api.endpoint:check_clock": "settings, clock, action",
+    "limiting:Limiter.admit": "limits",
+    "limiting:Limiter.admit_account": "limits",
+    "form_api.action:Action.run": "parameters, zone, range",
+    "store.messages.history:History.read": "messages: query and rows",
+    "form_api.actions.get_history:_columns": "columns: numbers, dates, credits",
+    "form_api.endpoint:respond": "escaping and writing",
+    "form_api.endpoint:_response": "response object",
+    "monitoring.monitor:Monitor._end": "log line",
+}
+IMPORT_PARTS = {
+    "store:Store.create": "a new store",
+    "store:Store.migrate": "a new store",
+    "importers.reading.source:Source.lines": "reading lines",
+    **{f"importers.{name}:read": "line -> message" for name in ("kannel_log", "csv_table")},
+    "importing.fingerprints:fingerprint": "fingerprint",
+    "store.ingest.additions:Additions.add": "duplicates, ids, rows; commit",
+    "store.engines.sqlite.rows:Insert.insert": "SQLite: two inserts",
+}
+"""`module:function` or `module:Class.method` of the package -> the part that it belongs to."""
+
+
+class Length:
+    """How much is measured; changed by --smoke."""
+
+    store, rounds, lines = "quick", 7, 100_000
 
 
 class Sink:
-    """In place of a socket: takes what is written."""
+    """In place of a transport: drops the output."""
 
     def get_extra_info(self, name: str) -> tuple[str, int]:
-        """Its own address, and the client's."""
+        """The same address for both ends."""
         return "127.0.0.1", 80
 
     def write(self, data: bytes) -> None:
-        """Nowhere."""
+        """Drop the data."""
 
     def is_closing(self) -> bool:
         """Never."""
         return False
 
 
+def timed(parts: dict[str, str]) -> Stopwatch:
+    """A stopwatch of these parts."""
+    stopwatch = Stopwatch()
+    for path, part in parts.items():
+        module, _, names = path.partition(":")
+        owner: Any = importlib.import_module(f"{PACKAGE}.{module}")
+        *classes, function = names.split(".")
+        for name in classes:
+            owner = getattr(owner, name)
+        stopwatch.wrap(owner, function, part)
+    return stopwatch
+
+
 def requests() -> Iterator[str]:
     """A request in µs, by parts, for several workloads."""
-    path, watch = store_path("quick"), Stopwatch()
-    settings = Settings(longest_lockout_seconds=0)  # wrong codes are measured, too
+    path = store_path(Length.store)
+    stopwatch = timed(REQUEST_PARTS)
+    set_up_logging("info", stream=io.StringIO())
+    settings = Settings(longest_lockout_seconds=0)  # refusals are measured, too
     app = create_app(Store(f"sqlite:///{path}"), settings)
-    watch_request(watch)
-    workloads = [Workload(10, "xml"), Workload(100, "xml"), Workload(100, "json")]
     columns = {}
+    workloads = [Workload(10, "xml"), Workload(100, "xml"), Workload(100, "json")]
     for workload in (*workloads, Workload(10, "xml", WRONG_CODE)):
-        bodies = [question.body().encode() for question in asks(path, workload)]
-        columns[workload.name] = watch.rounds(lambda asked=bodies: send(app, asked), ROUNDS)
-        for name in columns[workload.name]:
-            columns[workload.name][name] *= 1e6 / len(bodies)
-    yield from table("µs a request", columns, {"": "HTTP (httptools, connection.py)"})
+        bodies = [request.body().encode() for request in signed_requests(path, workload)]
+        seconds = stopwatch.rounds(partial(send, app, bodies), Length.rounds)
+        columns[workload.name] = {part: s * 1e6 / len(bodies) for part, s in seconds.items()}
+    yield from table("µs a request", columns, "HTTP (httptools, connection.py)")
 
 
-def send(app: Flask, bodies: Iterable[bytes]) -> None:
-    """The requests through one connection, less the system's part of it."""
+def send(app: Any, bodies: Iterable[bytes]) -> None:
+    """The requests through one connection, without sockets."""
     connection = Connection(ServerState(Guest(app), Settings(), None))  # type: ignore[arg-type]
     connection.connection_made(Sink())  # type: ignore[arg-type]
     for body in bodies:
@@ -89,117 +126,102 @@ def send(app: Flask, bodies: Iterable[bytes]) -> None:
         connection.data_received(b"POST / HTTP/1.1\r\n" + HEADERS + length + body)
 
 
-def watch_request(watch: Stopwatch) -> None:
-    """The parts of a request."""
-    columns = importlib.import_module("boxis_gateway.form_api.actions.get_history")
-    for owner, function, name in (
-        (Flask, "__call__", "Flask"),
-        (endpoint, "receive", "reading the form"),
-        (endpoint, "authenticate", "authentication"),
-        (Accounts, "find_or_nobody", "account: query and row"),
-        (endpoint, "for_account", "settings, clock, action"),
-        (endpoint, "check_clock", "settings, clock, action"),
-        (action.Action, "run", "parameters, zone, range"),
-        (History, "read", "messages: query and rows"),
-        (columns, "_columns", "columns: numbers, dates, credits"),
-        (endpoint, "respond", "escaping and writing"),
-        (endpoint, "_response", "response object"),
-        (endpoint.log, "info", "log line"),
-    ):
-        watch.watch(owner, function, name)
-    set_up_logging("info", stream=io.StringIO())
-
-
 def rows() -> Iterator[str]:
-    """A row of a long answer in µs, by what is done for it."""
-    store, zone = Store(f"sqlite:///{store_path('quick')}"), find_zone("Europe/Warsaw")
-    (big,) = (one for one in asks(store_path("quick"), Workload(None, "xml")))
+    """A row of a long answer in µs, by steps."""
+    path, zone = store_path(Length.store), find_zone("Europe/Warsaw")
+    store, (big,) = Store(f"sqlite:///{path}"), signed_requests(path, Workload(None, "xml"))
     history = importlib.import_module("boxis_gateway.form_api.actions.get_history")
 
-    def walk() -> Iterator[Any]:
-        return history._columns(store.history.read(big.account.id, with_status=False), zone)
+    def batches() -> Iterator[Any]:
+        return store.history.read(big.account.id, with_status=False)
 
-    def rendered(renderer: Any) -> Callable[[], object]:
-        rows = history.Rows("sms", history.FIELDS, walk, ("history",), plain=history.PLAIN_FIELDS)
-        return lambda: drain(renderer._lists(rows, ""))
+    def columns() -> Any:
+        return history._columns(batches(), zone, lambda count: None)
 
-    fetched = quickest(lambda: drain(store.history.read(big.account.id, with_status=False)))
-    turned = quickest(lambda: drain(walk()))
-    yield "| µs a row of 1,000,000 | |\n|---|---|"
+    def rendered(renderer: Any) -> Iterator[bytes]:
+        rows = history.Rows(
+            "sms", history.FIELDS, columns, ("history",), plain=history.PLAIN_FIELDS
+        )
+        return iter(renderer._lists(rows, ""))
+
+    def microseconds(start: Callable[[], Iterable[object]]) -> float:
+        return quickest(lambda: drain(start())) * 1e6 / big.rows
+
+    fetched, converted = microseconds(batches), microseconds(columns)
+    yield f"| µs a row of {big.rows:,} | |\n|---|---|"
     yield f"| SQLite: step, tuple, texts | {fetched:.2f} |"
-    yield f"| columns: numbers, dates in the zone, credits | {turned - fetched:.2f} |"
+    yield f"| columns: numbers, dates in the zone, credits | {converted - fetched:.2f} |"
     for renderer in (xml_envelope, json_envelope):
-        whole = quickest(rendered(renderer))
-        yield f"| escaping and writing, {renderer.NAME} | {whole - turned:.2f} |"
+        whole = microseconds(partial(rendered, renderer))
+        yield f"| escaping and writing, {renderer.NAME} | {whole - converted:.2f} |"
 
 
 def drain(items: Iterable[object]) -> None:
-    """All of it, for nothing."""
+    """Iterate, and drop the items."""
     for _ in items:
         pass
 
 
 def imports() -> Iterator[str]:
     """A line of an import in µs, by parts."""
-    watch, columns, alone = Stopwatch(), {}, {}
-    for owner, function, name in (
-        (Source, "lines", "reading lines"),
-        *((one, "read", "line -> message") for one in importers.IMPORTERS.values()),
-        (fingerprints, "fingerprint", "fingerprint"),
-        (Additions, "add", "what is new, ids, rows; commit"),
-        (Insert, "run", "SQLite: two inserts"),
-    ):
-        watch.watch(owner, function, name)
+    stopwatch, columns, alone = timed(IMPORT_PARTS), {}, []
     for write in (write_kannel, write_csv):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "lines"
-            write(path, LINES)
-            parts = watch.rounds(lambda path=path: import_once(path), 3)
-            alone[write.__name__] = quickest(lambda path=path: csv_alone(path)) * 1e6 / LINES
-            columns[write.__name__] = {name: s * 1e6 / LINES for name, s in parts.items()}
-    yield from table("µs a line", columns, {"": "sorting out, batches"})
-    yield f"| csv.reader alone | {' | '.join(f'{taken:.1f}' for taken in alone.values())} |"
+            write(path, Length.lines)
+            seconds = stopwatch.rounds(partial(import_once, path), min(3, Length.rounds))
+            columns[write.__name__] = {part: s * 1e6 / Length.lines for part, s in seconds.items()}
+            alone.append(quickest(partial(read_csv, path)) * 1e6 / Length.lines)
+    yield from table("µs a line", columns, "batches, rejects")
+    yield f"| csv.reader alone | {' | '.join(f'{taken:.1f}' for taken in alone)} |"
 
 
 def import_once(path: Path) -> None:
-    """Into a store of its own, in memory as far as the system likes."""
+    """Import the file into a store of its own."""
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"sqlite:///{folder}/store.db")
         store.create()
         store.migrate()
         account = store.accounts.add("a", "key", datetime.now(UTC))
         options = ReadOptions(find_zone("Europe/Warsaw"))
-        importing.run_import(path, importing.Accounts(store, account, {}), options)
+        importing.run_import(path, importing.AccountMap(store, account, {}), options)
         store.close()
 
 
-def csv_alone(path: Path) -> None:
-    """csv.reader, for the same file."""
+def read_csv(path: Path) -> None:
+    """Read the same file by csv.reader."""
     with open(path, encoding="utf-8", newline="") as file:
         drain(csv.reader(file))
 
 
-def table(title: str, columns: dict[str, dict[str, float]], names: dict[str, str]) -> Iterator[str]:
-    """Markdown, a line at a time."""
+def table(title: str, columns: dict[str, dict[str, float]], rest: str) -> Iterator[str]:
+    """Markdown, a line at a time; `rest` is the name of the part ""."""
     yield f"| {title} | {' | '.join(columns)} |"
     yield "|---" * (len(columns) + 1) + "|"
-    parts = list(dict.fromkeys(name for column in columns.values() for name in column))
-    for name in parts:
-        cells = (f"{column.get(name, 0):.1f}" for column in columns.values())
-        yield f"| {names.get(name, name)} | {' | '.join(cells)} |"
+    for part in dict.fromkeys(part for column in columns.values() for part in column):
+        cells = (f"{column.get(part, 0):.1f}" for column in columns.values())
+        yield f"| {part or rest} | {' | '.join(cells)} |"
     sums = (f"**{sum(column.values()):.1f}**" for column in columns.values())
     yield f"| **together** | {' | '.join(sums)} |"
 
 
 def main() -> None:
-    """All the tables, or those whose names are given."""
+    """Print the chosen tables."""
+    tables = {made.__name__: made for made in (requests, rows, imports)}
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.profile", description=__doc__)
+    parser.add_argument("tables", nargs="*", help=f"some of {', '.join(tables)}; by default all")
+    parser.add_argument(
+        "--smoke", action="store_true", help="the smallest form: figures mean nothing"
+    )
+    options = parser.parse_args()
+    if options.smoke:
+        Length.store, Length.rounds, Length.lines = "smoke", 1, 2_000
     gc.collect()
     gc.freeze()
-    for made in (requests, rows, imports):
-        if not sys.argv[1:] or made.__name__ in sys.argv[1:]:
-            print(f"\n{made.__doc__}\n")
-            for line in made():
-                print(line, flush=True)
+    for name in options.tables or tables:
+        print(f"\n{tables[name].__doc__}\n")
+        for line in tables[name]():
+            print(line, flush=True)
     logging.shutdown()
 
 

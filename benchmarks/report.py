@@ -1,15 +1,15 @@
-"""What came out: values, ratios with their spread, targets."""
+"""Results: values, ratios with their spread, targets, docs/benchmarks.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 from benchmarks import chart, machine
-from benchmarks.asks import utc_now_text
 from benchmarks.bench import Round
 from benchmarks.candidates import CANDIDATES
 from benchmarks.cases import Case, Target
@@ -23,7 +23,7 @@ TITLES = {
 
 
 class Ratio(NamedTuple):
-    """A target and what the rounds gave: median, least and most."""
+    """A target with the median, the least and the most of its rounds."""
 
     target: Target
     median: float
@@ -36,7 +36,7 @@ class Ratio(NamedTuple):
 
     @property
     def verdict(self) -> str:
-        """For the table."""
+        """A cell of the table."""
         if self.target.bound is None:
             return ""
         return "met" if self.is_met else "**missed**"
@@ -50,109 +50,134 @@ class Result:
     rounds: Sequence[Round]
 
     def ratios(self) -> list[Ratio]:
-        """For each target of the case. Ratios are made within each round."""
+        """The targets of the case; a ratio is that of one round."""
         return [ratio(target, self.rounds) for target in self.case.targets]
 
+    def bounded(self) -> list[Ratio]:
+        """The targets with a bound."""
+        return [ratio for ratio in self.ratios() if ratio.target.bound is not None]
+
     def values(self) -> dict[str, float]:
-        """The medians of all that took part."""
-        return {name: median(one[name] for one in self.rounds) for name in self.rounds[0]}
+        """Each participant's median."""
+        return {name: median(values[name] for values in self.rounds) for name in self.rounds[0]}
 
 
 def ratio(target: Target, rounds: Sequence[Round]) -> Ratio:
     """Median and spread over the rounds."""
-    values = [target.value(one) for one in rounds]
+    values = [target.value(one_round) for one_round in rounds]
     return Ratio(target, median(values), min(values), max(values))
 
 
 def result_lines(result: Result) -> Iterator[str]:
     """One case in Markdown: the values, and a table of the ratios."""
     case = result.case
+    values = [f"{title(name)} {number(value)}" for name, value in result.values().items()]
     yield f"### {case.title} (`{case.name}`)"
     yield ""
-    shown = [f"{title(name)} {number(value)}" for name, value in result.values().items()]
-    yield f"Median {case.unit}: {'; '.join(shown)}."
+    yield f"Median {case.unit}: {'; '.join(values)}."
     yield ""
     yield "| compared | median | spread | target | |"
     yield "|---|---|---|---|---|"
-    for one in result.ratios():
-        spread = f"{number(one.least)} – {number(one.most)}"
-        compared = comparison(one.target, case.unit)
-        yield (
-            f"| {compared} | {number(one.median)} | {spread} | {asked(one.target)} "
-            f"| {one.verdict} |"
+    for ratio in result.ratios():
+        cells = (
+            comparison(ratio.target, case.unit),
+            number(ratio.median),
+            f"{number(ratio.least)} – {number(ratio.most)}",
+            bound_text(ratio.target),
+            ratio.verdict,
         )
+        yield f"| {' | '.join(cells)} |"
     yield ""
 
 
 def title(name: str) -> str:
-    """What people call it."""
+    """The full name of a participant."""
     return TITLES.get(name, name)
 
 
 def comparison(target: Target, unit: str) -> str:
-    """`boxis_gateway ÷ Datasette`, or what is counted in which unit."""
+    """`boxis_gateway ÷ Datasette`, or a value with its unit."""
     if target.right:
         return f"{title(target.left)} ÷ {title(target.right)}"
     return f"{target.left}, {unit}" if target.at_most is not None else target.left
 
 
-def asked(target: Target) -> str:
-    """`≥ 0.4`, `≤ 20`, or nothing."""
+def bound_text(target: Target) -> str:
+    """`≥ 0.4`, `≤ 20`, or `–`."""
     if target.bound is None:
         return "–"
     return f"{'≥' if target.at_least is not None else '≤'} {target.bound:g}"
 
 
 def number(value: float) -> str:
-    """Three digits that count; thousands are divided."""
+    """Three significant digits, thousands separated."""
     if value >= 1000:
         return f"{round(value, 2 - len(str(int(value)))):,.0f}"
     return f"{value:#.3g}".rstrip(".")
 
 
 def summary(results: Sequence[Result]) -> str:
-    """How many targets are met."""
-    ratios = [one for result in results for one in result.ratios() if one.target.bound is not None]
-    return f"{sum(one.is_met for one in ratios)} of {len(ratios)} targets met."
+    """The number of targets that are met, and the others by name."""
+    bounded = [(result.case, ratio) for result in results for ratio in result.bounded()]
+    missed = [
+        f"`{case.name}` {comparison(ratio.target, case.unit)} "
+        f"({number(ratio.median)}, target {bound_text(ratio.target)})"
+        for case, ratio in bounded
+        if not ratio.is_met
+    ]
+    met = f"{len(bounded) - len(missed)} of {len(bounded)} targets are met."
+    return f"{met} Missed: {'; '.join(missed)}." if missed else met
 
 
 def write(results: Sequence[Result], command: str) -> Path:
-    """docs/benchmarks.md and its plot."""
-    DOCS.mkdir(exist_ok=True)
-    (DOCS / "benchmarks.svg").write_text(chart.draw(results))
+    """Write docs/benchmarks.md and its plot."""
+    bars = [bar(result.case, ratio) for result in results for ratio in result.bounded()]
+    (DOCS / "benchmarks.svg").write_text(chart.draw(bars))
     path = DOCS / "benchmarks.md"
     path.write_text("\n".join(page(results, command)) + "\n")
     return path
 
 
+def bar(case: Case, ratio: Ratio) -> chart.Bar:
+    """A row of the plot."""
+    bound = ratio.target.bound or 1
+    rising = ratio.target.at_least is not None
+    low, share, high = (
+        value / bound if rising else bound / max(value, 1e-9)
+        for value in (ratio.least, ratio.median, ratio.most)
+    )
+    label = f"{case.name}: {comparison(ratio.target, '')}".replace("`", "").rstrip(", ")
+    return chart.Bar(
+        label, f"{number(ratio.median)} ({bound_text(ratio.target)})", low, share, high
+    )
+
+
 def page(results: Sequence[Result], command: str) -> Iterator[str]:
     """The whole page in Markdown."""
-    yield "# Benchmarks"
-    yield ""
-    yield (
-        f"One run of `{command}` on {utc_now_text()}. Read the ratios: each is made within a round "
-        "in which the candidates took turns; the median of the rounds counts, the spread is the "
-        "least and the most. Rates in requests or rows hold for this machine alone."
-    )
-    yield ""
-    yield f"{summary(results)} ![Each target's ratio, as a share of the target](benchmarks.svg)"
-    yield ""
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    yield HEAD.format(command=command, commit=machine.commit(), now=now, summary=summary(results))
     yield "| machine | |"
     yield "|---|---|"
     for name, value in machine.facts():
         yield f"| {name} | {value} |"
     yield ""
-    yield from NOTES
     for result in results:
         yield from result_lines(result)
 
 
-NOTES = (
-    "All candidates have one worker and are asked over 16 connections that are kept alive, by `wrk`"
-    " from a process of its own; before that, their answers go through a parser and are compared"
-    " with what SQL and zoneinfo say. PHP has two processes, one child of php-fpm and nginx before"
-    " it. Datasette does less than the others: nobody signs, and dates stay in UTC. The bare view"
-    " and nginx's files are bytes of one real answer of usual size. Import rates leave out what it"
-    " takes to start the command.",
-    "",
-)
+HEAD = """# Benchmarks
+
+One run of `{command}` at commit {commit}, on {now}. The ratios are what counts: each
+is made within a round in which the candidates took turns; the tables show the median of the rounds,
+and as spread the least and the most. Rates hold for this machine alone.
+
+{summary}
+
+![Each target's ratio, as a share of the target](benchmarks.svg)
+
+All candidates have one worker. `wrk` sends the load from a process of its own over 16 connections
+that are kept alive. Before that, a parser reads some answers of each candidate, and they are
+compared with SQL and zoneinfo. PHP has two processes: one child of php-fpm, and nginx in front.
+Datasette does less than the others: no signature, and dates in UTC. The bare view and nginx's files
+serve the bytes of one real answer of median size. Import rates leave out the start of the command.
+"""

@@ -1,4 +1,4 @@
-"""The guard's judgement; what it counts it counts under valgrind (`make guard`)."""
+"""The guard's judgement; it counts under valgrind (`make guard`)."""
 
 from __future__ import annotations
 
@@ -22,49 +22,61 @@ COUNTS = {
 FIGURES = figures_of(COUNTS)
 
 
-def entry(code: str = "c0de", **changes: float) -> Any:
+def build(code: str = "c0de", **changes: float) -> Any:
     return {"code": code, "figures": {**FIGURES, **changes}}
 
 
+def known(**baseline: float) -> Any:
+    return {"baseline": {**FIGURES, **baseline}, "builds": {"ours": build()}}
+
+
 def test_figures_as_accepted_pass() -> None:
-    assert compare({"ours": entry()}, "ours", FIGURES) == []
+    assert compare(known(), "ours", FIGURES) == []
 
 
-def test_a_moved_figure_tells_what_it_was_and_is_and_how_to_accept_it() -> None:
-    (line,) = compare({"ours": entry()}, "ours", {**FIGURES, "a row more, XML": 1.6})
+def test_a_loss_fails_with_both_figures_and_the_remedy() -> None:
+    (line,) = compare(known(), "ours", {**FIGURES, "a row more, XML": 1.55})
     assert line == (
-        "guard: a row more, XML: accepted 1.538 bare rows, counted 1.600, +0.062; "
-        "the tolerance is 0.006. If the change is meant: make guard-accept"
+        "guard: a row more, XML: accepted 1.538 bare rows, counted 1.550, +0.012; "
+        "the limit is +0.006. If the cost is meant: make guard-accept"
     )
 
 
-def test_what_got_cheaper_is_to_be_accepted_too() -> None:
-    assert compare({"ours": entry()}, "ours", {**FIGURES, "wrong code": 5.0})
+def test_a_gain_is_reported_and_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare(known(), "ours", {**FIGURES, "wrong code": 5.0}) == []
+    assert "wrong code is cheaper. Keep the gain: make guard-accept" in capsys.readouterr().out
+
+
+def test_accepted_losses_that_add_up_exceed_the_budget() -> None:
+    (line,) = compare(known(**{"a row more, XML": 1.5}), "ours", FIGURES)
+    assert line.startswith("guard: a row more, XML: baseline 1.500 bare rows, counted 1.538")
+    assert "the limit is +0.030." in line
+    assert compare(known(**{"a row more, XML": 1.51}), "ours", FIGURES) == []
 
 
 def test_a_build_without_figures_has_the_wide_tolerance(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    known = {"theirs": entry()}
-    assert compare(known, "ours", {**FIGURES, "a row more, XML": 1.6}) == []
-    assert "Nothing is accepted for ours." in capsys.readouterr().out
-    assert compare(known, "ours", {**FIGURES, "a row more, XML": 1.7})
+    assert compare(known(), "theirs", {**FIGURES, "a row more, XML": 1.6}) == []
+    assert "Nothing is accepted for theirs." in capsys.readouterr().out
+    assert compare(known(), "theirs", {**FIGURES, "a row more, XML": 1.7})
 
 
-def test_a_figure_that_nobody_accepted_fails() -> None:
-    known = {"ours": {"code": "c0de", "figures": {}}}
-    assert len(compare(known, "ours", FIGURES)) == len(RULES)
+def test_a_figure_that_was_never_accepted_fails() -> None:
+    figures = {"baseline": FIGURES, "builds": {"ours": {"code": "c0de", "figures": {}}}}
+    assert len(compare(figures, "ours", FIGURES)) == len(RULES)  # type: ignore[arg-type]
 
 
-def test_accepting_keeps_what_other_builds_have_for_the_same_code() -> None:
-    known = {"old": entry("01d"), "other": entry("c0de"), "ours": entry("01d")}
-    assert accepted(known, "ours", "c0de", FIGURES) == {
-        "other": entry("c0de"),
-        "ours": entry("c0de"),
+def test_accepting_keeps_the_other_builds_of_the_same_code() -> None:
+    builds = {"old": build("01d"), "other": build("c0de"), "ours": build("01d")}
+    assert accepted(builds, "ours", "c0de", FIGURES) == {
+        "other": build("c0de"),
+        "ours": build("c0de"),
     }
 
 
-def test_every_build_has_every_figure_accepted() -> None:
-    known = json.loads(ACCEPTED.read_text())
-    assert known
-    assert all(set(build["figures"]) == set(RULES) for build in known.values())
+def test_every_build_and_the_baseline_have_every_figure() -> None:
+    guard = json.loads(ACCEPTED.read_text())
+    figures = [guard["baseline"], *(build["figures"] for build in guard["builds"].values())]
+    assert len(figures) > 1
+    assert all(set(each) == set(RULES) for each in figures)

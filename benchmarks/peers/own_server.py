@@ -1,4 +1,4 @@
-"""Our own server under any WSGI application."""
+"""The gateway's HTTP server, for peers: they pass a plain WSGI callable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are the rows right? Answers through real parsers, against plain SQL and zoneinfo."""
+"""Checks of answers: through real parsers, against plain SQL and zoneinfo."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from lxml import etree
 
-from benchmarks.asks import NEWEST_FIRST, SHOWN, UNKNOWN_ACTION, Ask, local
 from benchmarks.candidates import Running
+from benchmarks.signed_requests import (
+    LISTED,
+    NEWEST_FIRST,
+    UNKNOWN_ACTION,
+    SignedRequest,
+    local_text,
+)
 
 FIELDS = ("sender", "reciptient", "date", "parts", "credit", "type")
-SAMPLE = 12  # requests of a workload that are looked at
+SAMPLE = 12  # requests of a workload whose answers are checked
 EDGE = 100  # rows at both ends of a long answer that are compared as a whole
 Row = tuple[str, ...]
 """The texts of FIELDS."""
@@ -29,10 +35,10 @@ class WrongAnswer(Exception):
     """An answer without the rows that it must have."""
 
 
-def ask(running: Running, question: Ask) -> bytes:
+def fetch(running: Running, request: SignedRequest) -> bytes:
     """The body of the answer."""
     connection = http.client.HTTPConnection(running.address.removeprefix("http://"), timeout=120)
-    method, path, body = running.line(question)
+    method, path, body = running.line(request)
     headers = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
     connection.request(method, path, body or None, headers)
     with connection.getresponse() as response:
@@ -43,59 +49,61 @@ def ask(running: Running, question: Ask) -> bytes:
     return answer
 
 
-def check(running: Running, kind: str, store: Path, asks: Sequence[Ask], answers: Path) -> None:
-    """Raise WrongAnswer if one of some answers is not what it must be."""
-    for question in asks[:SAMPLE]:
-        body = ask(running, question)
+def check(
+    running: Running, kind: str, store: Path, requests: Sequence[SignedRequest], answers: Path
+) -> None:
+    """Raise WrongAnswer unless the first SAMPLE answers are right."""
+    for request in requests[:SAMPLE]:
+        body = fetch(running, request)
         try:
-            right = is_right(body, kind, store, question, answers)
+            right = is_right(body, kind, store, request, answers)
         except (SyntaxError, ExpatError, ValueError, LookupError, TypeError) as problem:
-            raise WrongAnswer(f"{question.workload.name}: {problem!r}: {body[:400]!r}") from None
+            raise WrongAnswer(f"{request.workload.name}: {problem!r}: {body[:400]!r}") from None
         if not right:
-            where = f"{question.workload.name}, {question.account.username}"
+            where = f"{request.workload.name}, {request.account.username}"
             raise WrongAnswer(f"{where}: {body[:400]!r}")
 
 
-def is_right(body: bytes, kind: str, store: Path, question: Ask, answers: Path) -> bool:
-    """Whether the answer is what the question's kind of answer must be."""
+def is_right(body: bytes, kind: str, store: Path, request: SignedRequest, answers: Path) -> bool:
+    """True if a candidate of that kind must answer so."""
     if kind == "bytes":
-        return body == (answers / question.workload.name).read_bytes()
+        return body == (answers / request.workload.name).read_bytes()
     if kind == "table":
-        return table_rows(body) == list(expected(store, question, "UTC"))
-    if question.workload.fault:
-        return failure_of(question, body) == expected_failure(question)
-    if question.workload.rows is None:
-        return long_answer_is_right(store, question, body)
-    return rows_of(question, body) == list(expected(store, question, question.account.zone))
+        return table_rows(body) == list(expected(store, request, "UTC"))
+    if request.workload.fault:
+        return failure_of(request, body) == expected_failure(request)
+    if request.workload.rows is None:
+        return long_answer_is_right(store, request, body)
+    return rows_of(request, body) == list(expected(store, request, request.account.zone))
 
 
 def expected(
-    store: Path, question: Ask, zone: str, limit: int = -1, offset: int = 0
+    store: Path, request: SignedRequest, zone: str, limit: int = -1, offset: int = 0
 ) -> Iterator[Row]:
-    """The rows that the answer must have, or some of them, dates in that zone."""
+    """Rows that the answer must have, with dates in that zone."""
     database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
     rows = database.execute(
         "SELECT sender, recipient, sent_at, parts, credit_thousandths, kind "
-        f"{SHOWN} {NEWEST_FIRST} LIMIT ? OFFSET ?",
-        (question.account.id, question.datefrom, limit, offset),
+        f"{LISTED} {NEWEST_FIRST} LIMIT ? OFFSET ?",
+        (request.account.id, request.datefrom, limit, offset),
     )
     for sender, recipient, sent_at, parts, credit, kind in rows:
-        date = local(sent_at[:19], zone)
+        date = local_text(sent_at[:19], zone)
         yield digits(sender), digits(recipient), date, str(parts), f"{credit / 1000:g}", kind
     database.close()
 
 
 def digits(address: str) -> str:
-    """A number without its plus; a name as it is."""
+    """A number without its plus; a name unchanged."""
     return address[1:] if re.fullmatch(r"\+\d+", address) else address
 
 
-def rows_of(question: Ask, body: bytes) -> list[Row]:
+def rows_of(request: SignedRequest, body: bytes) -> list[Row]:
     """The rows of a success; their names and fields must be the documented ones, in order."""
-    members = _xml_members(body) if question.workload.returntype == "xml" else _json_members(body)
+    members = _xml_members(body) if request.workload.returntype == "xml" else _json_members(body)
     names = [name for name, _ in members]
-    fine = names == [f"sms{number}" for number in range(1, len(names) + 1)]
-    if not fine or any(tuple(row) != FIELDS for _, row in members):
+    numbered = names == [f"sms{number}" for number in range(1, len(names) + 1)]
+    if not numbered or any(tuple(row) != FIELDS for _, row in members):
         raise WrongAnswer(f"names or fields: {body[:400]!r}")
     return [tuple(row.values()) for _, row in members]
 
@@ -106,7 +114,7 @@ def _xml_members(body: bytes) -> list[tuple[str, dict[str, str]]]:
         raise WrongAnswer(f"envelope: {body[:400]!r}")
     if (root[0].text, root[1].text) != ("1", "success"):
         raise WrongAnswer(f"no success: {body[:400]!r}")
-    return [(row.tag, {field.tag: field.text for field in row}) for row in root[2]]
+    return [(row.tag, {field.tag: field.text or "" for field in row}) for row in root[2]]
 
 
 def _json_members(body: bytes) -> list[tuple[str, dict[str, str]]]:
@@ -128,35 +136,35 @@ def table_rows(body: bytes) -> list[Row]:
     return [row(values) for values in json.loads(body)]
 
 
-def failure_of(question: Ask, body: bytes) -> tuple[str, str]:
+def failure_of(request: SignedRequest, body: bytes) -> tuple[str, str]:
     """`result` and `resulttxt` of an answer."""
-    if question.workload.returntype == "json":
+    if request.workload.returntype == "json":
         answer = json.loads(body)
         return answer["result"], answer["resulttxt"]
     root = etree.fromstring(body)
     return root.findtext("result", ""), root.findtext("resulttxt", "")
 
 
-def expected_failure(question: Ask) -> tuple[str, str]:
-    """The documented words."""
-    field = "action" if question.workload.fault == UNKNOWN_ACTION else "authcode"
-    word = "error" if question.workload.returntype == "xml" else "Error"
+def expected_failure(request: SignedRequest) -> tuple[str, str]:
+    """`result` and `resulttxt` of the documented failure."""
+    field = "action" if request.workload.fault == UNKNOWN_ACTION else "authcode"
+    word = "error" if request.workload.returntype == "xml" else "Error"
     return "0", f"{word}: '{field}' is not valid"
 
 
-def long_answer_is_right(store: Path, question: Ask, body: bytes) -> bool:
-    """Well formed; all recipients in their order, by a checksum; the rows at both ends."""
-    returntype = question.workload.returntype
+def long_answer_is_right(store: Path, request: SignedRequest, body: bytes) -> bool:
+    """True if it is well-formed, has all recipients in order, and the right rows at both ends."""
+    returntype = request.workload.returntype
     if returntype == "xml":
         ParserCreate().Parse(body, True)
-        found = re.findall(rb"<reciptient>([^<]*)</reciptient>", body)
+        recipients = re.findall(rb"<reciptient>([^<]*)</reciptient>", body)
     else:
         json.loads(body)
-        found = re.findall(rb'"reciptient": ?"([^"]*)"', body)
-    facts = long_answer(store, question)
-    rows = [row for end in _edges(returntype, body, facts.rows) for row in rows_of(question, end)]
-    same = hashlib.sha256(b"\n".join(found)).hexdigest() == facts.checksum
-    return same and rows == facts.edges
+        recipients = re.findall(rb'"reciptient": ?"([^"]*)"', body)
+    right = long_answer(store, request)
+    rows = [row for end in _edges(returntype, body, right.rows) for row in rows_of(request, end)]
+    same = hashlib.sha256(b"\n".join(recipients)).hexdigest() == right.checksum
+    return same and rows == right.edges
 
 
 def _edges(returntype: str, body: bytes, count: int) -> Iterator[bytes]:
@@ -178,12 +186,12 @@ def _edges(returntype: str, body: bytes, count: int) -> Iterator[bytes]:
 
 
 def _numbered_from_1(document: bytes, first: int) -> bytes:
-    return re.sub(rb"sms(\d+)", lambda found: b"sms%d" % (int(found[1]) - first + 1), document)
+    return re.sub(rb"sms(\d+)", lambda name: b"sms%d" % (int(name[1]) - first + 1), document)
 
 
 class LongAnswer(NamedTuple):
-    """What a long answer must have: how many rows, with recipients of this checksum, and which rows
-    at its two ends."""
+    """Facts about a long answer: the number of rows, a checksum of all recipients, and the first
+    and last EDGE rows."""
 
     rows: int
     checksum: str
@@ -191,13 +199,13 @@ class LongAnswer(NamedTuple):
 
 
 @cache
-def long_answer(store: Path, question: Ask) -> LongAnswer:
-    """By SQL."""
+def long_answer(store: Path, request: SignedRequest) -> LongAnswer:
+    """The facts about the right answer, by SQL."""
     database = sqlite3.connect(f"file:{store}?mode=ro", uri=True)
-    values = (question.account.id, question.datefrom)
-    select = f"SELECT recipient {SHOWN} {NEWEST_FIRST}"
+    values = (request.account.id, request.datefrom)
+    select = f"SELECT recipient {LISTED} {NEWEST_FIRST}"
     recipients = [digits(row[0]).encode() for row in database.execute(select, values)]
-    count, zone = len(recipients), question.account.zone
-    first = list(expected(store, question, zone, EDGE))
-    last = list(expected(store, question, zone, EDGE, count - EDGE))
+    count, zone = len(recipients), request.account.zone
+    first = list(expected(store, request, zone, EDGE))
+    last = list(expected(store, request, zone, EDGE, count - EDGE))
     return LongAnswer(count, hashlib.sha256(b"\n".join(recipients)).hexdigest(), first + last)

@@ -1,8 +1,7 @@
-"""The stores: always the same rows, made by SQL inside SQLite, kept in benchmarks/.data.
+"""Stores that always have the same rows, made by SQL inside SQLite, kept in benchmarks/.data.
 
-A store is made with the project's own Store (its file, its migrations, its accounts); the messages
-go into the tables in the order in which these lie. It is used again until this module, the samples
-or the migrations change.
+The project's own Store makes the file, the tables and the accounts; the messages are inserted in
+key order. A store is used again until this module, the samples or the migrations change.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import boxis_gateway.store
 from benchmarks import samples
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store import Store
-from boxis_gateway.store.engines.schema_version import MIGRATIONS
 
 DATA = Path(__file__).parent / ".data"
 SEED = 20120509
@@ -27,7 +26,7 @@ BIG = "million@example.com"
 
 
 class Plan(NamedTuple):
-    """How many accounts with about how many messages each, and how many the big one shows."""
+    """Numbers of accounts, of messages of each (about), and of rows in the big one's history."""
 
     accounts: int
     messages: int
@@ -35,6 +34,7 @@ class Plan(NamedTuple):
 
 
 PLANS = {
+    "smoke": Plan(20, 400, 20_000),
     "main": Plan(1_000, 1_000, 1_000_000),
     "quick": Plan(100, 1_000, 1_000_000),
     "small": Plan(10, 1_000, 0),
@@ -92,7 +92,7 @@ FROM whole
 
 
 def store_path(name: str) -> Path:
-    """The file of the store of that plan; made if it is not there or not the newest."""
+    """The file of the store of that plan; made if it is missing or out of date."""
     path, stamp = DATA / f"{name}.db", DATA / f"{name}.stamp"
     wanted = _stamp(PLANS[name])
     if not path.exists() or not stamp.exists() or stamp.read_text() != wanted:
@@ -110,14 +110,14 @@ def build(path: Path, plan: Plan) -> None:
     store = Store(f"sqlite:///{path}")
     store.create()
     store.migrate()
-    add_accounts(store, plan)
-    _add_plain_keys(store)
+    _add_accounts(store, plan)
     store.close()
-    add_messages(path, plan)
+    _add_messages(path, plan)
 
 
-def add_accounts(store: Store, plan: Plan) -> None:
-    """account1@example.com with the id 1 and so on, then the big one."""
+def _add_accounts(store: Store, plan: Plan) -> None:
+    """account1@example.com with the id 1 and so on, then the big one; their keys also in a column
+    for the peers, which cannot decrypt the gateway's own."""
     names = [f"account{number}@example.com" for number in range(1, plan.accounts + 1)]
     with store.database.atomic():
         for number, name in enumerate([*names, BIG] if plan.big else names):
@@ -129,25 +129,21 @@ def add_accounts(store: Store, plan: Plan) -> None:
                 options={"timezone": zone} if zone else {},
                 customer=name if name == BIG else f"Customer {number % 50}",
             )
-
-
-def user_key(username: str) -> str:
-    """The account's, which is the same in each store."""
-    return hashlib.sha256(f"{SEED} {username}".encode()).hexdigest()[:24]
-
-
-def _add_plain_keys(store: Store) -> None:
-    """For the peers, and for those who ask: only we can read ours."""
-    run = store.database.execute_sql
+    run: Any = store.database.execute_sql
     run("ALTER TABLE account ADD COLUMN plain_key TEXT")
     for (name,) in run("SELECT username FROM account").fetchall():
         run("UPDATE account SET plain_key = ? WHERE username = ?", (user_key(name), name))
 
 
-def add_messages(path: Path, plan: Plan) -> None:
+def user_key(username: str) -> str:
+    """The key of an account, the same in each store."""
+    return hashlib.sha256(f"{SEED} {username}".encode()).hexdigest()[:24]
+
+
+def _add_messages(path: Path, plan: Plan) -> None:
     """Each account's messages and submissions, in the order of the tables."""
     database = sqlite3.connect(path)
-    # A store that is not whole has no stamp: nothing has to survive a fault here.
+    # An unfinished store has no stamp, so nothing has to survive a crash here.
     database.executescript("PRAGMA journal_mode=off; PRAGMA synchronous=off;")
     database.execute("PRAGMA cache_size=-200000")
     _add_samples(database)
@@ -180,15 +176,15 @@ def _add_samples(database: sqlite3.Connection) -> None:
 def _accounts(plan: Plan) -> Iterator[dict[str, Any]]:
     """The parameters of the two INSERTs for each account."""
     for account in range(1, plan.accounts + 1):
-        shown = plan.messages - 100 + account * 7919 % 200
-        yield _account(account, shown, step=21_600 + account % 977)
+        listed = plan.messages - 100 + account * 7919 % 200
+        yield _account(account, listed, step=21_600 + account % 977)
     if plan.big:
         yield _account(plan.accounts + 1, plan.big, step=97)
 
 
-def _account(account: int, shown: int, step: int) -> dict[str, Any]:
-    """`shown` messages that a history has, some `step` seconds apart, and refused ones besides."""
-    count = shown + -(-shown // 60)  # each 61st is refused
+def _account(account: int, listed: int, step: int) -> dict[str, Any]:
+    """`listed` messages of a history, some `step` seconds apart, and refused ones besides."""
+    count = listed + -(-listed // 60)  # each 61st is refused
     return {
         "account": account,
         "count": count,
@@ -202,7 +198,8 @@ def _account(account: int, shown: int, step: int) -> dict[str, Any]:
 
 
 def _stamp(plan: Plan) -> str:
-    """What a store is made of: this module, the samples, the migrations, the plan."""
-    files = [Path(__file__), Path(str(samples.__file__)), *sorted(MIGRATIONS.glob("*.py"))]
+    """A digest of this module, the samples and the migrations, and the plan."""
+    migrations = Path(boxis_gateway.store.__file__).parent / "migrations"
+    files = [Path(__file__), Path(str(samples.__file__)), *sorted(migrations.glob("*.py"))]
     digest = hashlib.sha256(b"".join(file.read_bytes() for file in files))
     return f"{digest.hexdigest()} {tuple(plan)}"
