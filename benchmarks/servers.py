@@ -1,138 +1,159 @@
-"""WSGI servers beside ours: `make servers`. A table for docs/performance.md.
+"""WSGI servers beside the gateway's: a table for docs/performance.md, printed by `make servers`.
 
-Each has one process and the same application (peers/plain.py). What matters beside the rate: if
-a client can tell an answer that broke off, by a fault of the application or since the process was
-killed, and whether clients that stop reading hold up others.
+    python -m benchmarks.servers [--smoke]
+
+Each has one process and the same application (peers/plain.py). Besides the rate it matters whether
+a client can detect an answer that breaks off, because the application fails or the process is
+killed, and whether clients that stop reading block others.
 """
 
 from __future__ import annotations
 
+import argparse
 import http.client
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
-from benchmarks.processes import family, free_address, start, stop, stop_all, wait_for_port
+from benchmarks.candidates import PEERS
+from benchmarks.load import closed_loop
+from benchmarks.processes import (
+    family,
+    find_program,
+    free_address,
+    start,
+    stop_all,
+    wait_for_port,
+)
 
 APP = "benchmarks.peers.plain:app"
-SECONDS = 2
+SECONDS, SMOKE_SECONDS = 2.0, 0.2
+CONNECTIONS = (1, 16, 64)
 SLOW_READERS = 8
 BROKEN = (http.client.IncompleteRead, ConnectionError)
+BEHIND_NGINX = ", behind nginx"
 
+GUNICORN = f"-m gunicorn {APP} -b 127.0.0.1:{{port}}"
+GRANIAN = f"-m granian --interface wsgi --no-ws --port {{port}} {APP}"
 SERVERS = {
-    "ours": "-m benchmarks.peers.plain",
-    "gunicorn, sync": f"-m gunicorn -b 127.0.0.1:{{port}} {APP}",
-    "gunicorn, gthread × 4": f"-m gunicorn -b 127.0.0.1:{{port}} -k gthread --threads 4 {APP}",
-    "granian, 1 thread": f"-m granian --interface wsgi --port {{port}} --no-ws {APP}",
-    "granian, 4 threads": (
-        f"-m granian --interface wsgi --port {{port}} --no-ws --blocking-threads 4 {APP}"
-    ),
+    "the gateway's": "-m benchmarks.peers.plain",
+    "gunicorn, sync": GUNICORN,
+    f"gunicorn, sync{BEHIND_NGINX}": GUNICORN,
+    "gunicorn, gthread × 4": f"{GUNICORN} -k gthread --threads 4",
+    "gunicorn, gevent": f"{GUNICORN} -k gevent",
+    "granian, 1 thread": GRANIAN,
+    "granian, 4 threads": f"{GRANIAN} --blocking-threads 4",
+    "uvicorn": f"-m uvicorn --interface wsgi --no-access-log --port {{port}} {APP}",
     "waitress × 4": f"-m waitress --listen 127.0.0.1:{{port}} {APP}",
 }
 
 
-def rate(port: int, connections: int) -> float:
+def rate(port: int, connections: int, seconds: float) -> float:
     """Requests a second of a closed loop."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write('wrk.method = "POST"\nwrk.body = "username=anna%40example.com&timestamp=1"\n')
-        script.write('wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"\n')
-        script.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", "-s", script.name]
-        done = subprocess.run([*command, f"http://127.0.0.1:{port}/"], capture_output=True)
-    found = re.search(rb"Requests/sec:\s+([\d.]+)", done.stdout)
-    assert found, done
-    return float(found[1])
+    lines = [("POST", "/", "username=anna%40example.com&timestamp=1")]
+    loop = closed_loop(f"http://127.0.0.1:{port}", lines, seconds, connections=connections)
+    return loop.requests
 
 
-def shows_a_fault(port: int) -> bool:
-    """Whether the client errs when the application does."""
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        client.request("GET", "/cut")
-        client.getresponse().read()
-    except BROKEN:
-        return True
-    finally:
-        client.close()
+def application_failure_is_visible(port: int) -> bool:
+    """True if the client gets an error when the application raises one."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as client:
+        try:
+            client.request("GET", "/cut")
+            client.getresponse().read()
+        except BROKEN:
+            return True
     return False
 
 
-def shows_a_kill(port: int, process: subprocess.Popen[bytes], ending: signal.Signals) -> bool:
-    """Whether the client errs when the server's processes end in mid-answer."""
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    try:
-        client.request("GET", "/long")
-        answer = client.getresponse()
-        answer.read(1000)
-        for pid in family(process.pid)[1:] or [process.pid]:
-            os.kill(pid, ending)
-        while answer.read(1 << 20):
-            pass
-    except BROKEN:
-        return True
-    finally:
-        client.close()
+def kill_is_visible(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """True if the client gets an error when the server's processes are killed in mid-answer."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as client:
+        try:
+            client.request("GET", "/long")
+            answer = client.getresponse()
+            answer.read(1000)
+            for pid in family(process.pid)[1:] or [process.pid]:
+                os.kill(pid, signal.SIGKILL)
+            while answer.read(1 << 20):
+                pass
+        except BROKEN:
+            return True
     return False
 
 
-def is_held_up(port: int) -> bool:
-    """Whether a short request waits for clients that began a long answer and read no further."""
-    slow = []
-    for _ in range(SLOW_READERS):
-        slow.append(socket.create_connection(("127.0.0.1", port), 10))
-        slow[-1].sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+def slow_readers_block(port: int) -> bool:
+    """True if a short request waits for clients that stopped reading a long answer."""
+    readers = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(SLOW_READERS)]
+    for reader in readers:
+        reader.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
     time.sleep(1)
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
     try:
-        client.request("POST", "/", "a=b")
-        return client.getresponse().status != 200
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=3)) as client:
+            client.request("POST", "/", "a=b")
+            return client.getresponse().status != 200
     except (OSError, http.client.HTTPException):
         return True
     finally:
-        for one in (*slow, client):
-            one.close()
+        for reader in readers:
+            reader.close()
 
 
-def row(name: str, words: str, folder: Path) -> str:
+def start_server(name: str, arguments: str, folder: Path) -> tuple[int, subprocess.Popen[bytes]]:
+    """The port that clients use, and the server's process."""
+    address = free_address()
+    port = int(address.rsplit(":", 1)[1])
+    command = [sys.executable, *arguments.format(port=port).split()]
+    process = start(command, folder / "log", {"PORT": str(port)})
+    wait_for_port(process, folder / "log", address)
+    if name.endswith(BEHIND_NGINX):
+        front, text = free_address(), (PEERS / "proxy.conf").read_text()
+        front_port = front.rsplit(":", 1)[1]
+        for word, value in (("FOLDER", folder), ("UPSTREAM", port), ("PORT", front_port)):
+            text = text.replace(f"@{word}@", str(value))
+        configuration, errors = folder / "proxy.conf", folder / "errors"
+        configuration.write_text(text)
+        command = [find_program("nginx"), "-p", str(folder), "-e", str(errors)]
+        nginx = start([*command, "-c", str(configuration)], folder / "nginx.out")
+        wait_for_port(nginx, folder / "nginx.out", front)
+        port = int(front_port)
+    time.sleep(0.5)
+    return port, process
+
+
+def row(name: str, arguments: str, folder: Path, seconds: float) -> str:
     """One server, in Markdown."""
-
-    def fresh() -> tuple[int, subprocess.Popen[bytes]]:
-        address = free_address()
-        port = int(address.rsplit(":", 1)[1])
-        command = [sys.executable, *words.format(port=port).split()]
-        process = start(command, folder / "log", {"PORT": str(port)})
-        wait_for_port(process, folder / "log", address)
-        time.sleep(0.5)
-        return port, process
-
-    port, process = fresh()
-    rates = [f"{rate(port, connections):,.0f}" for connections in (1, 16, 64)]
-    fault, held_up = shows_a_fault(port), is_held_up(port)
-    stop(process)
-    port, process = fresh()
-    killed = shows_a_kill(port, process, signal.SIGKILL)
-    stop(process)
-    words_of = {True: "yes", False: "**no**"}
-    others = "**yes**" if held_up else "no"
-    return f"| {name} | {' / '.join(rates)} | {words_of[fault]} | {words_of[killed]} | {others} |"
+    port, _ = start_server(name, arguments, folder)
+    rates = [f"{rate(port, connections, seconds):,.0f}" for connections in CONNECTIONS]
+    failure, blocked = application_failure_is_visible(port), slow_readers_block(port)
+    stop_all()
+    killed = kill_is_visible(*start_server(name, arguments, folder))
+    stop_all()
+    yes_no = {True: "yes", False: "**no**"}
+    others = "**yes**" if blocked else "no"
+    return f"| {name} | {' / '.join(rates)} | {yes_no[failure]} | {yes_no[killed]} | {others} |"
 
 
 def main() -> None:
-    """The table."""
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.servers", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="short loads: the rates mean nothing")
+    seconds = SMOKE_SECONDS if parser.parse_args().smoke else SECONDS
     print(
-        "| server | requests/s at 1 / 16 / 64 connections | a fault shows | a kill shows |", end=""
+        f"| server | requests/s at {' / '.join(map(str, CONNECTIONS))} connections | "
+        "a failure is visible | a kill is visible | "
+        f"{SLOW_READERS} slow readers block others |\n|---|---|---|---|---|"
     )
-    print(f" {SLOW_READERS} slow readers hold up others |\n|---|---|---|---|---|")
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            for name, words in SERVERS.items():
-                print(row(name, words, Path(folder)), flush=True)
+        for name, arguments in SERVERS.items():
+            with tempfile.TemporaryDirectory() as folder:
+                print(row(name, arguments, Path(folder), seconds), flush=True)
     finally:
         stop_all()
 

@@ -1,10 +1,10 @@
-"""Requests at a constant rate, whatever the answers do, and how long each took.
+"""Requests at a constant rate, independent of the answers, and the time of each.
 
     python -m benchmarks.clients.open_loop ADDRESS FILE RATE SECONDS ENDING
 
-A request's time counts from the moment at which it was to be sent, so that one that had to wait
-for a free connection is not flattered. FILE has `METHOD TAB path TAB body` a line. It prints
-milliseconds as JSON: `p50`, `p99`, `p999`, and `requests`, `wrong`.
+A request's time counts from the moment when it was due, so a request that waits for a free
+connection is not flattered. FILE has `METHOD TAB path TAB body` a line. The output is JSON:
+`p50`, `p99`, `p999` in milliseconds, and the numbers `requests` and `wrong`.
 """
 
 from __future__ import annotations
@@ -18,53 +18,52 @@ from pathlib import Path
 
 CONNECTIONS = 64
 LONGEST_WAIT = 30  # seconds, for the answers that are under way at the end
+SHARES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
 
 class Connection:
-    """Keep-alive, opened again when it breaks."""
+    """A keep-alive connection, opened again when it breaks."""
 
     def __init__(self, host: str, port: str) -> None:
         self.host, self.port = host, port
         self.reader: asyncio.StreamReader | None = None
 
-    async def ask(self, request: bytes) -> bytes:
-        """The body of the answer."""
-        for fresh in (False, True):
+    async def send(self, request: bytes) -> bytes:
+        """The body of the answer. An idle connection may be closed by the server: try it twice."""
+        for is_last in (False, True):
             try:
                 if self.reader is None:
                     self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
                 self.writer.write(request)
-                return await self._read()
+                return await self._read(self.reader)
             except (OSError, asyncio.IncompleteReadError):
-                self.reader = None  # the server may close one that was idle
-                if fresh:
+                self.reader = None
+                if is_last:
                     raise
         raise AssertionError
 
-    async def _read(self) -> bytes:
-        assert self.reader
-        head = (await self.reader.readuntil(b"\r\n\r\n")).lower()
+    async def _read(self, reader: asyncio.StreamReader) -> bytes:
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
         if b"content-length:" in head:
             length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
-            body = await self.reader.readexactly(length)
+            body = await reader.readexactly(length)
         else:
-            body = await self._read_chunks()
+            body = await self._read_chunks(reader)
         if b"connection: close" in head:
             self.writer.close()
             self.reader = None
         return body
 
-    async def _read_chunks(self) -> bytes:
-        assert self.reader
+    async def _read_chunks(self, reader: asyncio.StreamReader) -> bytes:
         body = b""
-        while size := int(await self.reader.readuntil(b"\r\n"), 16):
-            body += (await self.reader.readexactly(size + 2))[:-2]
-        await self.reader.readuntil(b"\r\n")
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+        await reader.readuntil(b"\r\n")
         return body
 
 
 def requests(file: str, host: str) -> Iterator[bytes]:
-    """The file's requests, again and again."""
+    """The requests of the file, again and again."""
     made = []
     for line in Path(file).read_text().splitlines():
         method, path, body = line.split("\t")
@@ -75,7 +74,7 @@ def requests(file: str, host: str) -> Iterator[bytes]:
 
 
 async def run(address: str, file: str, rate: float, seconds: float, ending: bytes) -> None:
-    """Send, wait for the last answer, print."""
+    """Send all requests, await the last answer, print the result."""
     host, port = address.removeprefix("http://").split(":")
     free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
     for _ in range(CONNECTIONS):
@@ -84,11 +83,11 @@ async def run(address: str, file: str, rate: float, seconds: float, ending: byte
     times: list[float] = []
     wrong = 0
 
-    async def one(request: bytes, due: float) -> None:
+    async def answer(request: bytes, due: float) -> None:
         nonlocal wrong
         connection = await free.get()
         try:
-            body = await asyncio.wait_for(connection.ask(request), LONGEST_WAIT)
+            body = await asyncio.wait_for(connection.send(request), LONGEST_WAIT)
             wrong += ending not in body
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             connection.reader = None
@@ -100,14 +99,13 @@ async def run(address: str, file: str, rate: float, seconds: float, ending: byte
     for number in range(int(rate * seconds)):
         due = begin + number / rate
         await asyncio.sleep(due - loop.time())
-        tasks.append(asyncio.create_task(one(next(source), due)))
+        tasks.append(asyncio.create_task(answer(next(source), due)))
     await asyncio.gather(*tasks)
     times.sort()
-    at = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
-    found = {name: times[int(len(times) * share)] * 1000 for name, share in at.items()}
-    print(json.dumps({**found, "requests": len(times), "wrong": wrong}))
+    quantiles = {name: times[int(len(times) * share)] * 1000 for name, share in SHARES.items()}
+    print(json.dumps({**quantiles, "requests": len(times), "wrong": wrong}))
 
 
 if __name__ == "__main__":
-    where, file, rate, seconds, ending = sys.argv[1:]
-    asyncio.run(run(where, file, float(rate), float(seconds), ending.encode()))
+    address, file, rate, seconds, ending = sys.argv[1:]
+    asyncio.run(run(address, file, float(rate), float(seconds), ending.encode()))

@@ -2,10 +2,10 @@
 
     python -m benchmarks.clients.streams ADDRESS FILE COUNT SECONDS ENDING
 
-COUNT connections ask each for the first request of FILE (`METHOD TAB path TAB body`), and read as
-fast as they can. With SECONDS 0 each reads one answer to its end; otherwise they ask again and
-again until that time is over, and break off. For each answer a line of JSON: `bytes`, `seconds`,
-`first_byte_ms`, `whole` (whether ENDING stands at its end; null if it was broken off here).
+COUNT connections send the first request of FILE (`METHOD TAB path TAB body`) and read as fast as
+they can. With SECONDS 0 each reads one answer to its end; otherwise they repeat it until that time
+is over, and break off. Each answer is a line of JSON: `seconds`, `first_byte_ms`, `whole` (true if
+ENDING stands at its end; null if it was broken off here).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def stream(address: str, request: tuple[str, str, str], until: float, ending: bytes) -> None:
-    """Ask once and read. `until` is 0 or when to break off (time.monotonic)."""
+    """Send the request and read. `until` is 0 or the time to break off (time.monotonic)."""
     connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=120)
     method, path, body = request
     connection.connect()
@@ -31,11 +31,10 @@ def stream(address: str, request: tuple[str, str, str], until: float, ending: by
     connection.request(method, path, body or None, HEADERS)
     response = connection.getresponse()
     tail = response.read(1)
-    first, count = time.perf_counter() - started, len(tail)
+    first_byte = time.perf_counter() - started
     whole: bool | None = None
     try:
         while piece := response.read1(PIECE):
-            count += len(piece)
             tail = (tail + piece[-TAIL:])[-TAIL:]
             if until and time.monotonic() > until:
                 break
@@ -45,12 +44,12 @@ def stream(address: str, request: tuple[str, str, str], until: float, ending: by
         whole = False
     seconds = time.perf_counter() - started
     connection.close()
-    answer = {"bytes": count, "seconds": seconds, "first_byte_ms": first * 1000, "whole": whole}
+    answer = {"seconds": seconds, "first_byte_ms": first_byte * 1000, "whole": whole}
     sys.stdout.write(json.dumps(answer) + "\n")
 
 
 def main(address: str, file: str, count: str, seconds: str, ending: str) -> None:
-    """All at once."""
+    """Run all connections at once."""
     method, path, body = Path(file).read_text().splitlines()[0].split("\t")
     until = time.monotonic() + float(seconds) if float(seconds) else 0.0
 

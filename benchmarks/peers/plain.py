@@ -1,8 +1,8 @@
-"""An application with nothing in it, to compare servers by; its own server with `-m`.
+"""An application with nothing in it, to compare servers; on the gateway's server with `-m`.
 
     PORT=8123 python -m benchmarks.peers.plain
 
-`POST /` answers two kilobytes; `GET /long` some gigabytes; `GET /cut` breaks off half-way.
+`POST /` answers two kilobytes; `GET /long` some gigabytes; `GET /cut` raises in mid-answer.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ app = Flask(__name__)
 
 @app.post("/")
 def short() -> Response:
-    """What a history of ten rows is like."""
+    """An answer of the size of ten rows."""
     return Response(b"x" * 2000, content_type="text/xml")
 
 
 @app.get("/long")
 def long() -> Iterator[bytes]:
-    """More than anybody reads here."""
+    """An answer that nobody reads to its end."""
     return (b"x" * 65_536 for _ in range(50_000))
 
 
 @app.get("/cut")
 def cut() -> Iterator[bytes]:
-    """A fault in the middle."""
+    """An answer that fails half-way."""
     for number in range(20):
         if number == 10:
             raise RuntimeError("on purpose")

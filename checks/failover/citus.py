@@ -68,7 +68,8 @@ class Cluster:
         with psycopg.connect(f"{server.place} dbname=gateway", autocommit=True) as connection:
             for statement in statements:
                 cursor = connection.execute(statement)
-            return cursor.fetchone()[0] if cursor.description else None  # type: ignore[index]
+            row = cursor.fetchone() if cursor.description else None
+            return row[0] if row else None
 
     def start(self) -> None:
         """An empty database `gateway` on all of them, which know each other."""

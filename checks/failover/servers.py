@@ -139,7 +139,8 @@ class Server:
         with psycopg.connect(self.place, autocommit=True, connect_timeout=2) as connection:
             for statement in statements:
                 cursor = connection.execute(statement)
-            return cursor.fetchone()[0] if cursor.description else None
+            row = cursor.fetchone() if cursor.description else None
+            return row[0] if row else None
 
     def wait_until(self, question: str) -> None:
         """Until it answers that with true. Raises CouldNotRun."""

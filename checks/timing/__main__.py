@@ -128,7 +128,12 @@ def by_socket(store: Store, path: str) -> Iterator[Asking]:
                 old.close()
             made[address] = socket.create_connection(("127.0.0.1", port), 30, (address, 0))
         connection = made[address]
-        return lambda: connection.sendall(request) or connection.recv(65_536)
+
+        def ask() -> bytes:
+            connection.sendall(request)
+            return connection.recv(65_536)
+
+        return ask
 
     try:
         port = int(wait_for_address(process, log).rsplit(":", 1)[1])
