@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxis_gateway.server.connection import ANSWERS_AT_ONCE, Connection
+from boxis_gateway.server.connection import PIPELINED_ANSWERS, Connection
 from boxis_gateway.server.guest import Guest
-from boxis_gateway.server.requests import LONGEST_HEAD, RequestReader
+from boxis_gateway.server.requests import MAX_HEAD_BYTES, RequestReader
 from boxis_gateway.server.state import ServerState
 from boxis_gateway.server.turns import Turns
 from boxis_gateway.server.wsgi import base_environ, environ_of
@@ -161,7 +161,7 @@ def test_a_head_without_end_is_a_fault_soon() -> None:
     reader, sent = RequestReader(MOST), 0
     while not (found := reader.feed(b"GET / HTTP/1.1\r\n" if not sent else b"A: b\r\n" * 100)):
         sent += 600
-        assert sent < 10 * LONGEST_HEAD
+        assert sent < 10 * MAX_HEAD_BYTES
     assert found[0].fault
     assert reader.ended
 
@@ -181,7 +181,7 @@ def test_a_line_without_end_is_a_fault_soon(beginning: bytes) -> None:
     while not found:
         found = reader.feed(b"x" * 1000)
         sent += 1000
-        assert sent < 2 * LONGEST_HEAD
+        assert sent < 2 * MAX_HEAD_BYTES
     assert found[0].fault
 
 
@@ -409,11 +409,13 @@ def test_a_reader_that_stands_still_is_parted_with(
         client.recv(1)
         connection = the_connection(one)
         now = connection._deadline
-        one.do(lambda: connection.sweep(now - 1))  # it has taken something
-        one.do(lambda: connection.sweep(now + CLIENT_SECONDS - 2))
+        one.do(lambda: connection.check_deadlines(now - 1))  # it has taken something
+        one.do(lambda: connection.check_deadlines(now + CLIENT_SECONDS - 2))
         assert not closed.is_set()
         later = itertools.count(now + CLIENT_SECONDS, CLIENT_SECONDS)  # more may have been taken
-        until(lambda: connection._closing or one.do(lambda: connection.sweep(next(later))))
+        until(
+            lambda: connection._closing or one.do(lambda: connection.check_deadlines(next(later)))
+        )
         assert closed.wait(LIMIT_SECONDS)
     assert "a client was too slow" in caplog.text
 
@@ -435,9 +437,9 @@ def test_a_whole_answer_has_its_time_as_well(
         one.do(lambda: None)  # the head has left; what comes after it is set up too
         stream = connection._stream
         assert stream
-        one.do(lambda: connection.sweep(stream.deadline - 1))
+        one.do(lambda: connection.check_deadlines(stream.deadline - 1))
         assert client.recv(100_000)
-        one.do(lambda: connection.sweep(stream.deadline))
+        one.do(lambda: connection.check_deadlines(stream.deadline))
         with pytest.raises(ConnectionResetError):
             everything(client)
     assert "a client was too slow" in caplog.text
@@ -471,7 +473,7 @@ def test_many_requests_at_once_are_answered_in_turns(host: Callable[[App], Host]
         client.sendall(lines + b"GET /last HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert everything(client).count(b"HTTP/1.1 200") == 501
     assert answered == [f"/{number}" for number in range(500)] + ["/last"]
-    assert 0 < most <= ANSWERS_AT_ONCE
+    assert 0 < most <= PIPELINED_ANSWERS
 
 
 def test_a_connection_that_is_not_used_is_closed_without_a_word(
@@ -482,6 +484,6 @@ def test_a_connection_that_is_not_used_is_closed_without_a_word(
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
         client.recv(1000)
         (connection,) = one.shared.connections
-        one.do(lambda: connection.sweep(connection._deadline))
+        one.do(lambda: connection.check_deadlines(connection._deadline))
         assert client.recv(1) == b""
     assert not caplog.records

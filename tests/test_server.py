@@ -379,7 +379,7 @@ def test_who_waits_longest_goes_when_there_is_no_room(
     assert b"<history/>" in requests.post(server.url, data=form(), timeout=60).content
     for connection in silent:
         connection.close()
-    until(lambda: "clients had to go: too many connections" in server.log())
+    until(lambda: "clients were disconnected" in server.log())
     assert "Traceback" not in server.stop()[1]
 
 

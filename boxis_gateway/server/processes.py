@@ -1,7 +1,7 @@
-"""The processes: gunicorn's arbiter starts the workers, watches them, and ends them.
+"""Server processes, which gunicorn's arbiter starts, monitors and stops.
 
-Why a server of our own parts: it has to be quick, and a client must be able to tell an answer that
-broke off from a whole one. docs/performance.md has what the others did.
+Why our own worker: speed, and a client must be able to tell an aborted answer from a whole one.
+docs/performance.md compares other servers.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from gunicorn.glogging import Logger
 
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.server.guest import Guest, ListenAddress
-from boxis_gateway.server.worker import ENDING_SIGNALS, GatewayWorker
+from boxis_gateway.server.worker import STOP_SIGNALS, GatewayWorker
 from boxis_gateway.settings import Settings
 
-ENDING_SECONDS = 3  # for a worker to break off what is not finished, before it is killed
+ABORT_SECONDS = 3  # for a worker to abort unfinished answers before it is killed
 
 
 class GatewayArbiter(Arbiter):  # type: ignore[misc]
-    """Ends on Ctrl-C as it does on SIGTERM: answers under way are finished."""
+    """Arbiter that stops gracefully on Ctrl-C, too."""
 
     def handle_int(self) -> None:
         """Stop gracefully."""
         raise StopIteration
 
     def spawn_worker(self) -> int:
-        """Fork a worker; it is deaf to SIGTERM until it has its handlers."""
-        # A worker that is told to end before it has its handlers would not hear it, and the stop
-        # would last until the grace period is over: so it hears it late instead.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+        """Fork a worker that blocks SIGTERM until it has installed its handlers."""
+        # Otherwise a worker that is stopped while it starts would lose the signal and be killed
+        # only at the end of the grace period.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             return int(super().spawn_worker())
         finally:
@@ -43,9 +43,8 @@ class GatewayArbiter(Arbiter):  # type: ignore[misc]
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """A server on one or two addresses. `make_guest` is called in each worker, so that no
-    connection crosses a fork; `worker_ended` is called with the process id of each worker that has
-    ended."""
+    """A server on one or two addresses. `make_guest` is called in each worker, so that no database
+    connection crosses a fork; `worker_ended` gets the process id of each worker that has ended."""
 
     def __init__(
         self,
@@ -62,15 +61,15 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set gunicorn's options."""
         for name, value in self._configuration().items():
-            if name in self.cfg.settings:  # some are newer than the oldest gunicorn we take
+            if name in self.cfg.settings:  # older versions of gunicorn lack some
                 self.cfg.set(name, value)
 
     def load(self) -> Guest:
-        """The guest, made in the worker."""
+        """Make the guest, in the worker."""
         return self._make_guest()
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT. Raises ConfigurationError if an address is not free."""
+        """Serve until SIGTERM or SIGINT. Raises ConfigurationError if an address is in use."""
         for address in self.addresses:
             _require_free(address)
         GatewayArbiter(self).run()
@@ -82,7 +81,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": GatewayWorker,
             "logger_class": _Log,
             "workers": settings.workers,
-            "graceful_timeout": settings.shutdown_seconds + ENDING_SECONDS,
+            "graceful_timeout": settings.shutdown_seconds + ABORT_SECONDS,
             "timeout": 60,
             "loglevel": "warning",
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,
@@ -99,7 +98,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 class _Log(Logger):  # type: ignore[misc]
-    """gunicorn's lines leave as all others do."""
+    """Log gunicorn's messages through our handlers."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -109,12 +108,12 @@ class _Log(Logger):  # type: ignore[misc]
 
 def _require_free(address: ListenAddress) -> None:
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(
+        family, kind, protocol, _, name = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM
         )[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
+            probe.bind(name)
     except OSError as problem:
         raise ConfigurationError(
             f"Cannot listen on {address}: {problem.strerror}. Choose another {address.options}."

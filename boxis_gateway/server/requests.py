@@ -1,4 +1,4 @@
-"""Bytes of one client -> requests. No socket here; the grammar is httptools' (llhttp)."""
+"""Bytes of a connection to HTTP requests, by httptools (llhttp); no sockets."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import httptools
 
-LONGEST_HEAD = 16_384  # bytes of the request line and headers; a GET carries the form
+MAX_HEAD_BYTES = 16_384  # request line and headers; a GET carries the form
 
 
 @dataclass
 class Request:
-    """One request as it was sent, or, with `fault`, what is left of one that is no HTTP.
+    """A request as sent, or the rest of a malformed one, with its `fault`.
 
-    Header names are as sent. The body is whole, but for a longer one than `max_body_bytes`, which
-    is cut one byte after that; such a request is the connection's last."""
+    A body longer than `max_body_bytes` is cut one byte after that limit; such a request is the last
+    one of its connection."""
 
     method: str = "GET"
     target: bytes = b""
@@ -26,16 +26,16 @@ class Request:
 
 
 class RequestReader:
-    """Takes the bytes as they come. Methods with `on_` are called by the parser."""
+    """Incremental parser. Methods `on_…` are called by httptools."""
 
     def __init__(self, max_body_bytes: int) -> None:
-        self._most = max_body_bytes
+        self._max_body_bytes = max_body_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._ready: list[Request] = []
-        self._under_way = Request()
+        self._current = Request()
         self._head_bytes = 0
-        self._unseen = 0  # bytes that the parser has taken and said nothing of
-        self._in_line = True  # the next byte is of a request line
+        self._unparsed = 0  # bytes fed to the parser since its last callback
+        self._in_line = True  # the next byte belongs to a request line
         self._in_head = True
         self._body = bytearray()
         self.in_request = False
@@ -43,28 +43,27 @@ class RequestReader:
         self.expects_continue = False
 
     def feed(self, data: bytes) -> list[Request]:
-        """The requests that are complete now. Once `ended` is true, nothing more can be read."""
-        self._unseen += len(data)
+        """Parse bytes and return the requests that they complete. After `ended` nothing is read."""
+        self._unparsed += len(data)
         if not self.in_request:
             self._in_line = True
         if self._in_line:
             data = self._quoted_line(data)
         try:
             self._parser.feed_data(data)
-            if self._unseen > LONGEST_HEAD:
+            if self._unparsed > MAX_HEAD_BYTES:
                 self._refuse("the head is too long")
         except httptools.HttpParserUpgrade as upgrade:
             self._read_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as problem:
-            if not self.ended:  # the fault is the parser's, not one of ours below
+            if not self.ended:  # not raised by our own callbacks
                 self._refuse(type(problem).__name__)
         ready, self._ready = self._ready, []
         return ready
 
     def _quoted_line(self, data: bytes) -> bytes:
-        """With the bytes above 127 of the first line as `%XX`: old clients leave them in a query as
-        they are, which the parser does not take. (Not of a request in one piece with the end of
-        another: such clients wait for their answer.)"""
+        """Quote bytes above 127 in the request line as `%XX`: old clients send them in a query, but
+        llhttp rejects them. Pipelined requests are left alone, as no such client sends them."""
         begins = 0 if self.in_request else len(data) - len(data.lstrip(b"\r\n"))
         ends = data.find(b"\n", begins)
         self._in_line = ends < 0
@@ -75,7 +74,7 @@ class RequestReader:
         return b"".join(quoted) + data[len(line) :]
 
     def end_of_input(self) -> list[Request]:
-        """The client sends no more; a request that it left unfinished is a fault."""
+        """Return a fault for a request that the client did not finish."""
         if not self.in_request or self.ended:
             return []
         self._refuse("the request was cut short")
@@ -83,84 +82,85 @@ class RequestReader:
         return ready
 
     def _read_without_upgrade(self, rest: bytes) -> None:
-        """The client offers another protocol (curl's and Java's HTTP/2 do), which we decline. The
-        parser has left the body unread: so the head is read again without the offer."""
-        asked = self._ready.pop()
-        if asked.method == "CONNECT":
-            self._ready.append(asked)
+        """Decline an `Upgrade` (curl and Java offer HTTP/2): parse the head again without that
+        header, as the parser has not read the body."""
+        request = self._ready.pop()
+        if request.method == "CONNECT":
+            self._ready.append(request)
             self._end()
             return
-        kept = [pair for pair in asked.headers if pair[0].lower() != b"upgrade"]
-        lines = [b"%b %b HTTP/%b" % (asked.method.encode(), asked.target, asked.version.encode())]
+        kept = [pair for pair in request.headers if pair[0].lower() != b"upgrade"]
+        lines = [
+            b"%b %b HTTP/%b" % (request.method.encode(), request.target, request.version.encode())
+        ]
         lines += [b"%b: %b" % pair for pair in kept]
         self._parser = httptools.HttpRequestParser(self)
         before, self._ready = self._ready, []
         self._ready = before + self.feed(b"\r\n".join([*lines, b"", b""]) + rest)
 
     def on_message_begin(self) -> None:
-        """Every request, before its first byte."""
-        self._under_way = Request()
-        self._head_bytes = self._unseen = 0
+        """Start a request."""
+        self._current = Request()
+        self._head_bytes = self._unparsed = 0
         self._in_head = True
         self._body = bytearray()
         self.in_request = True
 
-    def on_url(self, part: bytes) -> None:
-        """The target, maybe in parts."""
-        self._under_way.target += part
-        self._count(len(part))
+    def on_url(self, data: bytes) -> None:
+        """Append to the target."""
+        self._current.target += data
+        self._count(len(data))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header, whole; also one behind a chunked body, which is nobody's business (RFC 9110,
-        6.5.1)."""
+        """Add a header; ignore a trailer (RFC 9110, 6.5.1)."""
         self._count(len(name) + len(value))
         if not self._in_head:
             return
-        self._under_way.headers.append((name, value))
+        self._current.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head ends here."""
+        """Note whether the client waits for `100 Continue`."""
         self._in_head = False
         expects = (b"expect", b"100-continue")
-        asked = ((name.lower(), value.lower()) for name, value in self._under_way.headers)
-        self.expects_continue = expects in asked and self._parser.get_http_version() == "1.1"
+        headers = ((name.lower(), value.lower()) for name, value in self._current.headers)
+        self.expects_continue = expects in headers and self._parser.get_http_version() == "1.1"
 
-    def on_body(self, part: bytes) -> None:
-        """A part of the body, without what chunks add."""
-        self._unseen = 0
-        self._body += part
-        if len(self._body) > self._most:
+    def on_body(self, data: bytes) -> None:
+        """Append to the body."""
+        self._unparsed = 0
+        self._body += data
+        if len(self._body) > self._max_body_bytes:
             self._complete()
             self._end()
             raise ValueError("too large")  # stops the parser
 
     def on_message_complete(self) -> None:
-        """Every request, after its last byte."""
+        """Finish a request."""
         self._complete()
-        request = self._under_way
-        # Chunks are not of HTTP/1.0: who sends both may mean another end than we (RFC 9112, 6.1).
-        doubtful = request.version == "1.0" and any(
+        request = self._current
+        # HTTP/1.0 has no chunks: a client that sends both may mean another end (RFC 9112, 6.1).
+        ambiguous = request.version == "1.0" and any(
             name.lower() == b"transfer-encoding" for name, _ in request.headers
         )
-        request.keep_alive = self._parser.should_keep_alive() and not doubtful
+        request.keep_alive = self._parser.should_keep_alive() and not ambiguous
 
     def _complete(self) -> None:
-        request = self._under_way
+        request = self._current
         request.method = self._parser.get_method().decode("latin-1")
         request.version = self._parser.get_http_version()
-        request.body = bytes(self._body[: self._most + 1])
+        request.body = bytes(self._body[: self._max_body_bytes + 1])
         self._ready.append(request)
         self.in_request = self.expects_continue = False
 
-    def _count(self, octets: int) -> None:
-        self._unseen = 0
-        self._head_bytes += octets
-        if self._head_bytes > LONGEST_HEAD:
+    def _count(self, length: int) -> None:
+        self._unparsed = 0
+        self._head_bytes += length
+        if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse("the head is too long")
             raise ValueError("too long")  # stops the parser
 
     def _refuse(self, fault: str) -> None:
-        self._ready.append(Request(target=self._under_way.target[:LONGEST_HEAD], fault=fault))
+        self._ready.append(Request(target=self._current.target[:MAX_HEAD_BYTES], fault=fault))
         self._end()
 
     def _end(self) -> None:

@@ -1,4 +1,4 @@
-"""What asyncio's transports leave to the system's sockets."""
+"""Socket operations that asyncio's transports lack."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import sys
 import termios
 from contextlib import suppress
 
-RESET_WHEN_CLOSED = struct.pack("ii", 1, 0)  # linger, for no time
+LINGER_ZERO = struct.pack("ii", 1, 0)  # SO_LINGER on, for no time
 
 
 def unsent_bytes(transport: asyncio.Transport) -> int:
-    """What the client has not taken yet: here, and in the system, which may hold megabytes."""
+    """Bytes not yet acknowledged by the client, in our buffer and in the kernel's, which may hold
+    megabytes."""
     queued = bytes(4)
     with suppress(OSError):
         connected = transport.get_extra_info("socket")
@@ -23,8 +24,8 @@ def unsent_bytes(transport: asyncio.Transport) -> int:
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Close in a way that no client takes for the end of an answer."""
-    with suppress(OSError):  # it may be gone already
+    """Close with a TCP reset, which no client takes for the end of an answer."""
+    with suppress(OSError):  # the socket may be closed already
         connected = transport.get_extra_info("socket")
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_WHEN_CLOSED)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
     transport.abort()

@@ -1,4 +1,4 @@
-"""State of a server process: what its connections share, and an answer under way."""
+"""State of a server process: its connections, and streams in progress."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 class Client(Protocol):
     """A connection, as the process sees it."""
 
-    def sweep(self, now: float) -> None:
+    def check_deadlines(self, now: float) -> None:
         """Close if a deadline has passed; `now` is monotonic."""
 
-    def give_way(self) -> None:
-        """Close for another client."""
+    def evict(self) -> None:
+        """Close in favour of another client."""
 
-    def stop(self) -> None:
-        """Take no more requests."""
+    def shut_down(self) -> None:
+        """Close once the answer in progress is finished."""
 
-    def break_off(self, reason: str) -> None:
+    def abort(self, reason: str) -> None:
         """Reset the connection."""
 
 
 @dataclass
 class ServerState:
-    """State that the connections to one address share."""
+    """State shared by the connections to one address."""
 
     guest: Guest
     settings: Settings
     turns: Turns
     stopping: bool = False
     connections: set[Client] = field(default_factory=set)
-    waiting: dict[Client, None] = field(default_factory=dict)
+    idle: dict[Client, None] = field(default_factory=dict)
     """Connections that wait for their client, the longest first."""
 
 
 @dataclass
 class Stream:
-    """An answer under way."""
+    """A streamed answer in progress."""
 
     pieces: Iterator[bytes]
     close: Callable[[], object]

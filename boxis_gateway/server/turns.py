@@ -1,4 +1,4 @@
-"""Who goes first: short answers at once, long ones piece by piece."""
+"""Round-robin scheduling: short answers at once, long ones piece by piece."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from collections.abc import Callable
 
 
 class Turns:
-    """Long answers take turns. Between two pieces, whichever answers they belong to, the loop looks
-    at all sockets: so a short request waits for one piece at most, however many long answers are
-    under way."""
+    """A round-robin queue of long answers.
+
+    After each piece the loop polls all sockets, so a short request waits for one piece at most,
+    however many long answers are in progress."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: deque[Callable[[], object]] = deque()
+        self._queue: deque[Callable[[], object]] = deque()
 
-    def add(self, take_turn: Callable[[], object]) -> None:
-        """Call this once, when all that wait now have had theirs."""
-        if not self._waiting:
+    def add(self, step: Callable[[], object]) -> None:
+        """Call `step` once, after all steps that are queued now."""
+        if not self._queue:
             self._loop.call_soon(self._next)
-        self._waiting.append(take_turn)
+        self._queue.append(step)
 
     def _next(self) -> None:
-        take_turn = self._waiting[0]
+        step = self._queue[0]
         try:
-            take_turn()
-            os.sched_yield()  # to whoever waits for this core: other processes, our clients here
+            step()
+            os.sched_yield()  # to other processes that wait for this core, such as local clients
         finally:
-            self._waiting.popleft()
-            if self._waiting:
+            self._queue.popleft()
+            if self._queue:
                 self._loop.call_soon(self._next)

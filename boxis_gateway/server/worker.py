@@ -1,7 +1,7 @@
-"""One process: an event loop that takes connections, and the end of it.
+"""One server process: an event loop that accepts connections and stops gracefully.
 
-The application is called in the loop itself. Its work for one request, or for one piece of a long
-answer, is a millisecond of Python and SQLite: threads would only take turns, and pay for each.
+The application runs in the loop itself: one request, or one piece of a long answer, takes about a
+millisecond of Python and SQLite, which threads would only slow down.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from boxis_gateway.server.guest import Guest
 from boxis_gateway.server.state import Client, ServerState
 from boxis_gateway.server.turns import Turns
 
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
-SWEEP_SECONDS = 1.0  # also the heartbeat that gunicorn's arbiter wants
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
+HEARTBEAT_SECONDS = 1.0
 SPARE_DESCRIPTORS = 256
-PAUSE_SECONDS = 1.0  # in taking connections, when there are more than the system allows
+RETRY_ACCEPT_SECONDS = 1.0  # after the system has refused a connection
 
 log = logging.getLogger(__name__)
 
 
-def _allow_descriptors(connections: int) -> None:
-    """As many as the system lets a process have: a client may need one for itself, and three for
-    its view of the store."""
+def _raise_descriptor_limit(connections: int) -> None:
+    """Raise the soft limit of open files: a client may need a socket and three files of its store
+    snapshot."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 4 * connections + SPARE_DESCRIPTORS
     if hard != resource.RLIM_INFINITY:
@@ -44,107 +44,111 @@ def _allow_descriptors(connections: int) -> None:
 
 
 class GatewayWorker(Worker):  # type: ignore[misc]
-    """Started by gunicorn's arbiter, which it tells every second that it lives."""
+    """Worker of gunicorn's arbiter."""
 
     def init_signals(self) -> None:
-        """Ignore SIGINT, accept the ending signals."""
+        """Ignore SIGINT and unblock the stop signals."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to the whole group
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
     def run(self) -> None:
-        """Serve until told to end."""
+        """Serve until a stop signal."""
         gc.collect()
-        gc.freeze()  # what is loaded stays: later collections need not look at it
+        gc.freeze()  # later collections need not look at what is loaded
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._told_to_stop = asyncio.Event()
-        self._gave_way = 0
-        self._coming: set[asyncio.Task[Any]] = set()
+        self._stop_event = asyncio.Event()
+        self._evictions = 0
+        self._accepting: set[asyncio.Task[Any]] = set()
         self._guest: Guest = self.wsgi
         settings, turns = self.app.settings, Turns(self._loop)
-        self._most = settings.max_connections
-        _allow_descriptors(self._most)
+        self._max_connections = settings.max_connections
+        _raise_descriptor_limit(self._max_connections)
         side = Guest(self._guest.side_app or self._guest.app)
         self._main, self._side = (ServerState(g, settings, turns) for g in (self._guest, side))
-        for ending in ENDING_SIGNALS:
-            self._loop.add_signal_handler(ending, self._stop)
+        for number in STOP_SIGNALS:
+            self._loop.add_signal_handler(number, self._stop)
         self._listen()
         while self.alive and os.getppid() == self.ppid:
-            self._sweep()
+            self._heartbeat()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._told_to_stop.wait(), SWEEP_SECONDS)
-        await self._finish()
+                await asyncio.wait_for(self._stop_event.wait(), HEARTBEAT_SECONDS)
+        await self._drain()
 
     def _stop(self) -> None:
         self.alive = False
-        self._told_to_stop.set()
+        self._stop_event.set()
 
     def _listen(self) -> None:
-        """The first address is for the application, the second one for the side application."""
-        for place, listener in enumerate(self.sockets if self.alive else ()):
-            state = self._side if place else self._main
+        """Accept on the first address for the application, on the second for the side one."""
+        for index, listener in enumerate(self.sockets if self.alive else ()):
+            state = self._side if index else self._main
             self._loop.add_reader(listener.sock, self._accept, listener.sock, state)
 
     def _accept(self, listener: socket.socket, state: ServerState) -> None:
-        """One connection at a time, so that processes that listen to the same socket share."""
+        """Accept one connection, so that processes that listen on one socket share the load."""
         try:
             client, _ = listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another process was faster, or the client is gone already
+            return  # another process was faster, or the client has left
         except OSError as problem:
-            log.error("no more connections can be taken for now: %s", problem.strerror)
+            log.error("cannot accept connections for now: %s", problem.strerror)
             self._loop.remove_reader(listener)
-            self._loop.call_later(PAUSE_SECONDS, self._listen)
+            self._loop.call_later(RETRY_ACCEPT_SECONDS, self._listen)
             return
-        if not self._makes_room(state):
+        if not self._make_room(state):
             client.close()
             return
         client.setblocking(False)
-        made = self._loop.connect_accepted_socket(lambda: Connection(state), client)
-        task = self._loop.create_task(made)
-        self._coming.add(task)
-        task.add_done_callback(self._coming.discard)
+        connecting = self._loop.connect_accepted_socket(lambda: Connection(state), client)
+        task = self._loop.create_task(connecting)
+        self._accepting.add(task)
+        task.add_done_callback(self._accepting.discard)
 
-    def _makes_room(self, state: ServerState) -> bool:
-        """Whether one more client can be taken; somebody else may have to go for that."""
-        if len(state.connections) + len(self._coming) < self._most:
+    def _make_room(self, state: ServerState) -> bool:
+        """Evict the connection that is idle the longest, if the limit is reached. False if none
+        is idle."""
+        if len(state.connections) + len(self._accepting) < self._max_connections:
             return True
-        self._gave_way += 1
-        longest = next(iter(state.waiting), None)
+        self._evictions += 1
+        longest = next(iter(state.idle), None)
         if longest:
-            del state.waiting[longest]
-            longest.give_way()
+            del state.idle[longest]
+            longest.evict()
         return longest is not None
 
-    def _sweep(self) -> None:
+    def _heartbeat(self) -> None:
         self.notify()
-        if self._gave_way:
-            log.warning("%d clients had to go: too many connections", self._gave_way)
-            self._gave_way = 0
+        if self._evictions:
+            log.warning(
+                "%d clients were disconnected: more than BOXIS_GATEWAY_MAX_CONNECTIONS",
+                self._evictions,
+            )
+            self._evictions = 0
         self._guest.on_heartbeat(len(self._main.connections), self._main.stopping)
         now = time.monotonic()
         for connection in self._all_connections():
-            connection.sweep(now)
+            connection.check_deadlines(now)
 
     def _all_connections(self) -> tuple[Client, ...]:
         return (*self._main.connections, *self._side.connections)
 
-    async def _finish(self) -> None:
-        """Answers under way are finished, as far as the time allows; the others break off. Who
-        watches is told so, meanwhile."""
+    async def _drain(self) -> None:
+        """Finish answers in progress within the grace period, then abort the others. The side
+        application, and so monitoring, answers meanwhile."""
         for listener in self.sockets[:1]:
             self._loop.remove_reader(listener.sock)
         self._main.stopping = self._side.stopping = True
-        end = time.monotonic() + self.app.settings.shutdown_seconds
-        while (self._main.connections or self._coming) and time.monotonic() < end:
+        deadline = time.monotonic() + self.app.settings.shutdown_seconds
+        while (self._main.connections or self._accepting) and time.monotonic() < deadline:
             for connection in tuple(self._main.connections):
-                connection.stop()
-            self._sweep()
+                connection.shut_down()
+            self._heartbeat()
             await asyncio.sleep(0.05)
         for connection in self._all_connections():
-            connection.break_off("stopping")
-        await asyncio.sleep(0)  # for the sockets to be closed
+            connection.abort("stopping")
+        await asyncio.sleep(0)  # lets the loop close the sockets
         self._guest.on_heartbeat(0, True)

@@ -1,25 +1,29 @@
-"""What WSGI makes of a request and of an answer (PEP 3333). No socket here."""
+"""Requests to WSGI environs, and WSGI answers to HTTP (PEP 3333); no sockets."""
 
 from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import httptools
 
 from boxis_gateway.server.requests import Request
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
 Environ = dict[str, Any]
 UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 
 
 class StartResponse:
-    """What the application is given to say status and headers with."""
+    """Status and headers of an answer, as the application sets them."""
 
     def __init__(self) -> None:
         self.status = "500 Internal Server Error"
@@ -29,31 +33,31 @@ class StartResponse:
     def __call__(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /
     ) -> Callable[[bytes], object]:
-        """The last call counts, as when a fault is noticed late. What is returned takes pieces that
-        go before those of the answer: an old way that WSGI still has."""
+        """Set status and headers; the last call counts. Returns WSGI's legacy `write`, whose pieces
+        go before those of the body."""
         self.status, self.headers = status, headers
         return self.written.append
 
     @property
     def has_no_body(self) -> bool:
-        """Whether answers of this status end with their head (RFC 9112, 6.3)."""
+        """True for a status whose answers have no body (RFC 9112, 6.3)."""
         return self.status[:3] in ("204", "304")
 
     @property
     def length_is_known(self) -> bool:
-        """Whether the application said how long its answer is."""
+        """True if the application has set `Content-Length`."""
         return any(name.lower() == "content-length" for name, _ in self.headers)
 
     def head(self, now: int, *framing: str) -> bytes:
-        """Status line and headers; `framing` are the lines that belong to the connection. There is
-        one date (RFC 9110, 6.6.1), whoever else gave one."""
+        """Status line and headers, with `framing` lines of the connection. The server's `Date` (RFC
+        9110, 6.6.1) replaces the application's."""
         own = [f"{name}: {value}" for name, value in self.headers if name.lower() != "date"]
         lines = [f"HTTP/1.1 {self.status}", *own, f"Date: {_http_date(now)}", *framing, "\r\n"]
         return "\r\n".join(lines).encode("latin-1")
 
 
 def base_environ(server: tuple[str, int], client: str) -> Environ:
-    """What all requests of a connection share."""
+    """Entries that all requests of a connection share."""
     return {
         "SCRIPT_NAME": "",
         "SERVER_NAME": server[0],
@@ -70,7 +74,7 @@ def base_environ(server: tuple[str, int], client: str) -> Environ:
 
 
 def environ_of(request: Request, base: Environ) -> Environ:
-    """The environ of a request; `base` is not changed."""
+    """A request's environ: `base` and its own entries."""
     path, query = split_target(request.target)
     environ = {
         **base,
@@ -82,7 +86,7 @@ def environ_of(request: Request, base: Environ) -> Environ:
     }
     for name, value in request.headers:
         key, text = _environ_key(name), value.decode("latin-1")
-        if key in environ:  # sent twice: one list of values (RFC 9110, 5.3)
+        if key in environ:  # a repeated header is one list of values (RFC 9110, 5.3)
             text = f"{environ[key]},{text}"
         if key:
             environ[key] = text
@@ -90,8 +94,8 @@ def environ_of(request: Request, base: Environ) -> Environ:
 
 
 def split_target(target: bytes) -> tuple[str, str]:
-    """Path, unquoted, and query of a request target, each one character a byte; also of the form
-    with a scheme and a host. Both are empty if it is no URL at all (`*`)."""
+    """Unquoted path and query of a request target, as Latin-1 texts; also of a target with scheme
+    and host. Both are empty for a target that is not a URL (`*`)."""
     if not target.startswith(b"/"):
         try:
             url = httptools.parse_url(target)
@@ -106,8 +110,7 @@ def split_target(target: bytes) -> tuple[str, str]:
 
 @lru_cache(maxsize=512)
 def _environ_key(name: bytes) -> str:
-    """A header's name in an environ; "" for one with an underscore, which would be taken for
-    another header's."""
+    """A header's key in the environ; "" for a name with `_`, which could pose as another header."""
     if b"_" in name:
         return ""
     key = name.decode("latin-1").upper().replace("-", "_")
@@ -117,3 +120,23 @@ def _environ_key(name: bytes) -> str:
 @lru_cache(maxsize=2)
 def _http_date(now: int) -> str:
     return formatdate(now, usegmt=True)
+
+
+def call(
+    app: WSGIApplication, environ: Environ, start: StartResponse
+) -> tuple[bytes | None, Iterator[bytes], Callable[[], object]]:
+    """Call the application. Returns the whole body, or None if it streams; its pieces; and the
+    function that closes it, already called for a whole body."""
+    body = app(environ, start)
+    close = getattr(body, "close", lambda: None)
+    pieces = chain(start.written, body)
+    if environ["REQUEST_METHOD"] == "HEAD" or start.has_no_body:
+        return _joined((), close), pieces, close
+    return (_joined(pieces, close) if start.length_is_known else None), pieces, close
+
+
+def _joined(pieces: Iterable[bytes], close: Callable[[], object]) -> bytes:
+    try:
+        return b"".join(pieces)
+    finally:
+        close()

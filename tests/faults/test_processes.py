@@ -141,7 +141,7 @@ def test_a_server_without_descriptors_goes_on_when_it_has_some_again(shop: Shop)
         for _ in range(20):
             address = ("127.0.0.1", shop.server.port)
             stack.enter_context(contextlib.closing(socket.create_connection(address)))
-        until(lambda: "no more connections can be taken for now" in shop.said())
+        until(lambda: "cannot accept connections for now" in shop.said())
     assert shop.history() == WHOLE  # those who wait are taken as others go
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (most, most))
     assert shop.seen()["login"] == "token"
