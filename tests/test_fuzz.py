@@ -48,10 +48,10 @@ def test_all_that_was_kept_is_as_it_has_to_be(name: str) -> None:
     [
         ("form", form, "_unquoted", lambda text: text),
         ("php_list", php_list, "MOST_ITEMS", 1),
-        ("dates", dates, "_utc_stretch", lambda zone, start, *_: start),
+        ("dates", dates, "_utc_prefix", lambda zone, start, *_: start),
         ("dates", Zone, "latest_instant", Zone.earliest_instant),
         ("kannel_log", kannel_log, "to_e164", lambda number: "\ud800"),
-        ("import_files", csv_records, "_one_a_line", lambda lines, _: [(["a"], 1)] * len(lines)),
+        ("import_files", csv_records, "_parse_block", lambda lines, _: [(["a"], 1)] * len(lines)),
         ("http_requests", RequestReader, "on_url", last_part),
         ("app", endpoint, "find_action", fail),
         ("app", rest_endpoint, "fields_of", fail),

@@ -111,16 +111,16 @@ def test_csv_lines_read_in_one_go_are_those_read_with_care(
 ) -> None:
     content = "".join(pieces).encode() + (b"\xff\n" if broken else b"")
     lines = re.findall(rb"[^\n]*\n|[^\n]+", content)
-    quick = csv_records._one_a_line(deque(lines), ",")
+    quick = csv_records._parse_block(deque(lines), ",")
     if quick:
-        assert quick == list(csv_records._with_care(deque(lines), iter(()), ",", width))
+        assert quick == list(csv_records._parse_each(deque(lines), iter(()), ",", width))
 
 
 @given(st.lists(st.sampled_from(CSV_PIECES), max_size=40), st.integers(1, 5))
 def test_a_csv_is_the_same_in_blocks_of_any_size(pieces: list[str], block: int) -> None:
     lines = re.findall(rb"[^\n]*\n|[^\n]+", b"recipient,sender,date\n" + "".join(pieces).encode())
     options = ReadOptions(find_zone("UTC"))
-    with patch.object(csv_records, "_one_a_line", lambda lines, delimiter: []):
+    with patch.object(csv_records, "_parse_block", lambda lines, delimiter: []):
         expected = list(csv_table.read(Source(BytesIO(b"".join(lines))), options))
     with patch.object(csv_records, "BLOCK", block):
         assert list(csv_table.read(Source(BytesIO(b"".join(lines))), options)) == expected

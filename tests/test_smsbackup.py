@@ -18,7 +18,7 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import smsbackup
 from boxis_gateway.importers.reading.lines import GoodLine, Line, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importers.reading.xml_references import settled
+from boxis_gateway.importers.reading.xml_references import repair_references
 from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
@@ -85,7 +85,7 @@ def test_references_to_halves_are_joined_wherever_the_file_is_cut(
     content = f'<a b="{references}"/>'.encode()
     cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=8)))
     places = zip([0, *cuts], [*cuts, len(content)], strict=True)
-    joined = b"".join(settled(content[start:end] for start, end in places))
+    joined = b"".join(repair_references(content[start:end] for start, end in places))
     assert ElementTree.fromstring(joined).get("b") == "".join(characters(units))
 
 
@@ -143,7 +143,7 @@ def test_of_a_file_that_ends_early_all_before_is_kept(
     path, accounts = tmp_path / "sms.xml", AccountMap(store, account, {})
     good = START + "".join(SMS.format(1_795_300_204_123 + n, n) for n in range(7))
     path.write_bytes((good + end).encode("latin-1"))
-    with pytest.raises(ImportFailed, match="behind message 7"):
+    with pytest.raises(ImportFailed, match="after message 7"):
         run_import(path, accounts, OPTIONS)
     path.write_text(good + SMS.format(1, "one more") + "</smses>")
     summary = run_import(path, accounts, OPTIONS)

@@ -28,7 +28,7 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import IMPORTERS, find_importer
 from boxis_gateway.importers.reading.lines import GoodLine, Line, OtherLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importers.reading.tables import paging, rows
+from boxis_gateway.importers.reading.tables import paging, read_table
 from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.store import Store
@@ -353,7 +353,7 @@ def test_a_missing_table_or_column_is_named(
 ) -> None:
     for place in (server.url, database):
         with pytest.raises(ImportFailed, match=missing) as raised, Source.open(place) as source:
-            list(rows(source, OPTIONS, table, [column], [column]))
+            list(read_table(source, OPTIONS, table, [column], [column]))
         assert "\n" not in str(raised.value)
         assert PASSWORD not in str(raised.value)
 
@@ -365,7 +365,7 @@ def test_a_connection_that_is_lost_ends_the_import_with_what_came_before(
     found = IMPORTERS["gammu"].read(Source(url=server.url), OPTIONS)
     assert isinstance(next(found), GoodLine)
     server.run(server.end_others)
-    with pytest.raises(ImportFailed, match="the same again adds the rest") as raised:
+    with pytest.raises(ImportFailed, match="Import it again to add the rest") as raised:
         list(found)
     assert "\n" not in str(raised.value)
 
@@ -391,8 +391,8 @@ def test_who_writes_is_not_kept_waiting(server: Server, monkeypatch: pytest.Monk
         ("mariadb://u:hush@127.0.0.1:1/x", "Connection refused"),
         ("mysql://u:refused@127.0.0.1:1/x", r"Connection \*\*\*"),
         ("mysql://u:hu/s?h@127.0.0.1:1/x", "Connection refused"),
-        ("mysql://u:hush@127.0.0.1:port/x", "is not mysql://USER@HOST:PORT/DATABASE"),
-        ("mysql://u:hush@127.0.0.1", "is not mysql://USER@HOST:PORT/DATABASE"),
+        ("mysql://u:hush@127.0.0.1:port/x", "must be mysql://USER@HOST:PORT/DATABASE"),
+        ("mysql://u:hush@127.0.0.1", "must be mysql://USER@HOST:PORT/DATABASE"),
         ("mysql://u:hush@127.0.0.1/x?colour=red", "colour"),
         ("postgres://u:hush@127.0.0.1/x?colour=red", "colour"),
     ],
@@ -569,7 +569,7 @@ def test_texts_that_are_none_do_not_stop_the_reading(tmp_path: Path) -> None:
         owner.execute("PRAGMA encoding = 'UTF-16'")
         owner.execute("CREATE TABLE t (k, v); INSERT INTO t VALUES (1, 'zażółć'), (2, 1.5)")
     with Source.open(path) as source:
-        assert [row.cells for row in rows(source, OPTIONS, "t", ["v"], ["k"])] == [
+        assert [row.cells for row in read_table(source, OPTIONS, "t", ["v"], ["k"])] == [
             ("zażółć",),
             ("1.5",),
         ]
@@ -577,7 +577,7 @@ def test_texts_that_are_none_do_not_stop_the_reading(tmp_path: Path) -> None:
     with apsw.Connection(str(path)) as owner:
         owner.execute("CREATE TABLE t (k, v); INSERT INTO t VALUES (1, CAST(x'61ff' AS TEXT))")
     with Source.open(path) as source:
-        assert [row.cells for row in rows(source, OPTIONS, "t", ["v"], ["k"])] == [("61FF",)]
+        assert [row.cells for row in read_table(source, OPTIONS, "t", ["v"], ["k"])] == [("61FF",)]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
-"""Import formats, one file each: lines of a file -> messages or bad lines; no store.
+"""Import formats, one file or folder each: lines of a source -> messages; no store.
 
-What other programs keep in tables comes as rows, from a file or over a network: see tables/.
+Formats share the readers in reading/; tables of other programs are read by reading/tables/.
 
-To add one, write `importers/acme_log.py` with `NAME`, `ACCOUNT_FIELDS`, `matches()` and
-`read()`, name it here, and put a sample beside its golden into `tests/imports/` (CONTRIBUTING.md
-has an example).
+To add a format, write `importers/acme_log.py` with the names of `Importer`, add it to IMPORTERS,
+and put a sample with its golden into `tests/imports/` (CONTRIBUTING.md has an example).
 """
 
 from __future__ import annotations
@@ -30,20 +29,21 @@ from boxis_gateway.importers.reading.source import Source
 
 
 class Importer(Protocol):
-    """What a format offers; a module with these names is enough."""
+    """Interface of a format, implemented by a module."""
 
     NAME: str
-    ACCOUNT_FIELDS: tuple[str, ...]  # fields that can tell whose message it is
-    URL_SCHEMES: tuple[str, ...]  # of addresses that it can read, if any
-    LOCAL_TIMES: bool  # whether its times have no zone, so that one must be given
+    ACCOUNT_FIELDS: tuple[str, ...]  # fields that can hold the account key
+    URL_SCHEMES: tuple[str, ...]  # of URLs that it reads
+    LOCAL_TIMES: bool  # True if times have no zone, so that --timezone is required
 
     def matches(self, head: bytes) -> bool:
-        """Whether a file that begins like this is of the format. `head` is whole lines, up to
-        64 KiB of them."""
+        """Return True if a file with this head, up to 64 KiB of whole lines, has the format."""
 
     def read(self, source: Source, options: ReadOptions) -> Iterator[Line]:
-        """What the source holds, in its order. Never raises for a bad line. Raises ImportFailed
-        if the source cannot be read at all (a CSV without the columns, say)."""
+        """Yield the lines of the source in order; bad lines as BadLine.
+
+        Raises ImportFailed if the source as a whole is unusable, such as a CSV without the
+        required columns, or damaged."""
 
 
 IMPORTERS: dict[str, Importer] = {
@@ -64,30 +64,30 @@ IMPORTERS: dict[str, Importer] = {
 
 
 def find_importer(name: str | None, source: Source) -> Importer:
-    """The importer of that name, or the one that knows the file by its head.
+    """Return the importer of that name, or else the only one that matches the source.
 
-    Raises ImportFailed if none does, or more than one."""
+    Raises ImportFailed if none or several match."""
     if source.url is not None:
-        return _for_address(name, source.url)
+        return _for_url(name, source.url)
     if name is not None:
         return IMPORTERS[name]
     head = source.head()
-    found = [importer for importer in IMPORTERS.values() if importer.matches(head)]
-    if not found:
+    matching = [importer for importer in IMPORTERS.values() if importer.matches(head)]
+    if not matching:
         raise ImportFailed(
-            f"The file is of no known format. Name one with --format: {', '.join(IMPORTERS)}."
+            f"The file format is not recognised. Name it with --format: {', '.join(IMPORTERS)}."
         )
-    if len(found) > 1:
-        names = " and ".join(importer.NAME for importer in found)
-        raise ImportFailed(f"The file could be {names}. Say which with --format.")
-    return found[0]
+    if len(matching) > 1:
+        names = " or ".join(importer.NAME for importer in matching)
+        raise ImportFailed(f"The file format can be {names}. Name it with --format.")
+    return matching[0]
 
 
-def _for_address(name: str | None, url: str) -> Importer:
+def _for_url(name: str | None, url: str) -> Importer:
     scheme = url.partition(":")[0]
-    able = [one.NAME for one in IMPORTERS.values() if scheme in one.URL_SCHEMES]
-    if name in able:
+    names = [importer.NAME for importer in IMPORTERS.values() if scheme in importer.URL_SCHEMES]
+    if name in names:
         return IMPORTERS[name]
-    if not able:
-        raise ImportFailed(f"Nothing can be imported from a {scheme}: address.")
-    raise ImportFailed(f"Say with --format what is at the address: {' or '.join(able)}.")
+    if not names:
+        raise ImportFailed(f"No format can be imported from a {scheme}: URL.")
+    raise ImportFailed(f"Name the format of the URL with --format: {' or '.join(names)}.")

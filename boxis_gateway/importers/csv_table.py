@@ -1,4 +1,4 @@
-"""`csv`: a table with a header, in UTF-8; cells divided by comma, semicolon or tab."""
+"""`csv`: a table with a header, in UTF-8; comma, semicolon or tab."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from boxis_gateway.importers.reading.columns import (
     from_columns,
     from_export,
 )
-from boxis_gateway.importers.reading.csv_records import exported_records, records, split_header
+from boxis_gateway.importers.reading.csv_records import (
+    parse_header,
+    read_exported_records,
+    read_records,
+)
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import NewMessage
@@ -32,35 +36,27 @@ SENDER = COLUMNS.index("sender")
 
 
 def matches(head: bytes) -> bool:
-    """A first line that names the required columns."""
-    first = head.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
-    return set(REQUIRED) <= set(_header(first)[1])
+    """Return True if the first line names the required columns."""
+    return set(REQUIRED) <= set(_header(head.split(b"\n", 1)[0])[1])
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py."""
+    """Yield the lines, see Importer.read."""
     lines = source.lines()
-    delimiter, names = _header(next(lines, b"").decode("utf-8-sig", "replace"))
-    given = {"sender"} if options.sender else set()
-    missing = [name for name in REQUIRED if name not in {*names, *given}]
-    if missing:
-        raise ImportFailed(f"The CSV has no column {', '.join(missing)} in its first line.")
+    delimiter, names = _header(next(lines, b""))
+    optional = {"sender"} if options.sender else set()
+    if missing := [name for name in REQUIRED if name not in {*names, *optional}]:
+        raise ImportFailed(f"The CSV header has no column {', '.join(missing)}.")
     table = _Table(names, options)
-    doubled = [name for name in table.columns if names.count(name) > 1]
-    if doubled:
-        raise ImportFailed(f"The CSV has the column {', '.join(doubled)} twice.")
-    read_records = exported_records if table.is_export else records
-    for number, cells in read_records(lines, delimiter, len(names)):
-        if isinstance(cells, str):
-            yield BadLine(number, cells)
-        elif len(cells) == len(names):
-            yield table.line(number, cells)
-        elif cells:
-            yield BadLine(number, f"{len(cells)} cells where the header has {len(names)}")
+    if repeated := [name for name in table.columns if names.count(name) > 1]:
+        raise ImportFailed(f"The CSV header has the column {', '.join(repeated)} twice.")
+    records = read_exported_records if table.is_export else read_records
+    for number, cells in records(lines, delimiter, len(names)):
+        yield BadLine(number, cells) if isinstance(cells, str) else table.line(number, cells)
 
 
 class _Table:
-    """What is read of a table with these columns."""
+    """Reader of the records of a table with these columns."""
 
     def __init__(self, names: Sequence[str], options: ReadOptions) -> None:
         self.is_export = set(EXPORT_COLUMNS) <= set(names)
@@ -72,14 +68,14 @@ class _Table:
         self._to_message = (
             _exported_message if self.is_export else _stored_message if has_stored else from_columns
         )
-        named = options.account_field is not None and ACCOUNT in names
-        self._account = names.index(ACCOUNT) if named else -1
+        by_account = options.account_field is not None and ACCOUNT in names
+        self._account = names.index(ACCOUNT) if by_account else -1
         self._zone = options.zone
         self._sender = options.sender
 
     def line(self, number: int, cells: list[str]) -> Line:
-        """The message of a record."""
-        cells.append("")  # which stands for the columns that are not there
+        """Convert a record."""
+        cells.append("")  # value of missing columns
         try:
             picked = self._pick(cells)
             if self._sender and not picked[SENDER]:
@@ -91,9 +87,9 @@ class _Table:
         return GoodLine(number, message, unescape_cell(key) or "" if self.is_export else key)
 
 
-def _header(line: str) -> tuple[str, list[str]]:
-    """The delimiter, and the names of the columns."""
-    delimiter, names = split_header(line)
+def _header(line: bytes) -> tuple[str, list[str]]:
+    """Return the delimiter and the normalised column names."""
+    delimiter, names = parse_header(line)
     return delimiter, [column_name(name) for name in names]
 
 

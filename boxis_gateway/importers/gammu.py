@@ -1,10 +1,10 @@
-"""`gammu`: what Gammu SMSD has sent, out of its table `sentitems`: in a file of SQLite, in
-PostgreSQL or MySQL, or dumped as CSV in the order of its key.
+"""`gammu`: table `sentitems` of Gammu SMSD.
 
-A row is a part; the parts of a message follow one another and have the same `ID`. What still waits
-is in another table (`outbox`) and stays there. So does a long message of which SMSD has sent some
-parts and not yet given up the others: with the rest of its text it would come as another message.
-SMSD does not tell the sender's number. Times have no zone; that of the delivery is the SMSC's.
+The table is in a SQLite file, in PostgreSQL or MySQL, or in a CSV dump in the order of its key. A
+row is a part; the parts of a message are adjacent and have the same `ID`. Pending messages are in
+another table (`outbox`) and not imported. Nor is a long message before SMSD has sent or given up
+all its parts: with the rest of its text it would be another message. SMSD does not store the
+sender's number. Times have no zone; the delivery time is the SMSC's.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from boxis_gateway.importers.reading.lines import (
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importers.reading.tables import (
     TABLE_SCHEMES,
-    Row,
+    TableRow,
     has_csv_columns,
     has_sqlite_table,
-    rows,
+    read_table,
 )
 from boxis_gateway.model import NewMessage, Status
 
 NAME = "gammu"
-ACCOUNT_FIELDS = ("SenderID", "CreatorID")  # the phone, and who put the message into the outbox
+ACCOUNT_FIELDS = ("SenderID", "CreatorID")  # phone, and program that queued the message
 URL_SCHEMES = TABLE_SCHEMES
 LOCAL_TIMES = True
 
@@ -44,7 +44,7 @@ KEY = ("ID", "SequencePosition")
 
 
 class Part(NamedTuple):
-    """A row of the table."""
+    """Row of the table."""
 
     ID: str | None
     SequencePosition: str | None
@@ -71,30 +71,30 @@ _STATUSES = {
     "DeliveryUnknown": Status.UNKNOWN,
 }
 _DECIDING = (Status.FAILED, Status.SENT, Status.UNKNOWN, Status.DELIVERED)
-"""What a long message has come to: the first of these that one of its parts has come to."""
+"""Status of a long message: the first of these among its parts."""
 
 
 def matches(head: bytes) -> bool:
-    """A file of SQLite with the table, or a first line with its columns."""
+    """Return True for a SQLite file with the table, or a header with its columns."""
     return has_sqlite_table(head, TABLE) or has_csv_columns(head, Part._fields)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py. A number is that of a row (of a CSV: a line), the first of its
-    message."""
+    """Yield the lines, see Importer.read. Numbers are those of the first row of a message (in a
+    CSV, of its line)."""
     if options.sender is None:
-        raise ImportFailed("SMSD does not tell who sent the messages: name the number by --sender.")
-    for _, group in groupby(rows(source, options, TABLE, Part._fields, KEY), key=_message_of):
+        raise ImportFailed("SMSD does not store the sender. Name the number with --sender.")
+    for _, group in groupby(read_table(source, options, TABLE, Part._fields, KEY), _message_key):
         first, *others = group
         if isinstance(first, BadLine):
             yield first
             continue
-        parts = [Part(*row.cells) for row in (first, *others) if isinstance(row, Row)]
+        parts = [Part(*row.cells) for row in (first, *others) if isinstance(row, TableRow)]
         yield _line(first.number, parts, options.sender, options)
 
 
-def _message_of(row: Row | BadLine) -> Hashable:
-    """What the rows of a message have in common; a row without ID is by itself."""
+def _message_key(row: TableRow | BadLine) -> Hashable:
+    """Key that the rows of a message share; a row without ID is a message of its own."""
     return row if isinstance(row, BadLine) else row.cells[0] or row.number
 
 
@@ -104,7 +104,7 @@ def _line(number: int, parts: Sequence[Part], sender: str, options: ReadOptions)
             raise LineError(f"more than {MOST_PARTS} rows have the same ID")
         parts = sorted(parts, key=_position)
         statuses = [_status(part) for part in parts]
-        if len(parts) < _announced(parts[0]) and Status.REFUSED not in statuses:
+        if len(parts) < _total_parts(parts[0]) and Status.REFUSED not in statuses:
             return OtherLine(number, "message of which not all parts are there")
         message = _message(parts, statuses, sender, options)
     except LineError as problem:
@@ -127,8 +127,9 @@ def _status(part: Part) -> Status:
     return status
 
 
-def _announced(part: Part) -> int:
-    """How many parts the message has, by the concatenation header of one; 1 if it has none."""
+def _total_parts(part: Part) -> int:
+    """Number of parts by the concatenation header of one (3GPP TS 23.040, 9.2.3.24.1); 1
+    without."""
     try:
         header = bytes.fromhex(part.UDH or "")[1:]
     except ValueError:
@@ -136,7 +137,7 @@ def _announced(part: Part) -> int:
     while len(header) > 2:
         element, size = header[0], header[1]
         if element in (0x00, 0x08) and len(header) >= 2 + size >= 5:
-            return header[size]  # reference (1 or 2 octets), parts, position
+            return header[size]  # reference (1 or 2 octets), parts, sequence number
         header = header[2 + size :]
     return 1
 
@@ -147,7 +148,7 @@ def _message(
     first = parts[0]
     if not first.ID:
         raise LineError("ID is missing")
-    status = _together(statuses)
+    status = _overall(statuses)
     complete = status is Status.DELIVERED
     delivered = [parse_date_or_none(part.DeliveryDateTime, options.zone) for part in parts]
     return NewMessage(
@@ -156,24 +157,24 @@ def _message(
         parse_date("SendingDateTime", first.SendingDateTime or "", options.zone),
         "".join(map(_text, parts)) or None,
         len(parts),
-        credit_thousandths=1000 * sum(one is not Status.REFUSED for one in statuses),
+        credit_thousandths=1000 * sum(part is not Status.REFUSED for part in statuses),
         status=status,
         status_changed_at=max(filter(None, delivered), default=None) if complete else None,
         reference=f"gammu {first.ID}",
     )
 
 
-def _together(statuses: Sequence[Status]) -> Status:
-    """Of a message by those of its parts: refused if none was taken, failed if one will not come,
-    delivered if all are."""
+def _overall(statuses: Sequence[Status]) -> Status:
+    """Status of a message from those of its parts: refused if all are, failed if one is refused or
+    failed, delivered if all are."""
     if set(statuses) == {Status.REFUSED}:
         return Status.REFUSED
-    taken = {Status.FAILED if one is Status.REFUSED else one for one in statuses}
-    return next(status for status in _DECIDING if status in taken)
+    accepted = {Status.FAILED if part is Status.REFUSED else part for part in statuses}
+    return next(status for status in _DECIDING if status in accepted)
 
 
 def _text(part: Part) -> str:
-    """What the part says; of 8-bit data the hexadecimal digits."""
+    """Text of the part; of 8-bit data the hexadecimal digits."""
     if part.TextDecoded and part.Coding != "8bit":
         return part.TextDecoded
     try:

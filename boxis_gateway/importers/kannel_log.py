@@ -1,15 +1,15 @@
-"""`kannel`: the access log of Kannel's bearerbox (1.4.x) in its default format.
+"""`kannel`: access log of Kannel's bearerbox (1.4.x), default format.
 
     %t %l [SMSC:%i] [SVC:%n] [ACT:%A] [BINF:%B] [FID:%F] [META:%D] [from:%p] [to:%P]
     [flags:%m:%c:%M:%C:%d] [msg:%L:%b] [udh:%U:%u]
 
-on one line. `%L` counts the octets of the message. With 8-bit and UCS-2 data (`%c` 1 and 2) the
-text is their hexadecimal digits; else it stands as it is, with line ends as full stops, and may
-hold brackets of its own: so it is cut out by its length. A long message is one line; its parts are
-counted here. Times have no zone.
+on one line. `%L` is the length of the message in octets. 8-bit and UCS-2 data (`%c` 1 and 2) is in
+hexadecimal digits; other text is literal, with line ends as full stops, and can contain brackets:
+so it is cut by its length. A long message is one line; its parts are counted here. Times have no
+zone.
 
-A delivery report names its message by the SMSC and the id that this gave it (`%F`), if it gave one;
-its event is the last of the flags.
+A delivery report names its message by the SMSC and the id that the SMSC gave it (`%F`), if any; its
+event is the last of the flags.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.segments import Alphabet, count_octet_parts, count_parts
 
 NAME = "kannel"
-MOST_HEADER_OCTETS = 120  # of 140; what leaves no room for a character is no message
+MOST_HEADER_OCTETS = 120  # of 140; a longer one leaves no room for a character
 LONGEST_ADDRESS = 64  # characters, as in the other formats
 ACCOUNT_FIELDS = ("ACT", "BINF")
 URL_SCHEMES = ()
@@ -45,8 +45,8 @@ _FIELDS = ("SMSC", "SVC", "ACT", "BINF", "FID", "META", "from", "to")
 
 
 def _head_pattern() -> bytes:
-    """Each field ends where the next one first begins; atomic groups keep that to one look. Mostly
-    that is at the first bracket, which is found sooner."""
+    """Pattern of the fields. Each ends where the next one first begins; atomic groups prevent
+    backtracking. The faster first alternative ends at the first bracket."""
     pattern = _TIME + rb"(?P<event>[^\[]+) \[SMSC:"
     for name, following in zip(_FIELDS, (*_FIELDS[1:], "flags"), strict=True):
         pattern += rf"(?>(?P<{name}>[^\]\n]*+|.*?)\] \[{following}:)".encode()
@@ -67,24 +67,24 @@ _SENT = {
     "EXPIRED SMS": Status.REFUSED,
     "MALFORMED SMS": Status.REFUSED,
 }
-"""Events of messages on their way out -> what became of them."""
+"""Events of outgoing messages -> status."""
 
 _REPORT = "Receive DLR"
 _REPORTED = {b"1": Status.DELIVERED, b"2": Status.FAILED, b"16": Status.REFUSED}
-"""Events of reports that say more than that the SMSC has the message."""
+"""Events of delivery reports that change the status."""
 
-_PASSED_OVER = ("Receive SMS", "Sent DLR")
+_OTHER_EVENTS = ("Receive SMS", "Sent DLR")
 
 _CODING_8BIT, _CODING_UCS2 = 1, 2
 
 
 def matches(head: bytes) -> bool:
-    """A line of the log among the first, or the mark that a new log begins with."""
+    """Return True if the head has a line of the log, or the mark of a new one."""
     return bool(_MARK.match(head) or _SAMPLE.search(head))
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py. The account fields are ACT and BINF."""
+    """Yield the lines, see Importer.read."""
     latest = options.not_before  # tells the two passes of a repeated hour apart
     for number, raw in enumerate(source.lines(), 1):
         raw = raw.rstrip(b"\r\n")
@@ -110,7 +110,7 @@ def _event(number: int, raw: bytes, head: re.Match[bytes], at: str, options: Rea
     if event == _REPORT:
         return _report(number, head, at)
     if event not in _SENT:
-        return OtherLine(number, event if event in _PASSED_OVER else "other event")
+        return OtherLine(number, event if event in _OTHER_EVENTS else "other event")
     message = _message(head, raw, at, _SENT[event])
     if options.sender and not message.sender:
         message = message._replace(sender=options.sender)
@@ -128,8 +128,8 @@ def _report(number: int, head: re.Match[bytes], at: str) -> Line:
 
 
 def _reference(head: re.Match[bytes]) -> int | None:
-    """What the SMSC calls the message, which some give to several recipients of one text; None if
-    it doesn't say."""
+    """Hash of the SMSC's id of the message, and of the recipient, since some SMSCs give recipients
+    of one text the same id; None without an id."""
     smsc, foreign_id, recipient = _plain(head["SMSC"]), _plain(head["FID"]), _plain(head["to"])
     name = f"kannel {smsc} {foreign_id} {to_e164(recipient) or recipient}"
     return reference_hash(name) if foreign_id else None
@@ -158,7 +158,7 @@ def _message(head: re.Match[bytes], raw: bytes, sent_at: str, status: Status) ->
 
 
 def _user_data(head: re.Match[bytes], raw: bytes, coding: int) -> tuple[bytes, int]:
-    """The octets of the message, and how many its user data header has."""
+    """Octets of the message, and the length of its user data header."""
     start, octets = head.end(), int(head["octets"])
     if coding in (_CODING_8BIT, _CODING_UCS2):
         tail = _TAIL.fullmatch(raw, start + 2 * octets)
@@ -192,7 +192,7 @@ def _text_and_parts(data: bytes, coding: int, header_octets: int) -> tuple[str, 
 
 
 def _plain(octets: bytes) -> str:
-    """Kannel writes UTF-8; what is not is taken for Windows-1252, so that nothing is lost."""
+    """Decode UTF-8, as Kannel writes it, or else Windows-1252, so that nothing is lost."""
     try:
         return octets.decode()
     except UnicodeDecodeError:

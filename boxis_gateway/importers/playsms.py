@@ -1,10 +1,9 @@
-"""`playsms`: what was sent through playSMS (1.0 and later), out of its table
-`playsms_tblSMSOutgoing`: in MySQL, MariaDB, PostgreSQL or a file of SQLite, or dumped as CSV.
+"""`playsms`: table `playsms_tblSMSOutgoing` of playSMS (1.0 and later).
 
-A row is a message; its parts are counted here. The footer is a part of the text. Rows that were
-deleted stay there. `smslog_id`, by which playSMS names a message, is a counter that another source
-may have, too: it tells messages apart (`reference`), and is not their id here. Times have no zone;
-playSMS means them to be GMT.
+The table is in MySQL, MariaDB, PostgreSQL or a SQLite file, or in a CSV dump. A row is a message;
+its parts are counted here. The footer belongs to the text. Deleted rows are skipped. `smslog_id` is
+a counter that repeats in other installations: it is the message's `reference`, not its id. Times
+have no zone; playSMS means GMT.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from boxis_gateway.importers.reading.tables import (
     TABLE_SCHEMES,
     has_csv_columns,
     has_sqlite_table,
-    rows,
+    read_table,
 )
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.segments import Alphabet, count_parts
@@ -42,7 +41,7 @@ KEY = ("smslog_id",)
 
 
 class Outgoing(NamedTuple):
-    """A row of the table."""
+    """Row of the table."""
 
     smslog_id: str | None
     flag_deleted: str | None
@@ -69,13 +68,13 @@ _STATUSES = {
 
 
 def matches(head: bytes) -> bool:
-    """A file of SQLite with the table, or a first line with its columns."""
+    """Return True for a SQLite file with the table, or a header with its columns."""
     return has_sqlite_table(head, TABLE) or has_csv_columns(head, Outgoing._fields)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py. A number is that of a row (of a CSV: a line)."""
-    for row in rows(source, options, TABLE, Outgoing._fields, KEY):
+    """Yield the lines, see Importer.read. Numbers are those of rows (in a CSV, of lines)."""
+    for row in read_table(source, options, TABLE, Outgoing._fields, KEY):
         if isinstance(row, BadLine):
             yield row
         else:
@@ -99,7 +98,7 @@ def _message(row: Outgoing, options: ReadOptions) -> NewMessage:
     if row.p_status not in _STATUSES:
         raise LineError("p_status is not one of playSMS")
     status = _STATUSES[row.p_status]
-    text = (row.p_msg or "") + (row.p_footer or "")  # which begins with a blank of its own
+    text = (row.p_msg or "") + (row.p_footer or "")  # the footer begins with a blank
     parts = count_parts(text, Alphabet.UCS2 if row.unicode == "1" else None) if text else 1
     changed_at = parse_date_or_none(row.p_update, options.zone)
     return NewMessage(
@@ -116,5 +115,5 @@ def _message(row: Outgoing, options: ReadOptions) -> NewMessage:
 
 
 def _credit(amount: str) -> int:
-    """In thousandths; 0 if nobody has charged the message."""
+    """Credit in thousandths; 0 if the message was not charged."""
     return 0 if amount.startswith("-") else to_thousandths(amount)

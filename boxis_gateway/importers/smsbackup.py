@@ -1,10 +1,10 @@
-"""`smsbackup`: the XML of SMS Backup & Restore, an app for Android.
+"""`smsbackup`: XML of SMS Backup & Restore, an Android app.
 
     <smses count="…"> <sms address="…" date="…" type="2" body="…" status="-1" …/> <mms …> … </smses>
 
-The file is read as it comes, so that it may be of any size; nothing that it refers to is loaded,
-and a document that declares entities is refused. The number of a line is that of the message in the
-file, the first being 1. Whose phone it was stands nowhere: the sender has to be given.
+The file is parsed as a stream, so that its size does not matter. External references are not
+loaded, and a document type declaration is refused. Line numbers are numbers of messages, from 1.
+The file lacks the phone's own number: the sender must be given.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from boxis_gateway.importers.reading.lines import (
     ReadOptions,
 )
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importers.reading.xml_references import settled
+from boxis_gateway.importers.reading.xml_references import repair_references
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms.segments import count_parts
@@ -36,77 +36,75 @@ NAME = "smsbackup"
 ACCOUNT_FIELDS = ()
 URL_SCHEMES = ()
 LOCAL_TIMES = False
-PIECE = 65_536  # octets that are read at once
 MOST_MILLISECONDS = 10**13  # of a date: the year 2286
-NOTHING = ("", "null")  # how the app writes what is not there
+NOTHING = ("", "null")  # spellings of a missing value
 SEVERAL = "~"  # between the recipients of one message
 
 _ROOT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(?><\?.*?\?>|<!--.*?-->)\s*)*<smses[\s/>]", re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_PASSED_OVER = {"1": "incoming message", "3": "draft"}
+_SKIPPED = {"1": "incoming message", "3": "draft"}
 _SENT = "2"
 _NOT_SENT = {"4": Status.PENDING, "5": Status.REFUSED, "6": Status.PENDING}
 """Folders of the phone: outbox, failed and queued (android.provider.Telephony.Sms)."""
 _STATUSES = {"0": Status.DELIVERED, "64": Status.FAILED}
-"""What a delivery report said of a sent message; -1 is none, and 32 that it is waited for."""
+"""Delivery status of a sent message; -1 is none, 32 is pending."""
 
 Attributes = Mapping[str, str]
 
 
 def matches(head: bytes) -> bool:
-    """XML whose first element is `smses`."""
+    """Return True for XML with the root element `smses`."""
     return bool(_ROOT.match(head))
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py."""
+    """Yield the lines, see Importer.read."""
     if not options.sender:
-        raise ImportFailed("The file does not tell the phone's own number. Give it with --sender.")
+        raise ImportFailed("The file lacks the phone's own number. Give it with --sender.")
     for number, (name, attributes) in enumerate(_elements(source), 1):
         yield _line(number, name, attributes, options.sender)
 
 
 def _elements(source: Source) -> Iterator[tuple[str, Attributes]]:
-    """Name and attributes of each message. Raises ImportFailed."""
-    found: list[tuple[str, Attributes]] = []
+    """Yield name and attributes of each message. Raises ImportFailed."""
+    elements: list[tuple[str, Attributes]] = []
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
     parser.StartElementHandler = lambda name, attributes: (
-        found.append((name, attributes)) if name in ("sms", "mms") else None
+        elements.append((name, attributes)) if name in ("sms", "mms") else None
     )
     count = 0
     try:
-        for piece in settled(iter(lambda: source.file.read(PIECE), b"")):
+        for piece in repair_references(source.chunks()):
             parser.Parse(piece, False)
-            yield from found
-            count += len(found)
-            found.clear()
+            yield from elements
+            count += len(elements)
+            elements.clear()
         parser.Parse(b"", True)
     except expat.ExpatError:
-        yield from found
+        yield from elements
         raise ImportFailed(
-            f"The file is damaged or ends early, behind message {count + len(found)}. Those before "
-            "it are imported; the same again adds the rest when the file is whole."
+            f"The file is damaged or ends early, after message {count + len(elements)}. The "
+            "messages before are imported. Import it again when it is whole."
         ) from None
     except (LookupError, ValueError):  # of Python's codecs
         raise ImportFailed(
-            "The file declares an encoding that cannot be read. Convert it to UTF-8, and its first "
-            "line too."
+            "The file declares an unknown encoding. Convert it to UTF-8, including its first line."
         ) from None
 
 
 def _refuse(*_: object) -> None:
-    raise ImportFailed("The file declares a document type, which no backup has. It is not read.")
+    raise ImportFailed("The file declares a document type, as no backup does. It is not imported.")
 
 
 def _line(number: int, name: str, attributes: Attributes, sender: str) -> Line:
     if name == "mms":
         return OtherLine(number, "multimedia message")
     folder = attributes.get("type", "")
-    if folder in _PASSED_OVER:
-        return OtherLine(number, _PASSED_OVER[folder])
+    if folder in _SKIPPED:
+        return OtherLine(number, _SKIPPED[folder])
     try:
         return GoodLine(number, _message(attributes, folder, sender))
     except LineError as problem:

@@ -1,10 +1,9 @@
-"""`twilio`: Twilio's messages, as its console exports them (CSV) or its bulk export does (a line of
-JSON for each, compressed).
+"""`twilio`: Twilio's console export (CSV) or bulk export (JSON lines).
 
-Both have the fields of the Message resource, as `SentDate` or `date_sent`: case and underscores
-don't tell names apart. Times are in UTC. What was not sent has the time of its creation. A price is
-negative, as it changes a balance, and in the currency of the Twilio account. Twilio refuses by
-`failed` what no carrier took, for which it charges nothing.
+Both have the fields of the Message resource, spelled `SentDate` or `date_sent`: case and
+underscores are ignored. Times are in UTC; a message that was not sent has its creation time. Prices
+are negative, as changes of a balance, and in the currency of the Twilio account. `failed` means
+that no carrier accepted the message, which is free of charge.
 """
 
 from __future__ import annotations
@@ -14,11 +13,19 @@ from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import Any
 
-from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.json_lines import first_object, object_of, require_texts
-from boxis_gateway.importers.reading.columns import MOST_PARTS, short_text, to_millionths
-from boxis_gateway.importers.reading.csv_records import records, split_header
+from boxis_gateway.importers.reading.columns import (
+    MOST_PARTS,
+    required,
+    short_text,
+    to_millionths,
+)
+from boxis_gateway.importers.reading.csv_records import parse_header, read_records, require_columns
 from boxis_gateway.importers.reading.dates import parse_date
+from boxis_gateway.importers.reading.json_objects import (
+    first_object,
+    parse_object,
+    require_texts,
+)
 from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
@@ -38,7 +45,7 @@ NAME = "twilio"
 ACCOUNT_FIELDS = ("AccountSid", "From")
 URL_SCHEMES = ()
 LOCAL_TIMES = False
-ANY_JSON = b"\xef\xbb\xbf \t\r\n"  # what may stand before the first object
+BLANK = b"\xef\xbb\xbf \t\r\n"  # allowed before the first object
 
 FIELDS = {
     "sid": "sid",
@@ -55,9 +62,9 @@ FIELDS = {
     "numsegments": "num_segments",
     "price": "price",
 }
-"""What a field is called without underscores, in lower case -> what the API calls it."""
-NEEDED = frozenset({"sid", "account_sid", "from", "to", "body", "status", "direction"})
-"""Fields that every message has, and that calls and conferences have not all of."""
+"""Field name in lower case without underscores -> name in the API."""
+REQUIRED = frozenset({"sid", "account_sid", "from", "to", "body", "status", "direction"})
+"""Fields of every message; records of calls and conferences lack some."""
 
 _STATUSES = {
     "accepted": Status.PENDING,
@@ -75,52 +82,49 @@ _FINAL = (Status.DELIVERED, Status.FAILED, Status.REFUSED)
 _UTC = find_zone("UTC")
 
 Record = Mapping[str, str]
-"""The fields of a message. Without those that are empty."""
+"""Fields of a message that are not empty."""
 Records = Iterator[tuple[int, Record | str]]
-"""Line numbers, and the record that begins there or what is wrong with it."""
+"""Line numbers with the record, or the reason why it is bad."""
 
 
 def matches(head: bytes) -> bool:
-    """A first line of JSON or CSV that names the fields of a message."""
-    _, names = split_header(head.split(b"\n", 1)[0].decode("utf-8-sig", "replace"))
-    return NEEDED.issubset(map(_field, first_object(head) or names))
+    """Return True if the first line, JSON or CSV, has the fields of a message."""
+    _, names = parse_header(head.split(b"\n", 1)[0])
+    return REQUIRED.issubset(map(_field, first_object(head) or names))
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py. The account fields are AccountSid and From."""
+    """Yield the lines, see Importer.read."""
     lines = source.lines()
     first = next(lines, b"")
-    found = _of_json if first.lstrip(ANY_JSON).startswith(b"{") else _of_csv
-    for number, record in found(first, lines):
+    records = _json_records if first.lstrip(BLANK).startswith(b"{") else _csv_records
+    for number, record in records(first, lines):
         try:
             yield _line(number, record, options)
         except LineError as problem:
             yield BadLine(number, str(problem))
 
 
-def _of_csv(header: bytes, lines: Iterator[bytes]) -> Records:
-    delimiter, columns = split_header(header.decode("utf-8-sig", "replace"))
+def _csv_records(header: bytes, lines: Iterator[bytes]) -> Records:
+    delimiter, columns = parse_header(header)
     names = [_field(column) for column in columns]
-    if missing := [name for name in sorted(NEEDED) if names.count(name) != 1]:
-        raise ImportFailed(f"The first line of the CSV is to name {', '.join(missing)} once.")
-    for number, cells in records(lines, delimiter, len(names)):
+    require_columns(names, sorted(REQUIRED))
+    for number, cells in read_records(lines, delimiter, len(names)):
         if isinstance(cells, str):
             yield number, cells
-        elif len(cells) == len(names):
+        else:
             yield number, _filled(zip(names, cells, strict=True))
-        elif cells:
-            yield number, f"{len(cells)} cells where the header has {len(names)}"
 
 
-def _of_json(first: bytes, lines: Iterator[bytes]) -> Records:
+def _json_records(first: bytes, lines: Iterator[bytes]) -> Records:
     for number, raw in enumerate(chain([first], lines), 1):
         if raw.strip():
-            yield number, _of_object(raw)
+            yield number, _json_record(raw)
 
 
-def _of_object(raw: bytes) -> Record | str:
+def _json_record(raw: bytes) -> Record | str:
     try:
-        fields = _filled((_field(key), value) for key, value in object_of(raw).items())
+        fields = _filled((_field(key), value) for key, value in parse_object(raw).items())
         require_texts(fields.values())
     except LineError as problem:
         return str(problem)
@@ -128,7 +132,7 @@ def _of_object(raw: bytes) -> Record | str:
 
 
 def _field(name: str) -> str:
-    """What the API calls it; empty if it is of no use."""
+    """Name of the field in the API; "" for fields that are not used."""
     return FIELDS.get(name.strip().lower().replace("_", ""), "")
 
 
@@ -139,7 +143,7 @@ def _filled(fields: Iterator[tuple[str, Any]]) -> dict[str, Any]:
 def _line(number: int, record: Record | str, options: ReadOptions) -> Line:
     if isinstance(record, str):
         return BadLine(number, record)
-    if not _needed(record, "direction").lower().startswith("outbound"):
+    if not required("direction", record.get("direction")).lower().startswith("outbound"):
         return OtherLine(number, "incoming message")
     if ":" in record.get("from", "") or ":" in record.get("to", ""):
         return OtherLine(number, "message that is no SMS")  # `whatsapp:+48…`
@@ -148,19 +152,19 @@ def _line(number: int, record: Record | str, options: ReadOptions) -> Line:
 
 
 def _message(record: Record, options: ReadOptions) -> NewMessage:
-    word = _needed(record, "status").lower()
+    word = required("status", record.get("status")).lower()
     status = _status(word)
     text, price = record.get("body"), record.get("price")
     parts = bounded(record.get("num_segments", ""), 1, MOST_PARTS) or count_parts(text or "")
-    recipient = to_recipient(_needed(record, "to"))
+    recipient = to_recipient(required("to", record.get("to")))
     if recipient is None:
         raise LineError("to is not a phone number")
     return NewMessage(
         recipient,
-        short_text("from", record.get("from") or options.sender),  # there may be none yet
-        _instant(record, "date_sent")
-        or _instant(record, "date_created")
-        or _needed(record, "date_sent"),
+        short_text(
+            "from", record.get("from") or options.sender
+        ),  # a message that waits may have none
+        required("date_sent", _instant(record, "date_sent") or _instant(record, "date_created")),
         text,
         parts,
         credit_thousandths=0 if status is Status.REFUSED else parts * 1000,
@@ -178,16 +182,9 @@ def _status(word: str) -> Status:
     return _STATUSES[word]
 
 
-def _needed(record: Record, name: str) -> str:
-    value = record.get(name)
-    if not value:
-        raise LineError(f"{name} is missing")
-    return value
-
-
 def _instant(record: Record, name: str) -> str | None:
-    """None if the field is empty. Beside ISO 8601, the console has ` UTC` for the offset, and the
-    API writes as RFC 2822 does."""
+    """Convert an optional date in ISO 8601, with ` UTC` for the offset (the console), or in
+    RFC 2822 (the API)."""
     date = record.get(name)
     if date is None:
         return None

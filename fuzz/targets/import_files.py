@@ -55,10 +55,10 @@ def check(octets: bytes) -> None:
 
 def _check_records(content: bytes) -> None:
     lines = content.splitlines(keepends=True)[: csv_records.BLOCK]
-    at_once = csv_records._one_a_line(deque(lines), ",")
+    at_once = csv_records._parse_block(deque(lines), ",")
     if at_once:
         width = len(at_once[0][0])
-        assert at_once == list(csv_records._with_care(deque(lines), iter(()), ",", width))
+        assert at_once == list(csv_records._parse_each(deque(lines), iter(()), ",", width))
 
 
 def _walked(pieces: list[bytes]) -> list[Any]:

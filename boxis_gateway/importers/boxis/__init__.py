@@ -17,9 +17,9 @@ from itertools import count, groupby
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.boxis.answers import BrokenOff, NotAnEnvelope, Refused, Row, rows
 from boxis_gateway.importers.boxis.server import whole_history
-from boxis_gateway.importers.json_lines import require_texts
 from boxis_gateway.importers.reading.columns import to_message
 from boxis_gateway.importers.reading.dates import parse_date
+from boxis_gateway.importers.reading.json_objects import require_texts
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import Kind, NewMessage, Status

@@ -1,9 +1,9 @@
-"""`jasmin`: what Jasmin 0.6 to 0.11 leaves of its messages: messages.log (jasmin_log.py), or the
-table submit_log of its example logger, in PostgreSQL or MySQL or dumped as CSV (jasmin_table.py).
+"""`jasmin`: messages.log or table submit_log of Jasmin 0.6 to 0.11.
 
-Both know a message by the same id, which its clients know, too: a message that comes from both
-comes in once. Jasmin's other logs (http-api.log, default-smpps_*.log) tell of messages on their way
-in, not of what the SMSC said: they are no source.
+log.py reads the log; table.py reads the table that Jasmin's example logger writes, in PostgreSQL or
+MySQL or a CSV dump. Both have the message id that clients know: a message that is in both is
+imported once. Jasmin's other logs (http-api.log, default-smpps_*.log) have submissions without the
+answers of the SMSC and are not supported.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.jasmin.log import is_log, read_log
-from boxis_gateway.importers.jasmin.table import is_dump, read_table
+from boxis_gateway.importers.jasmin.table import is_dump, read_submit_log
 from boxis_gateway.importers.reading.lines import Line, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importers.reading.tables import TABLE_SCHEMES
@@ -24,18 +24,17 @@ LOCAL_TIMES = True
 
 
 def matches(head: bytes) -> bool:
-    """A line of the log among the first, or a header with the columns of the table."""
+    """Return True if the head has a line of the log, or the columns of the table."""
     return is_log(head) or is_dump(head)
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py. The account fields are the connector and, in the table, the
-    user."""
+    """Yield the lines, see Importer.read. Only the table has `uid`, the user."""
     if source.url is not None or is_dump(source.head()):
-        yield from read_table(source, options)
+        yield from read_submit_log(source, options)
     elif options.account_field == "uid":
         raise ImportFailed(
-            "The log names no uid. Import the table submit_log, or give --account-field cid."
+            "The log has no uid. Import the table submit_log, or give --account-field cid."
         )
     else:
         yield from read_log(source, options)

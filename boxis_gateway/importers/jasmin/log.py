@@ -1,13 +1,13 @@
-"""Lines of Jasmin's messages.log, as its versions from 0.6 on write them.
+"""Lines of Jasmin's messages.log, version 0.6 and later.
 
     <time> INFO <pid> SMS-MT [cid:] [queue-msgid:] [smpp-msgid:] [status:CommandStatus.ESME_ROK]
     [prio:] [dlr:] [validity:] [from:] [to:] [content:]
 
-on one line, for each message that the SMSC answered; `[status:ERROR/…] [retry:]` and no smpp-msgid
-if it did not take it. Octets stand there as Python writes them, `b'…'`; older lines have the
-content without the `b`, and the other fields without quotes. No field names the data coding:
-sms/short_message.py tells the text. With `log_privacy` there is only its length. Times have no
-zone. A long message is one line. What clients know it by is the queue-msgid.
+on one line, for each answer of the SMSC; `[status:ERROR/…] [retry:]` without smpp-msgid if it
+refused the message. Octets are Python literals, `b'…'`; older lines have the content without the
+`b`, and the other fields without quotes. No field has the data coding: sms/short_message.py detects
+it. With `log_privacy` only the length of the content is there. Times have no zone. A long message
+is one line. Clients know it by the queue-msgid.
 
 A delivery report names its message by the connector and the SMSC's id, see `references_of`.
 """
@@ -48,8 +48,8 @@ _QUOTED = rb"""b?(?:'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+")"""
 
 
 def _field(name: str, following: str) -> bytes:
-    """Octets in quotes, or whatever stands before one of the following fields first begins; atomic
-    groups keep that to one look."""
+    """Pattern of a field: octets in quotes, or anything up to the first of the following fields;
+    atomic groups prevent backtracking."""
     end = rf"\] (?=\[(?:{following}):)".encode()
     group = name.replace("-", "_").encode()
     return rb"\[%b:(?>(?P<%b>%b(?=%b)|.*?)%b)" % (name.encode(), group, _QUOTED, end, end)
@@ -78,8 +78,8 @@ _LITERAL = re.compile(
     rb"""b?(?P<quote>['"])(?P<octets>(?:[ -\[\]-~]|\\(?:x[0-9a-f]{2}|[nrt\\'"]))*)(?P=quote)"""
 )
 
-_CLASS = "CommandStatus."  # which Python 3 writes before the name
-TAKEN = "ESME_ROK"
+_CLASS = "CommandStatus."  # prefix of the name in Python 3
+ACCEPTED = "ESME_ROK"
 REFUSED = "ERROR/"
 REPORTED = {
     "DELIVRD": Status.DELIVERED,
@@ -89,16 +89,16 @@ REPORTED = {
     "REJECTD": Status.FAILED,
     "UNKNOWN": Status.UNKNOWN,
 }
-"""States in which a message stays (SMPP 3.4, appendix B)."""
+"""Final states of a message (SMPP 3.4, appendix B)."""
 
 
 def is_log(head: bytes) -> bool:
-    """Whether there is a line about a message or a report among the first."""
+    """Return True if the head has a line about a message or a delivery report."""
     return bool(_SAMPLE.search(head))
 
 
 def read_log(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py."""
+    """Yield the lines, see Importer.read."""
     latest = options.not_before  # tells the two passes of a repeated hour apart
     for number, raw in enumerate(source.lines(), 1):
         event = _EVENT.match(raw)
@@ -110,7 +110,7 @@ def read_log(source: Source, options: ReadOptions) -> Iterator[Line]:
 
 
 def _time(raw: bytes, latest: str | None, options: ReadOptions) -> str:
-    """When the line was written; that of the line before if it does not say so."""
+    """Time of the line; of the line before if it has none."""
     timed = _TIMED.match(raw)
     if not timed:
         return latest or ""
@@ -129,7 +129,7 @@ def _event(number: int, event: re.Match[bytes], raw: bytes, at: str, options: Re
     if event["event"] == b"DLR":
         return _report(number, _matched(_REPORT, raw, event.end()), at)
     if raw.startswith(b"[uid:", event.end()):
-        return OtherLine(number, "message on its way in")  # of another log, see jasmin.py
+        return OtherLine(number, "message on its way in")  # of another log, see __init__.py
     fields = _matched(_MESSAGE, raw, event.end())
     if _word(fields, "retry") == "True":
         return OtherLine(number, "message that Jasmin tries again")
@@ -155,19 +155,19 @@ def _report(number: int, fields: re.Match[bytes], at: str) -> Line:
 
 
 def references_of(connector: str, smsc_id: str) -> tuple[int, ...]:
-    """What a report calls its message: first what the message itself is stored under. There is none
-    if the SMSC gives no ids.
+    """Hashes of the SMSC's id in its possible spellings, first as in the answer; none without an
+    id.
 
-    Case and leading zeros don't count. Some SMSCs answer in hexadecimal and report in decimal
-    digits or the other way about, so each spelling is tried in the other base: but not of small
-    numbers, since where an SMSC counts its messages 1000 and 4096 (hexadecimal 1000) are two."""
+    Case and leading zeros are ignored. Some SMSCs answer in hexadecimal and report in decimal
+    digits or vice versa, so that each id is also converted to the other base, unless it is small:
+    if an SMSC counts its messages, 1000 and 4096 (hexadecimal 1000) are two."""
     spelling = smsc_id.upper().lstrip("0")
     spellings = [spelling] if smsc_id else []
     if re.fullmatch("[0-9]+", spelling) and int(spelling) > LARGEST_COUNTER:
         spellings.append(f"{int(spelling):X}")
     if re.fullmatch("[0-9A-F]+", spelling) and int(spelling, 16) > LARGEST_COUNTER:
         spellings.append(str(int(spelling, 16)))
-    return tuple(reference_hash(f"jasmin {connector} {one}") for one in spellings)
+    return tuple(reference_hash(f"jasmin {connector} {spelled}") for spelled in spellings)
 
 
 def _message(fields: re.Match[bytes], sent_at: str, options: ReadOptions) -> NewMessage:
@@ -190,30 +190,30 @@ def _message(fields: re.Match[bytes], sent_at: str, options: ReadOptions) -> New
 def _status(word: str) -> Status:
     if word.startswith(REFUSED):
         return Status.REFUSED
-    if without_class(word) == TAKEN:
+    if without_class(word) == ACCEPTED:
         return Status.SENT
     raise LineError("the status is none that Jasmin writes")
 
 
 def without_class(word: str) -> str:
-    """The name of a command status, as older versions wrote it."""
+    """Name of a command status without its class, as in older versions."""
     return word.removeprefix(_CLASS)
 
 
 def _text_and_parts(fields: re.Match[bytes]) -> tuple[str | None, int]:
-    masked = fields["octets"]
-    octets = b"" if masked else _octets(fields["content"])
-    count = int(masked) if masked else len(octets)
+    private = fields["octets"]
+    octets = b"" if private else _octets(fields["content"])
+    count = int(private) if private else len(octets)
     if count > MOST_OCTETS:
         raise LineError("the content is longer than a message can be")
-    if masked:
-        return None, count_parts("x" * count, Alphabet.GSM)  # UCS-2 is rarer, and takes more
+    if private:
+        return None, count_parts("x" * count, Alphabet.GSM)  # UCS-2 is rarer
     text, parts = read_short_message(octets)
     return text or None, parts
 
 
 def _octets(field: bytes) -> bytes:
-    """What Python wrote so."""
+    """Evaluate a Python literal of octets."""
     literal = _LITERAL.fullmatch(field)
     if not literal:
         raise LineError("the content is not written as octets")
@@ -221,7 +221,7 @@ def _octets(field: bytes) -> bytes:
 
 
 def _word(fields: re.Match[bytes], name: str) -> str:
-    """The text of a field, be it in quotes or not; empty if it is not there."""
+    """Text of a field, with or without quotes; "" if it is missing."""
     raw = fields[name] or b""
     word = _octets(raw) if _LITERAL.fullmatch(raw) else raw
     return "" if word in (b"", b"None") else short_text(name, word.decode("utf-8", "replace"))

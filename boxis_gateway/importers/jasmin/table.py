@@ -1,20 +1,20 @@
-"""Rows of `submit_log`, the table that the logger among Jasmin's examples (sms_logger.py) writes:
-a row for each message that the SMSC answered, with the state of its last delivery report.
+"""Rows of `submit_log`, the table of Jasmin's example sms_logger.py.
 
-`binary_message` holds the octets as hexadecimal digits, without the headers of parts.
-`short_message` holds the same octets, or their text in UTF-8 if the data coding was UCS-2: so the
-two together tell the coding. Times have no zone.
+A row is a message that the SMSC answered, with the state of its last delivery report.
+`binary_message` has the octets in hexadecimal digits, without the headers of parts. `short_message`
+has the same octets, or their text in UTF-8 if the data coding was UCS-2: comparing the two tells
+the coding. Times have no zone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import NamedTuple
 
-from boxis_gateway.importers.jasmin.log import REPORTED, TAKEN, without_class
+from boxis_gateway.importers.jasmin.log import ACCEPTED, REPORTED, without_class
 from boxis_gateway.importers.reading.columns import (
     MOST_PARTS,
+    rounded_amount,
     short_text,
     to_address,
     to_millionths,
@@ -22,7 +22,7 @@ from boxis_gateway.importers.reading.columns import (
 from boxis_gateway.importers.reading.dates import parse_date, parse_date_or_none
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importers.reading.tables import has_csv_columns, rows
+from boxis_gateway.importers.reading.tables import has_csv_columns, read_table
 from boxis_gateway.model import NewMessage, Prices, Status
 from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.sms import gsm0338
@@ -31,11 +31,11 @@ from boxis_gateway.sms.short_message import read_short_message
 
 TABLE = "submit_log"
 KEY = ("msgid",)
-NO_USER = "0"  # what the logger writes if nobody is billed
+NO_USER = "0"  # if no user is billed
 
 
 class Submitted(NamedTuple):
-    """A row of the table."""
+    """Row of the table."""
 
     msgid: str | None
     routed_cid: str | None
@@ -51,18 +51,17 @@ class Submitted(NamedTuple):
     status_at: str | None
 
 
-_ON_THE_WAY = ("ACCEPTD", "ENROUTE", "BUFFERED")
-_MILLIONTH = Decimal("0.000001")
+_IN_TRANSIT = ("ACCEPTD", "ENROUTE", "BUFFERED")
 
 
 def is_dump(head: bytes) -> bool:
-    """Whether the first line names the columns."""
+    """Return True if the first line names the columns."""
     return has_csv_columns(head, Submitted._fields)
 
 
-def read_table(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py. A number is that of a row (of a CSV: a line)."""
-    for row in rows(source, options, TABLE, Submitted._fields, KEY):
+def read_submit_log(source: Source, options: ReadOptions) -> Iterator[Line]:
+    """Yield the lines, see Importer.read. Numbers are those of rows (in a CSV, of lines)."""
+    for row in read_table(source, options, TABLE, Submitted._fields, KEY):
         if isinstance(row, BadLine):
             yield row
         else:
@@ -93,14 +92,14 @@ def _message(row: Submitted, options: ReadOptions) -> NewMessage:
         status=status,
         status_changed_at=changed_at if row.status in REPORTED else None,
         wire_id=short_text("msgid", row.msgid),
-        prices=Prices(price=_price(row.charge)) if row.charge else None,
+        prices=_prices(row.charge) if row.charge else None,
     )
 
 
 def _status(word: str) -> Status:
     if word in REPORTED:
         return REPORTED[word]
-    if word == TAKEN or word in _ON_THE_WAY:
+    if word == ACCEPTED or word in _IN_TRANSIT:
         return Status.SENT
     if word.startswith("ESME_"):
         return Status.REFUSED
@@ -119,7 +118,7 @@ def _text_and_parts(short: str, binary: str) -> tuple[str, int]:
 
 
 def _blob(cell: str) -> bytes:
-    """The octets of a cell, which PostgreSQL dumps as `\\x` and their hexadecimal digits."""
+    """Octets of a cell; PostgreSQL dumps them as `\\x` and hexadecimal digits."""
     return _from_hex(cell[2:].encode()) if cell.startswith(r"\x") else cell.encode()
 
 
@@ -130,10 +129,6 @@ def _from_hex(digits: bytes) -> bytes:
         raise LineError("binary_message is not in hexadecimal digits") from None
 
 
-def _price(charge: str) -> int:
-    """In millionths; the table has seven decimals."""
-    try:
-        rounded = Decimal(charge).quantize(_MILLIONTH, ROUND_HALF_EVEN)
-    except InvalidOperation:
-        raise LineError("charge is not a number") from None
-    return to_millionths("charge", str(rounded))
+def _prices(charge: str) -> Prices:
+    """Prices of a charge, which has seven decimals in the table."""
+    return Prices(price=to_millionths("charge", rounded_amount("charge", charge)))

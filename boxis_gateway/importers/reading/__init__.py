@@ -1,1 +1,1 @@
-"""Readers that the formats share: source, lines, dates, columns, CSV, JSON, tables."""
+"""Readers that formats share: source, lines, dates, columns, CSV, JSON, tables."""

@@ -1,51 +1,65 @@
-"""Records of CSV: cells divided by comma, semicolon or tab, in UTF-8.
+"""CSV records in UTF-8: cells divided by comma, semicolon or tab.
 
-One unclosed quote does not swallow the rest of the file: where a record does not end well within
-MOST_LINES lines, its first line alone is bad, and reading goes on with the next. Most files have a
-record on each line: BLOCK lines where that is so are read in one go, any others with this care.
+An unclosed quote does not swallow the rest of the file: if a record does not end within MOST_LINES
+lines, only its first line is bad, and reading continues with the next. Most files have a record on
+each line: blocks of BLOCK such lines are parsed at once, all others record by record.
 """
 
 from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+
+from boxis_gateway.errors import ImportFailed
 
 DELIMITERS = ",;\t"
 BLOCK = 200  # lines
-MOST_LINES = 50  # of one record: a text may have line feeds
+MOST_LINES = 50  # of a record: a text may contain line feeds
 MOST_OCTETS = 1_048_576  # of a record of an export
 
 Cells = list[str] | str
-"""The cells of a record, or what is wrong with it."""
+"""Cells of a record, or the reason why it is bad."""
 
 
-def split_header(line: str) -> tuple[str, list[str]]:
-    """The delimiter, and the names of the columns as they stand there."""
-    delimiter = max(DELIMITERS, key=line.count)
+def parse_header(line: bytes) -> tuple[str, list[str]]:
+    """Return the delimiter and the column names."""
+    text = line.decode("utf-8-sig", "replace")
+    delimiter = max(DELIMITERS, key=text.count)
     try:
-        cells = next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter), [])
+        names = next(csv.reader([text.rstrip("\r\n")], delimiter=delimiter), [])
     except csv.Error:
-        cells = []
-    return delimiter, cells
+        names = []
+    return delimiter, names
 
 
-def records(source: Iterator[bytes], delimiter: str, width: int) -> Iterator[tuple[int, Cells]]:
-    """Line number and cells of each record, or what is wrong with it. The header was line 1."""
+def require_columns(names: Sequence[str], required: Iterable[str]) -> None:
+    """Raise ImportFailed unless the lower-case names have each required column exactly once."""
+    if missing := [column for column in required if names.count(column.lower()) != 1]:
+        raise ImportFailed(f"The CSV header must name {', '.join(missing)} exactly once.")
+
+
+def read_records(lines: Iterator[bytes], delimiter: str, width: int) -> Iterator[tuple[int, Cells]]:
+    """Yield line number and cells of each record after the header, which is line 1.
+
+    Records of another `width` are bad, blank lines are skipped."""
     number = 2
-    while block := deque(islice(source, BLOCK)):
-        found = _one_a_line(block, delimiter) or _with_care(block, source, delimiter, width)
-        for cells, lines in found:
-            yield number, cells
-            number += lines
+    while block := deque(islice(lines, BLOCK)):
+        parsed = _parse_block(block, delimiter) or _parse_each(block, lines, delimiter, width)
+        for cells, count in parsed:
+            if cells:
+                yield number, cells if len(cells) == width else _wrong_width(cells, width)
+            number += count
 
 
-def exported_records(
+def read_exported_records(
     lines: Iterator[bytes], delimiter: str, width: int
 ) -> Iterator[tuple[int, Cells]]:
-    """As `records`, of an export of ours, which has quotes around cells only: a record ends where
-    as many quotes are closed as were opened, if that is within MOST_OCTETS."""
+    """Read records as `read_records` does, from our own export.
+
+    It has quotes around cells only: a record ends where the quotes are balanced, within
+    MOST_OCTETS."""
     waiting: deque[bytes] = deque()
     number = 2
     while first := waiting.popleft() if waiting else next(lines, b""):
@@ -62,14 +76,19 @@ def exported_records(
             yield number, "a quote is not closed"
             number += 1
         else:
-            yield number, _cells(record, delimiter) or []
+            if cells := _parse_record(record, delimiter):
+                yield number, cells if len(cells) == width else _wrong_width(cells, width)
             number += len(record)
 
 
-def _one_a_line(block: deque[bytes], delimiter: str) -> list[tuple[Cells, int]]:
-    """The cells of each line, and that it is one line; nothing if not all lines are good records.
+def _wrong_width(cells: Cells, width: int) -> str:
+    return cells if isinstance(cells, str) else f"{len(cells)} cells where the header has {width}"
 
-    No record takes less than a line: where there are as many of both, there is one on each."""
+
+def _parse_block(block: deque[bytes], delimiter: str) -> list[tuple[Cells, int]]:
+    """Parse lines that are one record each, as pairs of cells and 1; [] if they are not.
+
+    No record takes less than a line: with as many records as lines, each line is a record."""
     try:
         rows = list(csv.reader(map(bytes.decode, block), delimiter=delimiter, strict=True))
     except (csv.Error, UnicodeDecodeError):
@@ -77,21 +96,21 @@ def _one_a_line(block: deque[bytes], delimiter: str) -> list[tuple[Cells, int]]:
     return [(cells, 1) for cells in rows] if len(rows) == len(block) else []
 
 
-def _with_care(
-    waiting: deque[bytes], source: Iterator[bytes], delimiter: str, width: int
+def _parse_each(
+    waiting: deque[bytes], lines: Iterator[bytes], delimiter: str, width: int
 ) -> Iterator[tuple[Cells, int]]:
-    """The cells of each record that begins in `waiting`, and how many lines it takes; those behind
-    `waiting` come from `source`."""
+    """Parse each record that begins in `waiting`, and may go on in `lines`; yield its cells and its
+    number of lines."""
 
     def following() -> bytes:
-        return waiting.popleft() if waiting else next(source, b"")
+        return waiting.popleft() if waiting else next(lines, b"")
 
     while waiting:
         record = [following()]
-        cells = _cells(record, delimiter)
+        cells = _parse_record(record, delimiter)
         while cells is None and len(record) < MOST_LINES and (ahead := following()):
             record.append(ahead)
-            cells = _cells(record, delimiter)
+            cells = _parse_record(record, delimiter)
         bad = isinstance(cells, str) or (cells is not None and len(cells) != width)
         if cells is None or (bad and len(record) > 1):
             cells = "a quote is not closed"
@@ -100,8 +119,8 @@ def _with_care(
         yield cells, len(record)
 
 
-def _cells(record: list[bytes], delimiter: str) -> Cells | None:
-    """The cells of a record; None if it goes on in the next line; a text if it is bad."""
+def _parse_record(record: list[bytes], delimiter: str) -> Cells | None:
+    """Parse a record: its cells, a reason if it is bad, None if it goes on in the next line."""
     try:
         text = b"".join(record).decode()
     except UnicodeDecodeError:

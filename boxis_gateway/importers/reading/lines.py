@@ -1,4 +1,4 @@
-"""What importers hand on, line by line, and what they are told."""
+"""Lines that importers yield, and the options that they take."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from boxis_gateway.zones import Zone
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """`zone` is that of dates which name none, and `zone_given` whether somebody chose it.
-    `account_field` is the field of the format that
-    tells whose message it is, for formats that have such a field. `sender` is that of messages
-    whose source does not tell it. `not_before` is the time of the last line of the same log that
-    was read before. `username` and `secret` (a key, a password) are for sources that are asked over
-    a network, and so is `since`: where to begin, `yyyy-mm-dd` or with a time behind it."""
+    """Options of a read.
+
+    `zone` applies to dates without an offset; `zone_given` is True if the operator chose it.
+    `account_field` is the field of the format that holds the account key. `sender` fills in where
+    the source has none. `not_before` is the time of the last line read before from the same log.
+    `username`, `secret` (a key or password) and `since` (the first date, `yyyy-mm-dd` and
+    optionally a time) are for sources at a URL."""
 
     zone: Zone
     account_field: str | None = None
@@ -30,7 +31,7 @@ class ReadOptions:
 
 
 class GoodLine(NamedTuple):
-    """A message, the number of its line (from 1), and what the account field says."""
+    """Message with the number of its line (from 1) and the value of the account field."""
 
     number: int
     message: NewMessage
@@ -38,22 +39,22 @@ class GoodLine(NamedTuple):
 
 
 class BadLine(NamedTuple):
-    """A line that cannot be used, and why. The reason never quotes what the line says: it is
-    written to a file that outlives the message."""
+    """Line that cannot be imported. The reason never quotes the line: the reject file that it is
+    written to outlives the message."""
 
     number: int
     reason: str
 
 
 class ReportLine(NamedTuple):
-    """A delivery report for a message of this source, which may come before or after it."""
+    """Delivery report of a message of the same source, before or after it."""
 
     number: int
     report: DeliveryReport
 
 
 class OtherLine(NamedTuple):
-    """A line that is right and holds nothing for us: an incoming message, a heading."""
+    """Valid line without a sent message, such as an incoming message or a heading; skipped."""
 
     number: int
     kind: str
@@ -63,4 +64,4 @@ Line = GoodLine | ReportLine | BadLine | OtherLine
 
 
 class LineError(ValueError):
-    """A line that cannot be used; the text says why, without quoting it."""
+    """Reason why a line is bad, without quoting it."""

@@ -1,4 +1,4 @@
-"""What importers read: a file, be it compressed by gzip or not, or an address."""
+"""Source of an import: a file, compressed by gzip or not, or a URL."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from boxis_gateway.errors import ImportFailed
 
 HEAD_BYTES = 65_536
 LONGEST_LINE = 1_048_576  # bytes
-TOO_LONG = b"\xff\n"  # handed on in place of a longer one: a bad line in every format
+CHUNK = 65_536  # bytes
+TOO_LONG = b"\xff\n"  # replaces a longer line: a bad line in every format
 GZIP = b"\x1f\x8b"
 
 
 class Source:
-    """Read once, from its beginning to its end. A file has `file`, from which what was compressed
-    comes as it was, and mostly a `path`; an address has a `url`."""
+    """Source that is read once, from start to end: a `url`, or a decompressed `file`, mostly with
+    a `path`."""
 
     def __init__(
         self, file: BinaryIO | None = None, path: Path | None = None, url: str | None = None
@@ -33,36 +34,36 @@ class Source:
     @classmethod
     @contextmanager
     def open(
-        cls, place: Path | str, progress: Callable[[int], object] = lambda octets: None
+        cls, location: Path | str, progress: Callable[[int], object] = lambda octets: None
     ) -> Iterator[Source]:
-        """A path, or the text of an address. `progress` is told how many octets of the file were
-        read since it was told last. Raises ImportFailed, also from what is read inside."""
-        if isinstance(place, str):
-            yield cls(url=place)
+        """Open a file (a path) or a URL (a text). `progress` is called with the octets of the file
+        read since its last call. Translates read errors inside the context into ImportFailed."""
+        if isinstance(location, str):
+            yield cls(url=location)
             return
         try:
-            with io.BufferedReader(_Counted(place, progress), HEAD_BYTES) as raw:
-                packed = raw.peek(len(GZIP)).startswith(GZIP)
-                file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw
-                yield cls(file, place)
+            with io.BufferedReader(_CountingFile(location, progress), HEAD_BYTES) as raw:
+                compressed = raw.peek(len(GZIP)).startswith(GZIP)
+                file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if compressed else raw
+                yield cls(file, location)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             raise ImportFailed(
-                f"{place} is damaged: it cannot be decompressed to its end. What stood before is "
-                "imported; the same again adds the rest when the file is whole."
+                f"{location} is damaged: it cannot be decompressed to its end. The lines before "
+                "are imported. Import it again when it is whole."
             ) from None
         except OSError as problem:
             reason = problem.strerror or "not a regular file"
-            raise ImportFailed(f"{place} cannot be read: {reason}. Check the path.") from None
+            raise ImportFailed(f"{location} cannot be read: {reason}. Check the path.") from None
 
     @property
     def file(self) -> BinaryIO:
-        """The octets of a file. Raises ImportFailed for an address."""
+        """Open file. Raises ImportFailed for a URL."""
         if self._file is None:
-            raise ImportFailed("This format is read from a file, not from an address.")
+            raise ImportFailed("This format is read from a file, not from a URL.")
         return self._file
 
     def head(self) -> bytes:
-        """Whole lines from the beginning, up to 64 KiB of them."""
+        """Return the first whole lines, up to 64 KiB."""
         if self.file.seekable():
             head = self.file.read(HEAD_BYTES)
             self.file.seek(0)
@@ -71,7 +72,7 @@ class Source:
         return head if len(head) < HEAD_BYTES else head[: head.rfind(b"\n") + 1] or head
 
     def lines(self) -> Iterator[bytes]:
-        """The lines of a file. One that is longer than LONGEST_LINE is TOO_LONG."""
+        """Yield the lines of a file, TOO_LONG for those longer than LONGEST_LINE."""
         readline = partial(self.file.readline, LONGEST_LINE)
         for line in iter(readline, b""):
             if len(line) == LONGEST_LINE:
@@ -80,16 +81,20 @@ class Source:
                 line = TOO_LONG
             yield line
 
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content of a file in chunks."""
+        return iter(partial(self.file.read, CHUNK), b"")
 
-class _Counted(io.FileIO):
-    """A file that tells how much of it was read."""
+
+class _CountingFile(io.FileIO):
+    """File that reports the octets read from it."""
 
     def __init__(self, path: Path, progress: Callable[[int], object]) -> None:
         super().__init__(path, "rb")
         self._progress = progress
 
     def readinto(self, buffer: bytearray | memoryview) -> int | None:  # type: ignore[override]
-        """See FileIO."""
+        """Read as FileIO does, and report the octets."""
         octets = super().readinto(buffer)
         self._progress(octets or 0)
         return octets

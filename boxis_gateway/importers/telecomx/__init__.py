@@ -19,9 +19,9 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.json_lines import require_texts
 from boxis_gateway.importers.reading.columns import to_message
 from boxis_gateway.importers.reading.dates import parse_date
+from boxis_gateway.importers.reading.json_objects import require_texts
 from boxis_gateway.importers.reading.json_walk import NotJson, walk
 from boxis_gateway.importers.reading.lines import (
     BadLine,

@@ -1,6 +1,7 @@
-"""Rows of a table that another program keeps: in a file of SQLite, in PostgreSQL, MySQL or MariaDB,
-or dumped as CSV with a header. An importer says which table and columns; where they come from is
-known here. Read this file first, then paging.py.
+"""Rows of a table of another program. Read this file first, then paging.py.
+
+The table is in a SQLite file, in PostgreSQL, MySQL or MariaDB, or in a CSV dump with a header. An
+importer names the table, columns and key; this package reads them from any of these.
 """
 
 from __future__ import annotations
@@ -12,47 +13,46 @@ from functools import lru_cache
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.lines import BadLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importers.reading.tables.csv_rows import csv_header, csv_rows
-from boxis_gateway.importers.reading.tables.paging import Row, paged
+from boxis_gateway.importers.reading.tables.csv_rows import column_names, csv_rows
+from boxis_gateway.importers.reading.tables.paging import TableRow, read_pages
 from boxis_gateway.importers.reading.tables.servers import open_server
-from boxis_gateway.importers.reading.tables.sqlite_file import SQLITE, open_file
+from boxis_gateway.importers.reading.tables.sqlite_file import SQLITE, open_sqlite
 
-__all__ = ["TABLE_SCHEMES", "Row", "has_csv_columns", "has_sqlite_table", "rows"]
+__all__ = ["TABLE_SCHEMES", "TableRow", "has_csv_columns", "has_sqlite_table", "read_table"]
 
 TABLE_SCHEMES = ("postgresql", "postgres", "mysql", "mariadb")
 
 
-def rows(
+def read_table(
     source: Source, options: ReadOptions, table: str, columns: Sequence[str], key: Sequence[str]
-) -> Iterator[Row | BadLine]:
-    """The rows of the table, with the cells of those columns, in the order of the key; those of a
-    CSV in its own order, and bad lines where they are none.
+) -> Iterator[TableRow | BadLine]:
+    """Yield the cells of the columns, row by row in the order of the key; a CSV in its own order,
+    with its bad lines.
 
-    No two rows may have the same key; rows without one (NULL) are left out. Raises ImportFailed if
-    the table cannot be read, or not to its end."""
+    The key is unique; rows without one (NULL) are left out. Raises ImportFailed if the table cannot
+    be read to its end."""
     if source.url is not None:
         with open_server(source.url, options) as database:
-            yield from paged(database, table, columns, key)
+            yield from read_pages(database, table, columns, key)
     elif not source.head().startswith(SQLITE):
         yield from csv_rows(source, columns)
     elif source.path is None:
-        raise ImportFailed("A database of SQLite is read from a file of its own.")
+        raise ImportFailed("A SQLite database is read from a file of its own.")
     else:
-        with open_file(source.path) as database:
-            yield from paged(database, table, columns, key)
+        with open_sqlite(source.path) as database:
+            yield from read_pages(database, table, columns, key)
 
 
 def has_sqlite_table(head: bytes, table: str) -> bool:
-    """Whether a file that begins like this is of SQLite and has the table."""
-    return head.startswith(SQLITE) and bool(_creation(table).search(head))
+    """True if a file with this head is a SQLite database with the table."""
+    return head.startswith(SQLITE) and bool(_create_statement(table).search(head))
 
 
 def has_csv_columns(head: bytes, columns: Sequence[str]) -> bool:
-    """Whether the first line names the columns."""
-    _, names = csv_header(head.split(b"\n", 1)[0])
-    return {column.lower() for column in columns} <= set(names)
+    """True if the first line names the columns."""
+    return {column.lower() for column in columns} <= set(column_names(head.split(b"\n", 1)[0])[1])
 
 
 @lru_cache
-def _creation(table: str) -> re.Pattern[bytes]:
+def _create_statement(table: str) -> re.Pattern[bytes]:
     return re.compile(rb"CREATE TABLE [\"'`\[]?%b\b" % re.escape(table).encode(), re.IGNORECASE)

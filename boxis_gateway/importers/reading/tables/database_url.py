@@ -1,4 +1,4 @@
-"""URLs of databases, taken apart."""
+"""Parser of database URLs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from boxis_gateway.errors import ImportFailed
 
 @dataclass(frozen=True)
 class DatabaseUrl:
-    """Where a database is, and who asks. A port of 0 is the usual one, a host of "" this machine.
-    `parameters` are for the driver: `sslmode`, `unix_socket` and the like."""
+    """Parsed database URL. Port 0 is the default port, host "" this machine; `parameters` are for
+    the driver, such as `sslmode` or `unix_socket`."""
 
     scheme: str
     host: str
@@ -23,16 +23,16 @@ class DatabaseUrl:
     parameters: Mapping[str, str]
 
     @classmethod
-    def of(cls, url: str, user: str | None = None, password: str | None = None) -> DatabaseUrl:
-        """`scheme://user:password@host:port/name?parameter=value`. What the URL says of user and
-        password comes first. Raises ImportFailed."""
+    def parse(cls, url: str, user: str | None = None, password: str | None = None) -> DatabaseUrl:
+        """Parse `scheme://user:password@host:port/name?parameter=value`. User and password of the
+        URL take precedence. Raises ImportFailed."""
         scheme, _, rest = url.partition("://")
-        credentials, _, place = rest.rpartition("@")  # a password may hold anything
-        place, _, query = place.partition("?")
-        where, _, name = place.partition("/")
-        host, port = _host_and_port(where)
+        credentials, _, location = rest.rpartition("@")  # a password may contain any character
+        location, _, query = location.partition("?")
+        server, _, name = location.partition("/")
+        host, port = _host_and_port(server)
         if not name or port is None:
-            raise ImportFailed(f"The address is not {scheme}://USER@HOST:PORT/DATABASE.")
+            raise ImportFailed(f"The URL must be {scheme}://USER@HOST:PORT/DATABASE.")
         url_user, _, url_password = credentials.partition(":")
         return cls(
             scheme,
@@ -45,16 +45,16 @@ class DatabaseUrl:
         )
 
     def __str__(self) -> str:
-        """Without user and password."""
+        """URL without user, password and parameters."""
         port = f":{self.port}" if self.port else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}{port}/{self.name}"
 
 
-def _host_and_port(where: str) -> tuple[str, int | None]:
-    """The port is 0 if none is given, None if it is no number."""
-    host, colon, port = where.rpartition(":")
-    if not colon or port.endswith("]"):  # an address of IPv6 without port
-        host, port = where, ""
+def _host_and_port(server: str) -> tuple[str, int | None]:
+    """Split into host and port; port 0 if there is none, None if it is no number."""
+    host, colon, port = server.rpartition(":")
+    if not colon or port.endswith("]"):  # an IPv6 address without port
+        host, port = server, ""
     number = int(port or 0) if port.isdecimal() or not port else None
     return unquote(host).strip("[]"), number

@@ -1,8 +1,8 @@
-"""Tables of any size, a page at a time.
+"""Keyset pagination of tables of any size.
 
-Each page is a query of its own that goes on behind the last key. So the memory is that of a page,
-and who writes to the database never waits for longer than a page takes: a single query over a big
-table would lock SMSD out of its SQLite file, or its MyISAM table, until it ends.
+Each page is a query for the keys after the last one. Memory is that of one page, and writers of the
+database never wait longer than for one page: a single query over a large table would lock SMSD out
+of its SQLite file or MyISAM table until its end.
 """
 
 from __future__ import annotations
@@ -21,73 +21,74 @@ Values = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Database:
-    """An open database. `execute` takes a query and its parameters, and returns all rows. In a
-    query `mark` stands for a parameter and `quote` around a name; a column is selected as `cell`
-    tells. Texts that come as octets are in `encoding`."""
+    """Open database. `execute` runs a query with parameters and returns all rows. `placeholder` is
+    the parameter mark, `quote` encloses names, `cell` is the expression that selects a column.
+    Octets are texts in `encoding`."""
 
     execute: Callable[[str, Values], list[Values]]
-    mark: str = "%s"
+    placeholder: str = "%s"
     quote: str = '"'
     cell: str = "{}"
     encoding: str = "utf-8"
 
 
-class Row(NamedTuple):
-    """The number of a row (from 1; of a CSV that of its line) and its cells, in the order of the
-    columns that were asked for. Times are `yyyy-mm-dd hh:mm:ss[.ffffff]`, with an offset if they
-    have one, truth is 1 or 0, and octets that are no text their hexadecimal digits."""
+class TableRow(NamedTuple):
+    """Row number (from 1; of a CSV the line number) and the cells of the requested columns.
+
+    Times are `yyyy-mm-dd hh:mm:ss[.ffffff]` with any offset, booleans 1 or 0, octets that are no
+    text hexadecimal digits."""
 
     number: int
     cells: tuple[str | None, ...]
 
 
-def paged(
+def read_pages(
     database: Database, table: str, columns: Sequence[str], key: Sequence[str]
-) -> Iterator[Row]:
-    """The rows in the order of the key. Raises what `execute` raises."""
-    first, following = _queries(database, table, columns, key)
+) -> Iterator[TableRow]:
+    """Yield the rows in the order of the key. Raises the errors of `execute`."""
+    first_page, next_page = _queries(database, table, columns, key)
     numbers = count(1)
-    page = database.execute(first, ())
+    page = database.execute(first_page, ())
     while page:
         for values in page:
             cells = values[: len(columns)]
-            yield Row(next(numbers), tuple(as_text(cell, database.encoding) for cell in cells))
+            yield TableRow(next(numbers), tuple(as_text(cell, database.encoding) for cell in cells))
         last = page[-1][len(columns) :]
-        page = database.execute(following, _placed(last)) if len(page) == PAGE else []
+        page = database.execute(next_page, _key_parameters(last)) if len(page) == PAGE else []
 
 
 def _queries(
     database: Database, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> tuple[str, str]:
-    """Of the first page, and of those behind a key, which takes the parameters of `_placed`."""
+    """Queries of the first page, and of a page after a key (see `_key_parameters`)."""
 
     def quoted(name: str) -> str:
         return database.quote + name + database.quote
 
-    places = [quoted(name) for name in key]
+    keys = [quoted(name) for name in key]
     cells = [database.cell.format(quoted(name)) for name in columns]
-    start = f"SELECT {', '.join([*cells, *places])} FROM {quoted(table)} WHERE "
-    end = f" ORDER BY {', '.join(places)} LIMIT {PAGE}"
-    known = " AND ".join(f"{place} IS NOT NULL" for place in places)
-    return start + known + end, start + _behind(places, database.mark) + end
+    start = f"SELECT {', '.join([*cells, *keys])} FROM {quoted(table)} WHERE "
+    end = f" ORDER BY {', '.join(keys)} LIMIT {PAGE}"
+    not_null = " AND ".join(f"{name} IS NOT NULL" for name in keys)
+    return start + not_null + end, start + _after(keys, database.placeholder) + end
 
 
-def _behind(places: Sequence[str], mark: str) -> str:
-    """The condition of a key that is greater, in a form for which every database uses its index."""
-    first, *others = places
+def _after(keys: Sequence[str], mark: str) -> str:
+    """Condition for a greater key, in a form that uses the index in every database."""
+    first, *others = keys
     if not others:
         return f"{first} > {mark}"
-    return f"{first} >= {mark} AND ({first} > {mark} OR ({_behind(others, mark)}))"
+    return f"{first} >= {mark} AND ({first} > {mark} OR ({_after(others, mark)}))"
 
 
-def _placed(key: Values) -> Values:
-    """The parameters of `_behind`."""
+def _key_parameters(key: Values) -> Values:
+    """Parameters of `_after`."""
     *twice, last = key
     return (*(value for value in twice for _ in range(2)), last)
 
 
 def as_text(value: Any, encoding: str = "utf-8") -> str | None:
-    """The text of a cell, see Row."""
+    """Convert a cell to text, as TableRow describes."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -1,7 +1,7 @@
-"""Databases behind a URL: PostgreSQL (psycopg), MySQL and MariaDB (pymysql).
+"""Database servers: PostgreSQL (psycopg), MySQL and MariaDB (pymysql).
 
-The drivers are extras, loaded by use. The first line of what a driver says of a failure is passed
-on, without the password.
+The drivers are optional extras, imported on use. Errors pass on the first line of the driver's
+message, without the password.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Fetch = Callable[[str, Values], list[Values]]
 
 @contextmanager
 def open_server(url: str, options: ReadOptions) -> Iterator[Database]:
-    """The database at a URL; user name and password may be in the options. Raises ImportFailed,
-    also from what is read inside."""
-    address = DatabaseUrl.of(url, options.username, options.secret)
+    """Open the database of a URL; the options may give user and password. Raises ImportFailed, also
+    from queries inside the context."""
+    address = DatabaseUrl.parse(url, options.username, options.secret)
     extra, connect, quote = ("mysql", _mysql, "`")
     if address.scheme.startswith("postgres"):
         extra, connect, quote = ("postgresql", _postgresql, '"')
@@ -35,20 +35,20 @@ def open_server(url: str, options: ReadOptions) -> Iterator[Database]:
         raise ImportFailed(
             f"The driver for {extra} is not installed: pip install 'boxis-gateway[{extra}]'"
         ) from None
-    except Exception as problem:  # the driver's own kinds, and those of sockets and TLS
+    except Exception as problem:  # of the driver, a socket or TLS
         raise ImportFailed(
-            f"{address} cannot be opened: {_reason(problem, address)}. Check the address, the "
-            "user name and the password."
+            f"{address} cannot be opened: {_reason(problem, address)}. Check the URL, the user "
+            "name and the password."
         ) from None
     with closing(connection):
-        yield Database(_explained(fetch, address), quote=quote)
+        yield Database(_translating_errors(fetch, address), quote=quote)
 
 
 def _postgresql(address: DatabaseUrl) -> tuple[Any, Fetch]:
     import psycopg
     from psycopg.conninfo import make_conninfo
 
-    given: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "host": address.host,
         "port": address.port,
         "user": address.user,
@@ -58,8 +58,8 @@ def _postgresql(address: DatabaseUrl) -> tuple[Any, Fetch]:
         "client_encoding": "utf8",
         **address.parameters,
     }
-    told = make_conninfo(**{name: value for name, value in given.items() if value})
-    connection = psycopg.connect(told, autocommit=True)
+    conninfo = make_conninfo(**{name: value for name, value in settings.items() if value})
+    connection = psycopg.connect(conninfo, autocommit=True)
     return connection, lambda sql, values: connection.execute(sql.encode(), values).fetchall()
 
 
@@ -87,20 +87,20 @@ def _mysql(address: DatabaseUrl) -> tuple[Any, Fetch]:
     return connection, fetch
 
 
-def _explained(fetch: Fetch, address: DatabaseUrl) -> Fetch:
-    def explained(sql: str, values: Values) -> list[Values]:
+def _translating_errors(fetch: Fetch, address: DatabaseUrl) -> Fetch:
+    def translating(sql: str, values: Values) -> list[Values]:
         try:
             return fetch(sql, values)
         except Exception as problem:  # see open_server
             raise ImportFailed(
-                f"{address} cannot be read: {_reason(problem, address)}. What was read before is "
-                "imported; the same again adds the rest."
+                f"{address} cannot be read: {_reason(problem, address)}. The rows before are "
+                "imported. Import it again to add the rest."
             ) from None
 
-    return explained
+    return translating
 
 
 def _reason(problem: Exception, address: DatabaseUrl) -> str:
-    said = str(problem.args[-1] if problem.args else type(problem).__name__)
-    first = said.strip().partition("\n")[0].rstrip(".")
+    message = str(problem.args[-1] if problem.args else type(problem).__name__)
+    first = message.strip().partition("\n")[0].rstrip(".")
     return first.replace(address.password, "***") if address.password else first

@@ -1,7 +1,7 @@
-"""A file of SQLite that belongs to another program: read, never changed, with nothing left beside.
+"""SQLite file of another program, opened read-only.
 
-A file in write-ahead mode that nobody has open is read without a lock, since to lock it would leave
-two files beside it; whether it stayed the same is looked at afterwards.
+A file in WAL mode that no process has open is read without a lock, since a lock would leave -wal
+and -shm files beside it. A change meanwhile is detected afterwards.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.tables.paging import Database, Values
 
 SQLITE = b"SQLite format 3\x00"
-BUSY_SECONDS = 15  # how long a page waits for who writes
+BUSY_SECONDS = 15  # a page waits for a writer
 FLAGS = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_NOMUTEX
-_MODE, _WRITE_AHEAD = slice(18, 20), b"\x02\x02"  # of the file's head
+_MODE, _WAL = slice(18, 20), b"\x02\x02"  # file format versions in the file header
 
 
 @contextmanager
-def open_file(path: Path) -> Iterator[Database]:
-    """The database of a file. Raises ImportFailed, also from what is read inside."""
+def open_sqlite(path: Path) -> Iterator[Database]:
+    """Open the database of a file. Raises ImportFailed, also from queries inside the context."""
     try:
-        left = _is_left_alone(path)
+        unlocked = _is_closed_wal(path)
         before = path.stat()
-        with closing(_connection(path, left)) as connection:
+        with closing(_connect(path, unlocked)) as connection:
             encoding = str(connection.pragma("encoding"))
-            # Octets, because a text that is not what it is said to be cannot be fetched as one.
+            # As octets, since an invalid text cannot be fetched as text.
             yield Database(
-                partial(_fetched, connection), "?", "`", "CAST({} AS BLOB)", encoding=encoding
+                partial(_fetch, connection), "?", "`", "CAST({} AS BLOB)", encoding=encoding
             )
         after = path.stat()
     except (apsw.Error, OSError) as problem:
@@ -41,29 +41,29 @@ def open_file(path: Path) -> Iterator[Database]:
         raise ImportFailed(
             f"{path} cannot be read as SQLite: {reason}. It must be whole and not compressed."
         ) from None
-    if left and (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
-        raise ImportFailed(f"{path} was written to while it was read. Import it again.")
+    if unlocked and (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
+        raise ImportFailed(f"{path} changed while it was read. Import it again.")
 
 
-def _is_left_alone(path: Path) -> bool:
-    """Whether the file is in write-ahead mode, and nobody has it open."""
+def _is_closed_wal(path: Path) -> bool:
+    """True if the file is in WAL mode and no process has it open."""
     with path.open("rb") as file:
-        if file.read(_MODE.stop)[_MODE] != _WRITE_AHEAD:
+        if file.read(_MODE.stop)[_MODE] != _WAL:
             return False
     log, index = (path.with_name(path.name + ending) for ending in ("-wal", "-shm"))
     if log.exists() and not index.exists():
         raise ImportFailed(
-            f"{path} was copied while it was in use. Copy it so: sqlite3 FILE '.backup COPY'"
+            f"{path} was copied while in use. Copy it with: sqlite3 FILE '.backup COPY'"
         )
     return not log.exists()
 
 
-def _connection(path: Path, left_alone: bool) -> apsw.Connection:
-    mode = "mode=ro&immutable=1" if left_alone else "mode=ro"
+def _connect(path: Path, unlocked: bool) -> apsw.Connection:
+    mode = "mode=ro&immutable=1" if unlocked else "mode=ro"
     connection = apsw.Connection(f"file:{quote(str(path.absolute()))}?{mode}", flags=FLAGS)
     connection.set_busy_timeout(BUSY_SECONDS * 1000)
     return connection
 
 
-def _fetched(connection: apsw.Connection, sql: str, values: Values) -> list[Values]:
+def _fetch(connection: apsw.Connection, sql: str, values: Values) -> list[Values]:
     return list(connection.execute(sql, values))
