@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import types
@@ -21,7 +22,7 @@ from boxis_gateway.importers.reading.columns import COLUMNS
 from boxis_gateway.importers.reading.lines import GoodLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import Account
-from boxis_gateway.settings import Settings, settings_table
+from boxis_gateway.settings import OPTIONS, Settings, settings_table
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests.conftest import NOW, add_messages
@@ -144,6 +145,44 @@ def example(mark: str) -> types.ModuleType:
     module = types.ModuleType("example")
     exec(code, module.__dict__)
     return module
+
+
+PACKAGE_FILES = {
+    str(path.relative_to(PROJECT / "boxis_gateway"))
+    for path in (PROJECT / "boxis_gateway").rglob("*.py")
+}
+CLASS = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]*)*")
+FUNCTION = re.compile(r"[a-z_]+(?=\(\))|[a-z]+_[a-z_]+")
+
+
+def names_of_the_package() -> set[str]:
+    """Classes, functions, constants, fields and settings of the package."""
+    names: set[str] = {*OPTIONS}
+    for path in PACKAGE_FILES:
+        for node in ast.walk(ast.parse((PROJECT / "boxis_gateway" / path).read_text())):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                names.add(node.id)
+    return names
+
+
+@pytest.mark.parametrize("document", ["docs/architecture.md", "docs/glossary.md"])
+def test_modules_and_names_of_the_code_in_a_document_exist(document: str) -> None:
+    known = names_of_the_package()
+    spans = re.findall(r"`([^`\n]+)`", without_code(TEXTS[document]))
+    if document == "docs/glossary.md":  # its third column; the fourth has names of the wire
+        rows = [line for line in TEXTS[document].splitlines() if line.startswith("| ")]
+        spans = [span for row in rows for span in re.findall(r"`([^`]+)`", row.split(" | ")[2])]
+    assert len(spans) > 50
+    for span in spans:
+        if span.endswith(".py"):
+            assert span in PACKAGE_FILES or (PROJECT / span).exists(), span
+        elif span.endswith("/"):
+            is_here = (PROJECT / "boxis_gateway" / span).is_dir() or (PROJECT / span).is_dir()
+            assert is_here, span
+        elif CLASS.fullmatch(span) or FUNCTION.fullmatch(span.removesuffix("()")) or span.isupper():
+            assert span.removesuffix("()") in known, span
 
 
 def test_every_command_that_the_documents_show_exists() -> None:
