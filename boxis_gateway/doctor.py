@@ -118,7 +118,7 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
         return  # check_store reports it
     try:
         store.user_keys.require_open()
-        yield Finding(Severity.OK, f"{keys.place} opens the user keys (docs/secrets.md).")
+        yield Finding(Severity.OK, f"{keys.location} opens the user keys (docs/secrets.md).")
     except OperatorError as problem:
         yield _failed(problem)
     finally:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import apsw
 import pytest
@@ -21,9 +20,9 @@ from peewee import OperationalError
 from boxis_gateway import client
 from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account
-from boxis_gateway.store import Store, back_up, restore, verify
+from boxis_gateway.store import Store, back_up, restore, verify_file
+from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.engines.schema_version import MIGRATIONS
-from boxis_gateway.store.engines.sqlite import snapshots as files
 from boxis_gateway.store.transfer import restore as restoring
 from boxis_gateway.zones import utc_now
 from tests.conftest import (
@@ -58,17 +57,19 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from boxis_gateway.store import Store, back_up, restore
-from boxis_gateway.store.engines.sqlite import snapshots as files
 from boxis_gateway.store.engines.sqlite import database as sqlite
+from boxis_gateway.store.engines.sqlite import snapshots
+from boxis_gateway.store.transfer import restore as restoring
 
 sqlite.PRAGMAS["cache_size"] = 1  # so that pages go to the disk before the end
-files.PAGES_AT_ONCE = 10
 
-def kill(copied, pages):
-    if copied >= 30:
-        os.kill(os.getpid(), signal.SIGKILL)
+def killed(backup):
+    for _ in range(3):
+        backup.step(10)
+    os.kill(os.getpid(), signal.SIGKILL)
 
-{}(Store(sys.argv[1]), Path(sys.argv[2]), replace=True, progress=kill)
+{}.copy_pages = killed
+{}(Store(sys.argv[1]), Path(sys.argv[2]), replace=True)
 """
 
 
@@ -82,7 +83,7 @@ def count(store: Store) -> int:
 
 
 def findings(path: Path) -> list[str]:
-    return verify(path, utc_now(), at_rest=True).findings
+    return verify_file(path, utc_now(), at_rest=True).findings
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_a_backup_is_one_state_while_another_process_writes(
             after = count(store)
             assert before <= made.messages <= after
             assert findings(file) == []
-            assert verify(file, NOW).rows["message"] == made.messages
+            assert verify_file(file, NOW).rows["message"] == made.messages
         assert writer.poll() is None
         until(lambda: count(store) > after)
     finally:
@@ -141,7 +142,7 @@ def test_a_file_that_is_there_is_kept_unless_told(
     store: Store, account: Account, file: Path
 ) -> None:
     file.write_text("precious")
-    with pytest.raises(StoreError, match=r"there already.*--force"):
+    with pytest.raises(StoreError, match=r"exists already.*--force"):
         back_up(store, file)
     assert file.read_text() == "precious"
     back_up(store, file, replace=True)
@@ -211,14 +212,14 @@ def test_a_store_of_an_older_version_can_be_backed_up_and_restored(
     old = old_store(tmp_path / "old.db")
     assert back_up(old, file).messages == 0
     old.close()
-    assert not verify(file, NOW, at_rest=True).is_current
+    assert not verify_file(file, NOW, at_rest=True).is_current
     restored = restore(store, file)
     made = sorted(path.stem for path in MIGRATIONS.glob("0*.py"))
     assert restored.migrations == made[1:]
     assert store.require_current().customers.get("old")
     assert findings(store.path) == []
     assert [entry.what for entry in store.audit.entries("", "9")] == ["store.init", "store.restore"]
-    assert not verify(file, NOW, at_rest=True).is_current  # the file is as it was
+    assert not verify_file(file, NOW, at_rest=True).is_current  # the file is as it was
 
 
 def old_store(path: Path) -> Store:
@@ -231,8 +232,8 @@ def old_store(path: Path) -> Store:
     return store
 
 
-def killed(what: str, store: Store, file: Path) -> None:
-    words = [sys.executable, "-c", KILLED.format(what), store.url, str(file)]
+def killed(command: str, module: str, store: Store, file: Path) -> None:
+    words = [sys.executable, "-c", KILLED.format(module, command), store.url, str(file)]
     assert subprocess.run(words, check=False).returncode == -signal.SIGKILL
 
 
@@ -241,11 +242,11 @@ def test_a_backup_that_is_killed_leaves_no_file_of_that_name(
     store: Store, account: Account, file: Path
 ) -> None:
     add_messages(store, account, *rows(500))
-    killed("back_up", store, file)
+    killed("back_up", "snapshots", store, file)
     assert not file.exists()
     back_up(store, file)
     before = file.read_bytes()
-    killed("back_up", store, file)
+    killed("back_up", "snapshots", store, file)
     assert file.read_bytes() == before
     assert findings(store.path) == []
 
@@ -258,7 +259,7 @@ def test_a_restore_that_is_killed_leaves_the_old_state(
     back_up(store, file)
     add_messages(store, account, {"date": "2012-06-01 00:00:00"})
     store.close()
-    killed("restore", store, file)
+    killed("restore", "restoring", store, file)
     assert Path(f"{store.path}-wal").stat().st_size > 20 * 4096  # it was on its way
     assert count(store) == 501
     assert findings(store.path) == []
@@ -309,7 +310,7 @@ def test_who_reads_during_a_restore_reads_on_from_the_old_state(
 def test_messages_are_replaced_only_if_told(store: Store, account: Account, file: Path) -> None:
     back_up(store, file)
     add_messages(store, account, *rows(2))
-    with pytest.raises(StoreError, match=r"has messages. Add --force"):
+    with pytest.raises(StoreError, match=r"has messages. Replace them all with --force"):
         restore(store, file)
     assert count(store) == 2
     restore(store, file, replace=True)
@@ -341,16 +342,23 @@ def test_nobody_else_writes_while_a_store_is_replaced(
     other = Store(store.url, lock_seconds=0.05)
     refused = []
 
-    def write(*looked_at: object) -> Any:
+    def require_locked() -> None:
         with pytest.raises(OperationalError, match="locked"):
             other.accounts.set_enabled(account, False)
-        refused.append(looked_at)
-        return keep(looked_at[0]) if len(looked_at) == 1 else None
+        refused.append(True)
+
+    def keep_locked(*databases: StoreDatabase) -> restoring.Kept:
+        require_locked()
+        return keep(*databases)
+
+    def copy_locked(backup: apsw.Backup) -> None:
+        while not backup.step(30):
+            require_locked()
 
     keep = restoring._keep
-    monkeypatch.setattr(restoring, "_keep", write)  # before the first page
-    monkeypatch.setattr(files, "PAGES_AT_ONCE", 30)
-    restore(store, file, progress=lambda copied, pages: copied < pages and write(copied, pages))
+    monkeypatch.setattr(restoring, "_keep", keep_locked)
+    monkeypatch.setattr(restoring, "copy_pages", copy_locked)
+    restore(store, file)
     assert len(refused) >= 2
     other.accounts.set_enabled(account, False)
     other.close()
@@ -521,21 +529,21 @@ DAMAGES = {
     "UPDATE message SET submission_id = 1": "2 messages have no submission",
     "DELETE FROM message WHERE sent_at LIKE '%00'": "1 submissions have no message",
     "UPDATE account SET customer_id = 'x'": "1 accounts have no customer",
-    "UPDATE account SET sealed_key = 'by hand'": "1 accounts have a user key in the clear",
-    "INSERT INTO sender_name VALUES (9, 's', 0)": "1 rows of sender_name refer to a account",
-    "UPDATE submission_count SET listed = 3": "counts of submissions are not what",
-    "DELETE FROM submission_count": "1 counts of submissions are not what",
-    "UPDATE submission_count SET sender_key = 'x'": "1 counts of submissions are under a wrong",
+    "UPDATE account SET sealed_key = 'by hand'": "1 accounts have an unencrypted user key",
+    "INSERT INTO sender_name VALUES (9, 's', 0)": "1 rows of sender_name refer to missing",
+    "UPDATE submission_count SET listed = 3": "submission counts differ from",
+    "DELETE FROM submission_count": "1 submission counts differ from",
+    "UPDATE submission_count SET sender_key = 'x'": "1 submission counts have a wrong sender key",
     "UPDATE submission SET recipients = '+4581808888'": "2 submissions list other recipients",
     "UPDATE submission SET recipients = NULL": "2 submissions list other recipients",
     "UPDATE submission SET recipients = recipients || char(10) || recipients": "list other",
-    "UPDATE message SET sent_at = 'x' || id": "2 messages have a time that is none",
-    "UPDATE message SET sent_at = replace(sent_at, '05-09', '02-31')": "2 messages have a time",
-    "UPDATE message SET status_changed_at = '2012-05-09 10:00:00.1'": "2 messages have a time",
+    "UPDATE message SET sent_at = 'x' || id": "2 messages have an invalid",
+    "UPDATE message SET sent_at = replace(sent_at, '05-09', '02-31')": "2 messages have an invalid",
+    "UPDATE message SET status_changed_at = '2012-05-09 10:00:00.1'": "2 messages have an invalid",
     "UPDATE message SET sent_at = replace(sent_at, '2012', '2032')": "2 messages were sent in the",
-    "UPDATE submission SET created_at = created_at || 'Z'": "2 submissions have a time that is",
-    "DROP TRIGGER audit_entry_delete": "1 triggers that keep the audit",
-    "DROP TRIGGER audit_entry_delete; DELETE FROM audit_entry WHERE id = 1": "1 entries of the",
+    "UPDATE submission SET created_at = created_at || 'Z'": "2 submissions have an invalid time",
+    "DROP TRIGGER audit_entry_delete": "1 triggers of the audit",
+    "DROP TRIGGER audit_entry_delete; DELETE FROM audit_entry WHERE id = 1": "1 audit entries",
 }
 
 
@@ -611,6 +619,6 @@ def test_verify_leaves_no_trace(store: Store, account: Account, file: Path, mode
     connection.execute(f"PRAGMA journal_mode = {mode}").fetchall()
     connection.close()
     before = file.read_bytes(), file.stat().st_mtime_ns
-    verify(file, utc_now(), at_rest=True)
+    verify_file(file, utc_now(), at_rest=True)
     assert (file.read_bytes(), file.stat().st_mtime_ns) == before
     assert os.listdir(file.parent) == [file.name]

@@ -31,8 +31,8 @@ from boxis_gateway.model import Account
 from boxis_gateway.store import Store, copy
 from boxis_gateway.store.secrets.key_file import FILE_VARIABLE
 from boxis_gateway.store.tables import TABLES, Message
-from boxis_gateway.store.transfer import load as filling
-from boxis_gateway.store.transfer import row_blocks as blocks
+from boxis_gateway.store.transfer import load as loading
+from boxis_gateway.store.transfer import row_blocks
 from boxis_gateway.store.transfer.row_blocks import Block, digest_of
 from boxis_gateway.zones import find_zone
 from tests.conftest import (
@@ -53,9 +53,9 @@ AT, LATER = "2012-05-09 12:00:00", "2012-05-09 12:00:00.001"
 KILLED = """
 import os, signal, sys
 from boxis_gateway.store import Store, copy
-from boxis_gateway.store.transfer import row_blocks as blocks
+from boxis_gateway.store.transfer import row_blocks
 
-blocks.BLOCK_ROWS = 100
+row_blocks.BLOCK_ROWS = 100
 seen = 0
 
 def kill(rows):
@@ -100,7 +100,7 @@ def all_rows(store: Store) -> dict[str, list[str]]:
     try:
         found: dict[str, list[str]] = {}
         for table in TABLES:
-            block = blocks.whole(snapshot, table)
+            block = row_blocks.table_block(snapshot, table)
             found[table._meta.table_name] = sorted(map(repr, block.rows()))
         return found
     finally:
@@ -262,17 +262,17 @@ def test_a_copy_that_was_killed_is_taken_up_where_it_was(
 ) -> None:
     add_messages(store, account, *rows(1000))
     replaced: list[Block] = []
-    replace = filling._replace
+    replace = loading._replace
 
-    def noted(*words: Any) -> None:
+    def noted(*words: Any, **options: Any) -> None:
         replaced.append(words[2])
-        replace(*words)
+        replace(*words, **options)
 
-    monkeypatch.setattr(filling, "_replace", noted)
-    monkeypatch.setattr(blocks, "BLOCK_ROWS", 100)
+    monkeypatch.setattr(loading, "_replace", noted)
+    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 100)
     for after in (1100, 1600):
         killed_copy(store, target, after)
-    unfinished = rf"is a copy of {re.escape(store.name)} that has not come to its end"
+    unfinished = rf"an unfinished copy of {re.escape(store.name)}"
     with closing(Store(f"{store.url}2")) as other, pytest.raises(StoreError, match=unfinished):
         copy(target, other)
     assert copy(store, target).messages == 1000
@@ -289,7 +289,7 @@ def test_a_copy_that_has_not_come_to_its_end_is_not_used(
     for words in (["account", "list"], ["history", USERNAME], ["doctor"], ["serve"]):
         said = gateway(*words, BOXIS_GATEWAY_DATABASE_URL=target.url)
         assert said.returncode == 1
-        assert "has not come to its end. Run that copy again" in said.stdout + said.stderr
+        assert "Run that copy again" in said.stdout + said.stderr
     copy(store, target)
     target.require_current()
 
@@ -297,7 +297,7 @@ def test_a_copy_that_has_not_come_to_its_end_is_not_used(
 def test_what_the_source_has_lost_or_changed_meanwhile_is_gone_from_the_copy(
     store: Store, account: Account, target: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_ROWS", 10)
+    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 10)
     add_messages(store, account, *rows(95))
     store.customers.add("Second", NOW)
     killed_copy(store, target, 190)
@@ -355,7 +355,7 @@ def test_who_writes_all_the_time_is_told_to_stop_and_what_is_copied_stays(
         beside.close()
 
     with pytest.raises(
-        StoreError, match=rf"somebody goes on writing to {re.escape(store.name)}\. Stop that"
+        StoreError, match=rf"{re.escape(store.name)} is still being written to\. Stop the writers"
     ):
         copy(store, target, write)
     assert copy(store, target).messages == added
@@ -366,10 +366,10 @@ def test_who_writes_all_the_time_is_told_to_stop_and_what_is_copied_stays(
 def test_blocks_are_short_and_cover_all_that_there_can_be(
     store: Store, account: Account, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_ROWS", 10)
+    monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 10)
     add_messages(store, account, *rows(count))
     snapshot = store.database.snapshot()
-    of_messages = [block for block in blocks.blocks(snapshot) if block.table is Message]
+    of_messages = [block for block in row_blocks.row_blocks(snapshot) if block.table is Message]
     lengths = [len(list(block.rows())) for block in of_messages]
     assert sum(lengths) == count
     assert all(length == 10 for length in lengths[:-1])
@@ -464,9 +464,15 @@ def test_rows_that_cannot_be_taken_are_told(
 ) -> None:
     add_messages(store, account, *rows(1))
     for sql, said in (
-        ("UPDATE message SET parts = 99999", "Rows of message cannot be taken: .*out of range"),
-        ("UPDATE message SET parts = 1, sent_at = 'x'", "Rows of message .*a time is none"),
-        ("UPDATE message SET account_id = 9", "Rows of submission .*: 1 belong to no account"),
+        ("UPDATE message SET parts = 99999", "rejects rows of `message`: .*out of range"),
+        (
+            "UPDATE message SET parts = 1, sent_at = 'x'",
+            "rejects rows of `message`: a time is invalid",
+        ),
+        (
+            "UPDATE message SET account_id = 9",
+            "rejects rows of `submission`: 1 belong to no account",
+        ),
     ):
         store.database.execute_sql("PRAGMA foreign_keys = OFF")
         store.database.execute_sql(sql)

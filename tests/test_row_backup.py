@@ -16,7 +16,7 @@ import pytest
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account
-from boxis_gateway.store import Store, back_up, restore, verify, verify_rows
+from boxis_gateway.store import Store, back_up, restore, verify, verify_file
 from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.zones import utc_now
 from tests.conftest import NOW, USER_KEY, USERNAME, add_messages
@@ -29,16 +29,16 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from boxis_gateway.store import Store, restore
-from boxis_gateway.store.transfer import load as filling
+from boxis_gateway.store.transfer import load as loading
 
-insert = filling._insert
+insert = loading._insert
 
 def kill(database, block):
     insert(database, block)
     if block.table.__name__ == "Message":
         os.kill(os.getpid(), signal.SIGKILL)
 
-filling._insert = kill
+loading._insert = kill
 restore(Store(sys.argv[1]), Path(sys.argv[2]), replace=True)
 """
 
@@ -97,7 +97,7 @@ def test_a_backup_is_a_store_in_one_closed_file(store: Store, file: Path) -> Non
     assert sorted(os.listdir(file.parent)) == ["one.db", "secret.key"]
     copy = Store(f"sqlite:///{file}").require_current()
     assert copy.user_keys.get(copy.accounts.get(USERNAME)) == USER_KEY
-    assert verify(file, utc_now(), at_rest=True).findings == []
+    assert verify_file(file, utc_now(), at_rest=True).findings == []
     copy.close()
 
 
@@ -158,7 +158,7 @@ def test_a_backup_of_an_older_version_is_migrated(store: Store, tmp_path: Path) 
 def test_messages_are_replaced_only_if_told(store: Store, account: Account, file: Path) -> None:
     back_up(store, file)
     add_messages(store, account, *rows(2))
-    with pytest.raises(StoreError, match=r"has messages. Add --force"):
+    with pytest.raises(StoreError, match=r"has messages. Replace them all with --force"):
         restore(store, file)
     assert count(store) == 2
     restore(store, file, replace=True)
@@ -255,7 +255,7 @@ def test_the_audit_of_another_store_is_not_mixed_in(
 
 
 def findings(store: Store) -> list[str]:
-    return verify_rows(store, utc_now()).findings
+    return verify(store, utc_now()).findings
 
 
 def test_a_key_that_does_not_open_the_backup_changes_nothing(
@@ -273,23 +273,23 @@ def test_a_key_that_does_not_open_the_backup_changes_nothing(
 DAMAGES = {
     "UPDATE message SET submission_id = 1": "2 messages have no submission",
     "DELETE FROM message WHERE sent_at LIKE '%00'": "1 submissions have no message",
-    "UPDATE account SET sealed_key = 'by hand'": "1 accounts have a user key in the clear",
-    "UPDATE message SET account_id = 9": "2 messages are of no account",
-    "UPDATE message SET wire_id = 'x'": "1 ids that clients know are of several messages",
-    "UPDATE submission_count SET listed = 3": "counts of submissions are not what",
-    "DELETE FROM submission_count": "1 counts of submissions are not what",
-    "UPDATE submission_count SET sender_key = 'x'": "1 counts of submissions are under a wrong",
+    "UPDATE account SET sealed_key = 'by hand'": "1 accounts have an unencrypted user key",
+    "UPDATE message SET account_id = 9": "2 messages have no account",
+    "UPDATE message SET wire_id = 'x'": "1 wire ids belong to several messages",
+    "UPDATE submission_count SET listed = 3": "submission counts differ from",
+    "DELETE FROM submission_count": "1 submission counts differ from",
+    "UPDATE submission_count SET sender_key = 'x'": "1 submission counts have a wrong sender key",
     "UPDATE submission SET recipients = '+4581808888'": "2 submissions list other recipients",
     "UPDATE submission SET recipients = NULL": "2 submissions list other recipients",
     "UPDATE submission SET recipients = recipients || chr(10) || recipients": "list other",
-    "UPDATE message SET sent_at = replace(sent_at, '05-09', '05-9x')": "2 messages have a time",
-    "UPDATE message SET sent_at = replace(sent_at, '05-09', '05-32')": "2 messages have a time",
-    "UPDATE message SET status_changed_at = '2012-02-30 10:00:00'": "2 messages have a time",
-    "UPDATE message SET status_changed_at = '2012-05-09 10:00:00.1'": "2 messages have a time",
-    "UPDATE submission SET created_at = created_at || 'Z'": "2 submissions have a time that is",
-    "ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_stays": "1 triggers that keep the audit",
+    "UPDATE message SET sent_at = replace(sent_at, '05-09', '05-9x')": "2 messages have an invalid",
+    "UPDATE message SET sent_at = replace(sent_at, '05-09', '05-32')": "2 messages have an invalid",
+    "UPDATE message SET status_changed_at = '2012-02-30 10:00:00'": "2 messages have an invalid",
+    "UPDATE message SET status_changed_at = '2012-05-09 10:00:00.1'": "2 messages have an invalid",
+    "UPDATE submission SET created_at = created_at || 'Z'": "2 submissions have an invalid time",
+    "ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_stays": "1 triggers of the audit",
     "DROP TRIGGER audit_entry_stays ON audit_entry; DELETE FROM audit_entry WHERE id = 1": (
-        "1 entries of the"
+        "1 audit entries are missing"
     ),
 }
 
@@ -306,7 +306,7 @@ def test_each_kind_of_damage_is_found(store: Store, account: Account, sql: str, 
 
 def test_messages_of_tomorrow_are_found(store: Store, account: Account) -> None:
     add_messages(store, account, {"date": "2032-05-09 10:00:00", "status": "sent", "type": "sent"})
-    assert verify_rows(store, NOW).findings == ["1 messages were sent in the future."]
+    assert verify(store, NOW).findings == ["1 messages were sent in the future."]
 
 
 def test_odd_texts_and_refused_messages_are_no_damage(store: Store, gateway: Gateway) -> None:

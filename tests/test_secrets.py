@@ -20,7 +20,7 @@ from boxis_gateway.doctor import examine
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store, back_up, restore, verify
+from boxis_gateway.store import Store, back_up, restore, verify_file
 from boxis_gateway.store.secrets.key_file import FILE_VARIABLE, VARIABLE
 from boxis_gateway.store.secrets.vault import Vault
 from boxis_gateway.zones import utc_now
@@ -127,7 +127,7 @@ def test_migrating_leaves_nothing_in_the_clear_in_free_pages_or_the_log(tmp_path
     assert not store.needs_wipe()
     store.close()
     assert user_key(store) == USER_KEY
-    assert verify(store.path, utc_now()).findings == []
+    assert verify_file(store.path, utc_now()).findings == []
 
 
 def test_what_a_reader_holds_up_is_wiped_by_the_next_migrate(
@@ -167,9 +167,12 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "lost": (Path.unlink, "There is no key file"),
     "empty": (lambda file: file.write_text("# none\n"), "There is no key in"),
     "wrong": (lambda file: file.write_text(a_key()), "are not those of the store"),
-    "cut": (lambda file: file.write_text(file.read_text()[:20]), "Key 1 in .* is none"),
-    "second cut": (lambda file: file.write_text(file.read_text() + "YWJj"), "Key 2 in .* is none"),
-    "octets": (lambda file: file.write_bytes(b"\xff\x00" * 40), "Key 1 in .* is none"),
+    "cut": (lambda file: file.write_text(file.read_text()[:20]), "Key 1 in .* is not valid"),
+    "second cut": (
+        lambda file: file.write_text(file.read_text() + "YWJj"),
+        "Key 2 in .* is not val",
+    ),
+    "octets": (lambda file: file.write_bytes(b"\xff\x00" * 40), "Key 1 in .* is not valid"),
     "folder": (lambda file: (file.unlink(), file.mkdir()), "cannot be read: Is a directory"),
 }
 
@@ -414,7 +417,7 @@ def test_a_backup_without_its_key_makes_no_store(
     with pytest.raises(StoreError, match="There is no key file"):
         restore(new, tmp_path / "backup.db")
     assert not new.path.parent.exists()
-    assert verify(tmp_path / "backup.db", utc_now(), at_rest=True).findings == []
+    assert verify_file(tmp_path / "backup.db", utc_now(), at_rest=True).findings == []
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")

@@ -23,7 +23,7 @@ def init(settings: Settings) -> None:
     store.close()
     click.echo(f"The store {store.name} is ready.")
     click.echo(
-        f"Its encryption key is in {store.vault.keys.place}: keep a copy apart from the store."
+        f"Its encryption key is in {store.vault.keys.location}: keep a copy apart from the store."
     )
 
 

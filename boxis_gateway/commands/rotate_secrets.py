@@ -31,7 +31,7 @@ def rotate_secrets(store: Store, drop_old: bool, forget_user_keys: bool) -> None
       boxis-gateway rotate-secrets --drop-old
     """
     rotated = store.user_keys.rotate(drop_old=drop_old, forget=forget_user_keys)
-    location = store.vault.keys.place
+    location = store.vault.keys.location
     click.echo(f"{rotated.accounts} user keys are encrypted with the first key in {location}.")
     click.echo("Keep a copy of it apart from the store and its backups.")
     for username in rotated.forgotten:

@@ -8,8 +8,8 @@ import click
 
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store, Verified, verify_rows
-from boxis_gateway.store import verify as verify_file
+from boxis_gateway.store import Store, Verified, verify_file
+from boxis_gateway.store import verify as verify_store
 from boxis_gateway.zones import utc_now
 
 
@@ -44,9 +44,7 @@ def _verified(settings: Settings, file: Path | None) -> tuple[str, Verified]:
         return str(file), verify_file(file, utc_now(), at_rest=True)
     store = Store(settings.database_url).require_known()
     try:
-        if store.file:
-            return store.name, verify_file(store.file, utc_now())
-        return store.name, verify_rows(store, utc_now())
+        return store.name, verify_store(store, utc_now())
     finally:
         store.close()
 

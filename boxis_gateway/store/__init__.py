@@ -20,8 +20,7 @@ from boxis_gateway.store.store import Store
 from boxis_gateway.store.transfer.backup import BackedUp, back_up
 from boxis_gateway.store.transfer.copy import Copied, copy
 from boxis_gateway.store.transfer.restore import Restored, restore
-from boxis_gateway.store.transfer.verify import Verified, verify
-from boxis_gateway.store.transfer.verify_rows import verify_rows
+from boxis_gateway.store.transfer.verify import Verified, verify, verify_file
 
 __all__ = [
     "DATABASE_ERRORS",
@@ -54,6 +53,6 @@ __all__ = [
     "sidecar_files",
     "translate_faults",
     "verify",
-    "verify_rows",
+    "verify_file",
     "wire_id",
 ]

@@ -142,8 +142,8 @@ class Store:
         self.require_tables()
         if of := self.unfinished_copy_of():
             raise StoreError(
-                f"{self.name} is a copy of {of} that has not come to its end. Run that copy again, "
-                "or name another store."
+                f"{self.name} is an unfinished copy of {of}. Run that copy again, or name another "
+                "store."
             )
         return self
 

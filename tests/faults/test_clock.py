@@ -14,7 +14,7 @@ from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
 from boxis_gateway.passwords import hash_password
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store, back_up, verify
+from boxis_gateway.store import Store, back_up, verify_file
 from tests.conftest import NOW, USERNAME, add_messages, signed
 
 PASSWORD = "a long password"
@@ -44,7 +44,7 @@ def client(store: Store, account: Account, clock: Clock, tmp_path: Path) -> Iter
     yield create_app(store, Settings(), clock).test_client()
     if store.file is None:
         back_up(store, tmp_path / "backup.db")
-    assert verify(store.file or tmp_path / "backup.db", NOW).findings == []
+    assert verify_file(store.file or tmp_path / "backup.db", NOW).findings == []
 
 
 Login = Callable[[], str]

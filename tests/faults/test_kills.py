@@ -19,7 +19,7 @@ from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage
 from boxis_gateway.passwords import hash_password
 from boxis_gateway.rest_api.auth import token_digest
-from boxis_gateway.store import Store, back_up, verify
+from boxis_gateway.store import Store, back_up, verify_file
 from boxis_gateway.zones import utc_now
 from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME
 from tests.faults.killer import SERVED, SESSION
@@ -124,7 +124,7 @@ def fill(store: Store) -> None:
 
 def rows(path: Path) -> Mapping[str, int]:
     """How many each table has, of a store without damage or contradiction."""
-    found = verify(path, utc_now())
+    found = verify_file(path, utc_now())
     assert found.findings == []
     return found.rows
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from boxis_gateway.store import verify
+from boxis_gateway.store import verify_file
 from boxis_gateway.zones import utc_now
 from tests.conftest import RunningServer
 from tests.faults import produced
@@ -102,4 +102,4 @@ def test_clients_see_the_truth_or_that_there_is_none(fault: Fault, shop: Shop, d
     assert fault.said in said
     assert "Traceback" not in said
     assert secrets_in(said) == []
-    assert verify(shop.path, utc_now()).findings == []
+    assert verify_file(shop.path, utc_now()).findings == []

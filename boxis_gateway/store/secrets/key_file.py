@@ -52,7 +52,7 @@ class Keys:
         return Path(os.environ.get(FILE_VARIABLE) or f"{self._store}.key")
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where they come from, in a word."""
         return VARIABLE if self.in_environment else str(self.path)
 
@@ -60,7 +60,7 @@ class Keys:
         """The keys, at least one, in their order. Raises StoreError."""
         keys = re.split(r"[,\s]+", self._text().strip())
         if keys == [""]:
-            raise StoreError(f"There is no key in {self.place}. {REMEDY}")
+            raise StoreError(f"There is no key in {self.location}. {REMEDY}")
         return keys
 
     def make(self, key: str) -> None:

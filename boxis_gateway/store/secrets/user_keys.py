@@ -64,7 +64,7 @@ class UserKeys:
             shut = [name for _, name, sealed in self._accounts() if not self._vault.opens(sealed)]
         if shut:
             raise StoreError(
-                f"The keys in {self._vault.keys.place} do not open the user keys of {len(shut)} "
+                f"The keys in {self._vault.keys.location} do not open the user keys of {len(shut)} "
                 f"accounts, {shut[0]} among them. Add the key that does, or give these accounts "
                 "new ones with 'boxis-gateway account rotate-key'."
             )
@@ -77,7 +77,7 @@ class UserKeys:
         Whenever this is killed, the keys at hand open the store. Raises StoreError."""
         if drop_old and self._vault.keys.in_environment:
             raise ConfigurationError(
-                f"The keys come from {self._vault.keys.place}. Take the old ones out there."
+                f"The keys come from {self._vault.keys.location}. Take the old ones out there."
             )
         if not forget:
             self.require_open()

@@ -30,7 +30,7 @@ class Vault:
         for ring in self._rings():
             with suppress(InvalidToken):
                 return ring.decrypt(sealed.encode()).decode()
-        raise StoreError(f"The keys in {self.keys.place} are not those of the store. {REMEDY}")
+        raise StoreError(f"The keys in {self.keys.location} are not those of the store. {REMEDY}")
 
     def opens(self, sealed: str) -> bool:
         """Whether one of the keys is right. Raises StoreError without any."""
@@ -63,13 +63,13 @@ class Vault:
 
 def _fernets(keys: Keys) -> list[Fernet]:
     fernets = []
-    for place, key in enumerate(keys.read(), 1):
+    for number, key in enumerate(keys.read(), 1):
         try:
             fernets.append(Fernet(key))
         except ValueError:
             raise StoreError(
-                f"Key {place} in {keys.place} is none: a key is 44 characters, which stand for 32 "
-                "octets in URL-safe Base64. Put it right, or take it out."
+                f"Key {number} in {keys.location} is not valid: expected 44 characters, 32 octets "
+                "in URL-safe Base64. Correct it, or remove it."
             ) from None
     return fernets
 

@@ -1,14 +1,15 @@
-"""Restoring: a store gets the state of a backup, in one transaction, beside those who read it.
+"""Restoring a backup: the store takes its state in one transaction, beside readers.
 
-All that is to be the new state is put together in a copy: the backup, migrated, and what must not
-get lost with the store that it replaces. Then the pages of the copy go into the store through
-SQLite's backup API, which is a write like any other to who else has the store open. A store that is
-no file gets the rows of the copy instead (row_backup.py).
+The new state is made in a temporary store: the backup, migrated, with what has to outlive the store
+that it replaces. A SQLite store then gets its pages by SQLite's backup API, a store in PostgreSQL
+its rows.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import gettempdir
 from typing import NamedTuple
@@ -17,52 +18,50 @@ import apsw
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.atomic_files import is_same_file, replacement_file
+from boxis_gateway.store.engines.base import EVERY_ACCOUNT, ROWS_AT_ONCE, Row, StoreDatabase
+from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 from boxis_gateway.store.engines.sqlite.snapshots import (
-    Progress,
     copy_file,
     copy_pages,
-    count_of,
     damage_of,
-    no_progress,
     reading,
     replacing,
     translate_file_errors,
 )
 from boxis_gateway.store.secrets.vault import Vault
 from boxis_gateway.store.store import Store
-from boxis_gateway.store.transfer.row_backup import Kept, replace_rows
+from boxis_gateway.store.tables import AuditEntry, ErasedNumber, Secret
+from boxis_gateway.store.transfer.load import replace_all
+from boxis_gateway.store.transfer.row_blocks import Digest, digest_of
 
 CHECKPOINT_SECONDS = 1.0  # then the next writer does it
-SECRETS_DIFFER_SQL = """
-    SELECT EXISTS (
-        SELECT 1 FROM main.secret AS ours JOIN before.secret AS theirs USING (name)
-        WHERE ours.value <> theirs.value AND name = 'erased_number'
-    )
-"""
 SEALED_SQL = """
     SELECT value FROM secret WHERE name = 'key_check' UNION ALL SELECT sealed_key FROM account
 """
 HAS_SEALED_SQL = "SELECT count(*) FROM pragma_table_info('account') WHERE name = 'sealed_key'"
-ERASED_SINCE_SQL = """
-    SELECT count(*) FROM before.erased_number
-    WHERE digest NOT IN (SELECT digest FROM main.erased_number)
+HAS_MESSAGES_SQL = "SELECT EXISTS (SELECT 1 FROM message)"
+MONTHS_SQL = "SELECT DISTINCT substr(sent_at, 1, 7) FROM message"
+LAST_ENTRY_SQL = "SELECT coalesce(max(id), 0) FROM audit_entry"
+ENTRIES_SQL = f"""
+    SELECT id, at, who, origin, what, subject, details FROM audit_entry WHERE id > ? AND id <= ?
+    ORDER BY id LIMIT {ROWS_AT_ONCE}
 """
-KEEP_ERASED_SQL = """
-    INSERT OR IGNORE INTO main.secret SELECT * FROM before.secret WHERE name = 'erased_number';
-    INSERT OR IGNORE INTO main.erased_number SELECT * FROM before.erased_number;
-"""
-KEEP_AUDIT_SQL = """
-    INSERT INTO main.audit_entry SELECT * FROM before.audit_entry
-    WHERE id > (SELECT coalesce(max(id), 0) FROM main.audit_entry) AND NOT EXISTS (
-        SELECT * FROM main.audit_entry EXCEPT SELECT * FROM before.audit_entry
-    )
-"""
+ERASED_SECRET_SQL = "SELECT name, value FROM secret WHERE name = 'erased_number'"
+ERASED_SQL = "SELECT digest, erased_at FROM erased_number"
+
+
+class Kept(NamedTuple):
+    """Erased numbers of the replaced store: those that the backup lacked, and those that are lost
+    because the backup has another secret."""
+
+    erased_since: int = 0
+    forgotten: int = 0
 
 
 class Restored(NamedTuple):
-    """What a store has now, and which migrations the backup needed. `erased_since` are numbers that
-    were erased after the backup was made: imports still leave them out, but the messages of the
-    backup are here. `forgotten` are numbers whose erasure could not be kept."""
+    """Messages of the restored store, and the migrations that the backup needed. Imports still
+    leave out the numbers `erased_since` the backup, but its messages of theirs are back."""
 
     messages: int
     migrations: list[str]
@@ -70,13 +69,11 @@ class Restored(NamedTuple):
     forgotten: int
 
 
-def restore(
-    store: Store, file: Path, *, replace: bool = False, progress: Progress = no_progress
-) -> Restored:
-    """Bring the store to the state of a backup, or make it so if there is none.
+def restore(store: Store, file: Path, *, replace: bool = False) -> Restored:
+    """Bring the store to the state of a backup, or create it.
 
-    Raises StoreError, and leaves the store as it was, if the backup cannot be used or the store has
-    messages and is not to be replaced."""
+    Raises StoreError, and leaves the store unchanged, if the backup is unusable, or if the store
+    has messages and `replace` is false."""
     if store.file and is_same_file(store.file, file):
         raise StoreError(f"{file} is the store itself. Name a backup.")
     with reading(file, at_rest=True) as backup:
@@ -84,91 +81,122 @@ def restore(
         _require_opens(store.vault, backup, file)
         store.create()
         store.require_known()
-        room = store.file or Path(gettempdir(), file.name)
-        with replacement_file(room) as part, _explained(store):
-            if store.file:
-                _require_replaceable(store.database.connection(), "main", store.file, replace)
+        beside = store.file or Path(gettempdir(), file.name)
+        with (
+            replacement_file(beside) as part,
+            translate_file_errors(f"The store {store.name} cannot be replaced"),
+            translate_errors(),
+        ):
+            _require_replaceable(store.database, store.name, replace)
             copy_file(backup, part)
             with closing(Store(f"sqlite:///{part}", vault=store.vault)) as copy:
-                if store.file:
-                    return _replace(store, copy, file, replace, progress)
-                return _replace_rows(store, copy, file, replace)
-
-
-def _explained(store: Store) -> AbstractContextManager[None]:
-    return translate_file_errors(f"The store {store.name} cannot be replaced")
+                return _replace(store, copy, file.name, replace)
 
 
 def _require_whole(backup: apsw.Connection, file: Path) -> None:
-    damage = damage_of(backup)
-    if damage:
+    if damage := damage_of(backup):
         raise StoreError(f"The backup {file} is damaged: {damage}. Take another one.")
 
 
 def _require_opens(vault: Vault, backup: apsw.Connection, file: Path) -> None:
-    """Backups of older versions have nothing that is encrypted."""
+    """Backups of older versions hold nothing encrypted."""
     if not backup.execute(HAS_SEALED_SQL).get:
         return
     if not all(vault.opens(sealed) for (sealed,) in backup.execute(SEALED_SQL)):
         raise StoreError(
-            f"The keys in {vault.keys.place} do not open the backup {file}. Add the key of that "
+            f"The keys in {vault.keys.location} do not open the backup {file}. Add the key of that "
             "time behind the others."
         )
 
 
-def _require_replaceable(
-    connection: apsw.Connection, schema: str, path: Path, replace: bool
-) -> None:
-    if replace or "message" not in _tables(connection, schema):
+def _require_replaceable(database: StoreDatabase, name: str, replace: bool) -> None:
+    if replace or "message" not in database.get_tables():
         return
-    if connection.execute(f"SELECT EXISTS (SELECT 1 FROM {schema}.message)").get:
-        raise StoreError(f"The store {path} has messages. Add --force to replace them all.")
+    if database.execute_sql(HAS_MESSAGES_SQL).fetchone()[0]:
+        raise StoreError(f"The store {name} has messages. Replace them all with --force.")
 
 
-def _tables(connection: apsw.Connection, schema: str) -> set[str]:
-    rows = connection.execute(f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table'")
-    return {name for (name,) in rows}
-
-
-def _replace(store: Store, copy: Store, file: Path, replace: bool, progress: Progress) -> Restored:
+def _replace(store: Store, copy: Store, backup: str, replace: bool) -> Restored:
     migrations = copy.migrate(recorded=False)
+    replacement = _replacing_pages if store.file else _replacing_rows
+    with replacement(store, copy) as before:
+        _require_replaceable(before, store.name, replace)
+        kept = _keep(before, copy.database)
+        messages = copy.database.execute_sql("SELECT count(*) FROM message").fetchone()[0]
+        details = {"messages": messages, "migrations": len(migrations)}
+        copy.audit.record("store.restore", backup, **details)
+    return Restored(messages, migrations, *kept)
+
+
+@contextmanager
+def _replacing_pages(store: Store, copy: Store) -> Iterator[StoreDatabase]:
+    """The store as it was, while nobody else writes; at the end it gets the pages of the copy."""
     source, target = copy.database.connection(), store.database.connection()
     _take_page_size(source, target)
-    source.execute("ATTACH ? AS before", (str(store.path),))
-    with replacing(target, source) as backup:
-        _require_replaceable(source, "before", store.path, replace)
-        kept = _keep(source)
-        messages = count_of(source, "main.message")
-        details = {"messages": messages, "migrations": len(migrations)}
-        copy.audit.record("store.restore", file.name, **details)
-        copy_pages(backup, progress)
+    before = SqliteDatabase(store.path, pragmas={})
+    with before.connection_context(), replacing(target, source) as backup:
+        yield before
+        copy_pages(backup)
     target.set_busy_timeout(int(CHECKPOINT_SECONDS * 1000))
     target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return Restored(messages, migrations, *kept)
-
-
-def _replace_rows(store: Store, copy: Store, file: Path, replace: bool) -> Restored:
-    migrations = copy.migrate(recorded=False)
-    messages, kept = replace_rows(store, copy, file.name, len(migrations), replace)
-    return Restored(messages, migrations, *kept)
 
 
 def _take_page_size(source: apsw.Connection, target: apsw.Connection) -> None:
-    """Pages can be copied to a store in use if they are of its size."""
+    """Pages can be copied to a store in use only if they have its size."""
     size = target.execute("PRAGMA page_size").get
     if size != source.execute("PRAGMA page_size").get:
         source.execute("PRAGMA journal_mode = DELETE").fetchall()
         source.execute(f"PRAGMA page_size = {size}; VACUUM").fetchall()
 
 
-def _keep(source: apsw.Connection) -> Kept:
-    """Put into the copy what the store that is replaced knows alone: numbers that were erased, and
-    who did what since (if it is the store that the backup was made of)."""
-    if not {"audit_entry", "erased_number", "secret"} <= _tables(source, "before"):
+@contextmanager
+def _replacing_rows(store: Store, copy: Store) -> Iterator[StoreDatabase]:
+    """The store as it was, while nobody else writes; at the end it gets the rows of the copy."""
+    if not store.database.get_tables():
+        store.migrate(recorded=False)
+    store.require_current()
+    months = copy.database.execute_sql(MONTHS_SQL).fetchall()
+    store.database.ensure_partitions([month for (month,) in months])
+    with store.database.write_transaction(EVERY_ACCOUNT):
+        yield store.database
+        with closing(copy.database.snapshot()) as snapshot:
+            replace_all(snapshot, store.database)
+    store.maintenance.release_free_pages()
+
+
+def _keep(before: StoreDatabase, copy: StoreDatabase) -> Kept:
+    """Add to the copy what only the replaced store has: audit entries and erased numbers."""
+    if not {"audit_entry", "erased_number", "secret"} <= set(before.get_tables()):
         return Kept()
-    source.execute(KEEP_AUDIT_SQL).fetchall()
-    if source.execute(SECRETS_DIFFER_SQL).get:
-        return Kept(forgotten=count_of(source, "before.erased_number"))
-    erased_since = int(source.execute(ERASED_SINCE_SQL).get)
-    source.execute(KEEP_ERASED_SQL).fetchall()
-    return Kept(erased_since)
+    with copy.atomic():
+        _keep_audit(before, copy)
+        erased = before.execute_sql(ERASED_SQL).fetchall()
+        secret = copy.execute_sql(ERASED_SECRET_SQL).fetchall()
+        secret_before = before.execute_sql(ERASED_SECRET_SQL).fetchall()
+        if secret and secret_before and secret != secret_before:
+            return Kept(forgotten=len(erased))
+        known = {digest for digest, _ in copy.execute_sql(ERASED_SQL)}
+        since = [row for row in erased if row[0] not in known]
+        if not secret:
+            copy.bulk_inserter(Secret).insert(secret_before)
+        copy.bulk_inserter(ErasedNumber).insert(since)
+        return Kept(erased_since=len(since))
+
+
+def _keep_audit(before: StoreDatabase, copy: StoreDatabase) -> None:
+    """Add the entries since the backup, if it was made of the replaced store."""
+    (last,) = copy.execute_sql(LAST_ENTRY_SQL).fetchone()
+    (newest,) = before.execute_sql(LAST_ENTRY_SQL).fetchone()
+    if _digest_of_entries(before, last) == _digest_of_entries(copy, last):
+        for entries in _entries(before, last, newest):
+            copy.bulk_inserter(AuditEntry).insert(entries)
+
+
+def _digest_of_entries(database: StoreDatabase, last: int) -> Digest:
+    return digest_of(chain.from_iterable(_entries(database, 0, last)))
+
+
+def _entries(database: StoreDatabase, after: int, last: int) -> Iterator[list[Row]]:
+    while entries := database.execute_sql(ENTRIES_SQL, (after, last)).fetchall():
+        yield entries
+        after = entries[-1][0]

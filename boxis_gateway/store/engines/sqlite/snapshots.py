@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -17,13 +17,7 @@ from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.store.engines.sqlite.database import LOCK_SECONDS
 from boxis_gateway.store.engines.sqlite.file_identity import sidecar_files
 
-PAGES_AT_ONCE = 1_000  # between two looks at signals and at the progress
-Progress = Callable[[int, int], object]
-"""Is told how many pages are copied, and of how many."""
-
-
-def no_progress(copied: int, pages: int) -> None:
-    """Tells nobody."""
+PAGES_AT_ONCE = 1_000  # between two looks at signals
 
 
 @contextmanager
@@ -97,20 +91,19 @@ def replacing(target: apsw.Connection, source: apsw.Connection) -> Iterator[apsw
         backup.close(force=True)
 
 
-def copy_pages(backup: apsw.Backup, progress: Progress = no_progress) -> None:
+def copy_pages(backup: apsw.Backup) -> None:
     """Copy what is not copied yet."""
     while not backup.done:
         backup.step(PAGES_AT_ONCE)
-        progress(backup.page_count - backup.remaining, backup.page_count)
 
 
-def copy_file(source: apsw.Connection, path: Path, progress: Progress = no_progress) -> None:
+def copy_file(source: apsw.Connection, path: Path) -> None:
     """Make a file of one piece of what the connection reads, on disk when this returns."""
     target = apsw.Connection(str(path))
     try:
         target.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").fetchall()
         with replacing(target, source) as backup:
-            copy_pages(backup, progress)
+            copy_pages(backup)
         target.execute("PRAGMA journal_mode = DELETE").fetchall()  # or it needs files beside it
     finally:
         target.close()
