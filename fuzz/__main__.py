@@ -29,7 +29,7 @@ def main() -> int:
     options = parsed()
     if importlib.util.find_spec("atheris") is None:
         print("Fuzzing is LEFT OUT: there is no atheris for this Python. The corpus is tried by")
-        print("tests/test_fuzz.py all the same.")
+        print("tests/project/test_fuzz.py all the same.")
         return 0
     for name in options.targets:  # here, as threads can't import the same at once
         unpack(name, FOLDER / name / "corpus")

@@ -17,7 +17,8 @@ from boxis_gateway import client
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
-from tests.conftest import USER_KEY, USERNAME, RunningServer, add_messages
+from tests.support.example_account import USER_KEY, USERNAME, add_messages
+from tests.support.running_server import RunningServer
 
 PARAMS = {"version": "1.0", "section": "sms", "action": "getHistory"}
 Serve = Callable[..., RunningServer]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +14,9 @@ from boxis_gateway.form_api.renderers import RENDERERS
 from boxis_gateway.form_api.results import Failure
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
-from tests.conftest import add_messages
+from tests.support.example_account import add_messages
+from tests.support.paths import DOCUMENTED
 
-DOCUMENTED = Path(__file__).parent / "documented"
 Post = Callable[..., TestResponse]
 
 

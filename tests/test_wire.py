@@ -24,8 +24,9 @@ from flask.testing import FlaskClient
 from boxis_gateway.app import create_app
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from tests.conftest import NOW, USER_KEY, RunningServer, add_messages, signed
-from tests.stores import Stores
+from tests.support.example_account import NOW, USER_KEY, add_messages, signed
+from tests.support.running_server import RunningServer
+from tests.support.stores import Stores
 
 EXCHANGES = {path.parent.name: path for path in Path(__file__).parent.glob("wire/*/exchange.json")}
 URLENCODED = "application/x-www-form-urlencoded"

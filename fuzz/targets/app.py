@@ -30,8 +30,8 @@ from boxis_gateway.server.requests import Request
 from boxis_gateway.server.wsgi import StartResponse, base_environ, environ_of, split_target
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from tests.conftest import NOW, USER_KEY, USERNAME, add_messages, signed
-from tests.stores import SqliteStores
+from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages, signed
+from tests.support.stores import SqliteStores
 from tests.test_wire import EXCHANGES, load
 
 PASSWORD = "a password of tests"

@@ -21,7 +21,7 @@ from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.zones import find_zone
 from fuzz.messages import check_lines
-from tests.conftest import PROJECT
+from tests.support.paths import PROJECT
 
 WORDS = (*IMPORTERS, '"', '""', ",", ";", "\t", "\r\n", "{", "}", "\\ud800", "null", "&#65;", "<")
 OPTIONS = ReadOptions(find_zone("Europe/Warsaw"), sender="boxis.net")

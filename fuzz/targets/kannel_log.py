@@ -10,7 +10,7 @@ from boxis_gateway.importers.reading.lines import Line, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.zones import find_zone
 from fuzz.messages import check_lines
-from tests.conftest import PROJECT
+from tests.support.paths import PROJECT
 
 WORDS = (
     *(f"] [{name}:" for name in ("SMSC", "SVC", "ACT", "BINF", "FID", "META", "from", "to")),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunningServer
-from tests.faults.shop import Shop, make_template
-from tests.stores import Stores
+from tests.support.running_server import RunningServer
+from tests.support.shop import Shop, make_template
+from tests.support.stores import Stores
 
 Open = Callable[..., Shop]
 

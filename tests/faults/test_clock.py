@@ -15,7 +15,7 @@ from boxis_gateway.model import Account
 from boxis_gateway.passwords import hash_password
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store, back_up, verify_file
-from tests.conftest import NOW, USERNAME, add_messages, signed
+from tests.support.example_account import NOW, USERNAME, add_messages, signed
 
 PASSWORD = "a long password"
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

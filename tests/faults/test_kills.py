@@ -21,10 +21,11 @@ from boxis_gateway.passwords import hash_password
 from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.store import Store, back_up, verify_file
 from boxis_gateway.zones import utc_now
-from tests.conftest import NOW, PROJECT, USER_KEY, USERNAME
-from tests.faults.killer import SERVED, SESSION
-from tests.faults.shop import PASSWORD, moment
-from tests.stores import Stores
+from tests.support.example_account import NOW, USER_KEY, USERNAME
+from tests.support.killed_at_write import SERVED, SESSION
+from tests.support.paths import PROJECT
+from tests.support.shop import PASSWORD, moment
+from tests.support.stores import Stores
 
 pytestmark = pytest.mark.sqlite_only("killed at writes of SQLite's into its files")
 
@@ -55,11 +56,11 @@ DONE_ALREADY = {"account add", "employee add"}
 
 
 class Killer:
-    """tests/faults/killer.py, which forks for each job."""
+    """tests/support/killed_at_write.py, which forks for each job."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.killer"],
+            [sys.executable, "-m", "tests.support.killed_at_write"],
             cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

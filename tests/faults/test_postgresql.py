@@ -20,9 +20,11 @@ from boxis_gateway.store import Store
 from boxis_gateway.store.engines.postgresql import connection as postgresql_connection
 from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory
 from checks.failover.servers import Server, find_programs
-from tests.conftest import NOW, USER_KEY, USERNAME, RunningServer
-from tests.faults.proxy import Proxy
-from tests.faults.shop import (
+from tests.importing.test_follow import following
+from tests.support.cutting_proxy import Proxy
+from tests.support.example_account import NOW, USER_KEY, USERNAME
+from tests.support.running_server import RunningServer
+from tests.support.shop import (
     ALL_WELL,
     BROKEN_OFF,
     NOTHING,
@@ -33,7 +35,6 @@ from tests.faults.shop import (
     secrets_in,
 )
 from tests.support.waiting import until
-from tests.test_follow import following
 
 SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
 MESSAGES = [

@@ -18,9 +18,10 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from tests.conftest import RunningServer, signed
-from tests.faults.shop import BROKEN_OFF, WHOLE, Shop
-from tests.stores import Stores
+from tests.support.example_account import signed
+from tests.support.running_server import RunningServer
+from tests.support.shop import BROKEN_OFF, WHOLE, Shop
+from tests.support.stores import Stores
 from tests.support.waiting import until
 
 ESTABLISHED = ("01", "08")  # or closed by the client alone

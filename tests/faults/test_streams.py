@@ -10,10 +10,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.conftest import RunningServer, signed
-from tests.faults import produced
-from tests.faults.shop import ROWS, Shop, moment, secrets_in
-from tests.stores import Stores
+from tests.support import file_faults
+from tests.support.example_account import signed
+from tests.support.running_server import RunningServer
+from tests.support.shop import ROWS, Shop, moment, secrets_in
+from tests.support.stores import Stores
 
 pytestmark = pytest.mark.sqlite_only("pages of a file are damaged")
 
@@ -33,7 +34,7 @@ def shop(
         server = RunningServer(store, "--workers", "1", log=log)
         shop = Shop(store, server, folder / "log")
         assert shop.login() == "token"
-        with produced.damaged_pages(shop):
+        with file_faults.damaged_pages(shop):
             yield shop
         server.stop()
     store.close()

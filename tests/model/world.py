@@ -26,7 +26,7 @@ from tests.model.feeds import as_csv, as_message
 from tests.model.nouns import Account, Line
 from tests.model.rest_api import Customer, Employee, Refused, Tokens
 from tests.model.stored import Stored
-from tests.stores import Stores
+from tests.support.stores import Stores
 
 BEGIN = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
 SETTINGS = Settings(max_body_bytes=4096)

@@ -1,0 +1,431 @@
+"""Limits at both APIs: how often may be asked, how often in vain, from where, and again."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from boxis_gateway import app as app_module
+from boxis_gateway.app import create_app
+from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.levels import Level
+from boxis_gateway.limiting import SharedCounters, shared_counters
+from boxis_gateway.limiting.memory_counters import MemoryCounters
+from boxis_gateway.model import Account
+from boxis_gateway.passwords import hash_password
+from boxis_gateway.settings import Settings, parse_option
+from boxis_gateway.store import Store
+from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages, signed
+from tests.support.waiting import LIMIT_SECONDS, until
+
+SECOND = int(NOW.timestamp())
+HERE, ELSEWHERE = "192.0.2.7", "198.51.100.9"
+WRONG_CODE = {"authcode": "0" * 32}
+REFUSED = "Error: 'authcode' is not valid"
+PASSWORD = "correct horse"
+PASSWORD_HASH = hash_password(PASSWORD)
+
+
+class Apis:
+    """Both APIs of a store, asked from addresses, at a time that goes on as told."""
+
+    def __init__(self, store: Store, **settings: Any) -> None:
+        self.seconds = 0.0
+        counters = {
+            one.name: MemoryCounters(lambda: self.seconds)
+            for one in fields(SharedCounters)
+            if one.name != "created_at"
+        }
+        shared = SharedCounters(**counters, created_at=NOW.timestamp())
+        self.client: FlaskClient = create_app(
+            store, Settings(**settings), lambda: NOW, shared
+        ).test_client()
+
+    def form(self, address: str = HERE, *, forwarded: str = "", **form: str) -> str:
+        """What the form API says: `success`, or what is wrong."""
+        headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+        answer = self.client.post(
+            "/",
+            data=signed(SECOND, {"returntype": "json", **form}),
+            environ_base={"REMOTE_ADDR": address},
+            headers=headers,
+        )
+        assert answer.status_code == 200
+        return str(answer.json["resulttxt"])
+
+    def log_in(self, password: str, address: str = HERE, username: str = USERNAME) -> Any:
+        """The answer of the REST API."""
+        return self.client.post(
+            "/auth/login",
+            json={"username": username, "password": password},
+            environ_base={"REMOTE_ADDR": address},
+        )
+
+    def guess(self, times: int, address: str = HERE, **form: str) -> None:
+        for _ in range(times):
+            assert self.form(address, **{**WRONG_CODE, **form}) == REFUSED
+
+
+@pytest.fixture
+def apis(store: Store, account: Account) -> Callable[..., Apis]:
+    customer = store.customers.get(USERNAME)
+    store.employees.add(customer, USERNAME, "Anna", Level.OWNER, PASSWORD_HASH, NOW)
+    return lambda **settings: Apis(store, **settings)
+
+
+def test_nothing_is_limited_unless_set(apis: Callable[..., Apis]) -> None:
+    asked = apis()
+    assert {asked.form() for _ in range(200)} == {"success"}
+
+
+@pytest.mark.parametrize("rate", ["account_rate", "address_rate", "server_rate"])
+def test_a_rate_holds_and_its_time_ends(apis: Callable[..., Apis], rate: str) -> None:
+    asked = apis(**{rate: "3/minute"})
+    assert [asked.form() for _ in range(3)] == ["success"] * 3
+    asked.seconds += 20
+    assert asked.form() == "Error: too many requests, try again in 40 seconds"
+    asked.seconds += 40
+    assert asked.form() == "success"
+
+
+def test_each_of_several_rates_holds(apis: Callable[..., Apis]) -> None:
+    asked = apis(account_rate="2/second;3/minute")
+    assert [asked.form() == "success" for _ in range(3)] == [True, True, False]
+    asked.seconds += 1
+    assert [asked.form() == "success" for _ in range(2)] == [True, False]
+    asked.seconds += 1
+    assert asked.form() == "Error: too many requests, try again in 58 seconds"
+
+
+def test_rates_are_of_one_account_and_of_one_address(
+    apis: Callable[..., Apis], store: Store
+) -> None:
+    store.accounts.add("ben@example.com", USER_KEY, NOW, options={"account_rate": "off"})
+    asked = apis(account_rate="1/minute")
+    assert asked.form() == "success"
+    assert asked.form() != "success"
+    assert {asked.form(username="ben@example.com") for _ in range(5)} == {"success"}
+    asked = apis(address_rate="1/minute")
+    assert asked.form(HERE) == asked.form(ELSEWHERE) == "success"
+    assert asked.form(HERE) != "success"
+
+
+def test_who_does_not_know_the_key_uses_up_nothing_of_the_account(
+    apis: Callable[..., Apis],
+) -> None:
+    asked = apis(account_rate="1/minute")
+    asked.guess(3)
+    assert asked.form() == "success"
+
+
+def test_the_rest_api_says_when_to_come_again(apis: Callable[..., Apis]) -> None:
+    asked = apis(account_rate="2/minute")
+    token = asked.log_in(PASSWORD).json["token"]
+    answers = [asked.client.get(f"/ping?token={token}") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1].headers["Retry-After"] == "60"
+    assert answers[-1].json == {
+        "code": 429,
+        "message": "too_many_requests",
+        "description": "Too many requests, try again in 60 seconds",
+    }
+
+
+def test_guesses_have_to_wait_longer_each_time(apis: Callable[..., Apis]) -> None:
+    asked = apis()
+    asked.guess(5)
+    for seconds in (1, 2, 4, 8):
+        expected = f"Error: too many requests, try again in {seconds} seconds"
+        assert asked.form() == asked.form(**WRONG_CODE) == expected  # right or wrong
+        asked.seconds += seconds
+        asked.guess(1)
+    asked.seconds += 16
+    assert asked.form() == "success"
+    asked.guess(5)  # counted from nothing again
+
+
+def test_a_wait_has_an_end(apis: Callable[..., Apis]) -> None:
+    asked = apis(longest_lockout_seconds=10)
+    for _ in range(20):
+        asked.form(**WRONG_CODE)
+        asked.seconds += 10
+    assert asked.form() == "success"
+
+
+def test_waiting_can_be_switched_off(apis: Callable[..., Apis]) -> None:
+    asked = apis(longest_lockout_seconds=0)
+    asked.guess(50)
+    assert asked.form() == "success"
+
+
+def test_nobody_is_locked_out_from_elsewhere(apis: Callable[..., Apis]) -> None:
+    asked = apis()
+    asked.guess(5, ELSEWHERE)
+    assert "too many" in asked.form(ELSEWHERE)
+    assert asked.form(HERE) == "success"
+
+
+def test_an_unknown_user_has_to_wait_as_well(apis: Callable[..., Apis]) -> None:
+    asked = apis()
+    asked.guess(5, username="nobody@example.com")
+    assert "try again in 1 seconds" in asked.form(username="Nobody@example.com")
+
+
+def test_a_new_key_begins_anew(apis: Callable[..., Apis], store: Store, account: Account) -> None:
+    asked = apis()
+    asked.guess(5)
+    store.accounts.set_user_key(account, "another-key")
+    assert asked.form() == REFUSED  # the old key
+    form = signed(SECOND, {"returntype": "json"}, user_key="another-key")
+    assert asked.form(authcode=form["authcode"]) == "success"
+
+
+def test_who_tries_many_names_waits_but_who_was_right_does_not(
+    apis: Callable[..., Apis],
+) -> None:
+    asked = apis()
+    assert asked.form() == "success"
+    for number in range(30):
+        asked.guess(1, username=f"user{number}@example.com")
+    assert "too many" in asked.form(username="one-more@example.com", **WRONG_CODE)
+    assert asked.form() == "success"  # it was right from there before
+    assert asked.form(ELSEWHERE, username="one-more@example.com", **WRONG_CODE) == REFUSED
+
+
+def test_wrong_passwords_have_to_wait_too(apis: Callable[..., Apis], store: Store) -> None:
+    asked = apis()
+    assert {asked.log_in("wrong").status_code for _ in range(5)} == {401}
+    locked = asked.log_in(PASSWORD)
+    assert (locked.status_code, locked.headers["Retry-After"]) == (429, "1")
+    assert asked.log_in(PASSWORD, ELSEWHERE).status_code == 200
+    assert asked.form() == "success"  # the other API
+    store.employees.set_password_hash(store.employees.get(USERNAME), hash_password("new password"))
+    assert asked.log_in("new password").status_code == 200
+
+
+def test_an_account_may_be_bound_to_networks(
+    apis: Callable[..., Apis], store: Store, account: Account
+) -> None:
+    store.accounts.set_options(account, {"networks": "192.0.2.0/24, 2001:db8::/32"})
+    asked = apis()
+    assert asked.form(HERE) == asked.form("2001:db8::1") == "success"
+    assert asked.form("") == REFUSED
+    assert [asked.form(ELSEWHERE) for _ in range(5)] == [REFUSED] * 5
+    assert "too many requests" in asked.form(ELSEWHERE)  # as for a wrong code
+
+
+def test_a_proxy_tells_the_address_if_it_is_trusted(
+    apis: Callable[..., Apis], store: Store, account: Account
+) -> None:
+    store.accounts.set_options(account, {"networks": HERE})
+    asked = apis(trusted_proxies="127.0.0.1")
+    assert asked.form("127.0.0.1", forwarded=HERE) == "success"
+    assert asked.form("127.0.0.1", forwarded=f"{HERE}, {ELSEWHERE}") == REFUSED
+    assert asked.form(ELSEWHERE, forwarded=HERE) == REFUSED
+    assert apis().form("127.0.0.1", forwarded=HERE) == REFUSED  # none is trusted
+
+
+@pytest.mark.parametrize(("replay", "second"), [("off", True), ("warn", True), ("enforce", False)])
+def test_a_request_that_comes_again(
+    apis: Callable[..., Apis],
+    store: Store,
+    account: Account,
+    caplog: pytest.LogCaptureFixture,
+    replay: str,
+    second: bool,
+) -> None:
+    store.accounts.set_options(account, {"replay": replay})
+    asked = apis()
+    assert asked.form() == "success"
+    assert (asked.form() == "success") is second
+    assert ("repeated a request" in caplog.text) is (replay == "warn")
+    assert asked.form(datefrom="2012-05-09 10:00") == "success"  # is another one
+    assert asked.form(timestamp=str(SECOND + 1)) == "success"
+    again = asked.form(timestamp=str(SECOND + 1), surplus="x", returntype="json")
+    assert (again == "success") is second
+
+
+def test_a_replay_is_answered_as_a_clock_that_is_off(
+    apis: Callable[..., Apis], store: Store, account: Account
+) -> None:
+    """Documented clients then sign anew, with the server's time."""
+    store.accounts.set_options(account, {"replay": "enforce"})
+    asked = apis()
+    form = signed(SECOND, {"returntype": "json"})
+    answers = [asked.client.post("/", data=form).json for _ in range(2)]
+    assert answers[1] == {
+        "result": "0",
+        "resulttxt": "Error: 'timestamp' is not valid",
+        "timestamperror": "1",
+        "timestamp": SECOND,
+    }
+
+
+def test_what_came_before_the_start_is_not_known_and_refused(
+    apis: Callable[..., Apis], store: Store, account: Account
+) -> None:
+    store.accounts.set_options(account, {"replay": "enforce"})
+    asked = apis()
+    assert asked.form(timestamp=str(SECOND - 1)) == "Error: 'timestamp' is not valid"
+
+
+def test_a_replay_is_remembered_while_its_timestamp_is_good(
+    apis: Callable[..., Apis], store: Store, account: Account
+) -> None:
+    store.accounts.set_options(account, {"replay": "enforce", "timestamp_window_seconds": "60"})
+    asked = apis()
+    ahead = str(SECOND + 60)
+    assert asked.form(timestamp=ahead) == "success"
+    asked.seconds += 120  # SECOND + 120 is the last that it is good at
+    assert asked.form(timestamp=ahead) != "success"
+
+
+def test_an_account_has_so_many_long_answers_at_a_time(
+    apis: Callable[..., Apis], store: Store, account: Account
+) -> None:
+    add_messages(store, account, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
+    other = store.accounts.add("ben@example.com", USER_KEY, NOW)
+    add_messages(store, other, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
+    asked = apis(max_streams=2)
+
+    def begin(username: str = USERNAME) -> Any:
+        return asked.client.post("/", data=signed(SECOND, {}, username), buffered=False)
+
+    first, second, third = begin(), begin(), begin()
+    assert b"too many requests, try again in 1 seconds" in third.data
+    assert begin("ben@example.com").data.endswith(b"</return>")
+    first.close()
+    assert begin().data.endswith(b"</return>")
+    assert second.data.endswith(b"</return>")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("account_rate", "often"),
+        ("account_rate", ""),
+        ("networks", "192.0.2.1/24"),
+        ("networks", " "),
+        ("networks", "here"),
+        ("replay", "perhaps"),
+    ],
+)
+def test_a_limit_that_cannot_be_used_is_said(
+    gateway: Callable[..., Any], store: Store, account: Account, name: str, value: str
+) -> None:
+    done = gateway("serve", "--" + name.replace("_", "-"), value)
+    assert done.returncode == 1
+    assert f"--{name.replace('_', '-')} is not valid" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_server_of_counters_that_cannot_be_used_is_said_without_its_password() -> None:
+    with pytest.raises(ConfigurationError) as failure:
+        parse_option("counters", "mysql://user:p4ssw0rd@host/", "X")
+    assert "p4ssw0rd" not in str(failure.value)
+
+
+def test_a_server_of_counters_that_is_gone_keeps_nobody_out(
+    store: Store, account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    counters = shared_counters("redis://:hidden@127.0.0.1:1/0")
+    settings = Settings(address_rate="2/minute")
+    client = create_app(store, settings, lambda: NOW, counters).test_client()
+    form = signed(SECOND, {"returntype": "json"})
+    results = [client.post("/", data=form).json["result"] for _ in range(3)]
+    assert results == ["1", "1", "0"]  # counted here meanwhile
+    assert "does not answer" in caplog.text
+    assert "hidden" not in caplog.text
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    """A real server, on a socket of its own."""
+    place = tmp_path / "redis.sock"
+    words = ["redis-server", "--port", "0", "--unixsocket", str(place), "--save", ""]
+    process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    until(place.exists)
+    yield f"redis+unix://{place}"
+    process.terminate()
+    process.wait(LIMIT_SECONDS)
+
+
+def test_several_machines_count_together_on_a_server_of_counters(
+    store: Store, account: Account, redis: str
+) -> None:
+    settings = Settings(address_rate="4/minute", replay="enforce")
+    one, two = (
+        create_app(store, settings, lambda: NOW, shared_counters(redis)).test_client()
+        for _ in range(2)
+    )
+
+    def ask(at: FlaskClient, **form: str) -> Any:
+        return at.post("/", data=signed(SECOND, {"returntype": "json", **form})).json["resulttxt"]
+
+    assert ask(one) == "success"
+    assert ask(two) == "Error: 'timestamp' is not valid"  # came before
+    assert ask(two, **WRONG_CODE) == ask(one, **WRONG_CODE) == REFUSED
+    assert "too many requests" in ask(one)
+    counters = shared_counters(redis)
+    assert counters.requests.get_expiry("LIMITER/address/127.0.0.1/4/1/minute") <= time.time() + 60
+    keys = counters.requests._server.storage.keys("*")  # type: ignore[attr-defined]
+    assert keys
+    assert not any(word in str(keys) for word in (USERNAME, USER_KEY, str(SECOND)))
+
+
+def test_guesses_are_counted_on_a_server_of_counters(
+    store: Store, account: Account, redis: str
+) -> None:
+    clients = [
+        create_app(store, Settings(), lambda: NOW, shared_counters(redis)).test_client()
+        for _ in range(2)
+    ]
+    form = signed(SECOND, {"returntype": "json", **WRONG_CODE})
+    said = [clients[n % 2].post("/", data=form).json["resulttxt"] for n in range(9)]
+    assert said[:5] == [REFUSED] * 5
+    assert "too many requests" in "".join(said)  # here alone none was wrong as often
+    form = signed(SECOND, {"returntype": "json"})
+    until(lambda: clients[0].post("/", data=form).json["result"] == "1")
+
+
+def test_an_untrusted_proxy_is_warned_of_once(
+    apis: Callable[..., Apis], caplog: pytest.LogCaptureFixture
+) -> None:
+    app_module._warn_of_untrusted_proxy.cache_clear()
+    asked = apis()
+    for _ in range(3):
+        asked.form("127.0.0.1", forwarded=HERE)
+    assert caplog.text.count("TRUSTED_PROXIES") == 1
+    assert HERE not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("origin", "method", "allowed"),
+    [
+        ("https://app.example.com", "GET", True),
+        ("https://app.example.com", "OPTIONS", True),
+        ("https://app.example.com.evil.example", "GET", False),
+        ("null", "GET", False),
+        ("", "GET", False),
+    ],
+)
+def test_pages_of_other_origins_read_the_rest_api_if_they_are_set(
+    apis: Callable[..., Apis], origin: str, method: str, allowed: bool
+) -> None:
+    headers = {"Origin": origin} if origin else {}
+    asked = apis(cors_origins="https://app.example.com http://127.0.0.1:3000").client
+    answer = asked.open("/ping", method=method, headers=headers)
+    assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+    assert answer.headers["Vary"] == "Origin"
+    if allowed and method == "OPTIONS":
+        assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD, OPTIONS"
+        assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+    assert "Access-Control-Allow-Credentials" not in answer.headers
+    assert "Access-Control-Allow-Origin" not in apis().client.get("/ping", headers=headers).headers

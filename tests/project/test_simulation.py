@@ -1,0 +1,19 @@
+"""The simulation of docs/scaling.md: it is of a seed, and the document has what it prints."""
+
+from __future__ import annotations
+
+from benchmarks.simulated import Load
+from benchmarks.simulation import page
+from tests.support.paths import PROJECT
+
+SMALL = Load(messages=1_000_000, accounts=500)
+
+
+def test_a_seed_has_one_answer() -> None:
+    assert list(page(7, SMALL)) == list(page(7, SMALL))
+    assert list(page(7, SMALL)) != list(page(8, SMALL))
+
+
+def test_the_document_has_what_seed_1_prints() -> None:
+    document = (PROJECT / "docs" / "scaling.md").read_text()
+    assert [line for line in page(1, Load()) if line and line not in document] == []

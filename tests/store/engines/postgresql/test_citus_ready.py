@@ -1,0 +1,211 @@
+"""What lets the tables of messages be spread over machines by account (docs/citus.md): held here by
+their layout and by every statement of the store, without Citus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
+from boxis_gateway.sms.dlr import DeliveryReport
+from boxis_gateway.store import Criteria, Cutoffs, Order, Store, position_after
+from boxis_gateway.store.engines.postgresql.baseline import TABLES
+from boxis_gateway.store.engines.postgresql.citus import SPREAD, KeysetCursor
+from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, wire_id
+from boxis_gateway.store.messages import delivery_reports as reports
+from boxis_gateway.store.messages import listing as submissions_of_all
+from boxis_gateway.store.messages.listing_sql import Shape, page_sql
+from boxis_gateway.store.privacy import erasing
+from tests.support.engines import statements
+from tests.support.example_account import NOW, USER_KEY
+
+TABLE = re.compile(rf'\b(?:FROM|JOIN|UPDATE|INTO) "?(?:{"|".join(SPREAD)})"?\s')
+OF_ACCOUNT = re.compile(r'\baccount_id"? = (?:\?|:account|m\.account_id)')
+INTO_ACCOUNT = re.compile(r'^\s*INSERT INTO "?\w+"? \("?account_id"?, ')
+CHANGES_ACCOUNT = re.compile(r'(?:\bSET|,)\s+"?account_id"? = ')
+OF_ALL_ACCOUNTS = (
+    reports.FIND_SQL,  # a report need not say whose message it is about
+    submissions_of_all.FIND_SQL,  # nor do ids of other systems
+    erasing.ADDRESSES_SQL,
+    erasing.FORGET_COUNTS_SQL,
+)
+MAY = [f"2012-05-{day:02} 10:00:00" for day in range(1, 29)]
+
+
+TEXT = Criteria(text="h")
+
+
+def columns(table: str) -> str:
+    found = re.search(rf"CREATE TABLE {table} \(\n(.*?)\n\)", TABLES, re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("table", SPREAD)
+def test_keys_begin_with_the_account(table: str) -> None:
+    keys = re.findall(r"(?:PRIMARY KEY|UNIQUE)(?: \((\w+))?", columns(table))
+    assert keys == ["account_id"]
+    assert f"UNIQUE INDEX ON {table}" not in TABLES
+
+
+def test_the_key_of_messages_has_what_they_are_partitioned_by() -> None:
+    assert "PRIMARY KEY (account_id, sent_at, id)" in columns("message")
+    assert "PARTITION BY RANGE (sent_at)" in TABLES
+
+
+@pytest.mark.parametrize("table", SPREAD)
+def test_nothing_refers_to_another_machine(table: str) -> None:
+    assert "REFERENCES" not in columns(table)
+    assert f"REFERENCES {table} " not in TABLES
+
+
+@pytest.mark.parametrize("table", SPREAD)
+def test_the_account_is_of_one_type_everywhere(table: str) -> None:
+    assert columns(table).startswith("    account_id integer NOT NULL,")
+    assert columns("account").startswith("    id integer PRIMARY KEY,")
+
+
+def messages() -> Iterator[NewMessage]:
+    """Some of all kinds."""
+    facts = SubmissionFacts("x-1", MAY[2], MAY[2])
+    for number, sent_at in enumerate(MAY):
+        yield NewMessage(f"+4850000000{number % 10}", "shop", sent_at, "hi", reported_as=number)
+    yield NewMessage("+48500000001", "7248", MAY[2], "two", submission=facts)
+    yield NewMessage("+48500000002", "7248", MAY[2], "two", submission=facts)
+    yield NewMessage("+48500000003", "7248", MAY[3], status=Status.PENDING, wire_id="9")
+
+
+def use_all(store: Store, account: Account) -> None:
+    """Whatever is done with messages."""
+    again = [(number, message) for number, message in enumerate(messages())]
+    store.additions.add(account.id, again)
+    store.additions.add(account.id, [(n, one._replace(status=Status.FAILED)) for n, one in again])
+    store.additions.would_add(account.id, again)
+    report = DeliveryReport((3,), Status.DELIVERED, MAY[4])
+    store.delivery_reports.apply([report], account.id, MAY[4])
+    store.delivery_reports.apply([report], 0, MAY[4])
+    store.history.recent(account.id, MAY[0], MAY[-1], 9)
+    for with_status in (True, False):
+        list(store.history.read(account.id, with_status=with_status))
+    for which in (
+        Criteria("2012-05"),
+        Criteria(recipient="+48500000001"),
+        Criteria(sender="SHOP"),
+        TEXT,
+    ):
+        for order in Order:
+            found, _ = store.submissions.page([account.id], which, order, 1, 1)
+            place = position_after(found[0], order)
+            store.submissions.page_behind([account.id], which, order, 1, place)
+    store.submissions.find("9")
+    list(store.exports.rows({account.id: "anna"}, Criteria(recipient="+48500000001")))
+    limits = Cutoffs(MAY[5], MAY[9])
+    store.retention.would_prune(account, limits)
+    store.retention.prune(account, limits)
+    store.erasure.erase("+48500000007", NOW)
+
+
+def test_each_statement_is_of_one_account(store: Store, account: Account) -> None:
+    with statements(store) as ran:
+        use_all(store, account)
+    asked = {sql for sql in ran if TABLE.search(f"{sql} ")}
+    assert len(asked) > 40
+    of_all = {one for one in OF_ALL_ACCOUNTS if one in asked}
+    assert of_all == set(OF_ALL_ACCOUNTS)
+    assert [sql for sql in asked - of_all if not is_of_one_account(sql)] == []
+
+
+def is_of_one_account(sql: str) -> bool:
+    """Whether the account stands beside each table."""
+    if INTO_ACCOUNT.match(sql):
+        return True
+    return 0 < len(TABLE.findall(f"{sql} ")) <= len(OF_ACCOUNT.findall(sql))
+
+
+def test_a_statement_without_the_account_is_found_out() -> None:
+    assert not is_of_one_account("SELECT id FROM message WHERE wire_id = ?")
+    assert not is_of_one_account("DELETE FROM submission")
+    assert not is_of_one_account(
+        "SELECT m.id FROM message m JOIN submission s ON s.id = m.id WHERE m.account_id = ?"
+    )
+
+
+@pytest.mark.parametrize("order", Order)
+@pytest.mark.parametrize("late", [False, True])
+def test_each_walk_of_a_page_is_of_one_account(order: Order, late: bool) -> None:
+    shape = Shape(True, True, True, True, order, late, behind=True, bounded=True)
+    assert is_of_one_account(page_sql(shape, 3))
+
+
+def test_no_case_compares_with_each_of_its_cases(store: Store, account: Account) -> None:
+    """Citus passes `CASE ? WHEN …` on with NULL for the parameter; `CASE WHEN ? = …` works."""
+    with statements(store) as ran:
+        use_all(store, account)
+    assert not [sql for sql in ran if re.search(r"\bCASE\s+(?!WHEN\b)", sql)]
+
+
+def test_an_account_that_no_integer_can_tell_is_not_asked_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Citus refuses it; PostgreSQL only finds nothing."""
+    asked: list[Any] = []
+    ask = store.database.execute_sql
+    monkeypatch.setattr(
+        store.database, "execute_sql", lambda *how: asked.append(how[1]) or ask(*how)
+    )
+    store.submissions.find(wire_id(7, GREATEST_ACCOUNT_ID))
+    store.submissions.find(wire_id(7, GREATEST_ACCOUNT_ID + 1))
+    assert [parameters[:2] for parameters in asked] == [(GREATEST_ACCOUNT_ID, 7), (0, 0)]
+
+
+def test_no_message_changes_its_account(store: Store, account: Account) -> None:
+    with statements(store) as ran:
+        use_all(store, account)
+    assert not [sql for sql in ran if CHANGES_ACCOUNT.search(sql)]
+
+
+def test_pages_are_the_same_wherever_accounts_lie(
+    store: Store, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = [store.accounts.add(f"{n}@example.com", USER_KEY, NOW) for n in range(3)]
+    accounts = [one.id for one in (account, *others)]
+    for one in accounts:
+        store.additions.add(one, list(enumerate(messages())))
+
+    def pages() -> list[Any]:
+        return [
+            store.submissions.page(accounts, which, order, offset, 7)
+            for which in (Criteria(), Criteria(recipient="+48500000001"))
+            for order in Order
+            for offset in (0, 5, 50)
+        ]
+
+    together = pages()
+    monkeypatch.setattr(store.database, "shard_of", lambda account_id: account_id % 3)
+    assert pages() == together
+
+
+HISTORY_SQL = """
+    SELECT sender, recipient, sent_at, id FROM message
+    WHERE account_id = ? AND sent_at >= ? AND sent_at < ? AND status <> ?
+    ORDER BY sent_at DESC, id DESC
+"""
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 7, 100])
+def test_a_history_in_pieces_is_the_whole(store: Store, account: Account, most: int) -> None:
+    times = ["2012-05-01 10:00:00", "2012-05-01 10:00:00.500", *MAY[1:5]]
+    sent = [NewMessage(f"+{n}", "shop", one) for one in times for n in range(6)]
+    store.additions.add(account.id, list(enumerate(sent)))
+    parameters = (account.id, MAY[0], MAY[4], "refused")
+    whole = store.database.execute_sql(HISTORY_SQL, parameters).fetchall()
+    pieces = KeysetCursor(
+        lambda *asked: store.database.execute_sql(*asked).fetchall(), HISTORY_SQL, parameters
+    )
+    read = list(iter(lambda: pieces.fetchmany(most), []))
+    assert list(chain.from_iterable(read)) == whole
+    assert len(whole) == 30

@@ -1,0 +1,292 @@
+"""What is PostgreSQL's own: its words, its tables, odd texts, long streams."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boxis_gateway.errors import ConfigurationError, StoreError
+from boxis_gateway.settings import without_secret
+from boxis_gateway.store import Criteria, Order, Store
+from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.postgresql import rows as postgresql_rows
+from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory
+from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
+from boxis_gateway.store.engines.postgresql.texts import back, rows_back, told
+from boxis_gateway.store.messages import exports
+from boxis_gateway.store.tables import TABLES
+from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
+from tests.support.postgresql_server import Databases, name_of
+
+COLUMNS_SQL = """
+    SELECT column_name, is_nullable = 'YES', data_type = 'text' AND collation_name = 'C'
+    FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position
+"""
+ODD_TEXTS = st.text(st.sampled_from("\0\ufdd0\ufdd1\ufdd2\ufdd3a") | st.characters(codec="utf-8"))
+
+
+@pytest.fixture
+def store(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
+    store = Store(databases.new(), stream_seconds=60)
+    store.create()
+    store.migrate()
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table._meta.table_name)
+def test_the_tables_are_those_of_the_models(store: Store, table: type) -> None:
+    fields = table._meta.sorted_fields  # type: ignore[attr-defined]
+    rows = store.database.execute_sql(COLUMNS_SQL, (table._meta.table_name,)).fetchall()  # type: ignore[attr-defined]
+    assert [row[0] for row in rows] == [field.column_name for field in fields]
+    assert [row[1] for row in rows] == [field.null for field in fields]
+    texts = [field.field_type in ("TEXT", "VARCHAR") for field in fields]
+    referred = [getattr(field, "rel_field", field).field_type == "VARCHAR" for field in fields]
+    assert [row[2] for row in rows] == [a or b for a, b in zip(texts, referred, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("sql", "told_as", "names"),
+    [
+        ("SELECT ? + ?", "SELECT $1 + $2", ()),
+        ("SELECT ?2, ?1, ?2", "SELECT $2, $1, $2", ()),
+        ("SELECT :b, :a, :b", "SELECT $1, $2, $1", ("b", "a")),
+        ("SELECT '?', \"a?\", '1'::text, ?", "SELECT '?', \"a?\", '1'::text, $1", ()),
+        ("instr(char(10) || a, ?) > 0", "strpos(chr(10) || a, $1) > 0", ()),
+        (
+            "a IN (SELECT value FROM json_each(?))",
+            "a = ANY (ARRAY (SELECT json_array_elements_text(CAST($1 AS json))))",
+            (),
+        ),
+        (
+            "printf('%016x%08x', s.id, s.account_id)",
+            "(lpad(to_hex(s.id), 16, '0') || lpad(to_hex(s.account_id), 8, '0'))",
+            (),
+        ),
+    ],
+)
+def test_sql_is_told_in_postgresqls_words(sql: str, told_as: str, names: tuple[str, ...]) -> None:
+    assert to_postgresql(sql) == (told_as, names)
+
+
+def test_named_parameters_go_by_their_numbers() -> None:
+    assert ordered_parameters(("b", "a"), {"a": 1, "b": 2, "c": 3}) == [2, 1]
+
+
+@given(ODD_TEXTS)
+def test_each_text_comes_back_as_it_was(text: str) -> None:
+    assert "\0" not in told(text)
+    assert back(told(text)) == text
+    assert rows_back([(1, None, told(text)), (2, "", "x")]) == [(1, None, text), (2, "", "x")]
+
+
+def test_texts_with_a_nul_are_kept_found_and_shown(store: Store) -> None:
+    account = store.accounts.add(USERNAME, USER_KEY, NOW)
+    day = {"date": "2012-05-09 08:00:00"}
+    add_messages(store, account, day | {"sender": "a\0b", "text": "so\0far"}, day | {"text": "0"})
+    [rows] = store.history.read(account.id, with_status=False)
+    assert {row[0] for row in rows} == {"a\0b", "boxis.net"}
+    page = store.submissions.page([account.id], Criteria(text="O\0F"), Order.CREATED, 0, 10)
+    assert [one.text for one in page[0]] == ["so\0far"]
+
+
+def test_letters_are_folded_as_python_folds_them(store: Store) -> None:
+    letters = [chr(one) for one in range(1, sys.maxunicode) if chr(one).casefold() != chr(one)]
+    sql = "SELECT has_folded(CAST(? AS text), CAST(? AS text))"
+    together = "".join(letters)
+    assert store.database.execute_sql(sql, (together, together.casefold())).fetchone() == (True,)
+    assert store.database.execute_sql(sql, ("ss", "ß")).fetchone() == (False,)
+
+
+def test_a_stream_holds_its_state_no_longer_than_it_may(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr(postgresql_rows, "time", clock)
+    account = store.accounts.add(USERNAME, USER_KEY, NOW)
+    add_messages(store, account, *[{"date": f"2012-05-09 08:{n % 60:02}:00"} for n in range(400)])
+    whole = store.history.read(account.id, with_status=False)
+    assert sum(map(len, whole)) == 400
+    held = store.history.read(account.id, with_status=False)
+    next(held)
+    clock.monotonic = lambda: 60.0
+    with pytest.raises(StoreError, match="too long"):
+        next(held)
+    assert store.database.execute_sql("SELECT pg_is_in_recovery()", ()).fetchone() == (False,)
+
+
+def test_a_walk_goes_by_keys_in_tables_without_statistics(store: Store) -> None:
+    """It would read all of an account's submissions again for each of its messages."""
+    anna = store.accounts.add(USERNAME, USER_KEY, NOW)
+    add_messages(
+        store, anna, *[{"date": f"2012-05-{1 + n // 1440:02} 10:00:00"} for n in range(10_000)]
+    )
+    sql, parameters = exports._sql(()), (USERNAME, anna.id, 0, 1 << 62, True, "")
+    words, names = to_postgresql(f"EXPLAIN DECLARE walk CURSOR FOR {sql}")
+    with closing(store.database.snapshot()):
+        connection = store.database.connection()
+        plan = (
+            psycopg.RawCursor(connection)
+            .execute(words, ordered_parameters(names, parameters))
+            .fetchall()
+        )
+    told = "\n".join(line for (line,) in plan)
+    assert "Index Cond: ((account_id = '1'::bigint) AND (id = m.submission_id))" in told
+    assert "Sort" not in told
+
+
+def test_a_month_has_its_partition_once_it_has_a_message(store: Store) -> None:
+    account = store.accounts.add(USERNAME, USER_KEY, NOW)
+    add_messages(store, account, {"date": "2011-12-31 23:59:59"}, {"date": "1999-01-01 00:00:00"})
+    sql = "SELECT count(*) FROM message_2011_12 UNION ALL SELECT count(*) FROM message_1999_01"
+    assert store.database.execute_sql(sql, ()).fetchall() == [(1,), (1,)]
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit_entry SET who = ''", "TRUNCATE audit_entry"])
+def test_the_audit_stays_as_it_is(store: Store, change: str) -> None:
+    store.accounts.add(USERNAME, USER_KEY, NOW)
+    with pytest.raises(psycopg.Error, match="append-only"):
+        store.database.connection().execute(change)
+
+
+def test_a_wrong_password_is_told_without_it(databases: Databases) -> None:
+    store = Store("postgresql://somebody:s3cret@127.0.0.1:1/gateway")
+    with pytest.raises(StoreError) as told_so:
+        store.require_current()
+    assert "s3cret" not in str(told_so.value)
+    assert store.name == "postgresql://127.0.0.1:1/gateway"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://somebody:s3@cret@127.0.0.1/gateway",
+        "postgresql://somebody:12/s3cret@127.0.0.1/gateway",
+        "postgresql://somebody:s3cret%zz@127.0.0.1/gateway",
+        "postgresql://127.0.0.1/gateway?sslpassword=a&s3cret=b",
+        "host=127.0.0.1 password=s3cret",
+    ],
+)
+def test_a_password_that_makes_no_url_is_not_told(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="postgresql://USER:PASSWORD@HOST") as told_so:
+        Store(url)
+    assert "cret" not in str(told_so.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["host=127.0.0.1 password=s3cret", "postgresql:///gateway?sslpassword=s3cret&host=/run"]
+)
+def test_settings_are_shown_without_passwords_of_any_form(url: str) -> None:
+    assert without_secret(url) == url.replace("s3cret", "***")
+
+
+def test_a_password_with_a_blank_is_not_shown_either() -> None:
+    assert without_secret("password='s3 cret' host=::1") == "password=*** host=::1"
+
+
+def test_a_misspelt_part_of_a_url_is_told() -> None:
+    with pytest.raises(ConfigurationError, match='"sslmod"'):
+        Store("postgresql://127.0.0.1/gateway?sslmod=require")
+
+
+def test_a_database_that_does_not_take_every_text_gets_no_tables(
+    databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
+    url = databases.new()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN2 LOCALE 'C'")
+    store = Store(url.replace(name_of(url), "latin"))
+    with pytest.raises(StoreError, match=r"LATIN2, .*createdb --encoding=UTF8"):
+        store.migrate()
+    assert store.database.get_tables() == []
+    assert not (tmp_path / "key").exists()
+    store.close()
+
+
+def advice(store: Store) -> set[str]:
+    return {text.partition(": ")[2] for text, _, is_grave in store.advice() if is_grave}
+
+
+def test_who_owns_neither_database_nor_tables_is_advised(store: Store) -> None:
+    assert advice(store) == set()
+    run = store.database.execute_sql
+    run("CREATE ROLE guest")
+    run("SET ROLE guest")
+    assert advice(store) == {
+        "We may not make tables, and each month needs one.",
+        "The tables are another user's; VACUUM, which 'erase' needs, passes them by.",
+    }
+    run("RESET ROLE; DROP ROLE guest")
+
+
+def test_who_can_only_read_is_advised(store: Store) -> None:
+    store.database.execute_sql("SET default_transaction_read_only = on")
+    assert advice(store) == {"Nothing can be written: it is a replica, or set to read only."}
+
+
+class Lent:
+    """A connection of a pooler's, whichever of the server's is behind it."""
+
+    def __init__(self, real: psycopg.Connection[Any]) -> None:
+        self.execute, self.info = real.execute, self
+        self.backend_pid = -real.info.backend_pid
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_pooler_that_gives_each_transaction_another_connection_is_told(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.require_no_transaction_pooler()
+    first, second = store.database.connection(), psycopg.connect(store.url, autocommit=True)
+    own, same = iter((Lent(first), Lent(second))), iter((Lent(first), Lent(first)))
+    monkeypatch.setattr(ConnectionFactory, "connect", lambda self: next(own))
+    store.require_no_transaction_pooler()
+    monkeypatch.setattr(ConnectionFactory, "connect", lambda self: next(same))
+    with pytest.raises(StoreError, match="pool_mode = session"):
+        store.require_no_transaction_pooler()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "remedy"),
+    [
+        ("SET ROLE pg_monitor; SELECT * FROM account", "own the database"),
+        ("SET transaction_read_only = on; DELETE FROM account", "takes writes"),
+    ],
+)
+def test_an_error_of_the_server_comes_with_its_remedy(
+    store: Store, statement: str, remedy: str
+) -> None:
+    with pytest.raises(StoreError, match=remedy), translate_errors():
+        store.database.execute_sql(statement)
+
+
+def test_without_a_place_for_the_key_there_is_no_store(databases: Databases) -> None:
+    store = Store(databases.new())
+    with pytest.raises(ConfigurationError, match="BOXIS_GATEWAY_SECRET_KEY_FILE"):
+        store.migrate()
+    assert store.database.get_tables() == []
+    store.close()
+
+
+def test_somebody_elses_database_is_left_alone(databases: Databases) -> None:
+    url = databases.new()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE theirs (id integer)")
+    store = Store(url)
+    with pytest.raises(StoreError, match="something else"):
+        store.migrate()
+    store.close()
