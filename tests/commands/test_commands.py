@@ -170,7 +170,7 @@ def test_an_error_is_one_line_with_its_remedy(
     ("words", "said"),
     [
         (("account", "show", "nobody"), "There is no account 'nobody'"),
-        (("account", "add", USERNAME), "There is an account"),
+        (("account", "add", USERNAME), "exists already"),
         (("account", "add", "a b"), "A user name needs"),
         (("account", "add", "x", "--timezone", "Mars"), "timezone is not valid ('Mars')"),
         (("account", "add", "x", "--set", "colour=red"), "Unknown account option 'colour'"),

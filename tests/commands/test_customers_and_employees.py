@@ -73,7 +73,7 @@ def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("customer", "add", "North SMS"), "There is a customer 'North SMS' already."),
+        (("customer", "add", "North SMS"), "The customer 'North SMS' exists already."),
         (("customer", "add", "New", "--reseller", "Nobody"), "There is no customer 'Nobody'."),
         (("customer", "add", " "), "printable characters"),
         (("customer", "show", "Nobody"), "There is no customer 'Nobody'."),
@@ -86,7 +86,7 @@ def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
         (("employee", "set-level", "nobody@b", "ADMIN"), "There is no employee 'nobody@b'."),
         (
             ("employee", "add", "Anna@b", "--customer", "North SMS"),
-            "There is an employee 'Anna@b' already.",
+            "The employee 'Anna@b' exists already.",
         ),
     ],
 )

@@ -1,1 +1,1 @@
-"""Accounts and customers, employees and their tokens, phone books."""
+"""Customers with their accounts, employees, tokens and contacts; one file each."""

@@ -1,4 +1,4 @@
-"""Accounts: looked up by every request, changed by the command line."""
+"""Accounts: users of the form API, found by every request."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Accounts:
         return account if account.id else None
 
     def find_or_nobody(self, username: str) -> model.Account:
-        """The account of that user name or, for the same work, a disabled one with the id 0. One
-        query, which finds somebody else's account for a name that nobody has."""
+        """The account of that user name or, for the same work, a disabled one with the id 0. For an
+        unknown name the query finds another account, so that its time tells nothing."""
         name = folded(username)
         row = self._database.execute_sql(FIND_SQL, (name,)).fetchone() or _NOBODY
         found = _account(row[:-1])
@@ -67,10 +67,10 @@ class Accounts:
         sender_names: Sequence[str] = (),
         customer: str | None = None,
     ) -> model.Account:
-        """Add an account to the customer of that name (by default: of its own user name).
+        """Add an account to the customer of that name (default: its own user name).
 
-        `options` are texts, checked by the caller. Raises StoreError if the name is taken, or if
-        the keys at hand are not the store's."""
+        `options` are texts, checked by the caller. Raises StoreError if the name is taken, or
+        without the store's encryption key."""
         values = {
             Account.username: username,
             Account.username_folded: username.casefold(),
@@ -90,26 +90,24 @@ class Accounts:
                 self._audit.record("account.add", username, customer=owner, **details)
         except IntegrityError:
             raise StoreError(
-                f"There is an account {username!r} already. 'boxis-gateway account set' changes it."
+                f"The account {username!r} exists already. 'boxis-gateway account set' changes it."
             ) from None
         return self.get(username)
 
     def set_enabled(self, account: model.Account, enabled: bool) -> None:
-        """Let the account in, or keep it out. Its messages stay."""
+        """Enable or disable the account. Its messages stay."""
         with self._database.atomic():
             self._update(account, {Account.enabled: enabled})
             self._audit.record("account.state", account.username, enabled=enabled)
 
     def set_user_key(self, account: model.Account, user_key: str) -> None:
-        """From now on only this key is right. Raises StoreError if the keys at hand are not the
-        store's."""
+        """Replace the user key. Raises StoreError without the store's encryption key."""
         with self._database.atomic():
             self._update(account, {Account.sealed_key: self._user_keys.seal(user_key)})
             self._audit.record("account.key", account.username)
 
     def set_options(self, account: model.Account, changes: Mapping[str, str]) -> None:
-        """Change options, given as texts and checked by the caller; "" goes back to the server's
-        setting."""
+        """Change options, given as texts and checked by the caller; "" removes one."""
         with self._database.atomic():
             options = {**account.options, **changes}
             kept = {name: text for name, text in options.items() if text != ""}
@@ -137,15 +135,15 @@ class Accounts:
         return str(fetch_rows(self._database, query)[0][0])
 
     def newest_creation(self) -> str | None:
-        """When the newest account was made; None if there is none."""
+        """Creation time of the newest account; None without accounts."""
         query = Account.select(fn.MAX(Account.created_at))
         newest: str | None = fetch_rows(self._database, query)[0][0]
         return newest
 
     def _customer_id(self, name: str, now: datetime) -> str:
         query = Customer.select(Customer.id).where(Customer.name == name)
-        for (known,) in fetch_rows(self._database, query):
-            return str(known)
+        for (customer_id,) in fetch_rows(self._database, query):
+            return str(customer_id)
         customer_id = new_id()
         Customer.insert(id=customer_id, name=name, created_at=utc_text(now)).execute(self._database)
         self._audit.record("customer.add", name)
@@ -153,7 +151,7 @@ class Accounts:
 
     def _replace_sender_names(self, account_id: int, names: Sequence[str]) -> None:
         SenderName.delete().where(SenderName.account == account_id).execute(self._database)
-        rows = [(account_id, name, place) for place, name in enumerate(dict.fromkeys(names))]
+        rows = [(account_id, name, index) for index, name in enumerate(dict.fromkeys(names))]
         if rows:
             fields = (SenderName.account, SenderName.name, SenderName.position)
             SenderName.insert_many(rows, fields).execute(self._database)

@@ -1,4 +1,4 @@
-"""Phone books: what a customer calls a number, and groups of numbers."""
+"""Contacts: phone books of customers, with names and groups of numbers."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ NUMBERS_AT_ONCE = 500
 
 
 class Contacts:
-    """The phone books of a store. Numbers, and senders that are names, stand there by their
-    `sender_key`."""
+    """The phone books of a store, keyed by `sender_key` of a number or sender name."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
@@ -29,27 +28,25 @@ class Contacts:
         self._erased = ErasedNumbers(database)
 
     def names(self, customer_id: str, numbers: Collection[str]) -> Mapping[str, str]:
-        """What the customer calls these numbers, as far as they have names; by their keys."""
-        found: dict[str, str] = {}
-        for some in _portions(sorted(set(map(sender_key, numbers)))):
-            mine = (Contact.customer == customer_id) & Contact.number.in_(some)
-            found.update(self._pairs(Contact.select(Contact.number, Contact.name).where(mine)))
-        return found
+        """The customer's names of these numbers, by key; numbers without a name are left out."""
+        names: dict[str, str] = {}
+        for keys in _portions(sorted(set(map(sender_key, numbers)))):
+            condition = (Contact.customer == customer_id) & Contact.number.in_(keys)
+            names.update(self._pairs(Contact.select(Contact.number, Contact.name).where(condition)))
+        return names
 
     def group_names(self, group_ids: Collection[str]) -> Mapping[str, str]:
         """The names of groups, by id."""
-        found: dict[str, str] = {}
-        for some in _portions(sorted(set(group_ids))):
-            mine = ContactGroup.id.in_(some)
-            query = ContactGroup.select(ContactGroup.id, ContactGroup.name).where(mine)
-            found.update(self._pairs(query))
-        return found
+        names: dict[str, str] = {}
+        for ids in _portions(sorted(set(group_ids))):
+            query = ContactGroup.select(ContactGroup.id, ContactGroup.name)
+            names.update(self._pairs(query.where(ContactGroup.id.in_(ids))))
+        return names
 
     def add(self, customer: Customer, entries: Sequence[tuple[str, str, str]]) -> int:
-        """Put (number, name, group) into the customer's phone book, all or nothing; how many.
-        Numbers that were erased are passed over.
+        """Add (number, name, group) to the customer's phone book in one transaction; how many.
 
-        A number that is there gets the new name; a group that is new is made, "" is none."""
+        Erased numbers are left out, known numbers renamed, new groups made; "" is no group."""
         with self._database.atomic():
             erased = self._erased.among(number for number, _, _ in entries)
             entries = [entry for entry in entries if entry[0] not in erased]
@@ -62,16 +59,16 @@ class Contacts:
                 for number, _, group in entries
                 if group
             }
-            for some in _portions(contacts):
+            for rows in _portions(contacts):
                 Contact.insert_many(
-                    some, [Contact.customer, Contact.number, Contact.name]
+                    rows, [Contact.customer, Contact.number, Contact.name]
                 ).on_conflict(
                     conflict_target=[Contact.customer, Contact.number],
                     update={Contact.name: EXCLUDED.name},
                 ).execute(self._database)
-            for some in _portions(sorted(members)):
-                rows = GroupMember.insert_many(some, [GroupMember.group, GroupMember.number])
-                rows.on_conflict_ignore().execute(self._database)
+            for rows in _portions(sorted(members)):
+                insert = GroupMember.insert_many(rows, [GroupMember.group, GroupMember.number])
+                insert.on_conflict_ignore().execute(self._database)
             self._audit.record("contacts.add", customer.name, contacts=len(entries))
         return len(entries)
 
@@ -83,7 +80,7 @@ class Contacts:
         return groups[name]
 
     def _pairs(self, query: Any) -> Iterable[tuple[str, str]]:
-        return ((str(one), str(other)) for one, other in fetch_rows(self._database, query))
+        return ((str(key), str(name)) for key, name in fetch_rows(self._database, query))
 
 
 def _portions(items: Sequence[Any]) -> Iterable[Sequence[Any]]:

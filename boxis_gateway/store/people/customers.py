@@ -1,4 +1,4 @@
-"""Customers: who owns accounts, employees and messages; a tree of resellers and their customers."""
+"""Customers: owners of accounts and employees, and their resellers."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Customers:
         self._of_account_sql = compile_sql(database, _SELECT_OF_ACCOUNT)
 
     def find(self, customer_id: str) -> model.Customer | None:
-        """The customer of that id, in either case."""
+        """The customer of that id, in upper or lower case."""
         row = self._database.execute_sql(self._find_sql, (customer_id.lower(),)).fetchone()
         return model.Customer(*row) if row else None
 
     def of_account(self, account_id: int) -> model.Customer | None:
-        """Whose account that is."""
+        """The owner of that account."""
         row = self._database.execute_sql(self._of_account_sql, (account_id,)).fetchone()
         return model.Customer(*row) if row else None
 
     def get(self, name: str) -> model.Customer:
         """The customer of that name or id. Raises StoreError."""
-        found = self._one(Customer.name == name) or self.find(name)
-        if found is None:
+        customer = self._find_one(Customer.name == name) or self.find(name)
+        if customer is None:
             raise StoreError(
                 f"There is no customer {name!r}. 'boxis-gateway customer list' shows them."
             )
-        return found
+        return customer
 
     def all(self) -> list[model.Customer]:
         """Every customer, by name."""
@@ -51,11 +51,10 @@ class Customers:
     def add(
         self, name: str, now: datetime, reseller: model.Customer | None = None
     ) -> model.Customer:
-        """A new customer, of that reseller if one is given. Raises StoreError if the name is
-        taken."""
+        """Add a customer, perhaps of a reseller. Raises StoreError if the name is taken."""
         with self._database.atomic():
-            if self._one(Customer.name == name):
-                raise StoreError(f"There is a customer {name!r} already.")
+            if self._find_one(Customer.name == name):
+                raise StoreError(f"The customer {name!r} exists already.")
             customer_id = new_id()
             Customer.insert(
                 id=customer_id,
@@ -77,7 +76,7 @@ class Customers:
         query = Employee.select(Employee.username).where(Employee.customer == customer.id)
         return sorted(name for (name,) in fetch_rows(self._database, query))
 
-    def _one(self, condition: Any) -> model.Customer | None:
+    def _find_one(self, condition: Any) -> model.Customer | None:
         query = Customer.select(*_COLUMNS).where(condition).order_by(Customer.id).limit(1)
         rows = fetch_rows(self._database, query)
         return model.Customer(*rows[0]) if rows else None

@@ -1,4 +1,4 @@
-"""Employees: who logs in at the REST API."""
+"""Employees: users of the REST API."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ class Employees:
         self._audit = Audit(database)
 
     def find(self, username: str) -> model.Employee | None:
-        """The employee of that user name, whatever the state."""
-        return self._one(Employee.username_folded == folded(username))
+        """The employee of that user name, in any state."""
+        return self._find_one(Employee.username_folded == folded(username))
 
     def by_id(self, employee_id: str) -> model.Employee | None:
-        """The employee of that id, in either case."""
-        return self._one(Employee.id == employee_id.lower())
+        """The employee of that id, in upper or lower case."""
+        return self._find_one(Employee.id == employee_id.lower())
 
     def get(self, username: str) -> model.Employee:
         """The employee of that user name. Raises StoreError."""
-        found = self.find(username)
-        if found is None:
+        employee = self.find(username)
+        if employee is None:
             raise StoreError(
                 f"There is no employee {username!r}. 'boxis-gateway employee list' shows them."
             )
-        return found
+        return employee
 
     def all(self) -> list[model.Employee]:
         """Every employee, by user name."""
@@ -57,7 +57,7 @@ class Employees:
         password_hash: str | None,
         now: datetime,
     ) -> model.Employee:
-        """A new employee, enabled. Raises StoreError if the user name is taken."""
+        """Add an enabled employee. Raises StoreError if the user name is taken."""
         try:
             with self._database.atomic():
                 Employee.insert(
@@ -74,17 +74,17 @@ class Employees:
                 details = {"customer": customer.name, "level": level.value}
                 self._audit.record("employee.add", username, **details)
         except IntegrityError:
-            raise StoreError(f"There is an employee {username!r} already.") from None
+            raise StoreError(f"The employee {username!r} exists already.") from None
         return self.get(username)
 
     def set_level(self, employee: model.Employee, level: Level) -> None:
-        """From the next request on."""
+        """Change the level, from the next request on."""
         with self._database.atomic():
             self._update(employee, {Employee.level: level.value})
             self._audit.record("employee.level", employee.username, level=level.value)
 
     def set_password_hash(self, employee: model.Employee, password_hash: str) -> None:
-        """The only one that is right from now on, which ends all sessions."""
+        """Replace the password, and end all sessions."""
         with self._database.atomic():
             self._update(employee, {Employee.password_hash: password_hash})
             sessions = (Token.employee == employee.id) & ~Token.machine
@@ -92,12 +92,12 @@ class Employees:
             self._audit.record("employee.password", employee.username)
 
     def set_state(self, employee: model.Employee, state: State) -> None:
-        """Let in, keep out, or keep the record alone."""
+        """Enable, disable or delete; the record stays."""
         with self._database.atomic():
             self._update(employee, {Employee.state: state.value})
             self._audit.record("employee.state", employee.username, state=state.value)
 
-    def _one(self, condition: Any) -> model.Employee | None:
+    def _find_one(self, condition: Any) -> model.Employee | None:
         rows = fetch_rows(self._database, Employee.select(*_COLUMNS).where(condition))
         return _employee(rows[0]) if rows else None
 
@@ -124,7 +124,7 @@ def _employee(row: tuple[Any, ...]) -> model.Employee:
 
 
 def folded(username: str) -> str:
-    """For comparing without case; "", which nobody is called, for what no text can be."""
+    """A user name for comparing without case; "", which is nobody's, if it is not valid UTF-8."""
     try:
         return username.casefold().encode().decode()
     except UnicodeEncodeError:

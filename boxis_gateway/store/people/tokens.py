@@ -1,4 +1,4 @@
-"""Tokens: what an employee or a machine shows on each request. Only digests are kept."""
+"""Tokens of employees and machines for the REST API, kept as digests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Tokens:
         self._find_sql = compile_sql(database, _SELECT_BY_DIGEST)
 
     def find(self, digest: str) -> model.Session | None:
-        """Whose token that is, expired or not."""
+        """The session of that token, expired or not."""
         row = self._database.execute_sql(self._find_sql, (digest,)).fetchone()
         return _session(digest, row) if row else None
 
@@ -42,9 +42,8 @@ class Tokens:
         address: str | None = None,
         machine: bool = False,
     ) -> bool:
-        """A new token; without `expires_at` it stays until it is ended. Those of the employee that
-        expired long ago are dropped. Nothing is added, which is told, if the employee has another
-        password by now than the one that was checked."""
+        """Add a token, which never expires without `expires_at`, and delete the employee's long
+        expired ones. False, and nothing is added, if the password has changed since its check."""
         long_ago = utc_text(now - EXPIRED_KEPT)
         with self._database.atomic():
             if not machine and self._password_hash(employee) != employee.password_hash:
@@ -72,29 +71,28 @@ class Tokens:
         return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def renew(self, session: model.Session, expires_at: datetime) -> None:
-        """The token is good until then; not if somebody else is writing at the moment, which the
-        next use may make up for."""
-        longer = Token.update(expires_at=utc_text(expires_at))
+        """Extend the token, unless another process is writing: then the next use does."""
+        extension = Token.update(expires_at=utc_text(expires_at))
         with suppress(OperationalError), self._database.nowait():
-            longer.where(Token.digest == session.digest).execute(self._database)
+            extension.where(Token.digest == session.digest).execute(self._database)
 
     def end(self, employee: model.Employee, digest: str) -> bool:
-        """The token is good no more; whether the employee had it."""
-        mine = (Token.employee == employee.id) & (Token.digest == digest)
+        """Delete the token; true if the employee had it."""
+        condition = (Token.employee == employee.id) & (Token.digest == digest)
         with self._database.atomic():
-            ended = bool(Token.delete().where(mine).execute(self._database))
+            ended = bool(Token.delete().where(condition).execute(self._database))
             if ended:
                 self._audit.record("token.end", employee.username)
         return ended
 
     def log_out(self, employee: model.Employee) -> None:
-        """The employee ends all sessions; tokens of machines stay."""
+        """End all sessions at the employee's request; tokens of machines stay."""
         with self._database.atomic():
             self._end_sessions(employee)
             self._audit.record("token.logout", employee.username)
 
     def clear(self, employee: model.Employee, *, machines: bool) -> None:
-        """Somebody ends all sessions of the employee; tokens of machines stay unless told."""
+        """End all sessions at an operator's request; with `machines` also tokens of machines."""
         with self._database.atomic():
             self._end_sessions(employee)
             if machines:

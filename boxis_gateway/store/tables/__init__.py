@@ -1,8 +1,8 @@
-"""The tables, as they are now. How they came to be is in migrations/; a test holds the two equal.
+"""Tables as peewee models. Read messages.py, people.py, internal.py.
 
-Every key of what belongs to an account begins with the account, ids are made here and not by the
-database, and nothing refers across accounts: a store laid out so can be spread over machines later.
-Times are texts in UTC (see zones.py), credits whole thousandths (see model.py).
+Migrations (migrations/) make the same tables, which a test checks. Every key of an account's rows
+begins with the account, ids come from Python, and no row refers to another account: so the rows can
+be distributed by account (Citus). Times are texts in UTC (zones.py), credits whole thousandths.
 """
 
 from __future__ import annotations

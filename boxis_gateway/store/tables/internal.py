@@ -1,4 +1,4 @@
-"""What a store keeps for itself: reports that wait, how far a log was read, who did what."""
+"""Internal tables: waiting reports, log positions, audit, erased numbers, secrets."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from boxis_gateway.store.tables.people import INSTANT_LENGTH
 
 
 class DeliveryReport(Model):
-    """A report that came before its message. `account_id` is 0 if it may be of any account.
-    `received_at` is when we heard of it, for those that wait in vain."""
+    """A report that came before its message. `account_id` is 0 for any account; reports with an old
+    `received_at` are deleted."""
 
     account_id = IntegerField()
     reference = BigIntegerField()
@@ -30,8 +30,7 @@ class DeliveryReport(Model):
 
 
 class FollowedLog(Model):
-    """How far a log has been read that is followed (importing/follow.py). The file is known by its
-    first octets, whatever it is called by now; `latest` is the time of the last line."""
+    """Position of `import --follow` in a log (ingest/log_positions.py)."""
 
     path = TextField(primary_key=True)
     head_octets = IntegerField()
@@ -45,7 +44,7 @@ class FollowedLog(Model):
 
 
 class AuditEntry(Model):
-    """A change that somebody made; see audit.py. The database refuses to change or delete one."""
+    """A change by a person (audit.py). Triggers refuse UPDATE and DELETE."""
 
     id = BigIntegerField(primary_key=True)
     at = CharField(INSTANT_LENGTH)
@@ -60,7 +59,7 @@ class AuditEntry(Model):
 
 
 class ErasedNumber(Model):
-    """A number whose owner is not to come back: its digest under the store's own secret."""
+    """Digest of an erased number, keyed by the store's own secret (privacy/erased_numbers.py)."""
 
     digest = CharField(32, primary_key=True)
     erased_at = CharField(INSTANT_LENGTH)
@@ -70,13 +69,12 @@ class ErasedNumber(Model):
 
 
 COPIED_FROM = "copied_from"
-"""Name of a secret in an unfinished copy: the store that it is a copy of (transfer/copy.py)."""
+"""Name of a secret in an unfinished copy: its source (transfer/copy.py)."""
 
 
 class Secret(Model):
-    """What this store keeps for itself: `erased_number`, random octets in hexadecimal; `key_check`,
-    by which a wrong key is known (user_keys.py); `to_wipe`, what may still stand in free pages of
-    the file."""
+    """Values of this store alone: `erased_number`, random octets in hexadecimal; `key_check`, for
+    detecting a wrong key (secrets/user_keys.py); `to_wipe`, data that free pages may still hold."""
 
     name = CharField(32, primary_key=True)
     value = TextField()

@@ -1,4 +1,4 @@
-"""What was sent: submissions, and a message for each of their recipients."""
+"""Submissions, their messages (one a recipient), and counts of submissions."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from boxis_gateway.store.tables.people import INSTANT_LENGTH, Account
 
 
 class Submission(Model):
-    """One request to send: its text (None if the source did not tell), sender, times and flags.
+    """One request to send a text to recipients.
 
-    `id` begins with the milliseconds of `created_at` (store/ids.py), so the order of ids is
-    that of creation. `recipients` are one a line, as far as the SMSC took them; of a submission
-    that was refused as a whole it is None, and it is in no list. `sent_at` is None while it waits.
-    Money is millionths, None if nobody said. `wire_id` is the id that clients know, if they know
-    another than ours (ids.py)."""
+    `id` begins with the milliseconds of `created_at` (store/ids.py): ids sort by creation. `text`
+    is None if the source lacks it. `recipients` are lines, without those that the SMSC refused;
+    None hides the submission from lists. `sent_at` is None while it waits. Prices are millionths.
+    `wire_id` is the id that clients know, unless that is made of `id` (store/ids.py)."""
 
     account = ForeignKeyField(Account, index=False)
     id = BigIntegerField()
@@ -49,7 +48,7 @@ class Submission(Model):
         primary_key = CompositeKey("account", "id")
 
 
-# For orders by another time, and for counting; and to find a recipient.
+# Lists in the order of another time; and a client's id.
 Submission.add_index(
     Submission.account,
     Submission.sent_at,
@@ -66,9 +65,9 @@ Submission.add_index(Submission.wire_id, where=Submission.wire_id.is_null(False)
 
 
 class SubmissionCount(Model):
-    """How many submissions of an account and month (of creation) lists show, by sender: so that no
-    total needs a walk, and a sender is looked for where there are any. Whatever adds submissions or
-    changes what is listed changes these, in the same transaction (store/messages/counts.py)."""
+    """Number of listed submissions of an account, by month of creation and sender: totals without a
+    scan, and the months to search for a sender. Whatever adds, lists or hides submissions changes
+    them in the same transaction (messages/counts.py)."""
 
     account_id = IntegerField()
     sender_key = TextField()
@@ -84,11 +83,10 @@ class SubmissionCount(Model):
 class Message(Model):
     """One recipient of a submission.
 
-    The table lies in the order of its key, so that a history is one walk backwards over it: newest
-    first, and among equal times the highest id first. That is also why `sender` stands here again.
-    `sent_at` is when the message was, or is to be, sent. `wire_id` is the id that clients know, if
-    they know another than `id`; `fingerprint` tells whether an imported message without one is here
-    already; `reference` is what delivery reports know it by (sms/dlr.py)."""
+    The primary key is clustered: a history is one backward scan, newest first, the highest id first
+    among equal times. `sender` is repeated for that scan. `sent_at` is the actual or planned time.
+    `wire_id` is the id that clients know, unless that is `id`; `fingerprint` identifies imported
+    messages without one; delivery reports name the `reference` (sms/dlr.py)."""
 
     account = ForeignKeyField(Account, index=False)
     sent_at = CharField(INSTANT_LENGTH)
@@ -110,12 +108,12 @@ class Message(Model):
         primary_key = CompositeKey("account", "sent_at", "id")
 
 
-# An id that clients know is a message's alone, and it is looked up by it.
+# Ids that clients know are unique, and looked up.
 Message.add_index(
     Message.account, Message.wire_id, unique=True, where=Message.wire_id.is_null(False)
 )
-# A recipient is looked for in ten days at a time (messages/listing.py): messages come in the order
-# of time, so that few pages of such an index change with each batch of them.
+# A recipient is searched in each ten days (messages/recipient_index.py): messages come in the order
+# of time, so each batch changes few pages of such an index.
 Message.add_index(
     SQL(
         'CREATE INDEX IF NOT EXISTS "message_recipient" ON "message" '
@@ -124,7 +122,7 @@ Message.add_index(
 )
 
 
-# Delivery reports come soon after their message, mostly, and don't say whose it is.
+# Delivery reports come within days of their message, and don't name the account.
 Message.add_index(
     SQL(
         'CREATE INDEX IF NOT EXISTS "message_reference" ON "message" '

@@ -1,4 +1,4 @@
-"""Who sends, who logs in, and what they call others."""
+"""Customers, accounts, employees, tokens and contacts."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ INSTANT_LENGTH = 23  # yyyy-mm-dd hh:mm:ss.mmm
 
 
 class Customer(Model):
-    """Who owns messages and accounts. The id is 24 lower-case hexadecimal digits. A reseller is a
-    customer that others name as theirs."""
+    """Owner of accounts and messages. The id is 24 lower-case hexadecimal digits. A reseller is the
+    parent of other customers."""
 
     id = CharField(24, primary_key=True)
     name = TextField()
@@ -30,9 +30,8 @@ class Customer(Model):
 
 
 class Account(Model):
-    """Who asks at the form API. The user key must be readable, as md5(timestamp + user_key) is
-    checked with it: `sealed_key` is it, encrypted (see vault.py). `options` is a JSON object of
-    what differs from the server's settings."""
+    """User of the form API. `sealed_key` is the user key, encrypted, not hashed: it is needed to
+    check md5(timestamp + user_key). `options` is a JSON object of the account's settings."""
 
     id = AutoField()
     customer = ForeignKeyField(Customer)
@@ -60,7 +59,7 @@ class SenderName(Model):
 
 
 class Employee(Model):
-    """Who logs in at the REST API."""
+    """User of the REST API."""
 
     id = CharField(24, primary_key=True)
     customer = ForeignKeyField(Customer)
@@ -77,8 +76,8 @@ class Employee(Model):
 
 
 class Token(Model):
-    """What an employee shows instead of the password; here is its SHA-256, in hexadecimal. A token
-    of a machine, and one that persists, does not expire. `address` is where the login came from."""
+    """SHA-256, in hexadecimal, of a token for the REST API. Tokens of machines and persistent
+    sessions do not expire. `address` is where the login came from."""
 
     digest = CharField(64, primary_key=True)
     employee = ForeignKeyField(Employee)
@@ -92,7 +91,7 @@ class Token(Model):
 
 
 class Contact(Model):
-    """What a customer calls a number."""
+    """A customer's name for a number."""
 
     customer = ForeignKeyField(Customer, index=False)
     number = TextField()
@@ -104,7 +103,7 @@ class Contact(Model):
 
 
 class ContactGroup(Model):
-    """Numbers of a customer that are sent to under one name. The id is as a customer's."""
+    """Named group of a customer's numbers. The id has the form of a customer's."""
 
     id = CharField(24, primary_key=True)
     customer = ForeignKeyField(Customer)
