@@ -1,4 +1,4 @@
-"""A client of any Boxis-compatible endpoint: sign, send, and once again if our clock is off."""
+"""Client of a Boxis-compatible form API: signs a request, sends it, and corrects the clock."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _XML_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer: its bytes, and the fields of the envelope that a client acts on."""
+class Envelope:
+    """An answer: its bytes, and the fields that a client acts on."""
 
     body: bytes
     result: str
@@ -32,20 +32,20 @@ class Answer:
 
 def call(
     url: str, username: str, user_key: str, params: Mapping[str, str], now: Callable[[], int]
-) -> Answer:
-    """Send one request, signed with the time of `now()`, Unix seconds. If the answer has a true
+) -> Envelope:
+    """Send a request, signed with the time of `now()` in Unix seconds. If the answer has a true
     `timestamperror`, sign with the server's timestamp and send once more (protocol page, 3).
 
-    Raises OperatorError if there is no answer or it is no envelope."""
-    answer = _send(url, username, user_key, params, str(now()))
-    if answer.clock_mismatch:
-        answer = _send(url, username, user_key, params, answer.timestamp)
-    return answer
+    Raises OperatorError if there is no answer, or one that is not an envelope."""
+    envelope = _send(url, username, user_key, params, str(now()))
+    if envelope.clock_mismatch:
+        envelope = _send(url, username, user_key, params, envelope.timestamp)
+    return envelope
 
 
 def _send(
     url: str, username: str, user_key: str, params: Mapping[str, str], timestamp: str
-) -> Answer:
+) -> Envelope:
     signature = {
         "username": username,
         "timestamp": timestamp,
@@ -54,7 +54,7 @@ def _send(
     body = _post(url, urlencode({**params, **signature}, errors="surrogateescape").encode())
     try:
         fields = _json_fields(body) if params.get("returntype") == "json" else _xml_fields(body)
-        return Answer(
+        return Envelope(
             body=body,
             result=str(fields["result"]),
             timestamp=str(fields["timestamp"]),
@@ -74,7 +74,7 @@ def _post(url: str, body: bytes) -> bytes:
         with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             return _read(response)
     except urllib.error.HTTPError as refusal:
-        return _read(refusal)  # an envelope under another status is an answer too
+        return _read(refusal)  # any status may come with an envelope
     except HTTPException as fault:
         kind = type(fault).__name__
         raise OperatorError(f"{url} does not answer in HTTP ({kind}). Check the address.") from None
@@ -84,7 +84,7 @@ def _post(url: str, body: bytes) -> bytes:
 
 
 def _read(response: IO[bytes]) -> bytes:
-    """The whole body. Raises OperatorError if it breaks off: half an answer is none."""
+    """The whole body. Raises OperatorError if it breaks off."""
     try:
         return response.read()
     except (HTTPException, OSError):

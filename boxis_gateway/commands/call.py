@@ -1,4 +1,4 @@
-"""`call`: one signed request to any Boxis-compatible endpoint."""
+"""`call`: a signed request to a Boxis-compatible form API."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def call(
           sms getHistory datefrom='2026-11-01 00:00' --returntype json
     """
     common = {"version": "1.0", "section": section, "action": action, "returntype": returntype}
-    answer = client.call(url, username, user_key, {**common, **params}, lambda: int(time.time()))
-    click.echo(answer.body, nl=sys.stdout.isatty())
-    if answer.result != "1":
+    envelope = client.call(url, username, user_key, {**common, **params}, lambda: int(time.time()))
+    click.echo(envelope.body, nl=sys.stdout.isatty())
+    if envelope.result != "1":
         ctx.exit(1)
 
 

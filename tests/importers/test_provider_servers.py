@@ -297,7 +297,7 @@ INTERNAL = b"<return><result>0</result><resulttxt>error: internal error</resultt
 def test_what_passes_is_waited_for(returntype: str, provider: Provider, ours: Store) -> None:
     """Not even half an answer is taken for one; nothing is lost or doubled."""
     faults = [*PASSING.values(), say(INTERNAL)]
-    good = [None] * 3  # and one that succeeds between them, which restores patience
+    good = [None] * 3  # and one that succeeds between them, which resets the backoff
     provider.faults = [one for fault in faults for one in (fault, fault, *good)]
     summary = leave(ours, f"{provider.url}?returntype={returntype}")
     assert not provider.faults
@@ -334,7 +334,7 @@ REFUSED = {
     "refuses: 'datefrom' is not valid": say(
         b'{"result":"0","resulttxt":"Error: \'datefrom\' is not valid","timestamp":1}'
     ),
-    "sends elsewhere": status(302, Location="http://127.0.0.1:1/?token=secret"),
+    "redirects to another": status(302, Location="http://127.0.0.1:1/?token=secret"),
 }
 
 
@@ -370,8 +370,8 @@ def test_a_wrong_clock_is_corrected_once(
         ("http://127.0.0.1:1/", {}, r"cannot be reached \(Connection refused\), after 8 tries"),
         ("http://127.0.0.1:1/", {"secret": None}, "--source-user"),
         ("http://anna:geheim@127.0.0.1:1/", {}, "holds a user name"),
-        ("http:///x", {}, "no address"),
-        ("http://127.0.0.1:99999/", {}, "no address"),
+        ("http:///x", {}, "address is not valid"),
+        ("http://127.0.0.1:99999/", {}, "address is not valid"),
         ("http://a b/", {}, "address|reached"),
     ],
 )
@@ -509,7 +509,7 @@ NOT_ANSWERED = {
     "HTTP status 404\\)": say(b"<html>Not found: secret</html>", 404),
     "as the TelecomX API does": say(b"<html>hello</html>"),
     "as the TelecomX API": say(b'{"token":"x","ok":true}'),
-    "sends elsewhere": status(301, Location="http://127.0.0.1:1/"),
+    "redirects to another": status(301, Location="http://127.0.0.1:1/"),
 }
 
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
-from boxis_gateway.importers.reading.json_walk import NotJson, Path, walk
+from boxis_gateway.importers.reading.json_walk import KeyPath, NotJson, walk
 
-_LISTS: frozenset[Path] = frozenset({("params", "senders"), ("params", "history")})
+_LISTS: frozenset[KeyPath] = frozenset({("params", "senders"), ("params", "history")})
 _OPENED = _LISTS | {(), ("params",)}
 _ENVELOPE = ("result", "resulttxt", "timestamp", "timestamperror")
 _NUMBERED = re.compile(rb"(</?sms)\d+(?=[\s/>])")
@@ -75,7 +75,7 @@ def rows(chunks: Iterable[bytes]) -> Iterator[Row]:
 
 
 def _from_json(chunks: Iterable[bytes], envelope: dict[str, str]) -> Iterator[Row]:
-    shown_as: Path | None = None  # under the other name are the same rows
+    shown_as: KeyPath | None = None  # under the other name are the same rows
     for path, value in walk(chunks, _OPENED):
         if path[:1] in [("params",), *((name,) for name in _ENVELOPE)]:
             envelope["begun"] = "yes"

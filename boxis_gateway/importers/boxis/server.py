@@ -19,7 +19,13 @@ from boxis_gateway.authcode import authcode_of
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.boxis.answers import BrokenOff, NotAnEnvelope, Refused, Row, rows
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importers.reading.web import Address, Passing, Patience, TooMuch, asked
+from boxis_gateway.importers.reading.web import (
+    Backoff,
+    ResponseTooLarge,
+    ServerUrl,
+    TransientError,
+    send,
+)
 from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.zones import utc_now
 
@@ -36,7 +42,7 @@ INTERNAL_ERROR = "internal error"  # protocol page, section 7: nobody's fault, a
 class Server:
     """An account at a server. `ahead` is how many seconds the server's clock is before ours."""
 
-    address: Address
+    address: ServerUrl
     username: str
     user_key: str = field(repr=False)
     ahead: int = 0
@@ -44,7 +50,7 @@ class Server:
     def history(self, first: datetime, last: datetime, most: int | None) -> tuple[list[Row], int]:
         """The rows from one date to the other, as they come, and how many octets they were.
 
-        Raises TooMuch if they were more octets than `most`, Passing and ImportFailed."""
+        Raises ResponseTooLarge above `most` octets, TransientError and ImportFailed."""
         try:
             return self._ask(first, last, most)
         except Refused as refused:
@@ -58,11 +64,11 @@ class Server:
             raise self._refusal(refused) from None
 
     def _ask(self, first: datetime, last: datetime, most: int | None) -> tuple[list[Row], int]:
-        with asked(self._request(first, last), most) as answer:
+        with send(self._request(first, last), most) as answer:
             try:
                 return list(rows(answer.chunks())), answer.octets
             except BrokenOff:
-                raise Passing("broke its answer off", smaller=True) from None
+                raise TransientError("broke its answer off", smaller=True) from None
             except NotAnEnvelope:
                 status = "" if answer.status == 200 else f", but with HTTP status {answer.status}"
                 raise ImportFailed(
@@ -89,7 +95,7 @@ class Server:
     def _refusal(self, refused: Refused) -> Exception:
         said = str(refused).removeprefix("error: ").removeprefix("Error: ")
         if said == INTERNAL_ERROR:
-            return Passing("answers that it has an internal error", smaller=True)
+            return TransientError("answers that it has an internal error", smaller=True)
         return ImportFailed(
             f"{self.address.shown} refuses: {said}. Check the address, --source-user and the user "
             "key in BOXIS_GATEWAY_SOURCE_SECRET."
@@ -104,7 +110,7 @@ def whole_history(url: str, options: ReadOptions) -> Iterator[list[Row]]:
             "Say who asks: the user name with --source-user, the user key in "
             "BOXIS_GATEWAY_SOURCE_SECRET."
         )
-    server = Server(Address.of(url), options.username, options.secret)
+    server = Server(ServerUrl.parse(url), options.username, options.secret)
     since = datetime.fromisoformat(options.since).replace(second=0) if options.since else EARLIEST
     ahead = datetime.combine(utc_now().date(), datetime.min.time()) + timedelta(days=2)
     yield from _windows(server, since, ahead, MONTH)
@@ -114,20 +120,20 @@ def whole_history(url: str, options: ReadOptions) -> Iterator[list[Row]]:
 def _windows(
     server: Server, start: datetime, stop: datetime, width: timedelta
 ) -> Iterator[list[Row]]:
-    patience = Patience(server.address.shown)
+    backoff = Backoff(server.address.shown)
     while start < stop:
         end = min(start + width, stop)
         most = MOST_OCTETS if end - start > MINUTE else None
         try:
             found, octets = server.history(start - SECOND, end, most)
-        except TooMuch:
+        except ResponseTooLarge:
             width = _half(end - start)
             continue
-        except Passing as problem:
-            patience.wait(problem, _so_far(start))
+        except TransientError as problem:
+            backoff.wait(problem, _so_far(start))
             width = _half(end - start) if problem.smaller else width
             continue
-        patience.restore()
+        backoff.reset()
         yield [row for row in found if _lies_in(row.date, start, end)]
         width = _next(end - start, octets)
         start = end

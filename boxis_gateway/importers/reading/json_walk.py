@@ -1,7 +1,7 @@
-"""JSON, value by value, of sources that may be larger than the memory.
+"""Incremental reading of JSON documents that may be larger than memory.
 
-The standard library reads a document as a whole. Here some containers are walked through, and what
-is in them is read one value at a time.
+The standard library decodes whole documents. Here the containers with certain paths are entered,
+and their values are decoded one at a time. docs/dependencies.md says why this is not ijson.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ import re
 from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
-LONGEST_VALUE = 8_388_608  # characters of a value that is read as a whole
+LONGEST_VALUE = 8_388_608  # characters of a value that is decoded at once
 
-Path = tuple[str, ...]
+KeyPath = tuple[str, ...]
 """The keys that lead to a value. Items of an array have the path of the array."""
 BRACKETS = {"{": "}", "[": "]"}
-_MAY_GO_ON = re.compile(r"[.eE+-]{0,2}\Z")  # behind `5`, if `5e-05` is cut
+_MAY_CONTINUE = re.compile(r"[.eE+-]{0,2}\Z")  # after `5`, where a chunk ends within `5e-05`
 
 
 class NotJson(ValueError):
-    """What is read is no JSON in UTF-8, or breaks off."""
+    """The text is not JSON in UTF-8, or ends within a value."""
 
 
-def walk(chunks: Iterable[bytes], opened: Set[Path]) -> Iterator[tuple[Path, Any]]:
-    """The values of the documents that follow each other in the chunks, with their paths; numbers
-    as texts. Containers whose path is in `opened` are walked through, but not empty ones, nor
-    those that are items of an array.
+def walk(chunks: Iterable[bytes], opened: Set[KeyPath]) -> Iterator[tuple[KeyPath, Any]]:
+    """Yield the values of consecutive documents with their paths; numbers are strings. Containers
+    with a path in `opened` are entered, unless they are empty or items of an array.
 
     Raises NotJson."""
     text = _Text(iter(chunks))
@@ -35,7 +34,7 @@ def walk(chunks: Iterable[bytes], opened: Set[Path]) -> Iterator[tuple[Path, Any
         yield from _values(text, (), opened)
 
 
-def _values(text: _Text, path: Path, opened: Set[Path]) -> Iterator[tuple[Path, Any]]:
+def _values(text: _Text, path: KeyPath, opened: Set[KeyPath]) -> Iterator[tuple[KeyPath, Any]]:
     bracket = text.next_character()
     if path not in opened or bracket not in BRACKETS:
         yield path, text.value()
@@ -52,7 +51,7 @@ def _values(text: _Text, path: Path, opened: Set[Path]) -> Iterator[tuple[Path, 
     text.take(BRACKETS[bracket])
 
 
-def _named(text: _Text, path: Path, opened: Set[Path]) -> Iterator[tuple[Path, Any]]:
+def _named(text: _Text, path: KeyPath, opened: Set[KeyPath]) -> Iterator[tuple[KeyPath, Any]]:
     if text.next_character() != '"':
         raise NotJson
     name = text.value()
@@ -60,12 +59,12 @@ def _named(text: _Text, path: Path, opened: Set[Path]) -> Iterator[tuple[Path, A
     yield from _values(text, (*path, name), opened)
 
 
-def _item(text: _Text, path: Path, opened: Set[Path]) -> Iterator[tuple[Path, Any]]:
+def _item(text: _Text, path: KeyPath, opened: Set[KeyPath]) -> Iterator[tuple[KeyPath, Any]]:
     yield path, text.value()
 
 
 class _Text:
-    """The text of the chunks, as far as it is read and not yet taken."""
+    """Decoded text of the chunks, and the position in it."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -74,23 +73,23 @@ class _Text:
         self._text, self._at = "", 0
 
     def next_character(self) -> str:
-        """The next one that is no white space; "" at the end."""
+        """The next character that is not white space; "" at the end."""
         while True:
             while self._at < len(self._text):
                 if self._text[self._at] not in " \t\r\n":
                     return self._text[self._at]
                 self._at += 1
-            if not self._read_on():
+            if not self._read_more():
                 return ""
 
     def take(self, character: str) -> None:
-        """Go behind the next one, which has to be this."""
+        """Move past the next character, which must be this one."""
         if self.next_character() != character:
             raise NotJson
         self._at += 1
 
     def value(self) -> Any:
-        """The next value as a whole."""
+        """Decode the next value."""
         self.next_character()
         while True:
             try:
@@ -98,16 +97,16 @@ class _Text:
             except RecursionError:
                 raise NotJson from None
             except ValueError:
-                if not self._read_on():
+                if not self._read_more():
                     raise NotJson from None
                 continue
-            if not _MAY_GO_ON.match(self._text, end) or not self._read_on():
+            if not _MAY_CONTINUE.match(self._text, end) or not self._read_more():
                 self._at = end
                 return value
 
-    def _read_on(self) -> bool:
-        """Read as much again as is left, so that long values are not tried too often; whether there
-        is more."""
+    def _read_more(self) -> bool:
+        """Read at least as much again as is left, so that a long value is decoded only a few times.
+        False at the end."""
         left = self._text[self._at :]
         if len(left) > LONGEST_VALUE:
             raise NotJson

@@ -1,7 +1,8 @@
-"""Asking a server over HTTP: what may pass is told from what will not, and waited for.
+"""HTTP requests to the servers that messages are imported from.
 
-Certificates are verified, and redirections are not followed: what is asked with a secret is not
-asked elsewhere. Errors name the address without its query, where tokens may stand.
+Errors are sorted into those that may pass, which are retried, and the others. Certificates are
+verified, and redirects are not followed, so that a secret goes to no other server. Error messages
+name a URL without its query, which may hold a token.
 """
 
 from __future__ import annotations
@@ -22,47 +23,49 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.setting_kinds import bounded
 
 TIMEOUT_SECONDS = 60  # without an octet
-TRIES = 8  # in a row; the pauses between them are two minutes, together
+TRIES = 8  # in a row, with pauses of two minutes in all
 FIRST_PAUSE, LONGEST_PAUSE = 1, 60  # seconds
 CHUNK = 65_536  # octets
-COME_LATER = (408, 425, 429)
+RETRY_STATUSES = (408, 425, 429)
 
 
-class Passing(Exception):
-    """The server may answer another time, or (`smaller`) if it is asked for less. `pause` are the
-    seconds that it wants to be left alone."""
+class TransientError(Exception):
+    """A failure that a later request may not meet, or (`smaller`) a request for less. `pause` is
+    the server's Retry-After, in seconds."""
 
-    def __init__(self, what: str, *, smaller: bool = False, pause: int | None = None) -> None:
-        super().__init__(what)
+    def __init__(self, reason: str, *, smaller: bool = False, pause: int | None = None) -> None:
+        super().__init__(reason)
         self.smaller = smaller
         self.pause = pause
 
 
-class TooMuch(Passing):
-    """The server answers more than was to be read."""
+class ResponseTooLarge(TransientError):
+    """The body is longer than the limit of the request."""
 
     def __init__(self) -> None:
         super().__init__("answers more than can be read at once", smaller=True)
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where a server is. `shown` is fit for errors, `query` what the operator put behind `?`."""
+class ServerUrl:
+    """The URL of a server. `shown` is fit for error messages; `query` has its parameters."""
 
     url: str = field(repr=False)
     shown: str
     query: dict[str, str] = field(repr=False)
 
     @classmethod
-    def of(cls, url: str) -> Address:
-        """Raises ImportFailed for what is none."""
+    def parse(cls, url: str) -> ServerUrl:
+        """Raises ImportFailed if the URL has no usable host, or a user name in it."""
         try:
             parts = urlsplit(url)
             usable = bool(parts.hostname) and parts.port != 0
         except ValueError:
             usable = False
         if not usable:
-            raise ImportFailed("That is no address of a server, such as https://api.example.com/.")
+            raise ImportFailed(
+                "The address is not valid. Give a URL such as https://api.example.com/."
+            )
         if "@" in parts.netloc:
             raise ImportFailed(
                 "The address holds a user name: give that with --source-user, and the secret in "
@@ -72,115 +75,118 @@ class Address:
         return cls(url.partition("#")[0], shown, dict(parse_qsl(parts.query)))
 
 
-class Answer:
-    """An answer whose body is being read. `octets` counts what was read of it."""
+class Response:
+    """A response whose body is read in chunks. `octets` counts those read."""
 
-    def __init__(self, response: HTTPResponse, most_octets: int | None) -> None:
+    def __init__(self, response: HTTPResponse, max_octets: int | None) -> None:
         self.status = response.status
         self.headers = response.headers
         self.octets = 0
         self._response = response
-        self._most_octets = most_octets
+        self._max_octets = max_octets
 
     def chunks(self) -> Iterator[bytes]:
-        """The body, as far as it comes: who reads it has to know its end. Raises TooMuch."""
+        """The body. Without Content-Length, only the reader can tell whether it is complete.
+
+        Raises ResponseTooLarge."""
         while chunk := self._response.read(CHUNK):
             self.octets += len(chunk)
-            if self._most_octets is not None and self.octets > self._most_octets:
-                raise TooMuch
+            if self._max_octets is not None and self.octets > self._max_octets:
+                raise ResponseTooLarge
             yield chunk
 
 
 @contextmanager
-def asked(request: urllib.request.Request, most_octets: int | None = None) -> Iterator[Answer]:
-    """Send the request; the answer, whatever its status is, unless that says to come later.
+def send(request: urllib.request.Request, max_octets: int | None = None) -> Iterator[Response]:
+    """Send a request and yield the response, whatever its status, except one that asks to retry
+    later or redirects.
 
-    Raises Passing or ImportFailed, also from what is read inside."""
-    place = Address.of(request.full_url).shown
+    Raises TransientError or ImportFailed, also for errors while the body is read."""
+    shown = ServerUrl.parse(request.full_url).shown
     try:
-        with _opened(request) as response:
-            _check(place, response)
-            yield Answer(response, most_octets)
+        with _open(request) as response:
+            _check_status(shown, response)
+            yield Response(response, max_octets)
     except (TimeoutError, RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-        raise Passing("does not answer in time, or breaks off", smaller=True) from None
+        raise TransientError("does not answer in time, or breaks off", smaller=True) from None
     except urllib.error.URLError as problem:
-        raise _unreachable(place, problem.reason) from None
+        raise _connection_error(shown, problem.reason) from None
     except OSError as problem:
-        raise _unreachable(place, problem) from None
+        raise _connection_error(shown, problem) from None
     except IncompleteRead:
-        raise Passing("broke its answer off", smaller=True) from None
+        raise TransientError("broke its answer off", smaller=True) from None
     except HTTPException as fault:
         kind = type(fault).__name__
         raise ImportFailed(
-            f"{place} does not answer in HTTP ({kind}). Check the address."
+            f"{shown} does not answer in HTTP ({kind}). Check the address."
         ) from None
 
 
-class _NotElsewhere(urllib.request.HTTPRedirectHandler):
-    """Leaves a redirection as the answer that it is."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Returns a redirect as the response that it is."""
 
-    def redirect_request(self, *about: Any) -> None:
-        """See HTTPRedirectHandler."""
+    def redirect_request(self, *arguments: Any) -> None:
+        """None, which HTTPRedirectHandler takes for "do not follow"."""
 
 
 @lru_cache(maxsize=1)
 def _opener() -> urllib.request.OpenerDirector:
     verified = urllib.request.HTTPSHandler(context=ssl.create_default_context())
-    return urllib.request.build_opener(_NotElsewhere, verified)
+    return urllib.request.build_opener(_NoRedirects, verified)
 
 
-def _opened(request: urllib.request.Request) -> Any:
+def _open(request: urllib.request.Request) -> Any:
     try:
         return _opener().open(request, timeout=TIMEOUT_SECONDS)
-    except urllib.error.HTTPError as refusal:
-        return refusal  # an answer too
+    except urllib.error.HTTPError as response:
+        return response  # with a status of 300 or above
     except (ValueError, UnicodeError):
-        raise ImportFailed("That address cannot be asked for. Check it.") from None
+        raise ImportFailed("The address is not valid. Check its scheme and characters.") from None
 
 
-def _check(place: str, response: HTTPResponse) -> None:
+def _check_status(shown: str, response: HTTPResponse) -> None:
     status = response.status
-    if status in COME_LATER or status >= 500:
+    if status in RETRY_STATUSES or status >= 500:
         pause = response.headers.get("Retry-After", "")
-        raise Passing(
+        raise TransientError(
             f"answers with the HTTP status {status}",
             smaller=status >= 500,
             pause=bounded(pause, 0, LONGEST_PAUSE),
         )
     if 300 <= status < 400:
         raise ImportFailed(
-            f"{place} sends elsewhere (HTTP status {status}). Give the address where it has moved."
+            f"{shown} redirects to another address (HTTP status {status}). Give that address."
         )
 
 
-def _unreachable(place: str, reason: object) -> Exception:
+def _connection_error(shown: str, reason: object) -> Exception:
     if isinstance(reason, ssl.SSLCertVerificationError):
         return ImportFailed(
-            f"{place} has a certificate that cannot be verified ({reason.verify_message}). Check "
+            f"{shown} has a certificate that cannot be verified ({reason.verify_message}). Check "
             "the address, or name your authority's certificate in SSL_CERT_FILE."
         )
     if isinstance(reason, TimeoutError):
-        return Passing("does not answer in time", smaller=True)
-    what = getattr(reason, "strerror", None) or type(reason).__name__
-    return Passing(f"cannot be reached ({what})")
+        return TransientError("does not answer in time", smaller=True)
+    cause = getattr(reason, "strerror", None) or type(reason).__name__
+    return TransientError(f"cannot be reached ({cause})")
 
 
-class Patience:
-    """Counts failures in a row, and waits longer after each."""
+class Backoff:
+    """Exponential backoff: counts failures in a row and doubles the pause after each."""
 
-    def __init__(self, place: str) -> None:
-        self._place = place
+    def __init__(self, shown: str) -> None:
+        self._shown = shown
         self._failures = 0
 
-    def wait(self, problem: Passing, so_far: str) -> None:
-        """Wait before the next try. Raises ImportFailed if there were enough; `so_far` is a
-        sentence on how far it came."""
+    def wait(self, problem: TransientError, progress: str) -> None:
+        """Pause before the next try. After TRIES failures raises ImportFailed, which ends with the
+        sentence `progress`."""
         self._failures += 1
         if self._failures >= TRIES:
-            raise ImportFailed(f"{self._place} {problem}, after {TRIES} tries. {so_far}")
+            raise ImportFailed(f"{self._shown} {problem}, after {TRIES} tries. {progress}")
         pause = FIRST_PAUSE * 2 ** (self._failures - 1)
         time.sleep(min(problem.pause or pause, LONGEST_PAUSE))
 
-    def restore(self) -> None:
-        """It answered."""
+    def reset(self) -> None:
+        """Start again from FIRST_PAUSE, after a success."""
         self._failures = 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importers.reading.web import Address, Passing, Patience
+from boxis_gateway.importers.reading.web import Backoff, ServerUrl, TransientError
 from boxis_gateway.importers.telecomx.server import Json, Page, Server
 
 MOST, LEAST = 1000, 10  # messages of a page
@@ -56,7 +56,7 @@ def all_messages(url: str, options: ReadOptions) -> Iterator[Any]:
             "Say who asks: the user name with --source-user and the password in "
             "BOXIS_GATEWAY_SOURCE_SECRET, or a token there without a user name."
         )
-    address = Address.of(url)
+    address = ServerUrl.parse(url)
     server = Server(address, options.username, options.secret)
     query = dict(address.query)
     if options.since:
@@ -70,7 +70,7 @@ class _Pages:
     def __init__(self, server: Server, query: Json) -> None:
         self._server = server
         self._query = query
-        self._patience = Patience(server.address.shown)
+        self._backoff = Backoff(server.address.shown)
         self._limit = MOST
         self._seen = Seen()
         self._count = 0
@@ -127,12 +127,12 @@ class _Pages:
         while True:
             try:
                 page = self._server.page({**self._query, **part, "limit": self._limit})
-            except Passing as problem:
-                self._patience.wait(problem, self._so_far())
+            except TransientError as problem:
+                self._backoff.wait(problem, self._so_far())
                 if problem.smaller:
                     self._limit = max(self._limit // 2, LEAST)
                 continue
-            self._patience.restore()
+            self._backoff.reset()
             return page
 
     def _so_far(self) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.json_walk import NotJson, walk
-from boxis_gateway.importers.reading.web import Address, Answer, Passing, asked
+from boxis_gateway.importers.reading.web import Response, ServerUrl, TransientError, send
 from boxis_gateway.setting_kinds import bounded
 
 MESSAGES = ("messages",)
@@ -48,7 +48,7 @@ class Server:
     """A login at a server. The token is shown in a header; where that is not accepted, as the
     documentation has it, in the query (protocol page, section 2)."""
 
-    address: Address
+    address: ServerUrl
     username: str | None
     secret: str = field(repr=False)
     _token: str = field(default="", repr=False)
@@ -56,7 +56,7 @@ class Server:
     _proven: bool = False
 
     def page(self, query: Json) -> Page:
-        """A part of the list. Raises Passing or ImportFailed."""
+        """A part of the list. Raises TransientError or ImportFailed."""
         while True:
             self._token = self._token or self._log_in()
             try:
@@ -84,7 +84,7 @@ class Server:
         body = json.dumps({"username": self.username, "password": self.secret}).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self._url("/auth/login"), body, headers)
-        with asked(request, MOST_OCTETS) as answer:
+        with send(request, MOST_OCTETS) as answer:
             values = dict(self._values(answer, frozenset({()})))
         token = values.get(("token",))
         if not isinstance(token, str) or not token:
@@ -95,7 +95,7 @@ class Server:
         shown = {"token": self._token} if self._in_query else {}
         headers = {} if self._in_query else {"Authorization": f"Bearer {self._token}"}
         url = f"{self._url('/sms')}?{urlencode({**query, **shown})}"
-        with asked(urllib.request.Request(url, headers=headers), MOST_OCTETS) as answer:
+        with send(urllib.request.Request(url, headers=headers), MOST_OCTETS) as answer:
             messages, others, is_list = [], {}, False
             for path, value in self._values(answer, OPENED):
                 if path == MESSAGES:
@@ -113,7 +113,7 @@ class Server:
             dict(parse_qsl(urlsplit(following[1]).query)) if following else None,
         )
 
-    def _values(self, answer: Answer, opened: frozenset[Any]) -> Iterator[tuple[Any, Any]]:
+    def _values(self, answer: Response, opened: frozenset[Any]) -> Iterator[tuple[Any, Any]]:
         """See json_walk.walk. Raises Refusal for any answer but a good one."""
         begun, values = False, {}
         try:
@@ -123,7 +123,7 @@ class Server:
                     yield path, value
         except NotJson:
             if answer.status == 200:
-                cut = Passing("broke its answer off", smaller=True)
+                cut = TransientError("broke its answer off", smaller=True)
                 raise (cut if begun else self._no_list()) from None
         if answer.status != 200:
             raise self._refusal(answer.status, values.get(("message",)))
