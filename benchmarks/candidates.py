@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import grp
 import os
-import re
 import subprocess
 import sys
 import time
@@ -14,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
-from urllib.request import urlopen
 
 from benchmarks.postgresql import key_of, url_of
 from benchmarks.processes import (
     find_program,
     free_address,
+    requests_by_outcome,
     start,
     stop,
     stop_all,
@@ -33,7 +32,6 @@ from benchmarks.usage import Disagreement
 PEERS = Path(__file__).parent / "peers"
 BIN = Path(sys.executable).parent
 METRICS_SECONDS = 3  # a worker writes its counts down once a second
-SERVED = re.compile(r"^boxis_gateway_requests_total\{.*\} (\S+)$", re.M)
 Line = tuple[str, str, str]
 """Method, path and body of a request."""
 
@@ -50,36 +48,33 @@ class Launch(NamedTuple):
 
 @dataclass
 class Running:
-    """A candidate that listens; `line` and `ending` fit a request and its answer to it. `metrics`
-    is the address of its own counts, "" if it has none."""
+    """A candidate that listens; `line` and `ending` fit a request and its answer to it. `log` is
+    that of a gateway, which has metrics."""
 
     address: str
     processes: list[subprocess.Popen[bytes]]
     line: Callable[[SignedRequest], Line] = lambda request: ("POST", "/", request.body())
     ending: Callable[[SignedRequest], str] = lambda request: request.ending
-    metrics: str = ""
+    log: Path | None = None
 
     def lines(self, requests: Sequence[SignedRequest]) -> list[Line]:
         """The requests, signed now."""
         return [self.line(request) for request in requests]
 
-    def requests_served(self) -> float:
+    def requests_served(self) -> int:
         """Requests since its start by its own metrics; 0 if it has none."""
-        if not self.metrics:
-            return 0
-        with urlopen(self.metrics, timeout=10) as response:
-            return sum(map(float, SERVED.findall(response.read().decode())))
+        return requests_by_outcome(self.log).total() if self.log else 0
 
-    def require_served(self, before: float, sent: int, unanswered: int) -> None:
+    def require_served(self, before: int, sent: int, unanswered: int) -> None:
         """Raise Disagreement unless the metrics count as many requests more as a client has sent,
         and at most so many that were unanswered when it stopped."""
+        if not self.log:
+            return
         end = time.monotonic() + METRICS_SECONDS
-        while self.metrics and not sent <= (served := self.requests_served() - before):
-            if time.monotonic() > end:
-                raise Disagreement(f"{sent} answers by wrk, {served:.0f} by the server's metrics")
+        while (served := self.requests_served() - before) < sent and time.monotonic() < end:
             time.sleep(0.1)
-        if self.metrics and served > sent + unanswered:
-            raise Disagreement(f"{sent} answers by wrk, {served:.0f} by the server's metrics")
+        if not sent <= served <= sent + unanswered:
+            raise Disagreement(f"{sent} answers by wrk, {served} by the server's metrics")
 
     def stop(self) -> None:
         """End its processes, the last one first."""
@@ -113,9 +108,7 @@ def _gateway(launch: Launch, variables: dict[str, str]) -> Running:
     log = launch.folder / "log"
     command = [str(BIN / "boxis-gateway"), "serve", "--port", "0", "--watch-port", "0", *workers]
     process = start(command, log, _environment(launch) | variables)
-    address = wait_for_address(process, log)
-    metrics = wait_for_address(process, log, r"(http://\S+/metrics)")
-    return Running(address, [process], metrics=metrics)
+    return Running(wait_for_address(process, log), [process], log=log)
 
 
 def bare_flask(launch: Launch) -> Running:

@@ -10,10 +10,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.request import urlopen
 
 START_SECONDS, STOP_SECONDS = 60, 15
+OUTCOMES = re.compile(r'^boxis_gateway_requests_total\{.*outcome="(\w+)".*\} (\S+)$', re.M)
 STARTED: list[subprocess.Popen[bytes]] = []
 
 
@@ -56,12 +59,23 @@ def serving(
         stop(process)
 
 
-def wait_for_address(
-    process: subprocess.Popen[bytes], log: Path, pattern: str = r"listens on (http://\S+)"
-) -> str:
+def requests_by_outcome(log: Path) -> Counter[str]:
+    """Requests since the start of the gateway with that log, by outcome, from its metrics. Each
+    worker updates them once a second."""
+    url = re.search(r"http://\S+/metrics", log.read_text(errors="replace"))
+    assert url
+    with urlopen(url[0], timeout=10) as response:
+        text = response.read().decode()
+    counts: Counter[str] = Counter()
+    for outcome, count in OUTCOMES.findall(text):
+        counts[outcome] += int(float(count))
+    return counts
+
+
+def wait_for_address(process: subprocess.Popen[bytes], log: Path) -> str:
     """The address in the process's log. Raises CouldNotRun."""
     for _ in _alive(process, log):
-        if match := re.search(pattern, log.read_text(errors="replace")):
+        if match := re.search(r"listens on (http://\S+)", log.read_text(errors="replace")):
             return match[1].rstrip("/")
     raise AssertionError
 

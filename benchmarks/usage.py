@@ -81,6 +81,11 @@ def status_bytes(pids: Sequence[int], field: str) -> int:
     return sum(_kilobytes(pid, "status", field) for pid in pids) * 1024
 
 
+def proportional_bytes(pid: int) -> int:
+    """Proportional set size: a shared page counts by its share."""
+    return _kilobytes(pid, "smaps_rollup", "Pss") * 1024
+
+
 def _kilobytes(pid: int, file: str, field: str) -> int:
     with suppress(OSError):  # the process has ended
         if match := re.search(rf"^{field}:\s+(\d+)", Path(f"/proc/{pid}/{file}").read_text(), re.M):

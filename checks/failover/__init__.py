@@ -1,2 +1,2 @@
-"""What clients see of a server of the store that is killed: every write that was acknowledged has
-to be there afterwards. `make failover`; docs/failover-measurements.md has such a run."""
+"""Failover: clients at a gateway whose PostgreSQL server is killed. Every acknowledged write has to
+be there afterwards. `make failover`; docs/failover.md has a run. citus.py kills Citus workers."""

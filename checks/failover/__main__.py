@@ -1,5 +1,5 @@
-"""The run: `python -m checks.failover [--rounds 3] [--seconds 8]`. It ends with 1 if anything
-that was acknowledged is lost, or any answer was wrong."""
+"""The run: `python -m checks.failover [--smoke] [--rounds 3] [--seconds 8]`. Exit status 1 if an
+acknowledged write is lost or an answer was wrong."""
 
 from __future__ import annotations
 
@@ -18,38 +18,39 @@ from cryptography.fernet import Fernet
 from benchmarks.processes import serving
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
+from checks.failover.accounts import make_account
 from checks.failover.load import BATCHES, HISTORY, LOGIN, Load
 from checks.failover.servers import Cluster, find_programs, running
-from checks.failover.shop import make_shop
 from checks.failover.tally import Tally, longest_gap, table
 
 KEY = "BOXIS_GATEWAY_SECRET_KEYS"
-SHOPS = ("anna@example.com", "bert@example.com")
-BAD = ("Traceback", " CRITICAL ")
+USERNAMES = ("anna@example.com", "bert@example.com")
+BAD_WORDS = ("Traceback", " CRITICAL ")
 
 
 def main() -> int:
-    """Kill primaries under load, and say what came of it."""
+    """Kill primaries under load, and print the result."""
     parser = argparse.ArgumentParser(prog="python -m checks.failover", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="primaries to be killed")
-    parser.add_argument("--seconds", type=float, default=8, help="of calm before and after each")
-    parser.add_argument("--replicas", action="store_true", help="histories are read there, too")
-    parser.add_argument("--keep", type=Path, help="folder for the logs of all, which is to stay")
-    parser.add_argument("--bin", type=Path, help="where PostgreSQL's programs are")
+    parser.add_argument("--rounds", type=int, default=3, help="number of primaries to kill")
+    parser.add_argument("--seconds", type=float, default=8, help="before and after each")
+    parser.add_argument("--smoke", action="store_true", help="one round, one second")
+    parser.add_argument("--replicas", action="store_true", help="read histories from standbys, too")
+    parser.add_argument("--keep", type=Path, help="copy all logs into this folder")
+    parser.add_argument("--bin", type=Path, help="folder of PostgreSQL's programs")
     options = parser.parse_args()
+    if options.smoke:
+        options.rounds, options.seconds = 1, 1
     with tempfile.TemporaryDirectory(prefix="failover-") as name:
         folder = Path(name)
-        with running(find_programs(options.bin), folder) as cluster:
+        with running(Cluster(find_programs(options.bin), folder)) as cluster:
             wrong = run(cluster, folder, options)
         for log in (*folder.glob("*.log"), *folder.glob("servers/*.log")) if options.keep else ():
             shutil.copy(log, options.keep)
-    for one in wrong[:20]:
-        print(f"WRONG: {one}", file=sys.stderr)
-    return 1 if wrong else 0
+    return verdict(wrong)
 
 
 def run(cluster: Cluster, folder: Path, options: argparse.Namespace) -> list[str]:
-    """Print what became of the requests; what was wrong."""
+    """Print the tables; a line for each thing that was wrong."""
     environ = {"BOXIS_GATEWAY_DATABASE_URL": cluster.url, KEY: Fernet.generate_key().decode()}
     if options.replicas:
         environ["BOXIS_GATEWAY_REPLICA_URLS"] = cluster.urls
@@ -57,22 +58,22 @@ def run(cluster: Cluster, folder: Path, options: argparse.Namespace) -> list[str
     store = Store(cluster.url)
     store.create()
     store.migrate()
-    shops = [make_shop(store, username) for username in SHOPS]
+    accounts = [make_account(store, username) for username in USERNAMES]
     store.close()
     log, lines = folder / "gateway.log", []
     stale_seconds = Settings.replica_lag_seconds if options.replicas else 0
     with serving(environ, log) as (_, port):
-        load = Load(shops, cluster.url, [port], environ, folder, stale_seconds)
+        load = Load(accounts, cluster.url, [port], environ, folder, stale_seconds)
         with load:
             time.sleep(options.seconds)
             for _ in range(options.rounds):
-                lines.append(kill_one(cluster, load.tallies, options.seconds))
+                lines.append(kill_primary(cluster, load.tallies, options.seconds))
         time.sleep(stale_seconds)
         load.check()
     print("\n".join((HEAD, *lines, "", table(load.tallies))))
     for tally in load.tallies:
-        for words, count in tally.said.most_common():
-            print(f"{tally.kind}: {count} times {words}", file=sys.stderr)
+        for message, count in tally.messages.most_common():
+            print(f"{tally.kind}: {count} times {message}", file=sys.stderr)
     return complaints(load.tallies, log)
 
 
@@ -82,19 +83,19 @@ HEAD = """
 """.strip()
 
 
-def kill_one(cluster: Cluster, tallies: Sequence[Tally], seconds: float) -> str:
-    """Let the primary die and come back as a standby; a line of the table."""
+def kill_primary(cluster: Cluster, tallies: Sequence[Tally], seconds: float) -> str:
+    """Kill the primary, and bring it back as a standby; a line of the table."""
     old = cluster.primary
-    pid, moment = old.kill(), time.monotonic()
+    pid, killed_at = old.kill(), time.monotonic()
     new = cluster.promote()
-    promoted = time.monotonic() - moment
+    promoted = time.monotonic() - killed_at
     time.sleep(seconds)
-    gone = time.monotonic()
-    old.come_back(new)
+    rejoins_at = time.monotonic()
+    old.rejoin(new)
     cluster.wait_for_standbys()
-    back = time.monotonic() - gone
+    back = time.monotonic() - rejoins_at
     time.sleep(seconds)
-    gaps = (longest_gap(tallies, kind, moment) for kind in (HISTORY, BATCHES, LOGIN))
+    gaps = (longest_gap(tallies, kind, killed_at) for kind in (HISTORY, BATCHES, LOGIN))
     gap = " | ".join(f"{gap:.2f} s" for gap in gaps)
     return (
         f"| {old.name}, process {pid} | {new.name} after {promoted:.2f} s | {gap} | {back:.1f} s |"
@@ -102,11 +103,20 @@ def kill_one(cluster: Cluster, tallies: Sequence[Tally], seconds: float) -> str:
 
 
 def complaints(tallies: Sequence[Tally], log: Path) -> list[str]:
-    """What must not be."""
-    wrong = [f"{tally.kind}: {one}" for tally in tallies for one in tally.wrong]
+    """A line for each wrong answer, lost write and traceback."""
+    wrong = [f"{tally.kind}: {problem}" for tally in tallies for problem in tally.wrong]
     wrong += [f"{tally.kind}: {tally.lost} are lost" for tally in tallies if tally.lost]
-    words = log.read_text(errors="replace")
-    return wrong + [f"the log: {words[words.index(bad) :][:3000]}" for bad in BAD if bad in words]
+    output = log.read_text(errors="replace")
+    return wrong + [
+        f"the log: {output[output.index(w) :][:3000]}" for w in BAD_WORDS if w in output
+    ]
+
+
+def verdict(wrong: Sequence[str]) -> int:
+    """Print the complaints; the exit status."""
+    for problem in wrong[:20]:
+        print(f"WRONG: {problem}", file=sys.stderr)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A worker of Citus dies under load and comes back:
+"""A worker of Citus is killed under load and comes back:
 `python -m checks.failover.citus --bin FOLDER [--rounds 2] [--seconds 8]`.
 
-Two gateways, which share the coordinator and nothing else, serve accounts of all three workers. It
-ends with 1 if anything that was acknowledged is lost, any answer was wrong, or a request failed
-that had nothing to do with the worker."""
+Two gateways, which share nothing but the coordinator, serve accounts of all three workers. Exit
+status 1 if an acknowledged write is lost, an answer was wrong, or a request failed that did not
+need the killed worker."""
 
 from __future__ import annotations
 
@@ -13,29 +13,26 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import psycopg
 from cryptography.fernet import Fernet
 
 from benchmarks.processes import serving
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_text
-from checks.failover.__main__ import KEY, complaints
+from checks.failover.__main__ import KEY, complaints, verdict
+from checks.failover.accounts import FIRST, NumberedAccount, make_account
 from checks.failover.load import BATCHES, HISTORY, Load
-from checks.failover.servers import Programs, Server, find_programs
-from checks.failover.shop import FIRST, Shop, make_shop
+from checks.failover.servers import Programs, Server, find_programs, running
 from checks.failover.tally import Tally, longest_gap, table
 
 WORKERS = ("w1", "w2", "w3")
 VICTIM = WORKERS[0]
-OURS, OTHERS = "of its accounts", "of the others"
-SHOPS_OF_EACH_KIND = 2
-MONTHS = 18  # there is room for: a worker that is down can make none
+OF_VICTIM, OF_OTHERS = "of its accounts", "of the others"
+ACCOUNTS_OF_A_GROUP = 2
+MONTHS = 18  # with partitions: none can be made while a worker is down
 SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -45,136 +42,100 @@ citus.node_conninfo = 'sslmode=disable'
 citus.shard_count = 12
 citus.recover_2pc_interval = '2s'
 """
-PLACE_SQL = """
+NODE_PORT_SQL = """
     SELECT nodeport FROM citus_shards WHERE table_name = 'message'::regclass
         AND shardid = get_shard_id_for_distribution_column('message', {})
 """
 
 
 class Cluster:
-    """A coordinator, and its workers."""
+    """A coordinator with its workers, in a new folder `servers`."""
 
     def __init__(self, programs: Programs, folder: Path) -> None:
-        self.coordinator = Server("coordinator", programs, folder)
-        self.workers = [Server(name, programs, folder) for name in WORKERS]
+        folder.chmod(0o755)  # PostgreSQL's user has to enter it
+        servers = programs.make_folder(folder / "servers")
+        self.coordinator = Server("coordinator", programs, servers)
+        self.workers = [Server(name, programs, servers) for name in WORKERS]
 
     @property
     def url(self) -> str:
-        """Of the store."""
+        """The URL of the store."""
         return f"postgresql://gateway@127.0.0.1:{self.coordinator.port}/gateway"
 
-    def ask(self, server: Server, *statements: str) -> Any:
-        """What the last one answers in its first row and column, in the store's database."""
-        with psycopg.connect(f"{server.place} dbname=gateway", autocommit=True) as connection:
-            for statement in statements:
-                cursor = connection.execute(statement)
-            row = cursor.fetchone() if cursor.description else None
-            return row[0] if row else None
-
     def start(self) -> None:
-        """An empty database `gateway` on all of them, which know each other."""
+        """Start all servers, with an empty database `gateway` on each."""
         for server in (self.coordinator, *self.workers):
-            self._start(server)
-        port = self.coordinator.port
-        self.ask(self.coordinator, f"SELECT citus_set_coordinator_host('127.0.0.1', {port})")
-        for worker in self.workers:
-            self.ask(self.coordinator, f"SELECT citus_add_node('127.0.0.1', {worker.port})")
-
-    def _start(self, server: Server) -> None:
-        server.programs.make_folder(server.data)
-        words = ("-D", server.data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
-        server.programs.run("initdb", *words, "--locale=C.UTF-8")
-        with (server.data / "postgresql.conf").open("a") as settings:
-            settings.write(SETTINGS)
-        server.start()
-        server.sql(
-            "CREATE ROLE gateway LOGIN",
-            "CREATE DATABASE gateway OWNER gateway",
-        )
-        self.ask(server, "CREATE EXTENSION citus")
+            server.make(SETTINGS)
+            server.start()
+            server.sql("CREATE ROLE gateway LOGIN", "CREATE DATABASE gateway OWNER gateway")
+            server.sql("CREATE EXTENSION citus", database="gateway")
+        statements = [f"citus_set_coordinator_host('127.0.0.1', {self.coordinator.port})"]
+        statements += [f"citus_add_node('127.0.0.1', {worker.port})" for worker in self.workers]
+        self.coordinator.sql(*(f"SELECT {call}" for call in statements), database="gateway")
 
     def worker_of(self, account_id: int) -> str:
-        """The name of the worker that has the account."""
-        port = self.ask(self.coordinator, PLACE_SQL.format(account_id))
+        """The name of the worker that stores the account's messages."""
+        port = self.coordinator.sql(NODE_PORT_SQL.format(account_id), database="gateway")
         return next(worker.name for worker in self.workers if worker.port == port)
 
     def stop(self) -> None:
-        """All of them."""
+        """Stop all servers."""
         for server in (self.coordinator, *self.workers):
             server.stop()
 
 
-@contextmanager
-def running(programs: Programs, folder: Path) -> Iterator[Cluster]:
-    """A cluster in a folder that its user may look into."""
-    folder.chmod(0o755)
-    cluster = Cluster(programs, programs.make_folder(folder / "servers"))
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
-
-
 def main() -> int:
-    """Kill a worker under load, and say what came of it."""
+    """Kill a worker under load, and print the result."""
     parser = argparse.ArgumentParser(prog="python -m checks.failover.citus", description=__doc__)
     parser.add_argument("--bin", type=Path, required=True, help="of a PostgreSQL that has Citus")
-    parser.add_argument("--rounds", type=int, default=2, help="how often the worker is killed")
-    parser.add_argument("--seconds", type=float, default=8, help="of calm, and without the worker")
+    parser.add_argument("--rounds", type=int, default=2, help="number of kills")
+    parser.add_argument("--seconds", type=float, default=8, help="before, and without the worker")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="failover-") as name:
         folder = Path(name)
-        with running(find_programs(options.bin), folder) as cluster:
-            wrong = run(cluster, folder, options.rounds, options.seconds)
-    for one in wrong[:20]:
-        print(f"WRONG: {one}", file=sys.stderr)
-    return 1 if wrong else 0
+        with running(Cluster(find_programs(options.bin), folder)) as cluster:
+            return verdict(run(cluster, folder, options.rounds, options.seconds))
 
 
 def run(cluster: Cluster, folder: Path, rounds: int, seconds: float) -> list[str]:
-    """Print what became of the requests; what was wrong."""
+    """Print the tables; a line for each thing that was wrong."""
     environ = {"BOXIS_GATEWAY_DATABASE_URL": cluster.url, KEY: Fernet.generate_key().decode()}
     os.environ.update(environ)
-    shops = make_shops(cluster)
+    accounts = make_accounts(cluster)
     logs, lines = [folder / "gateway-1.log", folder / "gateway-2.log"], []
-    with serving(environ, logs[0]) as (_, one), serving(environ, logs[1]) as (_, other):
-        load = Load(shops, cluster.url, [one, other], environ, folder)
+    with serving(environ, logs[0]) as (_, first), serving(environ, logs[1]) as (_, second):
+        load = Load(accounts, cluster.url, [first, second], environ, folder)
         with load:
             time.sleep(seconds)
             for _ in range(rounds):
                 lines.append(kill_worker(cluster, load.tallies, seconds))
         load.check()
     print("\n".join((HEAD, *lines, "", table(load.tallies))))
-    wrong = [one for log in logs for one in complaints(load.tallies, log)]
-    return wrong + [f"{one.kind}: failed" for one in load.tallies if one.failed and is_apart(one)]
+    wrong = [problem for log in logs for problem in complaints(load.tallies, log)]
+    unaffected = (tally for tally in load.tallies if tally.kind.endswith(OF_OTHERS))
+    return wrong + [f"{tally.kind}: failed" for tally in unaffected if tally.failed]
 
 
-def make_shops(cluster: Cluster) -> list[Shop]:
-    """As many on the worker that is to die as elsewhere."""
+def make_accounts(cluster: Cluster) -> list[NumberedAccount]:
+    """As many accounts on the worker to be killed as elsewhere."""
     store = Store(cluster.url)
     store.migrate()
     store.database.ensure_partitions(months())
-    shops: Mapping[str, list[Shop]] = {OURS: [], OTHERS: []}
+    groups: Mapping[str, list[NumberedAccount]] = {OF_VICTIM: [], OF_OTHERS: []}
     number = 0
-    while min(map(len, shops.values())) < SHOPS_OF_EACH_KIND:
+    while min(map(len, groups.values())) < ACCOUNTS_OF_A_GROUP:
         number += 1
-        shop = make_shop(store, f"shop{number}@example.com")
-        group = OURS if cluster.worker_of(shop.account_id) == VICTIM else OTHERS
-        shops[group].append(replace(shop, group=group))
+        account = make_account(store, f"account{number}@example.com")
+        group = OF_VICTIM if cluster.worker_of(account.account_id) == VICTIM else OF_OTHERS
+        groups[group].append(replace(account, group=group))
     store.close()
-    return [shop for some in shops.values() for shop in some[:SHOPS_OF_EACH_KIND]]
+    return [account for group in groups.values() for account in group[:ACCOUNTS_OF_A_GROUP]]
 
 
 def months() -> list[str]:
-    """A time in each month of the load's."""
+    """A time in each month of the load's messages."""
     numbers = (divmod(FIRST.year * 12 + number, 12) for number in range(MONTHS))
     return [utc_text(FIRST.replace(year=year, month=month + 1)) for year, month in numbers]
-
-
-def is_apart(tally: Tally) -> bool:
-    """Whether it is of requests that don't need the worker."""
-    return tally.kind.endswith(OTHERS)
 
 
 HEAD = """
@@ -184,22 +145,24 @@ HEAD = """
 
 
 def kill_worker(cluster: Cluster, tallies: Sequence[Tally], seconds: float) -> str:
-    """Let the worker die, and start it after some time; a line of the table."""
+    """Kill the worker, and start it again after some time; a line of the table."""
     victim = next(worker for worker in cluster.workers if worker.name == VICTIM)
-    moment = time.monotonic()
+    killed_at = time.monotonic()
     pid = victim.kill()
     time.sleep(seconds)
-    gone = time.monotonic()
+    restarted_at = time.monotonic()
     victim.start()
-    back = time.monotonic()
+    up_at = time.monotonic()
     time.sleep(seconds)
     gaps = " | ".join(
-        f"{longest_gap(tallies, f'{kind} {group}', moment):.2f} s"
-        for group in (OURS, OTHERS)
+        f"{longest_gap(tallies, f'{kind} {group}', killed_at):.2f} s"
+        for group in (OF_VICTIM, OF_OTHERS)
         for kind in (HISTORY, BATCHES)
     )
-    killed = f"{VICTIM}, process {pid}; started after {gone - moment:.1f} s"
-    return f"| {killed}, up {back - gone:.1f} s later | {gaps} |"
+    down, start = restarted_at - killed_at, up_at - restarted_at
+    return (
+        f"| {VICTIM}, process {pid}; started after {down:.1f} s, up {start:.1f} s later | {gaps} |"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Load for as long as it is entered: for each shop a process that writes, a client that reads its
-history at the form API, and one that logs in at the REST API.
+"""Load for as long as it is entered: for each account a process that writes, a client that reads
+its history from the form API, and one that logs in to the REST API.
 
-What was acknowledged is written down, and looked for at the end (`Load.check`). An answer may fail;
-it may not be wrong, and after an acknowledgement it may not lack what was acknowledged."""
+Acknowledged writes are noted, and looked for at the end (`Load.check`). A request may fail; its
+answer may not be wrong, and may not lack what was acknowledged before it was sent."""
 
 from __future__ import annotations
 
@@ -16,52 +16,51 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.processes import clean_environment, stop
-from checks.failover.shop import PASSWORD, Shop
+from checks.failover.accounts import PASSWORD, NumberedAccount
 from checks.failover.tally import Tally
 from checks.failover.writer import ACKNOWLEDGED
 from checks.soak.clients import history_form
 
 HISTORY, BATCHES, LOGIN = "histories", "batches of messages", "logins"
-PATIENCE_SECONDS = 15
+ANSWER_SECONDS = 15
 PAUSE_SECONDS = {HISTORY: 0.02, LOGIN: 0.1}
-NEWEST, MANY = 60, 2_000  # messages that histories are asked for; many are streamed
+NEWEST, MANY = 60, 2_000  # messages of a history; many are streamed
 MANY_EVERY = 20
 UNAVAILABLE = b"service is not available"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Failed(Exception):
-    """A request that was not answered, or with the word that it can't be at the moment."""
+    """A request without an answer, or with the answer that the service is unavailable."""
 
 
 @dataclass
 class Trader:
-    """A shop under load: what was acknowledged of it. `batches` are times, and how many messages
-    there were then."""
+    """An account under load and what was acknowledged: `batches` are times with the number of
+    messages by then, `tokens` come from logins."""
 
-    shop: Shop
+    account: NumberedAccount
     tallies: Mapping[str, Tally]
     writer: subprocess.Popen[bytes]
     batches: list[tuple[float, int]] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
 
     def messages(self, stale_seconds: float = 0) -> int:
-        """How many messages were acknowledged so long ago."""
+        """The number of messages that were acknowledged so long ago."""
         then = time.monotonic() - stale_seconds
         return next((count for moment, count in reversed(self.batches) if moment <= then), 0)
 
 
 class Load:
-    """`ports` are those of the gateways; `environ` is what a process needs to use the store at
-    `url`. `stale_seconds` is by how much a history may be behind, where replicas answer."""
+    """`ports` are those of the gateways; `environ` is what a process needs to open the store at
+    `url`. `stale_seconds` is the allowed lag of a history, where replicas answer."""
 
     def __init__(
         self,
-        shops: Sequence[Shop],
+        accounts: Sequence[NumberedAccount],
         url: str,
         ports: Sequence[int],
         environ: Mapping[str, str],
@@ -69,26 +68,26 @@ class Load:
         stale_seconds: float = 0,
     ) -> None:
         self.tallies: list[Tally] = []
-        self._shops, self._url, self._ports = shops, url, ports
+        self._accounts, self._url, self._ports = accounts, url, ports
         self._environ, self._folder, self._stale = environ, folder, stale_seconds
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
         self._traders: list[Trader] = []
 
     def __enter__(self) -> Load:
-        for shop in self._shops:
+        for account in self._accounts:
             kinds = (BATCHES, HISTORY, LOGIN)
-            tallies = {kind: Tally(f"{kind} {shop.group}".rstrip()) for kind in kinds}
-            trader = Trader(shop, tallies, self._start_writer(shop))
+            tallies = {kind: Tally(f"{kind} {account.group}".rstrip()) for kind in kinds}
+            trader = Trader(account, tallies, self._start_writer(account))
             self._traders.append(trader)
             self.tallies += tallies.values()
-            self._run(self._listen, trader)
-            self._run(self._again_and_again, trader, HISTORY, self._read)
-            self._run(self._again_and_again, trader, LOGIN, self._log_in)
+            self._run(self._follow_writer, trader)
+            self._run(self._repeat, trader, HISTORY, self._read_history)
+            self._run(self._repeat, trader, LOGIN, self._log_in)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._over.set()
+        self._stopped.set()
         for trader in self._traders:
             stop(trader.writer)
         for thread in self._threads:
@@ -99,19 +98,19 @@ class Load:
     def check(self) -> None:
         """Look for all that was acknowledged: after the load, when the store answers again."""
         for trader in self._traders:
-            body, tally = self._history(trader.shop), trader.tallies[BATCHES]
-            there = body.count(b"</reciptient>")
-            tally.lost = sum(count > there for _, count in trader.batches)
-            if problem := trader.shop.judge(body, 0, trader.messages()):
+            body, tally = self._history(trader.account), trader.tallies[BATCHES]
+            stored = body.count(b"</reciptient>")
+            tally.lost = sum(count > stored for _, count in trader.batches)
+            if problem := trader.account.problem(body, 0, trader.messages()):
                 tally.wrong.append(f"at the end: {problem}")
-            answers = [self._ask("GET", f"/ping?token={token}") for token in trader.tokens]
+            answers = [self._send("GET", f"/ping?token={token}") for token in trader.tokens]
             trader.tallies[LOGIN].lost = sum(status != 200 for status, _ in answers)
 
-    def _start_writer(self, shop: Shop) -> subprocess.Popen[bytes]:
-        words = ("-m", "checks.failover.writer", self._url, str(shop.account_id))
-        with open(self._folder / f"writer-{shop.account_id}.log", "wb") as log:
+    def _start_writer(self, account: NumberedAccount) -> subprocess.Popen[bytes]:
+        module = ("-m", "checks.failover.writer", self._url, str(account.account_id))
+        with open(self._folder / f"writer-{account.account_id}.log", "wb") as log:
             return subprocess.Popen(
-                (sys.executable, *words),
+                (sys.executable, *module),
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env={**clean_environment(), **self._environ},
@@ -123,24 +122,24 @@ class Load:
         self._threads.append(thread)
         thread.start()
 
-    def _listen(self, trader: Trader) -> None:
-        """Write down what a writer tells, until it is stopped."""
+    def _follow_writer(self, trader: Trader) -> None:
+        """Note the output of a writer until it is stopped."""
         tally = trader.tallies[BATCHES]
         assert trader.writer.stdout
         for line in trader.writer.stdout:
-            what, number, moment, *words = line.decode().split()
-            if what == ACKNOWLEDGED:
-                trader.batches.append((float(moment), int(number)))
+            outcome, messages, moment, *problem = line.decode().split()
+            if outcome == ACKNOWLEDGED:
+                trader.batches.append((float(moment), int(messages)))
                 tally.acknowledged.append(float(moment))
             else:
-                tally.failed["told so"] += 1
-                tally.said[" ".join(words)] += 1
-        if not self._over.is_set():
+                tally.failed["unavailable"] += 1
+                tally.messages[" ".join(problem)] += 1
+        if not self._stopped.is_set():
             tally.wrong.append("the writer ended")
 
-    def _again_and_again(self, trader: Trader, kind: str, request: Callable[[Trader], str]) -> None:
+    def _repeat(self, trader: Trader, kind: str, request: Callable[[Trader], str]) -> None:
         tally = trader.tallies[kind]
-        while not self._over.wait(PAUSE_SECONDS[kind]):
+        while not self._stopped.wait(PAUSE_SECONDS[kind]):
             try:
                 problem = request(trader)
             except Failed as failure:
@@ -151,42 +150,41 @@ class Load:
             else:
                 tally.acknowledged.append(time.monotonic())
 
-    def _read(self, trader: Trader) -> str:
-        """A history; what is wrong with it, or ""."""
+    def _read_history(self, trader: Trader) -> str:
+        """Read a history; the problem with it, or ""."""
         acknowledged = trader.messages(self._stale)
         begin = max(0, acknowledged - (NEWEST if random.randrange(MANY_EVERY) else MANY))
-        return trader.shop.judge(self._history(trader.shop, begin), begin, acknowledged)
+        return trader.account.problem(self._history(trader.account, begin), begin, acknowledged)
 
-    def _history(self, shop: Shop, begin: int = 0) -> bytes:
-        (row,) = shop.asker(begin, begin + 1).rows
-        form = history_form(shop.asker(), datefrom=row[2])
-        _, body = self._ask("POST", "/", urlencode(form))
+    def _history(self, account: NumberedAccount, begin: int = 0) -> bytes:
+        history = account.history(begin, begin + 1)
+        form = history_form(history, datefrom=history.rows[0][2])
+        _, body = self._send("POST", "/", urlencode(form))
         if UNAVAILABLE in body:
-            raise Failed("told so")
+            raise Failed("unavailable")
         return body
 
     def _log_in(self, trader: Trader) -> str:
-        """A token; what is wrong with the answer, or ""."""
-        credentials = urlencode({"username": trader.shop.username, "password": PASSWORD})
-        status, body = self._ask("POST", "/auth/login", credentials)
+        """Log in; the problem with the answer, or ""."""
+        credentials = urlencode({"username": trader.account.username, "password": PASSWORD})
+        status, body = self._send("POST", "/auth/login", credentials)
         if status == 503:
-            raise Failed("told so")
+            raise Failed("unavailable")
         if status != 200:
             return f"{status} {body[:200]!r}"
         trader.tokens.append(json.loads(body)["token"])
         return ""
 
-    def _ask(self, method: str, path: str, form: str | None = None) -> tuple[int, bytes]:
-        """Raises Failed if there is no whole answer."""
-        connection = http.client.HTTPConnection(
-            "127.0.0.1", random.choice(self._ports), timeout=PATIENCE_SECONDS
-        )
+    def _send(self, method: str, path: str, form: str | None = None) -> tuple[int, bytes]:
+        """Status and body. Raises Failed if there is no complete answer."""
+        port = random.choice(self._ports)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
         try:
             connection.request(method, path, form, FORM if form else {})
-            answer: Any = connection.getresponse()
+            answer = connection.getresponse()
             return answer.status, answer.read()
         except TimeoutError:
-            raise Failed("waited in vain") from None
+            raise Failed("timed out") from None
         except (OSError, http.client.HTTPException):
             raise Failed("broken off") from None
         finally:

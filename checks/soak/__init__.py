@@ -1,5 +1,6 @@
-"""A soak: clients of every kind at a server of two processes, for as long as you like.
+"""Soak: clients of every kind at a server of two processes, for as long as wanted.
 
-world.py has the store and what answers are right, clients.py and rude.py the clients, watch.py what
-is looked at in the meantime, __main__.py the run and its verdict.
+accounts.py has the store and the right answers, clients.py and misbehaving.py the clients,
+resources.py the memory and descriptors of the server, metrics.py its own counts, __main__.py the
+run and its verdict.
 """

@@ -1,4 +1,4 @@
-"""Clients that behave: what they are answered has to be right, to the byte."""
+"""Well-behaved clients: their answers have to be right, byte for byte."""
 
 from __future__ import annotations
 
@@ -16,27 +16,29 @@ from typing import Any
 from urllib.parse import urlencode
 
 from boxis_gateway.authcode import authcode_of
-from checks.soak.world import (
+from checks.soak.accounts import (
     LINES_OF_AN_IMPORT,
+    OWNER,
     PASSWORD,
-    Asker,
-    World,
+    Accounts,
+    HistoryAccount,
     without_timestamp,
     write_lines,
 )
 
-PATIENCE_SECONDS = 60
+ANSWER_SECONDS = 60
+SLOW_ANSWER_SECONDS = 660
 REQUESTS_OF_A_CONNECTION = 20
-PAUSE = (0.005, 0.1)  # seconds that a client thinks
+PAUSE = (0.005, 0.1)  # seconds between two requests
 LIMITED = b"too many requests"
 
 
 @dataclass
 class Soak:
-    """What the clients share. `counted` are (kind of client, outcome); `wrong` are answers that
-    should have been others, or that did not come."""
+    """State shared by the clients. `counted` has (kind of client, outcome); `wrong` a line for each
+    answer that was wrong or missing; `imported` is the number of imports."""
 
-    world: World
+    accounts: Accounts
     port: int
     ends: float
     folder: Path
@@ -48,13 +50,19 @@ class Soak:
     def is_on(self) -> bool:
         return time.monotonic() < self.ends
 
-    def count(self, client: str, outcome: str, times: int = 1) -> None:
-        """So many answers of a kind more."""
-        self.counted[client, outcome] += times
+    def count(self, client: str, outcome: str) -> None:
+        """Count an answer."""
+        self.counted[client, outcome] += 1
+
+    def require(self, kind: str, right: bool, problem: str) -> None:
+        """Count an answer, and note the problem if it is not right."""
+        self.count(kind, "success" if right else "WRONG")
+        if not right:
+            self.wrong.append(f"{kind}: {problem[:300]}")
 
     @asynccontextmanager
     async def connection(self, address: str) -> AsyncIterator[Connection]:
-        """From an address of this machine; limits are by address."""
+        """A connection from that local address; limits are by address."""
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", self.port, local_addr=(address, 0)
         )
@@ -66,10 +74,9 @@ class Soak:
 
 @dataclass
 class Answer:
-    """What came back."""
+    """An HTTP answer."""
 
     status: int
-    headers: Mapping[str, str]
     body: bytes
 
 
@@ -85,7 +92,7 @@ class Connection:
 
     async def answer(self, pause: float = 0) -> Answer:
         """The next answer, read in pieces with pauses. Raises EOFError, OSError, TimeoutError."""
-        async with asyncio.timeout(PATIENCE_SECONDS + 600 * bool(pause)):
+        async with asyncio.timeout(SLOW_ANSWER_SECONDS if pause else ANSWER_SECONDS):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
             body = b""
@@ -93,7 +100,7 @@ class Connection:
                 body = await self.reader.readexactly(int(headers["content-length"]))
             elif headers.get("transfer-encoding") == "chunked":
                 body = b"".join([piece async for piece in self._chunks(pause)])
-            return Answer(int(head[0].split()[1]), headers, body)
+            return Answer(int(head[0].split()[1]), body)
 
     async def _chunks(self, pause: float) -> AsyncIterator[bytes]:
         while size := int(await self.reader.readline(), 16):
@@ -103,135 +110,120 @@ class Connection:
 
 
 def post(form: Mapping[str, str]) -> bytes:
-    """A request of the form API."""
+    """A request to the form API."""
     body = urlencode(form).encode()
     kind = b"Content-Type: application/x-www-form-urlencoded\r\n"
     return b"POST / HTTP/1.1\r\nHost: x\r\n%bContent-Length: %d\r\n\r\n%b" % (kind, len(body), body)
 
 
 def get(path: str, query: Mapping[str, str], token: str = "") -> bytes:
-    """A request of the REST API."""
+    """A request to the REST API."""
     target = f"{path}?{urlencode(query)}"
     bearer = f"Authorization: Bearer {token}\r\n" if token else ""
     return f"GET {target} HTTP/1.1\r\nHost: x\r\n{bearer}\r\n".encode()
 
 
-def history_form(asker: Asker, **more: str) -> dict[str, str]:
-    """A signed form."""
-    timestamp = more.get("timestamp") or str(int(time.time()))
-    authcode = authcode_of(timestamp, asker.user_key)
-    form = {"username": asker.username, "timestamp": timestamp, "authcode": authcode}
-    return {**form, "section": "sms", "action": "getHistory", **more}
+def history_form(account: HistoryAccount, **fields: str) -> dict[str, str]:
+    """A signed form with these fields besides."""
+    timestamp = fields.get("timestamp") or str(int(time.time()))
+    authcode = authcode_of(timestamp, account.user_key)
+    form = {"username": account.username, "timestamp": timestamp, "authcode": authcode}
+    return {**form, "section": "sms", "action": "getHistory", **fields}
 
 
-def question(asker: Asker) -> tuple[bytes, bytes]:
-    """A request and the bytes of its right answer."""
+def random_request(account: HistoryAccount) -> tuple[bytes, bytes]:
+    """A request for some of the newest rows or for all, and the bytes of its right answer."""
     returntype = random.choice(("xml", "json"))
-    if not asker.rows or random.random() < 0.2:
-        return post(history_form(asker, returntype=returntype)), asker.body(returntype)
-    last = random.randrange(min(len(asker.rows), 200))
-    form = history_form(asker, returntype=returntype, datefrom=asker.rows[last][2])
-    newest = Asker(asker.username, asker.user_key, asker.rows[: last + 1])
-    return post(form), newest.body(returntype)
+    if not account.rows or random.random() < 0.2:
+        return post(history_form(account, returntype=returntype)), account.body(returntype)
+    last = random.randrange(min(len(account.rows), 200))
+    form = history_form(account, returntype=returntype, datefrom=account.rows[last][2])
+    return post(form), account.newest(last + 1).body(returntype)
 
 
 async def ask(soak: Soak) -> None:
-    """One question after the other, on connections that are kept for some; now and then several
-    at once, which are answered in their order."""
-    kind = "ask"
+    """Requests one after the other on a kept connection; now and then six are pipelined, and
+    answered in order."""
     async with soak.connection("127.0.0.2") as connection:
         for _ in range(REQUESTS_OF_A_CONNECTION):
-            askers = random.choices(soak.world.askers[:4], k=random.choice((1, 1, 1, 6)))
-            questions = [question(asker) for asker in askers]
-            connection.send(b"".join(request for request, _ in questions))
-            for _, wanted in questions:
-                check_history(soak, kind, await connection.answer(), wanted)
+            accounts = random.choices(soak.accounts.histories[:4], k=random.choice((1, 1, 1, 6)))
+            requests = [random_request(account) for account in accounts]
+            connection.send(b"".join(request for request, _ in requests))
+            for _, right in requests:
+                check_history(soak, "ask", await connection.answer(), right)
             await asyncio.sleep(random.uniform(*PAUSE))
 
 
 async def read_long(soak: Soak) -> None:
-    """The longest history, as fast as it comes."""
+    """Read the longest history as fast as it comes."""
     await _read_longest(soak, "read long", "127.0.0.3", pause=0)
 
 
 async def read_slowly(soak: Soak) -> None:
-    """The same with pauses, to the end."""
+    """Read the longest history to its end, with pauses."""
     await _read_longest(soak, "read slowly", "127.0.0.4", pause=0.05)
 
 
 async def _read_longest(soak: Soak, kind: str, address: str, pause: float) -> None:
-    longest, returntype = soak.world.askers[-1], random.choice(("xml", "json"))
+    longest, returntype = soak.accounts.histories[-1], random.choice(("xml", "json"))
     async with soak.connection(address) as connection:
         connection.send(post(history_form(longest, returntype=returntype)))
         check_history(soak, kind, await connection.answer(pause), longest.body(returntype))
 
 
 async def use_rest(soak: Soak) -> None:
-    """Log in, look at lists and a file. (Logging out would end the sessions of others, too.)"""
-    kind = "use rest"
-    rows = len(soak.world.askers[2].rows)
+    """Log in, read all pages of a list, and export it. (A logout would end other sessions, too.)"""
+    kind, history = "use rest", soak.accounts.histories[2].rows
     async with soak.connection("127.0.0.5") as connection:
-        credentials = {"username": soak.world.owner, "password": PASSWORD}
-        connection.send(get("/auth/login", credentials))
-        token = json.loads((await connection.answer()).body).get("token", "")
-        soak.count(kind, "success")
-        found: list[Any] = []
-        for offset in range(0, rows, 40):
-            query = {"offset": str(offset), "limit": "40"}
-            connection.send(get("/sms", query, token))
-            found += json.loads((await connection.answer()).body)["messages"]
-            soak.count(kind, "success")
-        _require(soak, kind, [one["to"][0][1:] for one in found] == _recipients(soak.world, rows))
-        connection.send(get("/sms/export", {"format": "csv"}, token))
-        lines = (await connection.answer()).body.decode().splitlines()
-        soak.count(kind, "success")
-        _require(soak, kind, len(lines) == rows + 1)
 
+        async def fetch(path: str, token: str = "", **query: str) -> bytes:
+            connection.send(get(path, query, token))
+            answer = await connection.answer()
+            soak.require(kind, answer.status == 200, f"{path}: {answer.status}")
+            return answer.body
 
-def _recipients(world: World, rows: int) -> list[str]:
-    return [row[1] for row in world.askers[2].rows[:rows]]
+        login = json.loads(await fetch("/auth/login", username=OWNER, password=PASSWORD))
+        token, messages = login.get("token", ""), list[Any]()
+        for offset in range(0, len(history), 40):
+            page = json.loads(await fetch("/sms", token, offset=str(offset), limit="40"))
+            messages += page["messages"]
+        exported = await fetch("/sms/export", token, format="csv")
+    if [message["to"][0][1:] for message in messages] != [row[1] for row in history]:
+        soak.wrong.append(f"{kind}: other messages are listed")
+    if len(exported.decode().splitlines()) != len(history) + 1:
+        soak.wrong.append(f"{kind}: not all messages are exported")
 
 
 async def import_messages(soak: Soak) -> None:
-    """An import beside all that, and the history that it makes."""
-    kind = "import messages"
+    """Import a file during the load, and read the resulting history."""
+    kind, account = "import messages", soak.accounts.importing
     path = soak.folder / "lines.csv"
     write_lines(path, soak.imported)
-    words = ("import", "--account", soak.world.importing.username, "--timezone", "UTC", str(path))
+    arguments = ("import", "--account", account.username, "--timezone", "UTC", str(path))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "boxis_gateway", *words),
-        env={"BOXIS_GATEWAY_DATABASE_URL": soak.world.store.url, "PATH": "/usr/bin:/bin"},
+        *(sys.executable, "-m", "boxis_gateway", *arguments),
+        env={"BOXIS_GATEWAY_DATABASE_URL": soak.accounts.url, "PATH": "/usr/bin:/bin"},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
     _, complaint = await process.communicate()
-    _require(soak, kind, process.returncode == 0, complaint.decode()[-300:])
     soak.imported += 1
     async with soak.connection("127.0.0.6") as connection:
-        connection.send(post(history_form(soak.world.importing, returntype="json")))
+        connection.send(post(history_form(account, returntype="json")))
         answer = await connection.answer()
     rows = len(json.loads(answer.body)["params"]["senders"])
-    _require(soak, kind, rows == soak.imported * LINES_OF_AN_IMPORT, f"{rows} rows")
-    soak.count(kind, "success")
+    right = process.returncode == 0 and rows == soak.imported * LINES_OF_AN_IMPORT
+    soak.require(kind, right, f"{rows} rows {complaint.decode()[-300:]}")
     await asyncio.sleep(2)
 
 
-def check_history(soak: Soak, kind: str, answer: Answer, wanted: bytes) -> None:
-    """Whether that is the answer; one that says that it comes too often is allowed."""
+def check_history(soak: Soak, kind: str, answer: Answer, right: bytes) -> None:
+    """Compare an answer; the refusal by a rate limit is allowed."""
     if LIMITED in answer.body:
         soak.count(kind, "limited")
-        return
-    if answer.status == 200 and without_timestamp(answer.body) == wanted:
-        soak.count(kind, "success")
-        return
-    soak.count(kind, "WRONG")
-    soak.wrong.append(f"{kind}: {answer.status} {answer.body[:300]!r}")
-
-
-def _require(soak: Soak, kind: str, right: bool, words: str = "") -> None:
-    if not right:
-        soak.count(kind, "WRONG")
-        soak.wrong.append(f"{kind}: not what was expected {words}")
+    else:
+        same = answer.status == 200 and without_timestamp(answer.body) == right
+        soak.require(kind, same, f"{answer.status} {answer.body[:300]!r}")
 
 
 Client = Callable[[Soak], Awaitable[None]]
@@ -242,4 +234,4 @@ CLIENTS: dict[Client, int] = {
     use_rest: 2,
     import_messages: 1,
 }
-"""Clients, and how many of each."""
+"""Clients, and the number of each."""

@@ -1,4 +1,4 @@
-"""What is printed, and kept in docs/soak.md."""
+"""The report, as it is printed and kept in docs/soak.md."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from checks.soak.clients import Soak
-from checks.soak.watch import Watch
+from checks.soak.resources import Resources
 
 HEAD = """# A soak
 
 `make soak SOAK_SECONDS={seconds}`: clients of every kind at once, at a server of two processes over
 a store of some 20,000 messages, on a machine of {cores} cores that runs the clients too. Valid
-answers are compared to the byte, timestamps apart; rude clients have addresses of their own. CI
-runs it for thirty seconds.
+answers are compared byte for byte, timestamps apart; misbehaving clients have addresses of their
+own.
 
 | Clients | Answers by outcome |
 |---|---|
@@ -22,32 +22,31 @@ runs it for thirty seconds.
 
 
 def report(
-    soak: Soak, watch: Watch, said: Mapping[str, int], seconds: int, wrong: Sequence[str]
+    soak: Soak, resources: Resources, counted: Mapping[str, int], seconds: int, wrong: Sequence[str]
 ) -> str:
     """The page."""
     total = sum(soak.counted.values())
     verdict = f"{len(wrong)} things were wrong" if wrong else "nothing was wrong"
+    by_server = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counted.items()))
     lines = [
         HEAD.format(seconds=seconds, cores=os.cpu_count()).rstrip(),
         *(f"| {kind} | {outcomes} |" for kind, outcomes in _outcomes(soak)),
         "",
-        "The server itself (`/metrics`) has counted "
-        + ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(said.items()))
-        + ".",
+        f"The server's own metrics count {by_server}.",
         "",
         "| Process | MB in each third | Descriptors before | at most | after |",
         "|---|---|---|---|---|",
-        *(_process(watch, number, pid) for number, pid in enumerate(watch.pids)),
+        *(_process(resources, number, pid) for number, pid in enumerate(resources.pids)),
         "",
         f"{total:,} exchanges in {seconds} seconds; {verdict}.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _process(watch: Watch, number: int, pid: int) -> str:
+def _process(resources: Resources, number: int, pid: int) -> str:
     name = f"worker {number}" if number else "arbiter"
-    thirds = ", ".join(f"{count / 1e6:.1f}" for count in watch.thirds(pid))
-    counts = f"{watch.before[pid]} | {watch.most[pid]} | {watch.after[pid]}"
+    thirds = ", ".join(f"{count / 1e6:.1f}" for count in resources.thirds(pid))
+    counts = f"{resources.before[pid]} | {resources.most[pid]} | {resources.after[pid]}"
     return f"| {name} | {thirds} | {counts} |"
 
 
