@@ -4,10 +4,10 @@
        php client.php URL USERNAME USER_KEY [xml|json]
        php client.php http://127.0.0.1:8080/ anna@example.com 0123456789abcdefABCDEF01 json
 
-   It needs the curl extension, and SimpleXML for XML. It prints one line a message, its fields set
-   apart by tabs: date, sender, recipient, parts, type. */
+   It needs the curl extension, and SimpleXML for XML. It prints one line per message, with the fields
+   date, sender, recipient, parts and type, separated by tabs. */
 
-/** One request with this timestamp; the body of the answer. */
+/** Send one request with this timestamp; return the body of the answer. */
 function boxis_send($url, $username, $user_key, $params, $timestamp)
 {
     $params['version'] = '1.0';
@@ -21,11 +21,11 @@ function boxis_send($url, $username, $user_key, $params, $timestamp)
     curl_setopt($curl, CURLOPT_POSTFIELDS, http_build_query($params, '', '&'));
     curl_setopt($curl, CURLOPT_RETURNTRANSFER, true);
     curl_setopt($curl, CURLOPT_CONNECTTIMEOUT, 10);
-    // No limit on the whole: a long history takes its time. But a silent server is given up.
+    // No limit for the whole answer, because a long history takes time; but stop if the server is silent.
     curl_setopt($curl, CURLOPT_LOW_SPEED_LIMIT, 1);
     curl_setopt($curl, CURLOPT_LOW_SPEED_TIME, 60);
     $body = curl_exec($curl);
-    if ($body === false) { // also for an answer that broke off in its middle
+    if ($body === false) { // also if the answer was broken off
         fail(curl_error($curl));
     }
     return $body;
@@ -36,7 +36,7 @@ function boxis_parse($body, $format)
 {
     $answer = $format == 'json' ? json_decode($body) : @simplexml_load_string($body);
     if (!is_object($answer) || !isset($answer->result)) {
-        fail('this is no answer of the Boxis API');
+        fail('this is not an answer of the Boxis API');
     }
     return $answer;
 }

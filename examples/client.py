@@ -23,10 +23,10 @@ TIMEOUT_SECONDS = 60
 
 
 def call(url: str, username: str, user_key: str, params: dict[str, str]) -> ET.Element:
-    """Sign and send one request; the `<return>` of the answer."""
+    """Sign and send one request; return the `<return>` element of the answer."""
     answer = send(url, username, user_key, params, str(int(time.time())))
     if answer.findtext("timestamperror") not in (None, "", "0"):
-        # Our clock is off. The server's time is in the answer; a second refusal would be final.
+        # Our clock is off. Sign once more with the server's time, which is in the answer.
         server_time = answer.findtext("timestamp", "")
         answer = send(url, username, user_key, params, server_time)
     return answer
@@ -35,7 +35,7 @@ def call(url: str, username: str, user_key: str, params: dict[str, str]) -> ET.E
 def send(
     url: str, username: str, user_key: str, params: dict[str, str], timestamp: str
 ) -> ET.Element:
-    """One request with this timestamp. Raises OSError, HTTPException or ParseError."""
+    """Send one request with this timestamp. Raises OSError, HTTPException or ParseError."""
     authcode = hashlib.md5((timestamp + user_key).encode()).hexdigest()
     signature = {"username": username, "timestamp": timestamp, "authcode": authcode}
     form = {"version": "1.0", "section": "sms", "returntype": "xml", **params, **signature}
@@ -45,7 +45,7 @@ def send(
 
 
 def print_table(rows: list[ET.Element]) -> None:
-    """One line a message under the names that the fields have on the wire (`reciptient`, too)."""
+    """Print one line per message, under the wire's field names (with `reciptient`)."""
     lines = [[field.tag for field in rows[0]], *([field.text or "" for field in r] for r in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
@@ -53,7 +53,7 @@ def print_table(rows: list[ET.Element]) -> None:
 
 
 def main(arguments: list[str]) -> str | None:
-    """What to complain of, or None."""
+    """Show the history; returns an error message, or None."""
     if not 3 <= len(arguments) <= 5:
         return (__doc__ or "").strip()
     url, username, user_key, *dates = arguments

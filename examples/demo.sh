@@ -1,11 +1,11 @@
 #!/bin/sh
-# What `make run` does, and what an operator does on the first day: make a store, add accounts, load
-# messages, serve. Everything is harmless to repeat.
+# `make run`, and an operator's first day: create a store, add accounts, import messages, serve.
+# Harmless to repeat.
 set -eu
 cd "$(dirname "$0")/.."
 PORT=${PORT:-8080}
 folder="$(pwd)/.demo-$(id -u)"
-mkdir -p "$folder" 2>/dev/null || folder=$(mktemp -d) # somebody else's checkout
+mkdir -p "$folder" 2>/dev/null || folder=$(mktemp -d) # a checkout of another user
 key=0123456789abcdefABCDEF01
 export BOXIS_GATEWAY_DATABASE_URL="sqlite:///$folder/gateway.db"
 
@@ -25,7 +25,7 @@ load examples/kannel-access.log --account bob@example.com --timezone UTC
 
 cat <<END
 
-When it listens, paste this into another terminal (Ctrl-C here ends the server):
+When the server listens, paste this into another terminal (Ctrl-C here stops the server):
 
   ts=\$(date +%s); curl -s http://127.0.0.1:$PORT/ -d username=anna@example.com -d timestamp=\$ts \\
     -d authcode=\$(printf %s "\${ts}$key" | md5sum | cut -c-32) -d section=sms -d action=getHistory

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Show examples/ to the programs that read them: nginx, systemd and Prometheus. The tests run the
 # others: client.py and client.php (tests/server/test_server.py), demo.sh and the message files
-# (tests/project/test_docs_commands.py), grafana-dashboard.json (tests/test_watching_docs.py).
+# (tests/project/test_docs_commands.py), grafana-dashboard.json (tests/project/test_monitoring_docs.py).
 set -eu
 cd "$(dirname "$0")/.."
 PATH="$PATH:/usr/sbin:/sbin"
