@@ -105,7 +105,7 @@ def _line(number: int, parts: Sequence[Part], sender: str, options: ReadOptions)
         parts = sorted(parts, key=_position)
         statuses = [_status(part) for part in parts]
         if len(parts) < _total_parts(parts[0]) and Status.REFUSED not in statuses:
-            return OtherLine(number, "message of which not all parts are there")
+            return OtherLine(number, "message with missing parts")
         message = _message(parts, statuses, sender, options)
     except LineError as problem:
         return BadLine(number, str(problem))

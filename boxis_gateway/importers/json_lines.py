@@ -52,7 +52,7 @@ def _line(number: int, raw: bytes, options: ReadOptions) -> Line:
         pairs = [(column_name(name), value) for name, value in columns.items() if value is not None]
         filled = dict(pairs)
         if len(filled) < len(pairs):
-            raise LineError("two keys are the same column")
+            raise LineError("two keys name the same column")
         for name in FLAGS:
             if isinstance(filled.get(name), bool):
                 filled[name] = WORDS[filled[name]]

@@ -121,9 +121,9 @@ def _event(number: int, raw: bytes, head: re.Match[bytes], at: str, options: Rea
 def _report(number: int, head: re.Match[bytes], at: str) -> Line:
     reference = _reference(head)
     if head["dlr"] not in _REPORTED:
-        return OtherLine(number, "report that the SMSC has the message")
+        return OtherLine(number, "report of acceptance by the SMSC")
     if reference is None:
-        return OtherLine(number, "report without the SMSC's id of the message")
+        return OtherLine(number, "report without message id")
     return ReportLine(number, DeliveryReport((reference,), _REPORTED[head["dlr"]], at))
 
 
@@ -170,7 +170,7 @@ def _user_data(head: re.Match[bytes], raw: bytes, coding: int) -> tuple[bytes, i
                 raise LineError("the message is not in hexadecimal digits") from None
     tail = _TAIL.fullmatch(raw, start + octets)
     if not tail:
-        raise LineError("the message is not of the length that the line says")
+        raise LineError("the message does not have the length that the line gives")
     return raw[start : start + octets], _header(tail)
 
 

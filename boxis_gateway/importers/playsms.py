@@ -96,7 +96,7 @@ def _message(row: Outgoing, options: ReadOptions) -> NewMessage:
     if not row.smslog_id:
         raise LineError("smslog_id is missing")
     if row.p_status not in _STATUSES:
-        raise LineError("p_status is not one of playSMS")
+        raise LineError("p_status is not one of playSMS's")
     status = _STATUSES[row.p_status]
     text = (row.p_msg or "") + (row.p_footer or "")  # the footer begins with a blank
     parts = count_parts(text, Alphabet.UCS2 if row.unicode == "1" else None) if text else 1

@@ -131,7 +131,7 @@ def _status(folder: str, reported: str) -> Status:
     if folder == _SENT:
         return _STATUSES.get(reported, Status.SENT)
     if folder not in _NOT_SENT:
-        raise LineError("type is none of the phone's folders")
+        raise LineError("type is not one of the phone's folders")
     return _NOT_SENT[folder]
 
 

@@ -146,7 +146,7 @@ def _line(number: int, record: Record | str, options: ReadOptions) -> Line:
     if not required("direction", record.get("direction")).lower().startswith("outbound"):
         return OtherLine(number, "incoming message")
     if ":" in record.get("from", "") or ":" in record.get("to", ""):
-        return OtherLine(number, "message that is no SMS")  # `whatsapp:+48…`
+        return OtherLine(number, "message of another channel")  # `whatsapp:+48…`
     key = record.get(_field(options.account_field), "") if options.account_field else ""
     return GoodLine(number, _message(record, options), key)
 

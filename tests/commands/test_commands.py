@@ -63,8 +63,8 @@ def test_the_first_day(gateway: Gateway) -> None:
         "kannel, dates in Europe/Warsaw: 13 added, 0 already there, 0 rejected lines, "
         "4 delivery reports (2 wait for their message), "
         "1 refused by the SMSC, not in the history, 1 × log mark skipped, "
-        "2 × Receive SMS skipped, 10 × report that the SMSC has the message skipped, "
-        "1 × report without the SMSC's id of the message skipped. 31 lines read.\n"
+        "2 × Receive SMS skipped, 10 × report of acceptance by the SMSC skipped, "
+        "1 × report without message id skipped. 31 lines read.\n"
     )
     assert said.stderr == ""
     table = gateway("history", USERNAME, "--limit", "2").stdout
@@ -182,7 +182,7 @@ def test_an_error_is_one_line_with_its_remedy(
         (("import", "none.csv", "--account", USERNAME), "none.csv cannot be read: No such file"),
         (("import", SAMPLE, "--account", "nobody"), "There is no account"),
         (("import", SAMPLE, "--account-field", "ACT", "--map", "a=nobody"), "There is no account"),
-        (("import", __file__, "--account", USERNAME), "no known format"),
+        (("import", __file__, "--account", USERNAME), "not recognised"),
     ],
 )
 def test_an_error_over_a_store_is_one_line_too(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers import IMPORTERS, find_importer
-from boxis_gateway.importers.boxis.answers import rows
+from boxis_gateway.importers.boxis.answers import parse_history
 from boxis_gateway.importers.reading.json_walk import NotJson, walk
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions
 from boxis_gateway.importers.reading.source import Source
@@ -100,9 +100,9 @@ def test_json_without_end_is_said(content: bytes) -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50, 999])
 def test_rows_do_not_depend_on_where_pieces_end(name: str, size: int) -> None:
     content = (SAMPLES / name).read_bytes()
-    whole = list(rows([content]))
+    whole = list(parse_history([content]))
     assert len(whole) > 4
-    assert list(rows(pieces(content, size))) == whole
+    assert list(parse_history(pieces(content, size))) == whole
 
 
 @pytest.mark.parametrize("kind", ["xml", "json"])
@@ -123,12 +123,12 @@ PAGE = b'{"offset":0,"limit":1,"total":1,"messages":[{"_id":"a","type":"SMS","fr
 DAMAGED = {
     b"": "no answer",
     b"<html><body>hello</body></html>": "no answer",
-    b"<return>": "breaks off",
-    b"<return><result>1</result><history>": "breaks off",
+    b"<return>": "truncated",
+    b"<return><result>1</result><history>": "truncated",
     b"<return><history></return>": "damaged",
     b"<return></return>": "no answer",
     b"<!DOCTYPE html><html>": "no answer",
-    b'{"result":"1","params":{"senders":{"sms1":': "breaks off",
+    b'{"result":"1","params":{"senders":{"sms1":': "truncated",
     b'{"result":"1","params":{"senders":{]}}': "damaged",
     b'{"params":[]}': "no answer",
     b"[]": "no answer",
@@ -162,7 +162,7 @@ def test_what_stood_before_the_damage_is_imported(
     path = tmp_path / "answer"
     path.write_bytes(content[: content.index(b"sms5")])
     accounts = AccountMap(store, account, {})
-    with pytest.raises(ImportFailed, match=r"breaks off\. What stood before is imported"):
+    with pytest.raises(ImportFailed, match=r"truncated\. The rows before are imported"):
         run_import(path, accounts, ReadOptions(find_zone("UTC")))
     assert len(store.history.recent(account.id, "0", "9999", 9)) == 2
     path.write_bytes(content)
@@ -174,7 +174,7 @@ def test_what_stood_before_the_damage_is_imported(
     "content", [b"", b"<html>", b"[1]", b'{"a":1}', PAGE, b'{"messages":[}', PAGE + b"}]"]
 )
 def test_a_damaged_page_is_said(content: bytes) -> None:
-    with pytest.raises(ImportFailed, match=r"no list of messages|breaks off"):
+    with pytest.raises(ImportFailed, match=r"no list of messages|truncated"):
         read("telecomx", content)
 
 
@@ -234,7 +234,7 @@ WAITS = {"_id": "52f4fd8034697b28ccaf7810", "sent": None, "message": "hello"}
 def test_an_id_that_is_no_text_is_said_and_spoils_no_other() -> None:
     sent = {"sent": "2014-02-07T15:36:23Z", "message": "hello"}
     bad, *good = read("telecomx", page(sent | {"_id": "half \ud800"}, sent | {"_id": "whole"}))
-    assert bad == BadLine(1, "a text has half of a surrogate pair")
+    assert bad == BadLine(1, "a text has a lone surrogate")
     assert [type(line) for line in good] == [GoodLine] * 2
 
 

@@ -564,7 +564,7 @@ def test_a_list_that_ends_too_soon_is_said(changing: str) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(telecomx_pages, "MOST", 10)
         patched.setattr(Changing, "shown", 15)
-        with pytest.raises(ImportFailed, match="than it shows: none from 15 on"):
+        with pytest.raises(ImportFailed, match="than it lists: none from offset 15 on"):
             list(telecomx_pages.all_messages(changing, options))
 
 

@@ -138,7 +138,7 @@ def test_the_time_of_the_last_change_is_that_of_what_is_final() -> None:
 @pytest.mark.parametrize("address", ["whatsapp:+48514151563", "messenger:1234", "rcs:agent"])
 @pytest.mark.parametrize("field", ["from", "to"])
 def test_messages_of_other_channels_are_passed_over(field: str, address: str) -> None:
-    assert one(**{field: address}) == OtherLine(1, "message that is no SMS")
+    assert one(**{field: address}) == OtherLine(1, "message of another channel")
 
 
 @pytest.mark.parametrize(("field", "key"), [("AccountSid", "AC1"), ("From", "+48500100200")])

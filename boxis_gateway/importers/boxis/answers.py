@@ -1,8 +1,8 @@
-"""What a Boxis-compatible server answers to getHistory, in XML or JSON: octets -> rows.
+"""Streaming parser of getHistory answers, XML and JSON: octets -> rows.
 
-All that the protocol page knows is read (sections 4 and 8.1): in JSON the list is called `senders`
-or `history`, or stands there under both names; `sms_id` and `status_date` may be there or not.
-A row is read as soon as it is there, so that memory does not grow with the answer.
+It reads all variants of the protocol page (sections 4 and 8.1): in JSON the list is named
+`senders`, `history` or both; `sms_id` and `status_date` are optional. Memory does not grow with the
+answer.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _NUMBERED = re.compile(rb"(</?sms)\d+(?=[\s/>])")
 _BLANK = b" \t\r\n"
 
 
-class Row(NamedTuple):
-    """A row of the history, as the wire has it; "" for what it lacks."""
+class HistoryRow(NamedTuple):
+    """Row of the history as on the wire; "" for missing fields."""
 
     sms_id: str = ""
     sender: str = ""
@@ -37,62 +37,63 @@ class Row(NamedTuple):
 
 
 class NotAnEnvelope(Exception):
-    """This is no answer of the API."""
+    """Content that is no answer of the API."""
 
 
-class BrokenOff(Exception):
-    """This is the beginning of an answer, and no more."""
+class TruncatedAnswer(Exception):
+    """Answer that ends early or is damaged."""
 
 
-class Refused(Exception):
-    """The answer is an error; `str()` is its text. `clock` is the server's timestamp if the error
-    is that ours is off, else None."""
+class RefusedRequest(Exception):
+    """Answer with an error; `str()` is its text. `clock` is the server's timestamp if the error is
+    a clock mismatch, else None."""
 
     def __init__(self, text: str, clock: str | None) -> None:
-        super().__init__("".join(one for one in text if one.isprintable())[:200])
+        super().__init__("".join(filter(str.isprintable, text))[:200])
         self.clock = clock
 
 
-def rows(chunks: Iterable[bytes]) -> Iterator[Row]:
-    """The rows of an answer, in its order. Raises, perhaps at its end only, NotAnEnvelope,
-    BrokenOff or Refused."""
+def parse_history(chunks: Iterable[bytes]) -> Iterator[HistoryRow]:
+    """Yield the rows of an answer in its order.
+
+    Raises NotAnEnvelope, TruncatedAnswer or RefusedRequest, possibly after rows."""
     rest = iter(chunks)
     first = next(rest, b"").removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK)
     envelope: dict[str, str] = {}
-    read = {b"<": _from_xml, b"{": _from_json}.get(first[:1])
-    if read is None:
+    parse = {b"<": _parse_xml, b"{": _parse_json}.get(first[:1])
+    if parse is None:
         raise NotAnEnvelope
     try:
-        yield from read(chain([first], rest), envelope)
+        yield from parse(chain([first], rest), envelope)
     except (etree.XMLSyntaxError, NotJson):
-        raise (BrokenOff if "begun" in envelope else NotAnEnvelope) from None
+        raise (TruncatedAnswer if "begun" in envelope else NotAnEnvelope) from None
     if "result" not in envelope:
         raise NotAnEnvelope
     if envelope["result"] != "1":
         clock = envelope.get("timestamperror", "") not in ("", "0")
         text = envelope.get("resulttxt", "")
-        raise Refused(text, envelope.get("timestamp", "") if clock else None)
+        raise RefusedRequest(text, envelope.get("timestamp", "") if clock else None)
 
 
-def _from_json(chunks: Iterable[bytes], envelope: dict[str, str]) -> Iterator[Row]:
-    shown_as: KeyPath | None = None  # under the other name are the same rows
+def _parse_json(chunks: Iterable[bytes], envelope: dict[str, str]) -> Iterator[HistoryRow]:
+    list_path: KeyPath | None = None  # a list under the other name has the same rows
     for path, value in walk(chunks, _OPENED):
         if path[:1] in [("params",), *((name,) for name in _ENVELOPE)]:
             envelope["begun"] = "yes"
         if path[:2] in _LISTS:
-            shown_as = shown_as or path[:2]
-            if path[:2] == shown_as and value:
+            list_path = list_path or path[:2]
+            if path[:2] == list_path and value:
                 yield _row(value if isinstance(value, dict) else {})
         elif len(path) == 1 and path[0] in _ENVELOPE:
             envelope[path[0]] = "1" if value is True else value if isinstance(value, str) else ""
 
 
-def _row(values: Mapping[str, Any]) -> Row:
-    found = [values.get(name) for name in Row._fields]
-    return Row(*[text if isinstance(text, str) else "" for text in found])
+def _row(values: Mapping[str, Any]) -> HistoryRow:
+    fields = [values.get(name) for name in HistoryRow._fields]
+    return HistoryRow(*[text if isinstance(text, str) else "" for text in fields])
 
 
-def _from_xml(chunks: Iterable[bytes], envelope: dict[str, str]) -> Iterator[Row]:
+def _parse_xml(chunks: Iterable[bytes], envelope: dict[str, str]) -> Iterator[HistoryRow]:
     parser: Any = etree.XMLPullParser(
         ("start", "end"),
         tag=("return", "sms", *_ENVELOPE),
@@ -102,7 +103,7 @@ def _from_xml(chunks: Iterable[bytes], envelope: dict[str, str]) -> Iterator[Row
         remove_comments=True,
         remove_pis=True,
     )
-    for damage in _fed(parser, _unnumbered(chunks)):
+    for error in _feed(parser, _unnumbered(chunks)):
         for event, element in parser.read_events():
             parent = element.getparent()
             if event == "start":
@@ -110,26 +111,26 @@ def _from_xml(chunks: Iterable[bytes], envelope: dict[str, str]) -> Iterator[Row
                     envelope["begun"] = "yes"
             elif parent is not None and parent.tag == "history" and element.tag == "sms":
                 yield _row({child.tag: child.text for child in element})
-                _forget(element)
+                _discard(element)
             elif parent is not None and parent.tag == "return":
                 envelope[element.tag] = element.text or ""
-        if damage:
-            raise damage
+        if error:
+            raise error
 
 
-def _fed(parser: Any, chunks: Iterable[bytes]) -> Iterator[etree.XMLSyntaxError | None]:
-    """Feed the parser, chunk by chunk; where it fails, what it says."""
+def _feed(parser: Any, chunks: Iterable[bytes]) -> Iterator[etree.XMLSyntaxError | None]:
+    """Feed the parser chunk by chunk; yield its error after each, or None."""
     for chunk in chain(chunks, [None]):
         try:
             parser.close() if chunk is None else parser.feed(chunk)
-        except etree.XMLSyntaxError as damage:
-            yield damage
+        except etree.XMLSyntaxError as error:
+            yield error
         else:
             yield None
 
 
 def _unnumbered(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """`sms1`, `sms2`, … as `sms`: a parser keeps every name that it has met."""
+    """Rename `sms1`, `sms2`, … to `sms`, since a parser keeps every name that it meets."""
     left = b""
     for chunk in chunks:
         text = left + chunk
@@ -140,8 +141,8 @@ def _unnumbered(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield left
 
 
-def _forget(element: Any) -> None:
-    """What was read of the tree, up to here."""
+def _discard(element: Any) -> None:
+    """Free the tree up to the element."""
     element.clear(keep_tail=True)
     parent = element.getparent()
     while element.getprevious() is not None:

@@ -17,7 +17,13 @@ from urllib.parse import urlencode
 
 from boxis_gateway.authcode import authcode_of
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.boxis.answers import BrokenOff, NotAnEnvelope, Refused, Row, rows
+from boxis_gateway.importers.boxis.answers import (
+    HistoryRow,
+    NotAnEnvelope,
+    RefusedRequest,
+    TruncatedAnswer,
+    parse_history,
+)
 from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importers.reading.web import (
     Backoff,
@@ -47,27 +53,31 @@ class Server:
     user_key: str = field(repr=False)
     ahead: int = 0
 
-    def history(self, first: datetime, last: datetime, most: int | None) -> tuple[list[Row], int]:
+    def history(
+        self, first: datetime, last: datetime, most: int | None
+    ) -> tuple[list[HistoryRow], int]:
         """The rows from one date to the other, as they come, and how many octets they were.
 
         Raises ResponseTooLarge above `most` octets, TransientError and ImportFailed."""
         try:
             return self._ask(first, last, most)
-        except Refused as refused:
+        except RefusedRequest as refused:
             now = bounded(refused.clock or "", 0, LATEST_SECOND)
             if now is None:
                 raise self._refusal(refused) from None
             self.ahead = now - _seconds_now()
         try:
             return self._ask(first, last, most)
-        except Refused as refused:
+        except RefusedRequest as refused:
             raise self._refusal(refused) from None
 
-    def _ask(self, first: datetime, last: datetime, most: int | None) -> tuple[list[Row], int]:
+    def _ask(
+        self, first: datetime, last: datetime, most: int | None
+    ) -> tuple[list[HistoryRow], int]:
         with send(self._request(first, last), most) as answer:
             try:
-                return list(rows(answer.chunks())), answer.octets
-            except BrokenOff:
+                return list(parse_history(answer.chunks())), answer.octets
+            except TruncatedAnswer:
                 raise TransientError("broke its answer off", smaller=True) from None
             except NotAnEnvelope:
                 status = "" if answer.status == 200 else f", but with HTTP status {answer.status}"
@@ -92,7 +102,7 @@ class Server:
         body = urlencode(form, errors="surrogateescape").encode()
         return urllib.request.Request(self.address.url, data=body, method="POST")
 
-    def _refusal(self, refused: Refused) -> Exception:
+    def _refusal(self, refused: RefusedRequest) -> Exception:
         said = str(refused).removeprefix("error: ").removeprefix("Error: ")
         if said == INTERNAL_ERROR:
             return TransientError("answers that it has an internal error", smaller=True)
@@ -102,7 +112,7 @@ class Server:
         )
 
 
-def whole_history(url: str, options: ReadOptions) -> Iterator[list[Row]]:
+def whole_history(url: str, options: ReadOptions) -> Iterator[list[HistoryRow]]:
     """All rows since `options.since`, window by window from the oldest to the newest, those of each
     as the server answers them. Raises ImportFailed."""
     if not options.username or not options.secret:
@@ -119,7 +129,7 @@ def whole_history(url: str, options: ReadOptions) -> Iterator[list[Row]]:
 
 def _windows(
     server: Server, start: datetime, stop: datetime, width: timedelta
-) -> Iterator[list[Row]]:
+) -> Iterator[list[HistoryRow]]:
     backoff = Backoff(server.address.shown)
     while start < stop:
         end = min(start + width, stop)

@@ -119,8 +119,8 @@ def _time(raw: bytes, latest: str | None, options: ReadOptions) -> str:
 
 def _other(number: int, raw: bytes) -> Line:
     if raw == TOO_LONG:
-        return BadLine(number, "the line is longer than any of the log")
-    return OtherLine(number, "line about something else")
+        return BadLine(number, "the line is too long")
+    return OtherLine(number, "unrelated line")
 
 
 def _event(number: int, event: re.Match[bytes], raw: bytes, at: str, options: ReadOptions) -> Line:
@@ -129,10 +129,10 @@ def _event(number: int, event: re.Match[bytes], raw: bytes, at: str, options: Re
     if event["event"] == b"DLR":
         return _report(number, _matched(_REPORT, raw, event.end()), at)
     if raw.startswith(b"[uid:", event.end()):
-        return OtherLine(number, "message on its way in")  # of another log, see __init__.py
+        return OtherLine(number, "incoming submission")  # of another log, see __init__.py
     fields = _matched(_MESSAGE, raw, event.end())
     if _word(fields, "retry") == "True":
-        return OtherLine(number, "message that Jasmin tries again")
+        return OtherLine(number, "message that Jasmin retries")
     key = _word(fields, "cid") if options.account_field == "cid" else ""
     return GoodLine(number, _message(fields, at, options), key)
 
@@ -140,7 +140,7 @@ def _event(number: int, event: re.Match[bytes], raw: bytes, at: str, options: Re
 def _matched(pattern: re.Pattern[bytes], raw: bytes, start: int) -> re.Match[bytes]:
     match = pattern.match(raw, start)
     if not match:
-        raise LineError("the line is not whole")
+        raise LineError("the line is incomplete")
     return match
 
 
@@ -148,9 +148,9 @@ def _report(number: int, fields: re.Match[bytes], at: str) -> Line:
     references = references_of(_word(fields, "cid"), _word(fields, "smpp_msgid"))
     status = REPORTED.get(_word(fields, "status"))
     if status is None:
-        return OtherLine(number, "report that the message is on its way")
+        return OtherLine(number, "report of a message in transit")
     if not references:
-        return OtherLine(number, "report without the SMSC's id of the message")
+        return OtherLine(number, "report without message id")
     return ReportLine(number, DeliveryReport(references, status, at))
 
 
@@ -192,7 +192,7 @@ def _status(word: str) -> Status:
         return Status.REFUSED
     if without_class(word) == ACCEPTED:
         return Status.SENT
-    raise LineError("the status is none that Jasmin writes")
+    raise LineError("the status is not one of Jasmin's")
 
 
 def without_class(word: str) -> str:
@@ -216,7 +216,7 @@ def _octets(field: bytes) -> bytes:
     """Evaluate a Python literal of octets."""
     literal = _LITERAL.fullmatch(field)
     if not literal:
-        raise LineError("the content is not written as octets")
+        raise LineError("the content is not a Python literal of octets")
     return literal["octets"].decode("unicode_escape").encode("latin-1")
 
 

@@ -103,7 +103,7 @@ def _status(word: str) -> Status:
         return Status.SENT
     if word.startswith("ESME_"):
         return Status.REFUSED
-    raise LineError("the status is none that the logger writes")
+    raise LineError("the status is not one of the logger's")
 
 
 def _text_and_parts(short: str, binary: str) -> tuple[str, int]:

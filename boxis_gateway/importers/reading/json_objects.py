@@ -37,4 +37,4 @@ def require_texts(values: Iterable[Any]) -> None:
         if not isinstance(value, str):
             raise LineError("a value is neither a text nor a number")
         if _LONE_SURROGATE.search(value):
-            raise LineError("a text has half of a surrogate pair")
+            raise LineError("a text has a lone surrogate")

@@ -1,11 +1,10 @@
-"""`telecomx`: a customer's messages out of a TelecomX-compatible API: what `GET /sms` answers, as a
-file that somebody saved (a page, or several behind each other), or asked for at the server
-(telecomx_pages.py).
+"""`telecomx`: messages of a customer of a TelecomX-compatible API.
 
-A message there has several recipients; here each is a message of one submission, which keeps its
-`_id`. The time of creation is not told, but the `_id` begins with it: ours with nanoseconds, as one
-of MongoDB's with seconds. A message that is null in `sent` waits. Pages are newest first; messages
-of one time are turned around, since they come into a store in the order of time.
+The source is a file of saved answers to `GET /sms`, one or several pages, or the URL of a server
+(pages.py). A message of that API has several recipients; here each is a message of one submission,
+which keeps its `_id`. The creation time is the start of the `_id`: nanoseconds in ours, seconds in
+those of MongoDB. A message with `sent` null is pending. Pages are newest first; messages of one
+time are reversed, since the store takes them in the order of time.
 """
 
 from __future__ import annotations
@@ -13,13 +12,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.reading.columns import to_message
+from boxis_gateway.importers.reading.columns import rounded_amount, to_message
 from boxis_gateway.importers.reading.dates import parse_date
 from boxis_gateway.importers.reading.json_objects import require_texts
 from boxis_gateway.importers.reading.json_walk import NotJson, walk
@@ -32,7 +29,7 @@ from boxis_gateway.importers.reading.lines import (
     ReadOptions,
 )
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importers.telecomx.pages import Seen, all_messages
+from boxis_gateway.importers.telecomx.pages import RecentMessages, all_messages
 from boxis_gateway.importers.telecomx.server import MESSAGES, OPENED
 from boxis_gateway.model import NewMessage, Status, SubmissionFacts
 from boxis_gateway.zones import find_zone, from_utc_text, utc_text
@@ -41,92 +38,90 @@ NAME = "telecomx"
 ACCOUNT_FIELDS = ("customer",)
 URL_SCHEMES = ("http", "https")
 LOCAL_TIMES = False
-CHUNK = 65_536  # octets
 LONGEST_ID = 64  # characters
-MILLIONTH = Decimal("0.000001")
 PRICES = {"price": "price", "wholeSale": "whole_sale", "cost": "cost"}
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FIRST_OF_MONGODB = int(datetime(2008, 1, 1, tzinfo=UTC).timestamp())
+OLDEST_MONGODB_ID = int(datetime(2008, 1, 1, tzinfo=UTC).timestamp())
 LONGEST_WAIT = timedelta(days=731)  # from creation to sending
-CLOCKS_APART = timedelta(days=1)
+CLOCK_SKEW = timedelta(days=1)
 
 _ID = re.compile(r"[0-9A-Fa-f]{24}", re.ASCII)
 _HEAD = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:offset|limit|total|messages)"\s*:')
 
 
-class _Read(NamedTuple):
-    """What is read of a message object; "" if its time of creation cannot be told."""
+class _Parsed(NamedTuple):
+    """Lines of a message object; `created_at` is "" if unknown."""
 
     created_at: str
     lines: list[Line]
 
 
 def matches(head: bytes) -> bool:
-    """The beginning of a page."""
+    """Return True for the start of a page."""
     return bool(_HEAD.match(head)) and b'"messages"' in head
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Line]:
-    """See importers/__init__.py. A line's number is that of its message object, counted from the
-    first; its recipients have the same."""
-    found = _saved(source) if source.url is None else all_messages(source.url, options)
-    objects = (_read(number, one, options) for number, one in enumerate(found, 1))
-    for _, of_one_time in groupby(objects, lambda one: one.created_at):
-        for one in reversed(list(of_one_time)):
-            yield from one.lines
+    """Yield the lines, see Importer.read. Numbers are those of message objects, from the first;
+    all recipients of one have the same."""
+    objects = _saved_messages(source) if source.url is None else all_messages(source.url, options)
+    parsed = (_parse(number, value, options) for number, value in enumerate(objects, 1))
+    for _, group in groupby(parsed, lambda message: message.created_at):
+        for message in reversed(list(group)):
+            yield from message.lines
 
 
-def _saved(source: Source) -> Iterator[Any]:
-    seen, is_list = Seen(), False
+def _saved_messages(source: Source) -> Iterator[Any]:
+    recent, is_list = RecentMessages(), False
     try:
-        for path, value in walk(iter(partial(source.file.read, CHUNK), b""), OPENED):
+        for path, value in walk(source.chunks(), OPENED):
             if path == MESSAGES:
                 is_list = True
-                yield from seen.new([value] if value != [] else [])
+                yield from recent.new([value] if value != [] else [])
     except NotJson:
         raise ImportFailed(
-            "The file is damaged or breaks off: it is no JSON in UTF-8 to its end. What stood "
-            "before is imported; the same again adds the rest when the file is whole."
+            "The file is damaged or truncated: not JSON in UTF-8 to its end. The messages before "
+            "are imported. Import it again when it is whole."
         ) from None
     if not is_list:
-        raise ImportFailed("The file has no list of messages, as the TelecomX API answers it.")
+        raise ImportFailed("The file is no list of messages of the TelecomX API.")
 
 
-def _read(number: int, one: Any, options: ReadOptions) -> _Read:
-    if not isinstance(one, dict):
-        return _Read("", [BadLine(number, "not a message object")])
-    if one.get("type") == "MMS":
-        return _Read("", [OtherLine(number, "MMS")])
+def _parse(number: int, value: Any, options: ReadOptions) -> _Parsed:
+    if not isinstance(value, dict):
+        return _Parsed("", [BadLine(number, "not a message object")])
+    if value.get("type") == "MMS":
+        return _Parsed("", [OtherLine(number, "MMS")])
     try:
-        facts, columns, recipients = _facts(one), _columns(one, options), _recipients(one)
+        facts, columns, recipients = _facts(value), _columns(value, options), _recipients(value)
     except LineError as problem:
-        return _Read("", [BadLine(number, str(problem))])
+        return _Parsed("", [BadLine(number, str(problem))])
     key = columns["customer"] if options.account_field else ""
     lines: list[Line] = []
-    for place, recipient in enumerate(recipients):
+    for position, recipient in enumerate(recipients):
         try:
             message = _message(facts, {**columns, "recipient": recipient}, options)
-            message = message._replace(reference=f"{facts.wire_id} {place}")
+            message = message._replace(reference=f"{facts.wire_id} {position}")
             lines.append(GoodLine(number, message, key))
         except LineError as problem:
             lines.append(BadLine(number, str(problem)))
-    return _Read(facts.created_at, lines)
+    return _Parsed(facts.created_at, lines)
 
 
 def _message(
     facts: SubmissionFacts, columns: Mapping[str, str], options: ReadOptions
 ) -> NewMessage:
-    waits = not columns["date"]
-    date = facts.created_at + "Z" if waits else columns["date"]
+    pending = not columns["date"]
+    date = facts.created_at + "Z" if pending else columns["date"]
     message = to_message({**columns, "date": date}, options.zone)
-    status = Status.PENDING if waits else Status.SENT
+    status = Status.PENDING if pending else Status.SENT
     return message._replace(status=status, submission=facts)
 
 
-def _facts(one: Mapping[str, Any]) -> SubmissionFacts:
-    wire_id, sent = _text(one, "_id"), _text(one, "sent")
-    kind = _text(one, "type")
+def _facts(value: Mapping[str, Any]) -> SubmissionFacts:
+    wire_id, sent = _text(value, "_id"), _text(value, "sent")
+    kind = _text(value, "type")
     if not wire_id or len(wire_id) > LONGEST_ID:
         raise LineError(f"_id is missing, or longer than {LONGEST_ID} characters")
     require_texts([wire_id])
@@ -138,15 +133,15 @@ def _facts(one: Mapping[str, Any]) -> SubmissionFacts:
 
 
 def _created_at(wire_id: str, sent_at: str | None) -> str:
-    """What the id tells, if that can be; else when it was sent."""
-    told = _time_of(wire_id)
+    """Creation time in the id if it is plausible, else the time of sending."""
+    created = _time_of(wire_id)
     if sent_at is None:
-        if told is None:
-            raise LineError("it is not sent, and its _id does not tell when it was made")
-        return utc_text(told)
+        if created is None:
+            raise LineError("it is not sent, and its _id has no creation time")
+        return utc_text(created)
     sent = from_utc_text(sent_at)
-    if told and sent - LONGEST_WAIT <= told <= sent + CLOCKS_APART:
-        return utc_text(told)
+    if created and sent - LONGEST_WAIT <= created <= sent + CLOCK_SKEW:
+        return utc_text(created)
     return sent_at
 
 
@@ -154,24 +149,24 @@ def _time_of(wire_id: str) -> datetime | None:
     if not _ID.fullmatch(wire_id):
         return None
     seconds = int(wire_id[:8], 16)
-    if seconds >= FIRST_OF_MONGODB:
+    if seconds >= OLDEST_MONGODB_ID:
         return EPOCH + timedelta(seconds=seconds)
     return EPOCH + timedelta(milliseconds=int(wire_id[:16], 16) // 1_000_000)
 
 
-def _columns(one: Mapping[str, Any], options: ReadOptions) -> dict[str, str]:
+def _columns(value: Mapping[str, Any], options: ReadOptions) -> dict[str, str]:
     columns = {
-        "sender": _text(one, "from") or options.sender or "",
-        "date": _text(one, "sent"),
-        "text": _text(one, "message"),
-        "customer": _text(one, "customer"),
+        "sender": _text(value, "from") or options.sender or "",
+        "date": _text(value, "sent"),
+        "text": _text(value, "message"),
+        "customer": _text(value, "customer"),
     }
     require_texts(columns.values())
-    return columns | {name: _amount(one, key) for key, name in PRICES.items()}
+    return columns | {name: _amount(value, key) for key, name in PRICES.items()}
 
 
-def _recipients(one: Mapping[str, Any]) -> list[str]:
-    recipients = one.get("to")
+def _recipients(value: Mapping[str, Any]) -> list[str]:
+    recipients = value.get("to")
     if isinstance(recipients, str):
         recipients = [recipients]
     if not isinstance(recipients, list) or not recipients:
@@ -181,20 +176,17 @@ def _recipients(one: Mapping[str, Any]) -> list[str]:
     return recipients
 
 
-def _amount(one: Mapping[str, Any], key: str) -> str:
-    """To the millionth: sums in JavaScript have tails."""
-    amount = _text(one, key)
-    try:
-        return f"{Decimal(amount).quantize(MILLIONTH):f}" if amount else ""
-    except ArithmeticError:
-        raise LineError(f"{key} is not a number") from None
+def _amount(value: Mapping[str, Any], key: str) -> str:
+    """Amount to six decimals, since sums in JavaScript have rounding errors; "" if missing."""
+    amount = _text(value, key)
+    return rounded_amount(key, amount) if amount else ""
 
 
-def _text(one: Mapping[str, Any], key: str) -> str:
-    """Numbers are texts already; "" for what is missing or null."""
-    value = one.get(key)
-    if value is None:
+def _text(value: Mapping[str, Any], key: str) -> str:
+    """Text of a field, or a number as it is spelled; "" if missing or null."""
+    text = value.get(key)
+    if text is None:
         return ""
-    if not isinstance(value, str):
+    if not isinstance(text, str):
         raise LineError(f"{key} is neither a text nor a number")
-    return value
+    return text

@@ -1,8 +1,8 @@
-"""All messages of a customer at a TelecomX-compatible server, page by page, newest first.
+"""Pagination of a TelecomX-compatible server, newest message first.
 
-A page leads to the next by its `Link` header, if the server gives one. Else pages are asked for by
-offset, which shift when messages come or go meanwhile: so each page begins with the last message of
-the one before, and where that is not seen, it goes back for what lies between.
+The `Link` header of a page leads to the next, if the server sends one. Else pages are requested by
+offset, which shifts when messages are added or deleted meanwhile: so each page overlaps the one
+before by a message, and without it the walk goes back.
 """
 
 from __future__ import annotations
@@ -12,36 +12,29 @@ from typing import Any
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.lines import ReadOptions
+from boxis_gateway.importers.reading.repeats import RepeatCounter
 from boxis_gateway.importers.reading.web import Backoff, ServerUrl, TransientError
 from boxis_gateway.importers.telecomx.server import Json, Page, Server
 
 MOST, LEAST = 1000, 10  # messages of a page
-REMEMBERED = 250_000
-"""Ids; more than the messages whose repeats are counted (importing/fingerprints.py)."""
+IDS_KEPT = 250_000  # more than the messages whose repeats fingerprints count
 
 
-class Seen:
-    """Remembers the ids of the last REMEMBERED to twice as many messages."""
+class RecentMessages:
+    """Recognises messages that came before, by their ids."""
 
     def __init__(self) -> None:
-        self._now: set[str] = set()
-        self._before: set[str] = set()
+        self._ids = RepeatCounter(IDS_KEPT)
 
-    def knows(self, message: Any) -> bool:
-        """Whether the message came before."""
-        wire_id = _id_of(message)
-        return wire_id in self._now or wire_id in self._before
+    def __contains__(self, message: Any) -> bool:
+        return _id_of(message) in self._ids
 
     def new(self, messages: Iterable[Any]) -> Iterator[Any]:
-        """Those that did not come before."""
+        """Yield the messages that did not come before; those without an id always."""
         for message in messages:
-            if self.knows(message):
-                continue
-            if len(self._now) >= REMEMBERED:
-                self._now, self._before = set(), self._now
-            if wire_id := _id_of(message):
-                self._now.add(wire_id)
-            yield message
+            wire_id = _id_of(message)
+            if not (wire_id and self._ids.count(wire_id)):
+                yield message
 
 
 def _id_of(message: Any) -> str:
@@ -50,11 +43,11 @@ def _id_of(message: Any) -> str:
 
 
 def all_messages(url: str, options: ReadOptions) -> Iterator[Any]:
-    """The message objects, newest first, each once. Raises ImportFailed."""
+    """Yield the message objects, newest first, each once. Raises ImportFailed."""
     if not options.secret:
         raise ImportFailed(
-            "Say who asks: the user name with --source-user and the password in "
-            "BOXIS_GATEWAY_SOURCE_SECRET, or a token there without a user name."
+            "Credentials are missing. Give the user name with --source-user and the password in "
+            "BOXIS_GATEWAY_SOURCE_SECRET, or only a token there."
         )
     address = ServerUrl.parse(url)
     server = Server(address, options.username, options.secret)
@@ -65,34 +58,34 @@ def all_messages(url: str, options: ReadOptions) -> Iterator[Any]:
 
 
 class _Pages:
-    """A walk over the pages of a list."""
+    """Walk over the pages of a list."""
 
     def __init__(self, server: Server, query: Json) -> None:
         self._server = server
         self._query = query
         self._backoff = Backoff(server.address.shown)
         self._limit = MOST
-        self._seen = Seen()
+        self._recent = RecentMessages()
         self._count = 0
-        self._overlaps = False  # the next page begins with what was seen
-        self._gone_back: tuple[int, int] | None = None  # where, and how many were seen by then
+        self._overlaps = False  # the next page begins with a known message
+        self._gone_back: tuple[int, int] | None = None  # offset and message count at that time
 
     def messages(self) -> Iterator[Any]:
-        """Those of all pages, each once."""
-        part: Json | None = {"offset": 0}
-        while part is not None:
-            page = self._page(part)
-            if self._went_away(page):
-                part = self._back(part["offset"])
+        """Yield the messages of all pages, each once."""
+        position: Json | None = {"offset": 0}
+        while position is not None:
+            page = self._page(position)
+            if self._has_gap(page):
+                position = self._back(position["offset"])
                 continue
-            part = self._following(part, page)
-            for message in self._seen.new(page.messages):
+            position = self._following(position, page)
+            for message in self._recent.new(page.messages):
                 self._count += 1
                 yield message
 
-    def _went_away(self, page: Page) -> bool:
-        """Whether messages before this page have gone, so that others may have been passed over."""
-        return self._overlaps and not any(self._seen.knows(one) for one in page.messages)
+    def _has_gap(self, page: Page) -> bool:
+        """True if messages were deleted, so that the page may not follow the one before."""
+        return self._overlaps and not any(message in self._recent for message in page.messages)
 
     def _back(self, offset: int) -> Json:
         if self._gone_back == (offset, self._count):
@@ -102,14 +95,14 @@ class _Pages:
         self._overlaps = back > 0
         return {"offset": back}
 
-    def _following(self, part: Json, page: Page) -> Json | None:
-        """What to ask for next; None at the end."""
-        if page.following or "offset" not in part:
+    def _following(self, position: Json, page: Page) -> Json | None:
+        """Return the query of the next page; None at the end."""
+        if page.following or "offset" not in position:
             self._overlaps = False
             return page.following
-        end = part["offset"] + len(page.messages)
+        end = position["offset"] + len(page.messages)
         if page.total is None:
-            is_last = all(self._seen.knows(one) for one in page.messages)
+            is_last = all(message in self._recent for message in page.messages)
         else:
             is_last = end >= page.total
             if not is_last and not page.messages:
@@ -119,14 +112,14 @@ class _Pages:
 
     def _ends_too_soon(self, offset: int) -> ImportFailed:
         return ImportFailed(
-            f"{self._server.address.shown} counts more messages than it shows: none from {offset} "
-            "on. What stood before is imported."
+            f"{self._server.address.shown} counts more messages than it lists: none from offset "
+            f"{offset} on. The messages before are imported."
         )
 
-    def _page(self, part: Json) -> Page:
+    def _page(self, position: Json) -> Page:
         while True:
             try:
-                page = self._server.page({**self._query, **part, "limit": self._limit})
+                page = self._server.page({**self._query, **position, "limit": self._limit})
             except TransientError as problem:
                 self._backoff.wait(problem, self._so_far())
                 if problem.smaller:
@@ -136,4 +129,4 @@ class _Pages:
             return page
 
     def _so_far(self) -> str:
-        return f"The newest {self._count} messages were read; the same again adds what is missing."
+        return f"The newest {self._count} messages are imported. Import again to add the rest."
