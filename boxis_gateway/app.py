@@ -10,7 +10,7 @@ from flask import Flask, Request, request
 from werkzeug.routing import MapAdapter
 
 from boxis_gateway.api_docs import api_docs
-from boxis_gateway.form_api.endpoint import form_api
+from boxis_gateway.form_api.endpoint import error_body, form_api
 from boxis_gateway.limiting import Limiter, SharedCounters, shared_counters
 from boxis_gateway.monitoring import Monitor, get_record
 from boxis_gateway.monitoring.endpoint import PATHS, MonitoringEndpoint
@@ -38,13 +38,14 @@ class Gateway(Flask):
     Each request is monitored; those to PATHS go to `monitoring_endpoint` if it shares this port."""
 
     def __init__(
-        self, settings: Settings, monitor: Monitor, monitoring_endpoint: MonitoringEndpoint
+        self, services: Services, monitor: Monitor, monitoring_endpoint: MonitoringEndpoint
     ) -> None:
         super().__init__("boxis_gateway", static_folder=None)
         self.url_map.merge_slashes = False  # nothing is redirected
         self.monitor, self.monitoring_endpoint = monitor, monitoring_endpoint
-        self._trusted_proxies = settings.trusted_proxies
-        self._serves_monitoring = settings.watch_port == "same"
+        self._clock = services.clock
+        self._trusted_proxies = services.settings.trusted_proxies
+        self._serves_monitoring = services.settings.watch_port == "same"
 
     def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Any:
         """WSGI entry point; sets `REMOTE_ADDR` to the client's address, also behind a proxy."""
@@ -56,6 +57,10 @@ class Gateway(Flask):
         if self._serves_monitoring and environ["PATH_INFO"] in PATHS:
             return self.monitoring_endpoint(environ, start_response)
         return self.monitor.call(super().wsgi_app, environ, start_response)
+
+    def error_body(self, description: str, query: str) -> tuple[str, bytes]:
+        """Body of an error of the HTTP server, for bytes that never reach the application."""
+        return error_body(description, query, self._clock())
 
     def log_exception(self, exc_info: Any) -> None:
         """Log a bug outside of the APIs, without the path, which Flask's own line quotes."""
@@ -87,7 +92,7 @@ def create_app(
     limiter = Limiter(settings, counters or shared_counters(settings.counters))
     services = Services(store, settings, limiter, clock)
     monitor = Monitor(metrics, Traces() if settings.traces else None)
-    app = Gateway(settings, monitor, MonitoringEndpoint(store, metrics))
+    app = Gateway(services, monitor, MonitoringEndpoint(store, metrics))
     app.register_blueprint(form_api(services))
     app.register_blueprint(rest_api(services))
     app.register_blueprint(api_docs())

@@ -9,7 +9,6 @@ import click
 from boxis_gateway.app import check_store, create_app, open_store
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.doctor import check_key_file
-from boxis_gateway.form_api.endpoint import error_body
 from boxis_gateway.limiting import shared_counters
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.monitoring.multiprocess import metrics_folder, worker_ended
@@ -74,7 +73,7 @@ def serve(settings: Settings) -> None:
             app = create_app(open_store(settings), settings, counters=counters, metrics=Metrics())
             side, monitor = app.monitoring_endpoint, app.monitor
             callbacks = (monitor.malformed, monitor.aborted, side, side.heartbeat)
-            return Guest(app, error_body, *callbacks)
+            return Guest(app, app.error_body, *callbacks)
 
         Server(settings, make_guest, listen_addresses(settings), worker_ended).run()
 

@@ -1,4 +1,4 @@
-"""What an action is, and the table in which it is found (protocol page, section 8)."""
+"""Actions, and the table that finds them (protocol page, section 8)."""
 
 from __future__ import annotations
 
@@ -19,30 +19,34 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 
 
+def _ignore(rows: int) -> None:
+    """The default of `ActionCall.count_rows`."""
+
+
 @dataclass(frozen=True)
-class Call:
-    """All that a handler may see: who asks, for what, when (aware, UTC), the settings in force for
-    this account, and the store. `count_rows` is told how many rows are answered."""
+class ActionCall:
+    """Everything that a handler may see. `now` is aware, in UTC; `settings` are those of the
+    account; `count_rows` adds rows of the answer to the request's record."""
 
     account: Account
     params: Mapping[str, Any]
     settings: Settings
     store: Store
     now: datetime
-    count_rows: Callable[[int], object]
+    count_rows: Callable[[int], object] = _ignore
 
 
-Handler = Callable[[Call], Success]
-Given = tuple[tuple[str, str], ...]
-"""The names and texts of an action's own parameters, as far as they are not blank."""
-Load = Callable[[Given], Mapping[str, Any]]
-"""From the texts to what they mean. Raises InvalidRequest."""
+Handler = Callable[[ActionCall], Success]
+RawParams = tuple[tuple[str, str], ...]
+"""Names and texts of an action's own parameters, without blank ones."""
+Load = Callable[[RawParams], Mapping[str, Any]]
+"""Parses parameters. Raises InvalidRequest."""
 
 
 @dataclass(frozen=True)
 class ListOf:
-    """What an action answers, if that is a list: `sms1`, `sms2`, … of some schema, in a container
-    of that name in XML, of those names in JSON. Without a schema its members are texts."""
+    """Schema of an action that answers a list: `sms1`, `sms2`, … of `member`, in a container `name`
+    in XML, or `names_in_json`. Without `member` they are texts."""
 
     item: str
     member: type[Schema] | None
@@ -50,14 +54,10 @@ class ListOf:
     names_in_json: tuple[str, ...]
 
 
-def _nobody(rows: int) -> None:
-    """Is told how many rows there are."""
-
-
 @dataclass(frozen=True)
 class Action:
-    """A handler, the names by which the wire knows it, the schema of its own parameters and what it
-    answers (a schema stands for what is in `params`)."""
+    """A handler with its wire names, and the schemas of its own parameters and of its answer (a
+    list, or the single values in `params`)."""
 
     section: str
     name: str
@@ -67,21 +67,13 @@ class Action:
     fields: tuple[str, ...]
     handler: Handler
 
-    def given(self, form: Form) -> Given:
-        """The action's own parameters in the form."""
+    def raw_params(self, form: Form) -> RawParams:
+        """Pick the action's own parameters from the form."""
         return tuple((name, text) for name in self.fields if (text := form.get(name)))
 
-    def run(
-        self,
-        account: Account,
-        given: Given,
-        settings: Settings,
-        store: Store,
-        now: datetime,
-        count_rows: Callable[[int], object] = _nobody,
-    ) -> Success:
-        """Check the parameters and handle the call. Raises GatewayError."""
-        return self.handler(Call(account, self.load(given), settings, store, now, count_rows))
+    def run(self, call: ActionCall) -> Success:
+        """Handle the call. Raises GatewayError."""
+        return self.handler(call)
 
 
 def action(
@@ -90,47 +82,47 @@ def action(
     params: type[Schema] = Schema,
     *,
     answers: ListOf | type[Schema] = Schema,
-    remembered: int = 0,
+    cached_params: int = 0,
 ) -> Callable[[Handler], Action]:
     """Describe a handler by its wire names; `actions/__init__.py` puts it in the table.
 
-    What so many different parameters were found to mean is remembered: for those that the same
-    texts come in again and again (the dates of today), and that are no secret."""
+    `cached_params` is the number of parsed parameters to cache: for texts that often repeat, such
+    as today's dates, and are not secret."""
     schema = params(unknown=EXCLUDE)
     load: Load = partial(_load, schema)
-    if remembered:
-        load = lru_cache(maxsize=remembered)(load)
+    if cached_params:
+        load = lru_cache(maxsize=cached_params)(load)
     names = tuple(schema.fields)
     return lambda handler: Action(section, name, params, answers, load, names, handler)
 
 
-def _load(schema: Schema, given: Given) -> Mapping[str, Any]:
+def _load(schema: Schema, raw: RawParams) -> Mapping[str, Any]:
     try:
-        return MappingProxyType(schema.load(dict(given)))
+        return MappingProxyType(schema.load(dict(raw)))
     except ValidationError as invalid:
-        # The first failure in the order of the schema's fields, worded by the field.
+        # Report the first failure in the order of the schema, in the field's words.
         name, complaints = next(iter(invalid.messages_dict.items()))
         raise InvalidRequest(f"'{name}' {complaints[0]}") from None
 
 
-Table = Mapping[tuple[str, str], Action]
+ActionTable = Mapping[tuple[str, str], Action]
 
 
-def table(actions: Iterable[Action]) -> Table:
+def table(actions: Iterable[Action]) -> ActionTable:
     """Actions by (section, name). Raises ValueError if two have the same names."""
-    found: dict[tuple[str, str], Action] = {}
+    by_names: dict[tuple[str, str], Action] = {}
     for entry in actions:
         key = (entry.section, entry.name)
-        if key in found:
+        if key in by_names:
             raise ValueError(f"two actions are called {key}")
-        found[key] = entry
-    return found
+        by_names[key] = entry
+    return by_names
 
 
-def find_action(actions: Table, section: str, name: str) -> Action:
-    """The action of these names, which are compared with case. Raises InvalidRequest."""
-    found = actions.get((section, name))
-    if found is None:
+def find_action(actions: ActionTable, section: str, name: str) -> Action:
+    """Find an action by its names, which are case-sensitive. Raises InvalidRequest."""
+    action = actions.get((section, name))
+    if action is None:
         sections = {known for known, _ in actions}
         raise InvalidRequest.field("action" if section in sections else "section")
-    return found
+    return action

@@ -19,30 +19,29 @@ from boxis_gateway.store import Store
 def authenticate(
     request: ApiRequest, store: Store, settings: Settings, lockouts: Lockouts, address: str
 ) -> Account:
-    """The account that asks from that address.
+    """Check user name, authcode, state and network of the account; `address` is the client's.
 
-    Raises AuthenticationFailed, the same for an unknown user, a disabled account, a wrong code and
-    a network that the account may not ask from, and LimitReached for who was wrong too often. The
-    window is checked after this: who does not know the key learns nothing from it."""
+    Raises AuthenticationFailed with the same text for each of them, or LimitReached during a
+    lockout. Check the clock after this, so that it tells nothing without the key."""
     account = store.accounts.find_or_nobody(request.username)
     attempt = attempt_of("form", address, request.username, account.sealed_key)
     lockouts.check(attempt)
     user_key = store.user_keys.get(account)
     expected = authcode_of(request.timestamp, user_key).encode()
     given = request.authcode.lower().encode("utf-8", "surrogateescape")
-    right = hmac.compare_digest(expected, given)
-    is_near = is_within(address, for_account(settings, account.options).networks)
-    if right and account.enabled and is_near:
+    is_right = hmac.compare_digest(expected, given)
+    is_allowed = is_within(address, for_account(settings, account.options).networks)
+    if is_right and account.enabled and is_allowed:
         lockouts.succeeded(attempt)
         return account
     lockouts.failed(attempt)
-    reason = "network" if account.enabled else "disabled"
-    unknown = "authcode" if account.id else "account"
-    raise AuthenticationFailed(reason if right else unknown)
+    if is_right:
+        raise AuthenticationFailed("network" if account.enabled else "disabled")
+    raise AuthenticationFailed("authcode" if account.id else "account")
 
 
 def check_clock(request: ApiRequest, settings: Settings, now: datetime) -> None:
-    """Raises InvalidRequest for a malformed timestamp, ClockMismatch for one outside the window."""
+    """Raise InvalidRequest for a malformed timestamp, ClockMismatch outside the clock window."""
     timestamp = request.timestamp
     if not (timestamp.isascii() and timestamp.isdigit()):
         raise InvalidRequest.field("timestamp")

@@ -1,13 +1,13 @@
 """START HERE: bytes in, bytes out. The whole path of a request on one screen.
 
-Whatever happens, the answer is an envelope in the format asked for, and its HTTP status is 200:
-legacy clients read the body, and some of their libraries hide it from them under any other status.
+Every answer is an envelope in the requested format with HTTP status 200: legacy clients read the
+body, and some of their libraries hide it under any other status.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -24,7 +24,7 @@ from boxis_gateway.errors import (
     LimitReached,
     Unavailable,
 )
-from boxis_gateway.form_api.action import Given, find_action
+from boxis_gateway.form_api.action import ActionCall, find_action
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.auth import authenticate, check_clock
 from boxis_gateway.form_api.form import Form, read_form
@@ -33,33 +33,30 @@ from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.form_api.results import Failure, Result
 from boxis_gateway.model import Account
 from boxis_gateway.monitoring import RequestRecord, get_record
-from boxis_gateway.services import Services
+from boxis_gateway.services import Services, log_faults
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import translate_faults
-from boxis_gateway.zones import utc_now
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-PATHS = ("/", "/xmlapi.php")  # every URL that was ever documented
+PATHS = ("/", "/xmlapi.php")  # every documented URL
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")  # HEAD comes with GET
-ELSEWHERE = {
+ROUTING_ERRORS = {
     400: "request is not valid",
     404: "address is not valid",
     405: "request method is not valid",
 }
-"""What Flask says before a request has come to the endpoint."""
+"""Descriptions of errors that Flask raises before a request reaches the endpoint."""
 
 WHOLE_ANSWER_BYTES = 65_536
-"""Up to here an answer leaves in one piece with its Content-Length; above, it streams."""
+"""Longest answer sent in one piece with its Content-Length; longer ones are streamed."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """A request under way: what is told of it, when, from where; whose it turned out to be, and
-    what is set for them."""
+    """A request in progress; `answer` sets its account and that account's settings."""
 
     record: RequestRecord
     now: datetime
@@ -82,8 +79,6 @@ def form_api(services: Services) -> Blueprint:
             with services.store.serving():
                 result = failed(problem, record) if problem else answer(form, context, services)
                 return respond(form, result, context, services)
-        except LimitReached as limit:
-            return respond(form, failed(limit, record), context, services)
         except Unavailable as fault:
             log.error("request=%s %s", record.id, fault.problem)
             return respond(form, failed(fault, record), context, services)
@@ -92,41 +87,38 @@ def form_api(services: Services) -> Blueprint:
             record.fail(bug)
             return respond(form, Failure("internal error"), context, services)
 
-    def elsewhere(error: HTTPException) -> Response:
-        """An unknown path, a method that not even the router knows, or worse."""
+    def routing_error(error: HTTPException) -> Response:
         form, _ = read_form(request.query_string, "", b"")
         code, record = error.code or 500, get_record(request.environ)
         record.api = "form"
-        result = failed(InvalidRequest(ELSEWHERE.get(code, "internal error")), record)
-        if code not in ELSEWHERE:
+        result = failed(InvalidRequest(ROUTING_ERRORS.get(code, "internal error")), record)
+        if code not in ROUTING_ERRORS:
             record.fail(getattr(error, "original_exception", None) or error)
-        response = respond(
-            form, result, RequestContext(record, services.clock(), "", services.settings), services
-        )
+        context = RequestContext(record, services.clock(), "", services.settings)
+        response = respond(form, result, context, services)
         response.status_code = 404 if code == 404 else 200
         return response
 
     for path in PATHS:
         blueprint.add_url_rule(path, view_func=endpoint, methods=METHODS)
-    blueprint.app_errorhandler(HTTPException)(elsewhere)
+    blueprint.app_errorhandler(HTTPException)(routing_error)
     return blueprint
 
 
-def error_body(description: str, query: str) -> tuple[str, bytes]:
-    """The answer to bytes that are no HTTP request: content type and body, in the format that the
-    query string names."""
+def error_body(description: str, query: str, now: datetime) -> tuple[str, bytes]:
+    """Content type and body of an error of the HTTP server, in the format that the query string
+    requests."""
     form, _ = read_form(query.encode("latin-1"), "", b"")
     renderer = find_renderer(form.get("returntype"))
-    pieces = renderer.render(Failure(description), int(utc_now().timestamp()))
-    return renderer.CONTENT_TYPE, b"".join(pieces)
+    return renderer.CONTENT_TYPE, _whole(renderer, Failure(description), now)
 
 
 def receive(environ: WSGIEnvironment, max_body_bytes: int) -> tuple[Form, InvalidRequest | None]:
-    """The form of a request, as far as it can be read, and what is wrong with it."""
+    """Read the form of a request. Returns what could be read, and the error if there is one."""
     method, query = environ["REQUEST_METHOD"], environ.get("QUERY_STRING", "").encode("latin-1")
     try:
         body = _input(environ).read(max_body_bytes + 1) if method == "POST" else b""
-    except Exception:  # each WSGI server has errors of its own for a body cut short or malformed
+    except Exception:  # each WSGI server raises other errors for a truncated or malformed body
         return read_form(query, "", b"")[0], InvalidRequest("request is not valid")
     form, problem = read_form(query, environ.get("CONTENT_TYPE", ""), body[:max_body_bytes])
     if method not in ("GET", "HEAD", "POST"):
@@ -137,13 +129,13 @@ def receive(environ: WSGIEnvironment, max_body_bytes: int) -> tuple[Form, Invali
 
 
 def _input(environ: WSGIEnvironment) -> IO[bytes]:
-    if environ.get("wsgi.input_terminated"):  # the server says that the body ends by itself
+    if environ.get("wsgi.input_terminated"):  # the server ends the input with the body
         return cast(IO[bytes], environ["wsgi.input"])
     return get_input_stream(environ)
 
 
 def failed(problem: GatewayError, record: RequestRecord) -> Failure:
-    """What the client is told of a problem, which is told to who watches as well."""
+    """Record the problem and turn it into a result."""
     record.fail(problem)
     return Failure(str(problem), clock_mismatch=isinstance(problem, ClockMismatch))
 
@@ -154,89 +146,71 @@ def answer(form: Form, context: RequestContext, services: Services) -> Result:
     try:
         limiter.admit(context.address)
         request = ApiRequest.from_form(form)
-        lockouts, everybody = limiter.lockouts, services.settings
-        account = authenticate(request, store, everybody, lockouts, context.address)
+        account = authenticate(request, store, services.settings, limiter.lockouts, context.address)
         record.account = account.id
         context.account = account
-        settings = context.settings = for_account(everybody, account.options)
+        settings = context.settings = for_account(services.settings, account.options)
         limiter.admit_account(settings, "form", account.id)
         check_clock(request, settings, context.now)
         request.check_version()
         action = find_action(ACTIONS, request.section, request.action)
         record.action = f"{action.section}.{action.name}"
-        given = action.given(form)
-        _check_replay(request, given, context, services)
-        return action.run(account, given, settings, store, context.now, record.count_rows)
+        raw = action.raw_params(form)
+        if settings.replay != "off":
+            words = (request.section, request.action, *chain.from_iterable(raw))
+            limiter.replays.check(settings, account.id, request.timestamp, words, context.now)
+        params = action.load(raw)
+        return action.run(
+            ActionCall(account, params, settings, store, context.now, record.count_rows)
+        )
     except GatewayError as error:
         return failed(error, record)
 
 
-def _check_replay(
-    request: ApiRequest, given: Given, context: RequestContext, services: Services
-) -> None:
-    if context.account and context.settings.replay != "off":
-        asked = (request.section, request.action, *chain.from_iterable(given))
-        replays = services.limiter.replays
-        replays.check(context.settings, context.account.id, request.timestamp, asked, context.now)
-
-
 def respond(form: Form, result: Result, context: RequestContext, services: Services) -> Response:
-    """The result in the format that the form asks for: whole if it is short, else streamed. Raises
-    LimitReached if it would be streamed and the account has as many streams as it may."""
-    renderer = find_renderer(form.get("returntype"))
-    context.record.format = renderer.NAME
+    """Render the result in the requested format: whole if it is short, else streamed.
+
+    A result that would be one stream too many for the account becomes a failure."""
+    record, renderer = context.record, find_renderer(form.get("returntype"))
+    record.format = renderer.NAME
     pieces = renderer.render(result, int(context.now.timestamp()))
     beginning = b""
     for piece in pieces:
         beginning += piece
         if len(beginning) > WHOLE_ANSWER_BYTES:
-            ended = _begin_stream(context, services)
-            context.record.streams = True
-            response = _response(_stream(beginning, pieces, context.record.id), renderer)
-            response.call_on_close(ended)
+            account = ("form", context.account.id if context.account else 0)
+            try:
+                release = services.limiter.streams.acquire(account, context.settings.max_streams)
+            except LimitReached as limit:
+                return _response(_whole(renderer, failed(limit, record), context.now), renderer)
+            record.streams = True
+            response = _response(log_faults(_rejoined(beginning, pieces), log, record.id), renderer)
+            response.call_on_close(release)
+            response.call_on_close(services.store.detach_connection())  # not for other requests
             return response
     return _response(beginning, renderer)
 
 
-def _begin_stream(context: RequestContext, services: Services) -> Callable[[], None]:
-    """Others are served from another connection meanwhile. Call what is returned at the end."""
-    whose = context.account.id if context.account else 0
-    ended = services.limiter.streams.acquire(("form", whose), context.settings.max_streams)
-    reattach = services.store.detach_connection()
-
-    def end() -> None:
-        ended()
-        reattach()
-
-    return end
-
-
 class WholeAnswer(Response):
-    """A Flask response that leaves as it was made: no redirect, range or cookie to see to."""
+    """A Flask response without Flask's checks for redirects, ranges and cookies."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """WSGI; the body is one piece."""
+        """WSGI entry point; the body is one piece."""
         start_response(self.status, self.headers.to_wsgi_list())
         return () if environ["REQUEST_METHOD"] == "HEAD" else cast(list[bytes], self.response)
 
 
+def _whole(renderer: Renderer, result: Result, now: datetime) -> bytes:
+    return b"".join(renderer.render(result, int(now.timestamp())))
+
+
 def _response(body: bytes | Iterator[bytes], renderer: Renderer) -> Response:
-    made = WholeAnswer if isinstance(body, bytes) else Response
-    response = made(body, content_type=renderer.CONTENT_TYPE)
-    response.headers.add("Cache-Control", "no-store")  # a GET's answer is nobody else's
+    response_class = WholeAnswer if isinstance(body, bytes) else Response
+    response = response_class(body, content_type=renderer.CONTENT_TYPE)
+    response.headers.add("Cache-Control", "no-store")  # even a GET's answer is private
     return response
 
 
-def _stream(beginning: bytes, pieces: Iterator[bytes], request_id: str) -> Iterator[bytes]:
-    """The pieces. A fault is raised, for the server to break the connection off: a client must not
-    take half an answer for a whole one."""
-    try:
-        yield beginning
-        with translate_faults():
-            yield from pieces
-    except Unavailable as fault:
-        log.error("request=%s broken off. %s", request_id, fault.problem)
-        raise
-    except Exception:
-        log.exception("request=%s broken off", request_id)
-        raise
+def _rejoined(beginning: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    yield beginning
+    yield from pieces

@@ -1,8 +1,7 @@
 """Bytes of a request -> form fields (protocol page, sections 1 and 6).
 
-The framework's own form parsing is not used: it takes every text for UTF-8, while clients say in
-the field `encoding` what theirs is. So values are held as bytes (one character a byte, Latin-1)
-until that field is known.
+Flask's form parsing is not used, as it takes every text for UTF-8, while clients declare theirs in
+the field `encoding`. Until that field is known, values are raw: Latin-1 texts, a character a byte.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from boxis_gateway.errors import InvalidRequest
 from boxis_gateway.form_api.php_list import read_php_list
 
 MAX_FIELDS = 20_000
-LONGEST_NAME = 4_096
-LONGEST_FIELD = 524_288  # bytes; twice what ten thousand recipients take
+MAX_NAME_BYTES = 4_096
+MAX_VALUE_BYTES = 524_288  # twice the size of ten thousand recipients
 CODECS = {"UTF-8": "utf-8", "ISO-8859-2": "iso8859_2", "Windows-1252": "cp1252"}
-"""The encodings that a client may declare; the names are case-sensitive."""
+"""Encodings that a client may declare, by case-sensitive name."""
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -31,19 +30,19 @@ MULTIPART = "multipart/form-data"
 
 @dataclass(frozen=True)
 class Form:
-    """The fields of a request, decoded. Of fields with one name the last one counts.
+    """Decoded fields of a request; the last one of a name counts.
 
-    Bytes that the declared encoding does not have are lone surrogates in the values
-    (`surrogateescape`), for each field's check to refuse."""
+    Bytes that the declared encoding lacks become lone surrogates (`surrogateescape`), which each
+    field's own check refuses."""
 
     fields: Mapping[str, str]
 
     def get(self, name: str, default: str = "") -> str:
-        """The field's value; the default if it is missing or blank."""
+        """A field's value; the default if it is missing or blank."""
         return self.fields.get(name) or default
 
     def array(self, name: str) -> list[str]:
-        """The values of `name[…]`, whatever the indices, in order of appearance."""
+        """Values of `name[…]` with any indices, in order of appearance."""
         return [
             value
             for key, value in self.fields.items()
@@ -51,23 +50,22 @@ class Form:
         ]
 
     def php_list(self, name: str) -> list[str]:
-        """The values of the list that PHP's `serialize` made of them. Raises NotPhpList."""
+        """Values of a list written by PHP's `serialize`. Raises NotPhpList."""
         codec = codec_of(self.fields)
-        octets = self.get(name).encode(codec, "surrogateescape")  # lengths are of these
-        return [value.decode(codec, "surrogateescape") for value in read_php_list(octets)]
+        data = self.get(name).encode(codec, "surrogateescape")
+        return [value.decode(codec, "surrogateescape") for value in read_php_list(data)]
 
 
 def read_form(query: bytes, content_type: str, body: bytes) -> tuple[Form, InvalidRequest | None]:
-    """The fields of the query string and of the body, which wins; and what is wrong with them.
-
-    Fields before the fault are there, so that a failure too can leave in the format asked for."""
+    """Read the query string and the body, whose fields win. Returns the fields before an error,
+    too, so that the failure can have the requested format."""
     pairs: list[tuple[str, str]] = []
     problem = None
     try:
         if query:
             pairs += urlencoded_pairs(query)
         pairs.extend(body_pairs(content_type, body))
-        if len(query) + len(body) > LONGEST_NAME:
+        if len(query) + len(body) > MAX_NAME_BYTES:
             _check_lengths(pairs)
     except InvalidRequest as fault:
         problem = fault
@@ -76,13 +74,13 @@ def read_form(query: bytes, content_type: str, body: bytes) -> tuple[Form, Inval
 
 def _check_lengths(pairs: Iterable[tuple[str, str]]) -> None:
     for name, value in pairs:
-        if len(value) > LONGEST_FIELD or len(name) > LONGEST_NAME:
+        if len(value) > MAX_VALUE_BYTES or len(name) > MAX_NAME_BYTES:
             raise InvalidRequest("request has a field that is too long")
 
 
 def body_pairs(content_type: str, body: bytes) -> Iterable[tuple[str, str]]:
-    """The raw fields of a body. A missing content type is taken for a form: old clients that write
-    their own HTTP forget it. Raises InvalidRequest."""
+    """Raw fields of a body. A missing content type means a form, as some old clients omit it.
+    Raises InvalidRequest."""
     kind = content_type.partition(";")[0].strip().lower()
     if not body or kind in (URLENCODED, ""):
         return urlencoded_pairs(body)
@@ -93,8 +91,8 @@ def body_pairs(content_type: str, body: bytes) -> Iterable[tuple[str, str]]:
 
 
 def urlencoded_pairs(data: bytes) -> Iterable[tuple[str, str]]:
-    """Raw fields of `a=1&b=2`; also of clients that leave bytes above 127 unescaped. A field
-    without `=` is blank; a `%` that no two hex digits follow stands for itself."""
+    """Raw fields of `a=1&b=2`, also with unescaped bytes above 127. A field without `=` is blank; a
+    `%` without two hex digits stands for itself. Raises InvalidRequest."""
     if data.count(b"&") >= MAX_FIELDS:
         raise InvalidRequest("request has too many fields")
     fields = data.decode("latin-1").replace("+", " ").split("&")
@@ -109,7 +107,7 @@ def _unquoted(text: str) -> str:
 
 
 def multipart_pairs(boundary: str, body: bytes) -> Iterator[tuple[str, str]]:
-    """Raw fields of a multipart body; uploaded files are passed over."""
+    """Raw fields of a multipart body, without uploaded files. Raises InvalidRequest."""
     try:
         yield from _multipart_fields(boundary, body)
     except RequestEntityTooLarge:
@@ -133,15 +131,15 @@ def _multipart_fields(boundary: str, body: bytes) -> Iterator[tuple[str, str]]:
         elif isinstance(event, Data) and name is not None:
             value += event.data
             if not event.more_data:
-                yield _one_character_a_byte(name), value.decode("latin-1")
+                yield _raw(name), value.decode("latin-1")
 
 
-def _one_character_a_byte(name: str) -> str:
+def _raw(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def decode(pairs: Iterable[tuple[str, str]]) -> Form:
-    """Raw fields -> Form, by the encoding that they declare."""
+    """Raw fields -> Form, in the encoding that they declare."""
     raw = dict(pairs)
     if "".join(chain(raw, raw.values())).isascii():
         return Form(raw)
@@ -150,7 +148,7 @@ def decode(pairs: Iterable[tuple[str, str]]) -> Form:
 
 
 def codec_of(fields: Mapping[str, str]) -> str:
-    """Of the encoding that the fields declare; UTF-8 if they declare none that we know."""
+    """Codec of the declared encoding; UTF-8 if it is missing or unknown."""
     return CODECS.get(fields.get("encoding", ""), "utf-8")
 
 

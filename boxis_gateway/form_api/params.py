@@ -1,5 +1,8 @@
-"""Fields that schemas of actions are made of. What they raise is the end of the error description:
-the field's name in quotes goes before it (protocol page, section 7)."""
+"""Fields of the schemas of actions and their answers.
+
+A ValidationError here is the end of the error description, after the field's name in quotes
+(protocol page, section 7).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _WIRE_DATE = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}(:\d{2})?", re.ASCII)
 class WireDate(fields.Field[datetime]):
     """`yyyy-mm-dd hh:mm[:ss]` -> a naive local time in whole seconds.
 
-    The documentation has the minutes, its examples the seconds; both are accepted."""
+    Documented with minutes, shown with seconds in the examples; both are accepted."""
 
     def __init__(self, description: str, *, seconds_if_missing: int) -> None:
         facts = {"type": "string", "pattern": f"^{_WIRE_DATE.pattern}$"}
@@ -33,7 +36,6 @@ class WireDate(fields.Field[datetime]):
         return time if match[1] else time.replace(second=self._seconds)
 
 
-def word(description: str, *, always: bool = True, **facts: Any) -> fields.String:
-    """A property of an answer: a text, as all that stands in lists. What is not `always` there may
-    be missing."""
-    return fields.String(required=always, metadata={"description": description, **facts})
+def text(description: str, *, required: bool = True, **facts: Any) -> fields.String:
+    """A text of an answer; all values in lists are texts."""
+    return fields.String(required=required, metadata={"description": description, **facts})

@@ -1,57 +1,54 @@
-"""A list as PHP's `serialize` writes it: `a:1:{i:0;s:11:"48599131568";}` (protocol page, section
-8.2), in which recipients were sent at first.
+"""Lists written by PHP's `serialize`: `a:1:{i:0;s:11:"48599131568";}`.
 
-Only this is read: one array of whole-number keys, whose values are strings or whole numbers. A
-general unserialiser makes objects, nests without end and passes over what stands behind.
+The first form of recipients (protocol page, section 8.2). Only a flat array with integer keys and
+string or integer values is read: a general unserializer creates objects, nests without limit and
+ignores trailing bytes.
 """
 
 from __future__ import annotations
 
 import re
 
-MOST_ITEMS = 10_000
-_WHOLE = rb"(0|-?[1-9][0-9]{0,18})"  # 64 bits, as PHP writes them
+MAX_ITEMS = 10_000
+_INTEGER = rb"(0|-?[1-9][0-9]{0,18})"  # 64 bits, as PHP writes them
 _COUNT = re.compile(rb"a:(0|[1-9][0-9]{0,4}):\{")
-_NUMBER = re.compile(b"i:" + _WHOLE + b";")
+_NUMBER = re.compile(b"i:" + _INTEGER + b";")
 _STRING = re.compile(rb's:(0|[1-9][0-9]{0,6}):"')
 
 
 class NotPhpList(ValueError):
-    """The octets are no such list, or one of more than MOST_ITEMS. It is for the caller to say
-    which field is wrong."""
+    """The bytes are not such a list, or it has more than MAX_ITEMS; the caller knows the field."""
 
 
-def read_php_list(octets: bytes) -> list[bytes]:
-    """The values in the order of their keys' first appearance; of values with one key the last one
-    counts, as in PHP. The length of a string is in octets as they were sent, in whatever encoding.
-
-    Raises NotPhpList."""
-    start = _at(_COUNT, octets, 0)
+def read_php_list(data: bytes) -> list[bytes]:
+    """Values in the order of their keys' first appearance; the last value of a key counts, as in
+    PHP. Lengths of strings are in bytes as sent, in any encoding. Raises NotPhpList."""
+    start = _at(_COUNT, data, 0)
     count, at = int(start[1]), start.end()
-    if count > MOST_ITEMS:
+    if count > MAX_ITEMS:
         raise NotPhpList
     values: dict[bytes, bytes] = {}
     for _ in range(count):
-        key = _at(_NUMBER, octets, at)
-        values[key[1]], at = _value(octets, key.end())
-    if octets[at:] != b"}":
+        key = _at(_NUMBER, data, at)
+        values[key[1]], at = _value(data, key.end())
+    if data[at:] != b"}":
         raise NotPhpList
     return list(values.values())
 
 
-def _value(octets: bytes, at: int) -> tuple[bytes, int]:
-    """The value that begins there, and where it ends."""
-    if whole := _NUMBER.match(octets, at):
+def _value(data: bytes, at: int) -> tuple[bytes, int]:
+    """The value at an offset, and the offset after it."""
+    if whole := _NUMBER.match(data, at):
         return whole[1], whole.end()
-    string = _at(_STRING, octets, at)
+    string = _at(_STRING, data, at)
     end = string.end() + int(string[1])
-    if octets[end : end + 2] != b'";':
+    if data[end : end + 2] != b'";':
         raise NotPhpList
-    return octets[string.end() : end], end + 2
+    return data[string.end() : end], end + 2
 
 
-def _at(pattern: re.Pattern[bytes], octets: bytes, at: int) -> re.Match[bytes]:
-    found = pattern.match(octets, at)
-    if not found:
+def _at(pattern: re.Pattern[bytes], data: bytes, at: int) -> re.Match[bytes]:
+    match = pattern.match(data, at)
+    if not match:
         raise NotPhpList
-    return found
+    return match

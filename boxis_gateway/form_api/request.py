@@ -10,7 +10,7 @@ from boxis_gateway.form_api.form import Form
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """Who asks for what. Nothing in it is checked yet; texts are as sent."""
+    """Common parameters as sent, not checked yet."""
 
     username: str
     timestamp: str
@@ -21,7 +21,7 @@ class ApiRequest:
 
     @classmethod
     def from_form(cls, form: Form) -> ApiRequest:
-        """With the defaults of what is missing or blank."""
+        """Read the fields, with defaults for missing or blank ones."""
         return cls(
             username=form.get("username"),
             timestamp=form.get("timestamp"),
@@ -32,6 +32,6 @@ class ApiRequest:
         )
 
     def check_version(self) -> None:
-        """Raises InvalidRequest unless the client speaks version 1.0."""
+        """Raise InvalidRequest unless the version is 1.0."""
         if self.version != "1.0":
             raise InvalidRequest.field("version")

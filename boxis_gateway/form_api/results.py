@@ -1,4 +1,4 @@
-"""What a handler may return; how it looks on the wire is the renderers' business."""
+"""Results of handlers; the renderers turn them into XML or JSON."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Columns = Sequence[Sequence[str | int]]
-"""Some rows, turned: one sequence of values per field, all of one length. Working by columns lets a
-renderer look at a thousand values at once (renderers/columns.py)."""
+"""A batch of rows by column: one sequence of values per field, all of one length, so that a
+renderer can check a thousand values at once (renderers/columns.py)."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A list whose members are numbered from 1: `sms1`, `sms2`, … A member has the fields that are
-    named, or, if none are, it is the value of the one column: `sender1`, `sender2`, …
+    """A list whose members are numbered from 1: `sms1`, `sms2`, … with the given fields, or without
+    fields the values of the only column: `sender1`, `sender2`, …
 
-    `start()` begins one walk over the rows; a renderer that shows the list under two names begins
-    both walks before it reads either, so that they see the same rows. `names` are the containers
-    that the list stands in, `names_in` those of formats that differ. `plain` are the fields whose
-    values need escaping in no format: ASCII digits, dates, words of ours."""
+    `start()` starts an iteration over the rows. A renderer that writes the list under two names
+    starts both before it reads either, so that they see the same rows. `names` are the list's
+    containers, `names_in` those of formats that differ. Values of `plain` fields need no escaping
+    in any format: ASCII digits, dates, fixed words."""
 
     item: str
     fields: Sequence[str]
@@ -28,14 +28,14 @@ class Rows:
     plain: frozenset[str] = frozenset()
 
     def names_for(self, format_name: str) -> Sequence[str]:
-        """The containers in that output format."""
+        """Containers in an output format."""
         return self.names_in.get(format_name, self.names)
 
 
 @dataclass(frozen=True)
 class Params:
-    """Single values inside `params`. In JSON texts are strings and integers are numbers; the
-    documentation has both (protocol page, section 5)."""
+    """Single values inside `params`. In JSON, integers are numbers and texts are strings (protocol
+    page, section 5)."""
 
     values: Mapping[str, str | int] = field(default_factory=dict)
 
@@ -49,7 +49,7 @@ class Success:
 
 @dataclass(frozen=True)
 class Failure:
-    """`result` 0 and the description of what is wrong (protocol page, section 7)."""
+    """`result` 0 and the description of the error (protocol page, section 7)."""
 
     description: str
     clock_mismatch: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote_from_bytes, urlencode
@@ -33,8 +33,8 @@ from boxis_gateway.rest_api.failures import (
 )
 from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
 from boxis_gateway.rest_api.resources import RESOURCES
-from boxis_gateway.services import Services
-from boxis_gateway.store import UNKNOWN, Store, acting, translate_faults
+from boxis_gateway.services import Services, log_faults
+from boxis_gateway.store import UNKNOWN, Store, acting
 
 COOKIE = "token"
 ASCII = bytes(range(128))
@@ -217,19 +217,8 @@ def respond(answered: Answer, methods: Mapping[str, Resource], request: Request)
 def respond_with_file(file: File, store: Store, record: RequestRecord) -> Response:
     """The file, while others are served from another connection."""
     record.streams, record.format = True, file.name.rpartition(".")[2]
-
-    def pieces() -> Iterator[bytes]:
-        try:
-            with translate_faults():
-                yield from file.pieces
-        except Unavailable as fault:
-            log.error("request=%s broken off. %s", record.id, fault.problem)
-            raise
-        except Exception:
-            log.exception("request=%s broken off", record.id)
-            raise  # for the server to break the connection off: half a file is none
-
-    response = Response(pieces(), content_type=file.content_type)
+    pieces = log_faults(file.pieces, log, record.id)
+    response = Response(pieces, content_type=file.content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -70,7 +70,7 @@ def test_a_history_is_broken_off_with_a_reset(returntype: str, version: str, sho
     assert LAST_CHUNK not in came
     assert ENDS[returntype] not in came
     said = shop.said()[before:]
-    assert "broken off. The store cannot be used: database disk image is malformed" in said
+    assert "aborted. The store cannot be used: database disk image is malformed" in said
     assert "Traceback" not in said
     assert secrets_in(said) == []
 
@@ -86,7 +86,7 @@ def test_an_export_is_broken_off_with_a_reset(written: str, version: str, shop: 
     assert b"48514000000" in came
     assert LAST_CHUNK not in came
     said = shop.said()[before:]
-    assert "broken off. The store cannot be used: database disk image is malformed" in said
+    assert "aborted. The store cannot be used: database disk image is malformed" in said
     assert "Traceback" not in said
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from boxis_gateway.form_api import form as form_module
 from boxis_gateway.form_api.form import (
     CODECS,
-    LONGEST_FIELD,
-    LONGEST_NAME,
+    MAX_NAME_BYTES,
+    MAX_VALUE_BYTES,
     Form,
     read_form,
     urlencoded_pairs,
@@ -130,10 +130,10 @@ def test_no_bytes_make_reading_fail(query: bytes, content_type: str, body: bytes
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("a", "x" * LONGEST_FIELD, None),
-        ("a", "x" * (LONGEST_FIELD + 1), "request has a field that is too long"),
-        ("n" * LONGEST_NAME, "x", None),
-        ("n" * (LONGEST_NAME + 1), "x", "request has a field that is too long"),
+        ("a", "x" * MAX_VALUE_BYTES, None),
+        ("a", "x" * (MAX_VALUE_BYTES + 1), "request has a field that is too long"),
+        ("n" * MAX_NAME_BYTES, "x", None),
+        ("n" * (MAX_NAME_BYTES + 1), "x", "request has a field that is too long"),
     ],
 )
 def test_a_field_has_a_longest(name: str, value: str, problem: str | None) -> None:

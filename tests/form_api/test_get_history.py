@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from boxis_gateway.errors import InvalidRequest
-from boxis_gateway.form_api.action import action, find_action, table
+from boxis_gateway.form_api.action import ActionCall, action, find_action, table
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.actions.get_history import HistoryParams, get_history
 from boxis_gateway.form_api.form import Form
@@ -24,9 +24,8 @@ from tests.support.stores import Stores
 def run(
     store: Store, account: Account, form: Mapping[str, str] | None = None, **options: Any
 ) -> Rows:
-    return get_history.run(
-        account, get_history.given(Form(form or {})), Settings(**options), store, NOW
-    ).payload
+    params = get_history.load(get_history.raw_params(Form(form or {})))
+    return get_history.run(ActionCall(account, params, Settings(**options), store, NOW)).payload
 
 
 def dates(rows: Rows) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.form_api.form import CODECS, decode
-from boxis_gateway.form_api.php_list import MOST_ITEMS, NotPhpList, read_php_list
+from boxis_gateway.form_api.php_list import MAX_ITEMS, NotPhpList, read_php_list
 
 VALUES = [
     ["48599131568"],
@@ -96,9 +96,9 @@ def test_what_is_no_list_of_php_is_refused(text: bytes) -> None:
 
 
 def test_so_many_are_taken_and_no_more() -> None:
-    assert len(read_php_list(written([b"4"] * MOST_ITEMS))) == MOST_ITEMS
+    assert len(read_php_list(written([b"4"] * MAX_ITEMS))) == MAX_ITEMS
     with pytest.raises(NotPhpList):
-        read_php_list(written([b"4"] * (MOST_ITEMS + 1)))
+        read_php_list(written([b"4"] * (MAX_ITEMS + 1)))
 
 
 def test_arrays_in_arrays_cost_nothing() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from boxis_gateway.form_api.renderers import RENDERERS, find_renderer
-from boxis_gateway.form_api.renderers.xml_envelope import NO_XML_CHARACTER
+from boxis_gateway.form_api.renderers.xml_envelope import EXCLUDED_FROM_XML
 from boxis_gateway.form_api.results import Columns, Failure, Params, Rows, Success
 
 storable = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -49,7 +49,7 @@ def test_any_text_comes_back_from_xml_but_for_what_xml_cannot_carry(
     found = [
         (row.tag, *((cell.tag, cell.text or "") for cell in row)) for row in tree.find("history")
     ]
-    kept = [(NO_XML_CHARACTER.sub("", a), NO_XML_CHARACTER.sub("", b), n) for a, b, n in values]
+    kept = [(EXCLUDED_FROM_XML.sub("", a), EXCLUDED_FROM_XML.sub("", b), n) for a, b, n in values]
     assert found == [
         (f"sms{i}", ("a", a), ("b", b), ("n", str(n))) for i, (a, b, n) in enumerate(kept, 1)
     ]
@@ -62,7 +62,7 @@ def test_any_description_makes_a_well_formed_failure(description: str) -> None:
     assert found["resulttxt"] == f"Error: {description}"
     assert list(found) == ["result", "resulttxt", "timestamperror", "timestamp"]
     tree = etree.fromstring(rendered("xml", failure))
-    assert tree.findtext("resulttxt") == "error: " + NO_XML_CHARACTER.sub("", description)
+    assert tree.findtext("resulttxt") == "error: " + EXCLUDED_FROM_XML.sub("", description)
     assert [child.tag for child in tree] == list(found)
 
 

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from boxis_gateway.commands import COMMANDS, cli
-from boxis_gateway.form_api.action import table
+from boxis_gateway.form_api.action import ActionCall, table
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.renderers import RENDERERS
 from boxis_gateway.importers import IMPORTERS, Importer
@@ -117,14 +117,14 @@ def test_the_example_of_an_action_works(store: Store, account: Account) -> None:
         (["HQSMS", "boxis.net"], b'{"senders":{"sender1":"HQSMS","sender2":"boxis.net"}}'),
     ):
         store.accounts.set_sender_names(account, names)
-        result = action.run(account, (), Settings(), store, NOW)
+        result = action.run(ActionCall(account, {}, Settings(), store, NOW))
         assert shown in b"".join(RENDERERS["json"].render(result, 0))
 
 
 def test_the_example_of_a_renderer_works(store: Store, account: Account) -> None:
     module = example("returntype=count")
     add_messages(store, account, {"date": "2012-05-09 10:00"}, {"date": "2012-05-09 10:01"})
-    result = ACTIONS["sms", "getHistory"].run(account, (), Settings(), store, NOW)
+    result = ACTIONS["sms", "getHistory"].run(ActionCall(account, {}, Settings(), store, NOW))
     assert list(module.render(result, 0)) == [b"2"]
 
 

@@ -47,7 +47,7 @@ def test_all_that_was_kept_is_as_it_has_to_be(name: str) -> None:
     ("name", "owner", "attribute", "broken"),
     [
         ("form", form, "_unquoted", lambda text: text),
-        ("php_list", php_list, "MOST_ITEMS", 1),
+        ("php_list", php_list, "MAX_ITEMS", 1),
         ("dates", dates, "_utc_prefix", lambda zone, start, *_: start),
         ("dates", Zone, "latest_instant", Zone.earliest_instant),
         ("kannel_log", kannel_log, "to_e164", lambda number: "\ud800"),

@@ -1,4 +1,4 @@
-"""The table of contents: every action that the form API knows.
+"""Table of the actions of the form API.
 
 To add one, write `actions/get_balance.py` with a schema of its parameters and a handler under
 `@action`, name it here, and put an exchange into `tests/wire/` (CONTRIBUTING.md has an example).

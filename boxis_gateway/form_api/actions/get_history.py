@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from marshmallow import Schema
 
 from boxis_gateway.bounded_cache import BoundedCache
-from boxis_gateway.form_api.action import Call, ListOf, action
-from boxis_gateway.form_api.params import WireDate, word
+from boxis_gateway.form_api.action import ActionCall, ListOf, action
+from boxis_gateway.form_api.params import WireDate, text
 from boxis_gateway.form_api.results import Columns, Rows, Success
 from boxis_gateway.model import Kind, credit_text
 from boxis_gateway.sms.numbers import form_address, form_addresses
@@ -24,26 +24,30 @@ CREDITS = BoundedCache(credit_text, max_size=1024)
 
 
 class HistoryParams(Schema):
-    """Both bounds are inclusive; with minutes only they mean the whole minute (section 11)."""
+    """Inclusive dates; one without seconds means the whole minute (section 11)."""
 
     datefrom = WireDate(
-        "The first date, such as `2012-05-09 10:28:00`, in the account's zone.",
+        "First date, such as `2012-05-09 10:28:00`, in the account's time zone.",
         seconds_if_missing=0,
     )
-    dateto = WireDate("The last date.", seconds_if_missing=59)
+    dateto = WireDate("Last date.", seconds_if_missing=59)
 
 
 class HistoryMember(Schema):
-    """A message, in the order of the wire (section 8.1)."""
+    """A message; the order of its fields is that of the wire (section 8.1)."""
 
-    sms_id = word("With `history_status_fields`: the message's id.", always=False)
-    sender = word("The sender, a name or a number.", example="boxis.net")
-    reciptient = word("The recipient; sic.", example="48514151563")  # the wire's spelling
-    date = word("When it was or is to be sent.", example="2012-05-09 10:28:00")
-    status_date = word("With `history_status_fields`: of the last status.", always=False)
-    parts = word("Segments.", example="1")
-    credit = word("Credits for all segments.", example="1")
-    type = word("How it was submitted.", enum=[kind.value for kind in Kind])
+    sms_id = text("Id of the message; only with `history_status_fields`.", required=False)
+    sender = text("Sender: a name or a number.", example="boxis.net")
+    reciptient = text(
+        "Recipient; the field's name is misspelled, as documented.", example="48514151563"
+    )  # the wire's spelling
+    date = text("Time of sending, past or scheduled.", example="2012-05-09 10:28:00")
+    status_date = text(
+        "Time of the last status; only with `history_status_fields`.", required=False
+    )
+    parts = text("Number of segments.", example="1")
+    credit = text("Credits of all segments.", example="1")
+    type = text("Kind of submission.", enum=[kind.value for kind in Kind])
 
 
 FIELDS_WITH_STATUS = tuple(HistoryMember().fields)
@@ -51,22 +55,22 @@ FIELDS = tuple(name for name in FIELDS_WITH_STATUS if name not in STATUS_FIELDS)
 HISTORY = ListOf("sms", HistoryMember, "history", tuple(JSON_KEYS["both"]))
 
 
-@action("sms", "getHistory", params=HistoryParams, answers=HISTORY, remembered=4096)
-def get_history(call: Call) -> Success:
-    """The account's messages, newest first; without dates, all of them."""
+@action("sms", "getHistory", params=HistoryParams, answers=HISTORY, cached_params=4096)
+def get_history(call: ActionCall) -> Success:
+    """List the account's messages, newest first; without dates, all of them."""
     zone = find_zone(call.settings.timezone)
-    start, end = zone.utc_range(call.params.get("datefrom"), call.params.get("dateto"))
+    first, last = zone.utc_range(call.params.get("datefrom"), call.params.get("dateto"))
     with_status = call.settings.history_status_fields
 
-    def walk() -> Iterator[Columns]:
-        rows = call.store.history.read(call.account.id, start, end, with_status=with_status)
+    def start_iteration() -> Iterator[Columns]:
+        rows = call.store.history.read(call.account.id, first, last, with_status=with_status)
         return _columns(rows, zone, call.count_rows)
 
     return Success(
         Rows(
             item=HISTORY.item,
             fields=FIELDS_WITH_STATUS if with_status else FIELDS,
-            start=walk,
+            start=start_iteration,
             names=(HISTORY.name,),
             names_in={"json": JSON_KEYS[call.settings.history_key]},
             plain=PLAIN_FIELDS,

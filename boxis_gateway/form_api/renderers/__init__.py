@@ -1,4 +1,4 @@
-"""Output formats, one file each.
+"""Output formats of the form API, one file each.
 
 To add one, write `renderers/csv_envelope.py` with `NAME` (the value of `returntype`),
 `CONTENT_TYPE` and `render()`, and name it here (CONTRIBUTING.md has an example).
@@ -14,14 +14,14 @@ from boxis_gateway.form_api.results import Result
 
 
 class Renderer(Protocol):
-    """What a format offers; a module with these names is enough."""
+    """Interface of a format, for which a module is enough."""
 
     NAME: str
     CONTENT_TYPE: str
 
     def render(self, result: Result, timestamp: int) -> Iterator[bytes]:
-        """The answer in pieces. `timestamp` is the server's time, Unix seconds. Walks over rows
-        have begun when the first piece is there."""
+        """Render the answer in pieces; `timestamp` is the server's time in Unix seconds. All
+        iterations over rows have started before the first piece."""
 
 
 RENDERERS: dict[str, Renderer] = {
@@ -31,5 +31,5 @@ RENDERERS: dict[str, Renderer] = {
 
 
 def find_renderer(returntype: str) -> Renderer:
-    """The renderer of that name; XML for anything else (protocol page, section 2)."""
+    """Find a renderer; XML for unknown names (protocol page, section 2)."""
     return RENDERERS.get(returntype, xml_envelope)

@@ -1,9 +1,8 @@
-"""Rows by columns: what the formats have in common.
+"""Fast rendering of rows by column, shared by the formats.
 
-Two things make a long list quick. Escaping a value costs more than writing it, and hardly any value
-needs it: so each column of a batch is first looked at as a whole, in one go. And a row
-is written by an f-string in a comprehension, compiled once for each kind of list: half the time of
-`%` or of a call per row.
+Hardly any value needs escaping, which costs more than writing: so each column of a batch is checked
+as a whole first. Rows are written by an f-string in a comprehension, compiled once for each kind of
+list: half the time of `%` or of a call per row.
 """
 
 from __future__ import annotations
@@ -15,33 +14,32 @@ from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.form_api.results import Columns, Rows
 
 Column = Sequence[str | int]
-NUMBER = -1  # stands for the row's number, where others are those of columns
+ROW_NUMBER = -1  # in place of a column's number
 Writer = Callable[..., str]
-"""(numbers of the rows, their columns ...) -> the text of all of them."""
+"""(row numbers, columns …) -> text of the rows."""
 
 
 @lru_cache(maxsize=256)
 def row_writer(pieces: tuple[str | int, ...], separator: str) -> Writer:
-    """What writes rows that are made of these pieces: a text stands for itself, a number for the
-    value of that column.
+    """Compile a writer of rows. Pieces are literal texts and numbers of columns.
 
-    >>> row_writer(("<sms", NUMBER, ">", 0, ";"), "\\n")((1, 2), ("a", "b"))
+    >>> row_writer(("<sms", ROW_NUMBER, ">", 0, ";"), "\\n")((1, 2), ("a", "b"))
     '<sms1>a;\\n<sms2>b;'
     """
     names = ["number", *(f"column{piece}" for piece in sorted(_columns_in(pieces)))]
-    fields = {NUMBER: "number", **{piece: f"column{piece}" for piece in _columns_in(pieces)}}
+    fields = {ROW_NUMBER: "number", **{piece: f"column{piece}" for piece in _columns_in(pieces)}}
     template = "".join(
         f"{{{fields[piece]}}}" if isinstance(piece, int) else _literal(piece) for piece in pieces
     )
     loop = f"for {', '.join(names)} in zip(numbers, *columns, strict=True)"
-    writer: Writer = eval(  # of our own field names and nothing else
+    writer: Writer = eval(  # built from our own field names alone
         f"lambda numbers, *columns: {separator!r}.join([f{template!r} {loop}])"
     )
     return writer
 
 
 def _columns_in(pieces: Sequence[str | int]) -> set[int]:
-    return {piece for piece in pieces if isinstance(piece, int) and piece != NUMBER}
+    return {piece for piece in pieces if isinstance(piece, int) and piece != ROW_NUMBER}
 
 
 def _literal(text: str) -> str:
@@ -49,18 +47,17 @@ def _literal(text: str) -> str:
 
 
 def may_need_escaping(rows: Rows) -> list[bool]:
-    """For each column of the list, whether `escaped` has to look at it."""
+    """One flag per column: whether `escaped` has to check it."""
     return [field not in rows.plain for field in rows.fields] or [True]
 
 
 def escaped(
-    columns: Columns, looked_at: Sequence[bool], plain: bytes, escapes: BoundedCache[str, str]
+    columns: Columns, checked: Sequence[bool], plain: bytes, escapes: BoundedCache[str, str]
 ) -> list[Column]:
-    """The columns with every text escaped. `plain` are the ASCII characters that stand for
-    themselves."""
+    """Escape the texts of the `checked` columns; `plain` are ASCII characters that need none."""
     return [
-        _escaped_column(column, plain, escapes) if look else column
-        for column, look in zip(columns, looked_at, strict=True)
+        _escaped_column(column, plain, escapes) if is_checked else column
+        for column, is_checked in zip(columns, checked, strict=True)
     ]
 
 

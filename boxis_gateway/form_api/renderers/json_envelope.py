@@ -1,7 +1,7 @@
 """`returntype=json` (protocol page, section 4).
 
-Payloads are inside `params`; `result` is a string and `timestamp` a number; failures say `Error: `;
-an empty list is `[]`. The text is ASCII: other characters go as `\\uXXXX`.
+Payloads are inside `params`; `result` is a string, `timestamp` a number; failures begin `Error: `;
+an empty list is `[]`. The text is ASCII, with other characters as `\\uXXXX`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from json.encoder import encode_basestring_ascii
 
 from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.form_api.renderers.columns import (
-    NUMBER,
+    ROW_NUMBER,
     Writer,
     escaped,
     may_need_escaping,
@@ -27,7 +27,7 @@ SUCCESS = '{"result":"1","resulttxt":"success","params":'
 
 
 def render(result: Result, timestamp: int) -> Iterator[bytes]:
-    """The envelope in pieces; see renderers/__init__.py."""
+    """Render the envelope in pieces; see renderers/__init__.py."""
     tail = f',"timestamp":{timestamp}}}'
     if isinstance(result, Failure):
         return iter([f"{{{_failure(result)}{tail}".encode()])
@@ -37,7 +37,7 @@ def render(result: Result, timestamp: int) -> Iterator[bytes]:
 
 
 def _failure(failure: Failure) -> str:
-    # `timestamperror` stands only where it is true: clients test the key for being there.
+    # `timestamperror` stands only if it is true, as clients test for the key.
     mismatch = ',"timestamperror":"1"' if failure.clock_mismatch else ""
     return f'"result":"0","resulttxt":"Error: {escape(failure.description)}"{mismatch}'
 
@@ -51,17 +51,17 @@ def _params(params: Params) -> str:
 
 
 def _lists(rows: Rows, tail: str) -> Iterator[bytes]:
-    """The whole answer, one batch of rows a piece."""
-    walks = [(name, rows.start()) for name in rows.names_for(NAME)]
-    write, looked_at = _writer(rows.item, tuple(rows.fields)), may_need_escaping(rows)
-    before, comma = SUCCESS + "{", ""  # what goes in front of the next batch
-    for name, batches in walks:
+    """Render the whole answer, one piece per batch of rows."""
+    iterations = [(name, rows.start()) for name in rows.names_for(NAME)]
+    write, checked = _writer(rows.item, tuple(rows.fields)), may_need_escaping(rows)
+    before, comma = SUCCESS + "{", ""  # text before the next batch
+    for name, batches in iterations:
         before += f'{comma}"{name}":'
         number = 1
         for columns in batches:
             numbers = range(number, number + len(columns[0]))
             before += "{" if number == 1 else ","
-            text = write(numbers, *escaped(columns, looked_at, PLAIN, ESCAPES))
+            text = write(numbers, *escaped(columns, checked, PLAIN, ESCAPES))
             yield (before + text).encode()
             before, number = "", numbers.stop
         before += "[]" if number == 1 else "}"
@@ -72,7 +72,7 @@ def _lists(rows: Rows, tail: str) -> Iterator[bytes]:
 @lru_cache(maxsize=256)
 def _writer(item: str, fields: tuple[str, ...]) -> Writer:
     # Numbers are strings too: "parts":"1".
-    pieces: list[str | int] = [f'"{item}', NUMBER, '":' if fields else '":"']
+    pieces: list[str | int] = [f'"{item}', ROW_NUMBER, '":' if fields else '":"']
     for column, field in enumerate(fields):
         pieces += [f'{"," if column else "{"}"{field}":"', column, '"']
     return row_writer((*pieces, *(["}"] if fields else [0, '"'])), ",")
@@ -83,4 +83,4 @@ def escape(text: str) -> str:
     return encode_basestring_ascii(text)[1:-1]
 
 
-ESCAPES = BoundedCache(escape, max_size=1024)  # senders come again and again
+ESCAPES = BoundedCache(escape, max_size=1024)  # senders repeat
