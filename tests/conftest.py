@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.support.postgresql_server import Databases
 
 
-leak_scan.watch()
+leak_scan.install()
 # No example fails for being slow.
 hypothesis.settings.register_profile(
     "ours", deadline=None, suppress_health_check=list(hypothesis.HealthCheck)
@@ -39,7 +39,7 @@ hypothesis.settings.load_profile("ours")
 def nothing_leaks() -> Iterator[None]:
     """No secret that was used in the run stands in what was said in it (leak_scan.py)."""
     yield
-    assert not leak_scan.leaks()
+    assert not leak_scan.find_leaks()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,7 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     engines.chosen = config.getoption("engine")
     if engines.chosen != "sqlite":
-        config.pluginmanager.register(engines.Choice())
+        config.pluginmanager.register(engines.EngineSelection())
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +87,7 @@ def each_test_alone(request: pytest.FixtureRequest) -> Iterator[None]:
     if "stores" not in request.fixturenames:
         yield
         return
-    with request.getfixturevalue("stores").during_a_test():
+    with request.getfixturevalue("stores").test_scope():
         yield
 
 
@@ -142,9 +142,9 @@ def gateway(
         url = stores.url(tmp_path / "store.db")
         environ = {**os.environ, "BOXIS_GATEWAY_DATABASE_URL": url, **environ}
         done = warm().run(list(map(str, words)), environ, stdin)
-        leak_scan.said("stderr", done.stderr)
+        leak_scan.note_output("stderr", done.stderr)
         return done
 
     yield run
-    for path in stores.within(tmp_path):
+    for path in stores.paths_in(tmp_path):
         leak_scan.note_store(stores, path)

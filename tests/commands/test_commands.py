@@ -123,7 +123,7 @@ def test_a_rotated_key_is_shown_once(stores: Stores, gateway: Gateway, tmp_path:
     first = gateway("account", "add", USERNAME).stdout
     second = gateway("account", "rotate-key", USERNAME).stdout
     assert first.split("user_key: ")[1] != second.split("user_key: ")[1]
-    store = stores.at(tmp_path / "store.db")
+    store = stores.open(tmp_path / "store.db")
     assert (
         store.user_keys.get(store.accounts.get(USERNAME)) == second.split("user_key: ")[1].strip()
     )

@@ -650,7 +650,7 @@ def test_a_head_makes_no_file(shop: Shop, stores: Stores) -> None:
     assert (answer.status_code, answer.data) == (200, b"")
     answer.close()  # as servers do
     shop.add("anna", NewMessage("7248", "s", TIMES[1], "later"))
-    assert not stores.is_read(shop.store)
+    assert not stores.has_reader(shop.store)
     assert len(from_csv(ask(Level.OWNER).data)) == 4
 
 
@@ -694,9 +694,9 @@ def test_a_client_that_leaves_leaves_nothing_open(
         pieces = answer.iter_content(4)
         next(pieces)
         served.tokens.add(owner, token_digest(name), NOW)  # something newer
-        assert stores.is_read(served), name
+        assert stores.has_reader(served), name
         answer.close()
-        until(lambda: not stores.is_read(served))
+        until(lambda: not stores.has_reader(served))
 
 
 def test_the_columns_are_documented() -> None:

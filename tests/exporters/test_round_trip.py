@@ -41,7 +41,7 @@ class World:
         self, stores: Stores, folder: Path, usernames: tuple[str, ...] = USERNAMES
     ) -> None:
         self.store = stores.make(folder / "store.db")
-        stores.hurry(self.store)
+        stores.disable_fsync(self.store)
         add_customer = self.store.database.execute_sql
         for number, name in enumerate(("shop", "other")):
             add_customer(

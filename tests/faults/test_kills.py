@@ -102,7 +102,7 @@ def folder(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     store.accounts.set_options(store.accounts.get(USERNAME), {"keep_messages_days": "7"})
     store.close()
     (folder / "old.db").touch()
-    old = stores.at(folder / "old.db")
+    old = stores.open(folder / "old.db")
     old._runner().up("0001_initial")
     old.close()
     return folder

@@ -72,7 +72,7 @@ def test_a_file_that_was_moved_away_has_all_that_it_was_told(
         senders(store)
     assert "There is no store at" in found.value.problem
     assert not wal(store).exists()
-    moved = stores.at(away)
+    moved = stores.open(away)
     assert senders(moved) == ["old"]
     moved.close()
     away.rename(store.path)

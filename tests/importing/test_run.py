@@ -249,7 +249,7 @@ def test_an_import_that_is_killed_in_each_batch_ends_like_one_that_was_not(
     for commit in range(1, 7):
         killed = gateway(*words, **{DIE_AT_COMMIT: str(commit)})
         assert killed.returncode == -signal.SIGKILL
-        with closing(stores.at(tmp_path / "store.db")) as store:
+        with closing(stores.open(tmp_path / "store.db")) as store:
             sizes.append(len(rows(store)[0]))
     assert sizes == sorted(sizes)
     assert {0, 4 * BATCH} <= set(sizes) <= set(range(0, 6 * BATCH, BATCH))
@@ -257,7 +257,7 @@ def test_an_import_that_is_killed_in_each_batch_ends_like_one_that_was_not(
 
     contents = []
     for name in ("store.db", "straight.db"):
-        store = stores.at(tmp_path / name)
+        store = stores.open(tmp_path / name)
         contents.append(rows(store))
         store.close()
     assert contents[0] == contents[1]

@@ -24,7 +24,7 @@ NUMBER, TEXT = "48514151563", "Your parcel waits at the corner shop"
 def _nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is said here on purpose is not the run's."""
     monkeypatch.setattr(leak_scan, "SECRETS", {})
-    monkeypatch.setattr(leak_scan, "SAID", {})
+    monkeypatch.setattr(leak_scan, "OUTPUT", {})
 
 
 @pytest.mark.parametrize(
@@ -43,16 +43,16 @@ def test_each_kind_of_secret_is_found_in_a_log(
     account = store.accounts.add("anna@example.com", USER_KEY, NOW)
     add_messages(store, account, {"date": "2012-05-09 10:28:00", "text": TEXT})
     logging.getLogger("boxis_gateway.test").info("request=1 said=%s.", make().upper())
-    (found,) = leak_scan.leaks()
+    (found,) = leak_scan.find_leaks()
     assert found.startswith(f"{kind} ")
 
 
 def test_an_error_answer_is_looked_at(client: FlaskClient, account: Account) -> None:
-    leak_scan.secret("word", "is not valid")
-    leak_scan.secret("word", "please login")
+    leak_scan.note_secret("word", "is not valid")
+    leak_scan.note_secret("word", "please login")
     client.get("/", query_string={"username": account.username})
     client.get("/sms", query_string={"token": "unknown"})
-    found = [leak for leak in leak_scan.leaks() if "in an error answer" in leak]
+    found = [leak for leak in leak_scan.find_leaks() if "in an error answer" in leak]
     assert ["is not valid" in leak for leak in found] == [True, False]  # one of each API
 
 

@@ -201,7 +201,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def changed(stores: Stores, folder: Path) -> Iterator[Store]:
     """A store over which every command of the table has run; each made the entries that it says."""
-    store = stores.at(folder / "store.db")
+    store = stores.open(folder / "store.db")
     seen = 0
     for command, words, expected in COMMANDS:
         words = [word.replace("FOLDER", str(folder)) for word in words]
@@ -435,7 +435,10 @@ def test_entries_cannot_be_changed(stores: Stores, store: Store, tmp_path: Path,
     assert before
     with pytest.raises(Exception, match="append-only"):
         store.database.execute_sql(sql)
-    with pytest.raises(stores.error), closing(stores.another(tmp_path / "store.db")) as program:
+    with (
+        pytest.raises(stores.error),
+        closing(stores.foreign_connection(tmp_path / "store.db")) as program,
+    ):
         program.execute(sql).fetchall()
     assert entries(store) == before
 
@@ -466,7 +469,7 @@ def test_who_came_by_sudo_is_told_with_both_names(
     stores: Stores, gateway: Gateway, tmp_path: Path
 ) -> None:
     gateway("init", SUDO_USER="anna")
-    store = stores.at(tmp_path / "store.db")
+    store = stores.open(tmp_path / "store.db")
     assert entries(store)[0].who == f"anna as {operator()}"
     store.close()
 

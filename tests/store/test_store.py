@@ -58,7 +58,7 @@ def test_making_and_migrating_again_changes_nothing(store: Store) -> None:
 @pytest.mark.sqlite_only("there may be no file, or another one")
 def test_a_missing_store_names_init(stores: Stores, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="boxis-gateway init"):
-        stores.at(tmp_path / "none.db").require_current()
+        stores.open(tmp_path / "none.db").require_current()
     assert not (tmp_path / "none.db").exists()
 
 
@@ -71,7 +71,7 @@ def test_a_store_of_an_older_version_names_migrate(store: Store) -> None:
 
 
 def test_a_store_without_tables_names_init(stores: Stores, tmp_path: Path) -> None:
-    store = stores.at(tmp_path / "empty.db")
+    store = stores.open(tmp_path / "empty.db")
     store.create()
     with pytest.raises(StoreError, match="boxis-gateway init"):
         store.require_current()
@@ -94,14 +94,14 @@ def test_what_is_no_store_is_said(stores: Stores, tmp_path: Path) -> None:
     path = tmp_path / "text.db"
     path.write_text("This is not a database. " * 100)
     with pytest.raises(StoreError, match="cannot be used"):
-        stores.at(path).require_current()
+        stores.open(path).require_current()
 
 
 @pytest.mark.sqlite_only("there may be no file, or another one")
 def test_a_place_where_no_store_can_be_is_said(stores: Stores, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made"):
-        stores.at(tmp_path / "file/store.db").create()
+        stores.open(tmp_path / "file/store.db").create()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_only_files_are_stores(url: str) -> None:
 
 
 def test_several_migrate_at_once(stores: Stores, tmp_path: Path) -> None:
-    opened = [stores.at(tmp_path / "store.db") for _ in range(8)]
+    opened = [stores.open(tmp_path / "store.db") for _ in range(8)]
     opened[0].create()
     applied: list[list[str]] = []
 
@@ -228,7 +228,7 @@ def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:
 @pytest.mark.sqlite_only("the schema as SQLite keeps it")
 def test_a_store_of_the_first_version_keeps_what_it_has(stores: Stores, tmp_path: Path) -> None:
     """Its submissions get what the REST API lists, from their messages."""
-    store = stores.at(tmp_path / "old.db")
+    store = stores.open(tmp_path / "old.db")
     store.create()
     store._runner().up("0001_initial")
     run = store.database.execute_sql

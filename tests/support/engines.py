@@ -1,4 +1,4 @@
-"""Which engine the stores of a run have: `--engine`, and the tests that it leaves out."""
+"""The engine of the run's stores: `--engine`, and the tests that it leaves out."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from tests.support.postgresql_server import Databases
 
 GIVEN_VARIABLE = "BOXIS_GATEWAY_TEST_DATABASE_URL"
-"""A server to use in place of our own, for as many schemas as there are tests at once."""
+"""URL of a server to use in place of our own; stores become schemas there."""
 chosen = "sqlite"
-"""Of this run; set before tests are read."""
+"""Set before tests are collected."""
 
 
 def examples(number: int) -> int:
-    """How many are made up by a test that makes a store for each: so many over files, and fewer
-    where a store takes ten times as long to make."""
+    """Number of examples for a test that makes a store for each: fewer over PostgreSQL, where a
+    store takes ten times as long to make."""
     return number if chosen == "sqlite" else max(5, number // 3)
 
 
 @contextmanager
 def stores(folder: Path, databases: Callable[[], Databases]) -> Iterator[Stores]:
-    """Stores of the engine that was chosen; in databases of our own server, unless one is given."""
+    """Stores of the chosen engine, on our own server unless one is given."""
     if chosen == "sqlite":
         yield SqliteStores(folder)
         return
@@ -49,7 +49,7 @@ def stores(folder: Path, databases: Callable[[], Databases]) -> Iterator[Stores]
 
 @contextmanager
 def statements(store: Store) -> Iterator[list[str]]:
-    """The SQL that this thread's connection runs meanwhile, whatever the engine."""
+    """SQL that this thread's connection runs within the context."""
     ran: list[str] = []
     connection = store.database.connection()
     if isinstance(store.database, SqliteDatabase):
@@ -70,9 +70,9 @@ def statements(store: Store) -> Iterator[list[str]]:
         yield ran
 
 
-class Choice:
-    """A plugin of pytest's: it leaves out the tests that another engine than SQLite has no part in,
-    and tells how many of those of stores are among them."""
+class EngineSelection:
+    """Plugin of pytest that deselects tests which have nothing to do with the chosen engine, and
+    reports how many tests of stores are among them."""
 
     def __init__(self) -> None:
         self._left_out = 0
@@ -95,4 +95,4 @@ class Choice:
         self._left_out = getattr(node, "workeroutput", {}).get("left_out", 0)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        terminalreporter.write_line(f"{self._left_out} tests of stores are of SQLite alone")
+        terminalreporter.write_line(f"{self._left_out} tests of stores are for SQLite alone")

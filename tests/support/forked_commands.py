@@ -1,8 +1,7 @@
-"""Commands and servers without the wait for Python to load them: `boxis-gateway` as a process of
-its own, but forked from one that has imported all that commands are made of.
+"""Commands and servers that start at once: `boxis-gateway` as a process of its own, forked from one
+that has imported all modules of commands.
 
-What differs from a start of their own is what loading them does; tests that are about that, or give
-Python itself something in the environment, start them by `python -m boxis_gateway`.
+Tests about loading, or about Python's own environment, run `python -m boxis_gateway` instead.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ SET_CHILD_SUBREAPER = 36  # prctl(2)
 
 
 class Warm:
-    """The process that is forked."""
+    """The process that commands are forked from."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -52,7 +51,7 @@ class Warm:
     def run(
         self, words: Sequence[str], environ: Mapping[str, str], stdin: str = ""
     ) -> subprocess.CompletedProcess[str]:
-        """What the command said, and its exit code."""
+        """Output and exit code of a command."""
         with ExitStack() as stack:
             files = [stack.enter_context(TemporaryFile("w+")) for _ in range(3)]
             files[0].write(stdin)
@@ -65,7 +64,7 @@ class Warm:
     def start(
         self, words: Sequence[str], environ: Mapping[str, str], cwd: str, files: Sequence[int]
     ) -> int:
-        """Begin a command, in a session of its own; its process becomes a child of this one."""
+        """Start a command in a session of its own, as a child of this process."""
         with adopting():
             return self._do(words, environ, cwd, files, is_alone=True)
 
@@ -90,12 +89,12 @@ class Warm:
 
 @cache
 def warm() -> Warm:
-    """What this process forks from."""
+    """The process that this one forks from."""
     return Warm()
 
 
 class Forked(subprocess.Popen[str]):
-    """As Popen, of `python -m boxis_gateway` with text for its output, in a session of its own."""
+    """Popen for `python -m boxis_gateway` with text output, in a session of its own."""
 
     def _execute_child(self, args: Any, *how: Any) -> None:
         cwd, environ, pipes = how[4], how[5], how[9:15]
@@ -110,7 +109,7 @@ class Forked(subprocess.Popen[str]):
 
 @contextmanager
 def adopting() -> Iterator[None]:
-    """Whose parent ends meanwhile is a child of this process then."""
+    """Adopt processes whose parent ends within the context."""
     libc = ctypes.CDLL(None)
     libc.prctl(SET_CHILD_SUBREAPER, 1)
     try:
@@ -120,7 +119,7 @@ def adopting() -> Iterator[None]:
 
 
 def serve_jobs(jobs: socket.socket) -> None:
-    """A child for each job, which returns from here to do it."""
+    """Fork a child for each job; the child returns from here to do it."""
     while True:
         message, files, _, _ = socket.recv_fds(jobs, LONGEST_JOB, 3)
         if not message:
@@ -137,8 +136,7 @@ def serve_jobs(jobs: socket.socket) -> None:
 
 
 def fork(is_alone: bool) -> bytes:
-    """The exit code of a child; or at once the process id of one whose parent has ended. In the
-    child, nothing."""
+    """The exit code of a child, or at once the process id of an orphan; in the child b""."""
     told, telling = os.pipe()
     child = os.fork()
     if child:
@@ -157,7 +155,7 @@ def fork(is_alone: bool) -> bytes:
 
 
 def become(job: Mapping[str, object], files: Sequence[int]) -> None:
-    """What a process has when it is started."""
+    """Take files, environment, folder and words of a job."""
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
@@ -170,7 +168,7 @@ def become(job: Mapping[str, object], files: Sequence[int]) -> None:
 
 
 def die_at_commit(number: int) -> None:
-    """Let this process kill itself just before its commit of that number, counted from 1."""
+    """Let this process kill itself just before its commit of that number, from 1."""
     commit, numbers = peewee._transaction.commit, count(1)
 
     def counted(transaction: Any, begin: bool = True) -> None:
@@ -182,7 +180,7 @@ def die_at_commit(number: int) -> None:
 
 
 def end_with(command: Callable[[], None]) -> NoReturn:
-    """As Python ends, but for taking apart all that it has loaded."""
+    """Exit as Python does, but without tearing down all modules."""
     code = 0
     try:
         command()

@@ -1,10 +1,10 @@
-"""What a run of the tests must not say by the side: no log line, error answer, metric or complaint
-on stderr holds a key, password, token, authcode, text or number that was used in the run.
+"""Scan of the whole run for leaks: no log line, error answer, metric or complaint on stderr holds a
+key, password, token, authcode, text or number that was used in the run.
 
-`watch()` listens where secrets are made or come in, and where servers and commands say something.
-The fixture `nothing_leaks` (conftest.py) compares when the last test is over, in each process of
-pytest's. What is there to show secrets is not looked at: the stdout of commands (`account add` says
-the key, `history` and `export` are data), and answers that are no failures.
+`install()` hooks into the places where secrets are made or come in, and where servers and commands
+write something. The fixture `nothing_leaks` (conftest.py) compares after the last test, in each
+process of pytest. Output whose job is to show secrets is left out: the stdout of commands
+(`account add` shows the key, `history` and `export` are data), and answers that are no failures.
 """
 
 from __future__ import annotations
@@ -33,102 +33,107 @@ from boxis_gateway.store.ingest.additions import Additions
 from boxis_gateway.store.people.accounts import Accounts
 from tests.support.stores import Stores
 
-LEAST = 8  # characters that a leak has in common with the secret, at its beginning
-LEAST_DIGITS = 11  # of a number; shorter ones of generated tests are found in any figure
-LEAST_WORDS = 12  # characters of a text
-MESSAGES_NOTED = 100  # of a batch
+MIN_LENGTH = 8  # characters at the beginning of a secret that make a leak
+MIN_DIGITS = 11  # of a number; shorter ones of generated tests occur in any figure
+MIN_TEXT = 12  # characters of a text
+MAX_MESSAGES = 100  # noted of a batch
 PUBLIC = ("password", "anna@example.com", "(none)")  # words of ours, which tests also type
 TABLES = (("submission", "text"), ("message", "recipient"), ("message", "sender"))
 
 SECRETS: dict[str, str] = {}
-"""Secret, in lower case -> what it is."""
-SAID: dict[str, str] = {}
-"""Line, in lower case -> where it was said."""
+"""Secret in lower case -> its kind."""
+OUTPUT: dict[str, str] = {}
+"""Line in lower case -> where it was written."""
 
 
-def secret(kind: str, text: object) -> None:
-    """From now on this must not be said."""
+def note_secret(kind: str, text: object) -> None:
+    """Note a text that must not appear from now on."""
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-    if len(plain) >= LEAST and plain not in PUBLIC:
+    if len(plain) >= MIN_LENGTH and plain not in PUBLIC:
         SECRETS.setdefault(plain.lower(), kind)
 
 
-def address(text: str | None) -> None:
-    """A number that must not be said; what is none may be anything."""
+def note_number(text: str | None) -> None:
+    """Note a phone number; other texts are ignored."""
     digits = (text or "").removeprefix("+")
-    if len(digits) >= LEAST_DIGITS and digits.isascii() and digits.isdigit():
-        secret("number", digits)
+    if len(digits) >= MIN_DIGITS and digits.isascii() and digits.isdigit():
+        note_secret("number", digits)
 
 
-def words(text: str | None) -> None:
-    """The text of a message, if it is more than a word that may stand anywhere."""
-    if text and len(text) >= LEAST_WORDS and " " in text.strip() and len(set(text)) > LEAST:
-        secret("text", text)
+def note_text(text: str | None) -> None:
+    """Note the text of a message, unless it is a single word that may stand anywhere."""
+    if text and len(text) >= MIN_TEXT and " " in text.strip() and len(set(text)) > MIN_LENGTH:
+        note_secret("text", text)
 
 
-def said(where: str, text: str | bytes | None) -> None:
-    """Something that was said in the run."""
+def note_output(where: str, text: str | bytes | None) -> None:
+    """Note something that the run has written."""
     plain = text.decode("utf-8", "replace") if isinstance(text, bytes) else text or ""
     test = os.environ.get("PYTEST_CURRENT_TEST", "").partition(" ")[0]
     for line in plain.lower().splitlines():
-        SAID.setdefault(line, f"{where} of {test}")
+        OUTPUT.setdefault(line, f"{where} of {test}")
 
 
-def leaks() -> list[str]:
-    """What was said of the secrets, and where."""
+def find_leaks() -> list[str]:
+    """Secrets that were written, and where."""
     by_beginning: dict[str, list[str]] = defaultdict(list)
-    for one in SECRETS:
-        by_beginning[one[:LEAST]].append(one)
+    for secret in SECRETS:
+        by_beginning[secret[:MIN_LENGTH]].append(secret)
     return [
-        f"{SECRETS[one]} {one!r} in {where}: {line!r}"
-        for line, where in SAID.items()
-        for place in range(len(line) - LEAST + 1)
-        for one in by_beginning.get(line[place : place + LEAST], ())
-        if line.startswith(one, place)
+        f"{SECRETS[secret]} {secret!r} in {where}: {line!r}"
+        for line, where in OUTPUT.items()
+        for start in range(len(line) - MIN_LENGTH + 1)
+        for secret in by_beginning.get(line[start : start + MIN_LENGTH], ())
+        if line.startswith(secret, start)
     ]
 
 
 def note_store(stores: Stores, path: Path) -> None:
-    """What a store holds that another process filled."""
-    with suppress(stores.error), closing(stores.another(path)) as store:  # some are broken
+    """Note the texts and numbers of a store that another process filled."""
+    with (
+        suppress(stores.error),
+        closing(stores.foreign_connection(path)) as store,
+    ):  # some are broken
         for table, column in TABLES:
             for (text,) in store.execute(f"SELECT DISTINCT {column} FROM {table} LIMIT 1000"):
-                (words if column == "text" else address)(text)
+                (note_text if column == "text" else note_number)(text)
 
 
-def watch() -> None:
-    """Listen, for the rest of this process."""
-    _before(Accounts, "add", lambda _, name, key, *rest, **more: secret("user key", key))
-    _before(Accounts, "set_user_key", lambda _, account, key: secret("user key", key))
-    _before(Additions, "add", lambda _, account, messages: _note_messages(messages))
-    _before(PasswordHasher, "hash", lambda _, password: secret("password", password))
-    _before(PasswordHasher, "verify", lambda _, digest, password: secret("password", password))
-    _before(Fernet, "__init__", lambda _, key, *rest: secret("secret key", key))
-    authcode.hashlib = SimpleNamespace(md5=_noted_md5)  # type: ignore[attr-defined]
-    auth.secrets = SimpleNamespace(token_hex=_noted_token)  # type: ignore[attr-defined]
-    _after(FlaskClient, "open", _note_answer)
-    _after(requests.Session, "send", _note_response)
-    _after(subprocess.Popen, "communicate", _note_complaints)
-    logging.getLogger().addHandler(_Lines())
+def install() -> None:
+    """Hook in, for the rest of this process."""
+    _observe(Accounts, "add", lambda _, name, key, *rest, **more: note_secret("user key", key))
+    _observe(Accounts, "set_user_key", lambda _, account, key: note_secret("user key", key))
+    _observe(Additions, "add", lambda _, account, messages: _note_messages(messages))
+    _observe(PasswordHasher, "hash", lambda _, password: note_secret("password", password))
+    _observe(
+        PasswordHasher, "verify", lambda _, digest, password: note_secret("password", password)
+    )
+    _observe(Fernet, "__init__", lambda _, key, *rest: note_secret("secret key", key))
+    authcode.hashlib = SimpleNamespace(md5=_observed_md5)  # type: ignore[attr-defined]
+    auth.secrets = SimpleNamespace(token_hex=_observed_token)  # type: ignore[attr-defined]
+    _observe(FlaskClient, "open", after=_note_answer)
+    _observe(requests.Session, "send", after=_note_response)
+    _observe(subprocess.Popen, "communicate", after=_note_complaints)
+    logging.getLogger().addHandler(_LogLines())
     logging.getLogger("boxis_gateway").setLevel(logging.DEBUG)
 
 
 def _note_messages(messages: Any) -> None:
-    for _, message in messages[:MESSAGES_NOTED]:
-        words(message.text)
-        address(message.recipient)
-        address(message.sender)
+    for _, message in messages[:MAX_MESSAGES]:
+        note_text(message.text)
+        note_number(message.recipient)
+        note_number(message.sender)
 
 
-def _noted_md5(data: bytes, **options: bool) -> Any:
+def _observed_md5(data: bytes, **options: bool) -> Any:
     digest = hashlib.md5(data, **options)
-    secret("authcode", digest.hexdigest())
+    note_secret("authcode", digest.hexdigest())
     return digest
 
 
-def _noted_token(octets: int) -> str:
+def _observed_token(octets: int) -> str:
     token = secrets.token_hex(octets)
-    secret("token", token)
+    note_secret("token", token)
     return token
 
 
@@ -148,47 +153,42 @@ def _note_sent(form: Any) -> None:
     fields = parse_qs(str(form))
     for name in ("token", "authcode", "password"):
         for value in fields.get(name, ()):
-            secret(name, value)
+            note_secret(name, value)
 
 
 def _note_body(status: int, body: bytes) -> None:
     if status >= 400 or b"<result>0" in body[:200] or body.startswith(b'{"result":"0"'):
-        said("an error answer", body)
+        note_output("an error answer", body)
     elif body.startswith(b'{"token":"'):
-        secret("token", body.split(b'"')[3])
+        note_secret("token", body.split(b'"')[3])
 
 
 def _note_complaints(process: subprocess.Popen[Any], outputs: Any) -> None:
     if "boxis" in str(process.args):
-        said("stderr", outputs[1])
+        note_output("stderr", outputs[1])
 
 
-class _Lines(logging.Handler):
-    """Log records, as the product would write them."""
+class _LogLines(logging.Handler):
+    """Notes log records, formatted as in production."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.name.startswith("boxis_gateway"):
-            said("the log", logging.Formatter().format(record))
+            note_output("the log", logging.Formatter().format(record))
 
 
-def _before(owner: Any, name: str, note: Callable[..., None]) -> None:
-    """Tell of each call what it is given."""
+def _observe(
+    owner: Any,
+    name: str,
+    before: Callable[..., object] = lambda *args, **named: None,
+    after: Callable[[Any, Any], object] = lambda owner, answer: None,
+) -> None:
+    """Call `before` with the arguments of each call, and `after` with its object and result."""
     original = getattr(owner, name)
 
-    def noted(*args: Any, **named: Any) -> Any:
-        note(*args, **named)
-        return original(*args, **named)
-
-    setattr(owner, name, noted)
-
-
-def _after(owner: Any, name: str, note: Callable[[Any, Any], None]) -> None:
-    """Tell of each call what comes back."""
-    original = getattr(owner, name)
-
-    def noted(self: Any, *args: Any, **named: Any) -> Any:
-        answer = original(self, *args, **named)
-        note(self, answer)
+    def observed(*args: Any, **named: Any) -> Any:
+        before(*args, **named)
+        answer = original(*args, **named)
+        after(args[0], answer)
         return answer
 
-    setattr(owner, name, noted)
+    setattr(owner, name, observed)

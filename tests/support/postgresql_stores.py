@@ -14,60 +14,58 @@ import pytest
 
 from boxis_gateway.store import Store
 from boxis_gateway.store.secrets.key_file import FILE_VARIABLE
-from tests.support.postgresql_server import Room
+from tests.support.postgresql_server import Databases, Schemas
 from tests.support.stores import Stores
 
-STATES_SQL = """
+SNAPSHOTS_SQL = """
     SELECT 1 FROM pg_stat_activity
     WHERE datname = current_database() AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()
 """
-"""States of this database that are held."""
 
 
 class PostgresqlStores(Stores):
-    """A store has room of its own, which is made when its URL is asked for. All have the secrets of
+    """A store is a database or a schema, made when its URL is first needed. All have the secrets of
     one key; each test has a file of its own with it."""
 
     name = "postgresql"
     error = psycopg.Error
 
-    def __init__(self, folder: Path, room: Room) -> None:
-        self._room = room
+    def __init__(self, folder: Path, databases: Databases | Schemas) -> None:
+        self._databases = databases
         self._urls: dict[Path, str] = {}
         self._folder = folder
         self._numbers = count()
         key = folder / "secret.key"
         os.environ[FILE_VARIABLE] = str(key)
         self._template = folder / "template"
-        self.new(self._template).close()
+        self.create(self._template).close()
         self._secret = key.read_text()
 
     def url(self, path: Path) -> str:
-        return self._urls.get(path) or self._keep(path, self._room.new())
-
-    def make(self, path: Path) -> Store:
-        return self.copy(self._template, path)
+        if path not in self._urls:
+            self._urls[path] = self._databases.new()
+        return self._urls[path]
 
     def copy(self, path: Path, copy: Path) -> Store:
         self._drop(copy)
-        self._keep(copy, self._room.copied(self._urls[path]))
-        return self.at(copy)
+        self._urls[copy] = self._databases.clone(self._urls[path])
+        return self.open(copy)
 
-    def hurry(self, store: Store) -> None:
-        """Nothing: the server takes its time for nobody."""
-
-    def another(self, path: Path) -> psycopg.Connection[Any]:
+    def foreign_connection(self, path: Path) -> psycopg.Connection[Any]:
         return psycopg.connect(self._urls[path], autocommit=True)
 
-    def is_read(self, store: Store) -> bool:
+    def has_reader(self, store: Store) -> bool:
         with Store(store.url).database.connection() as connection:
-            return bool(connection.execute(STATES_SQL).fetchone())
+            return bool(connection.execute(SNAPSHOTS_SQL).fetchone())
 
-    def within(self, folder: Path) -> Iterator[Path]:
+    def paths_in(self, folder: Path) -> Iterator[Path]:
         return (path for path in self._urls if path.parent == folder)
 
+    def disable_fsync(self, store: Store) -> None:
+        """No-op: the whole server runs without fsync."""
+
     @contextmanager
-    def during_a_test(self) -> Iterator[None]:
+    def test_scope(self) -> Iterator[None]:
         before = set(self._urls)
         key = self._folder / f"{next(self._numbers)}.key"
         key.touch(0o600)
@@ -78,10 +76,6 @@ class PostgresqlStores(Stores):
         for path in set(self._urls) - before:
             self._drop(path)
 
-    def _keep(self, path: Path, url: str) -> str:
-        self._urls[path] = url
-        return url
-
     def _drop(self, path: Path) -> None:
         if path in self._urls:
-            self._room.drop(self._urls.pop(path))
+            self._databases.drop(self._urls.pop(path))

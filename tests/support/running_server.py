@@ -79,7 +79,7 @@ class RunningServer:
             with suppress(requests.RequestException):
                 if self._is_watched:
                     metrics = requests.get(f"{self.watched_at}/metrics", timeout=2)
-                    leak_scan.said("the metrics", metrics.text)
+                    leak_scan.note_output("the metrics", metrics.text)
             self.process.send_signal(with_signal)
         return self.end()
 
@@ -89,5 +89,5 @@ class RunningServer:
         if not self._errors.closed:
             self.errors = self.log()
             self._errors.close()
-            leak_scan.said("a server's log", self.errors)
+            leak_scan.note_output("a server's log", self.errors)
         return self.process.returncode, self.errors

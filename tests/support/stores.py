@@ -1,4 +1,4 @@
-"""Where the stores of tests are: each has a path for a name, whatever its engine makes of that."""
+"""Stores of tests: each is named by a path, whatever its engine makes of it."""
 
 from __future__ import annotations
 
@@ -14,55 +14,61 @@ import apsw
 from boxis_gateway.store import Store
 
 
+def create_store(url: str) -> Store:
+    """A store of this version, made as `boxis-gateway init` makes it."""
+    store = Store(url)
+    store.create()
+    store.migrate()
+    return store
+
+
 class Stores(ABC):
     """Stores of one engine."""
 
     name: str
     error: type[Exception]
-    """What `another` raises."""
+    """Raised by a foreign connection."""
+    _template: Path
 
     @abstractmethod
     def url(self, path: Path) -> str:
-        """Of the store with that name, whether it is there or not."""
-
-    @abstractmethod
-    def make(self, path: Path) -> Store:
-        """As `new`, but in no time: a copy of one that was made before, with the same secrets."""
+        """URL of the store with that name, existing or not."""
 
     @abstractmethod
     def copy(self, path: Path, copy: Path) -> Store:
-        """The copy of a store that nobody uses, with the key that it needs."""
+        """Copy of a store that nobody uses, with its key."""
 
     @abstractmethod
-    def another(self, path: Path) -> Any:
-        """A connection of another program's to what is there, which knows nothing of ours."""
+    def foreign_connection(self, path: Path) -> Any:
+        """Connection of the driver alone, as another program opens it."""
 
     @abstractmethod
-    def is_read(self, store: Store) -> bool:
-        """Whether somebody else holds a state of a store that was made newer since."""
+    def has_reader(self, store: Store) -> bool:
+        """True if somebody still reads a state older than the last write."""
 
     @abstractmethod
-    def within(self, folder: Path) -> Iterator[Path]:
-        """The names of the stores in that folder."""
+    def paths_in(self, folder: Path) -> Iterator[Path]:
+        """Names of the stores in that folder."""
 
     @abstractmethod
-    def hurry(self, store: Store) -> None:
-        """A power cut may lose what is written from now on."""
+    def disable_fsync(self, store: Store) -> None:
+        """Trade durability for speed."""
 
-    def during_a_test(self) -> AbstractContextManager[None]:
-        """Around each test: nothing that it does here is found by the next one."""
+    def test_scope(self) -> AbstractContextManager[None]:
+        """Context around each test; the next test finds none of its stores."""
         return nullcontext()
 
-    def at(self, path: Path) -> Store:
-        """The store with that name; nothing is done to it."""
+    def open(self, path: Path) -> Store:
+        """The store with that name, untouched."""
         return Store(self.url(path))
 
-    def new(self, path: Path) -> Store:
-        """A store of this version, made as operators make it."""
-        store = self.at(path)
-        store.create()
-        store.migrate()
-        return store
+    def create(self, path: Path) -> Store:
+        """A new store with that name; slower than `make`."""
+        return create_store(self.url(path))
+
+    def make(self, path: Path) -> Store:
+        """A new store, as a copy of an empty template: it has the same secrets as all others."""
+        return self.copy(self._template, path)
 
 
 class SqliteStores(Stores):
@@ -73,32 +79,29 @@ class SqliteStores(Stores):
 
     def __init__(self, folder: Path) -> None:
         self._template = folder / "template.db"
-        self.new(self._template).close()
+        self.create(self._template).close()
 
     def url(self, path: Path) -> str:
         return f"sqlite:///{path}"
-
-    def make(self, path: Path) -> Store:
-        return self.copy(self._template, path)
-
-    def hurry(self, store: Store) -> None:
-        store.database.execute_sql("PRAGMA synchronous = off")
 
     def copy(self, path: Path, copy: Path) -> Store:
         shutil.copy(path, copy)
         with suppress(FileNotFoundError):
             shutil.copy(f"{path}.key", f"{copy}.key")
-        return self.at(copy)
+        return self.open(copy)
 
-    def another(self, path: Path) -> apsw.Connection:
+    def foreign_connection(self, path: Path) -> apsw.Connection:
         return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
 
-    def is_read(self, store: Store) -> bool:
-        impatient = Store(store.url, lock_seconds=0)
-        emptied = impatient.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        is_read = bool(emptied.fetchone()[0])
-        impatient.close()
-        return is_read
+    def has_reader(self, store: Store) -> bool:
+        other = Store(store.url, lock_seconds=0)
+        checkpoint = other.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        is_busy = bool(checkpoint.fetchone()[0])
+        other.close()
+        return is_busy
 
-    def within(self, folder: Path) -> Iterator[Path]:
+    def paths_in(self, folder: Path) -> Iterator[Path]:
         return folder.glob("*.db")
+
+    def disable_fsync(self, store: Store) -> None:
+        store.database.execute_sql("PRAGMA synchronous = off")

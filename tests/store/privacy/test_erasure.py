@@ -166,7 +166,7 @@ def shop(
     stores: Stores, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Store, Account]]:
     store = stores.make(Path(tmp_path_factory.mktemp("shop")) / "store.db")
-    stores.hurry(store)
+    stores.disable_fsync(store)
     yield store, store.accounts.add(USERNAME, "k", NOW)
     store.close()
 
@@ -279,7 +279,7 @@ def test_a_short_code_is_erased_as_an_address_only(store: Store, account: Accoun
 def test_the_audit_and_the_tombstone_do_not_tell_the_number(stores: Stores, tmp_path: Path) -> None:
     digests = set()
     for name in ("one.db", "two.db"):
-        store = stores.new(tmp_path / name)
+        store = stores.create(tmp_path / name)
         store.erasure.erase(NUMBER, NOW)
         store.erasure.erase(NUMBER, NOW)
         ((digest,),) = store.database.execute_sql("SELECT digest FROM erased_number").fetchall()

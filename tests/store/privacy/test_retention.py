@@ -111,7 +111,7 @@ def shop(
     stores: Stores, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Store, Account]]:
     store = stores.make(Path(tmp_path_factory.mktemp("shop")) / "store.db")
-    stores.hurry(store)
+    stores.disable_fsync(store)
     yield store, store.accounts.add(USERNAME, "k", NOW)
     store.close()
 
@@ -298,7 +298,7 @@ def test_an_old_file_gets_smaller_once_it_was_rewritten(
     path = tmp_path / "store.db"
     path.touch()
     SqliteDatabase(path).connection_context().__enter__()  # as older versions made it
-    store = stores.at(path)
+    store = stores.open(path)
     store.migrate()
     assert not store.maintenance.can_release_pages
     full_store(tmp_path / "m.csv", store)

@@ -223,7 +223,7 @@ def test_keys_of_the_environment_go_before_a_file(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "store.db.key"))
-    store, first, second = stores.at(tmp_path / "store.db"), a_key(), a_key()
+    store, first, second = stores.open(tmp_path / "store.db"), a_key(), a_key()
     monkeypatch.setenv(VARIABLE, first)
     call(store, "init")
     call(store, "account", "add", USERNAME, "--user-key", USER_KEY)
@@ -249,8 +249,8 @@ def test_a_setting_says_where_the_key_file_is(
     stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "elsewhere.key"))
-    store = stores.new(tmp_path / "store.db")
-    other = stores.new(tmp_path / "other.db")  # a file that is there is kept
+    store = stores.create(tmp_path / "store.db")
+    other = stores.create(tmp_path / "other.db")  # a file that is there is kept
     assert not (tmp_path / "store.db.key").exists()
     assert store.vault.keys.read() == other.vault.keys.read()
     assert stat.S_IMODE((tmp_path / "elsewhere.key").stat().st_mode) == 0o600
@@ -259,9 +259,9 @@ def test_a_setting_says_where_the_key_file_is(
 
 
 def test_a_key_file_that_was_only_begun_is_filled(stores: Stores, tmp_path: Path) -> None:
-    store = stores.at(tmp_path / "store.db")
+    store = stores.open(tmp_path / "store.db")
     key_file(store).write_text("")
-    store = stores.new(tmp_path / "store.db")
+    store = stores.create(tmp_path / "store.db")
     store.user_keys.require_open()
     store.close()
 
@@ -408,7 +408,7 @@ def test_a_backup_without_its_key_makes_no_store(
     stores: Stores, store: Store, account: Account, tmp_path: Path
 ) -> None:
     back_up(store, tmp_path / "backup.db")
-    new = stores.at(tmp_path / "new/store.db")
+    new = stores.open(tmp_path / "new/store.db")
     with pytest.raises(StoreError, match="There is no key file"):
         restore(new, tmp_path / "backup.db")
     assert not new.path.parent.exists()
@@ -423,7 +423,7 @@ def test_a_backup_of_the_version_before_is_encrypted(
     (tmp_path / "old").mkdir()
     old = old_store(tmp_path / "old" / "store.db")
     (tmp_path / "new").mkdir()
-    new = stores.at(tmp_path / "new/store.db")
+    new = stores.open(tmp_path / "new/store.db")
     if replaces:
         new = stores.make(new.path)
         add_messages(new, new.accounts.add("b@example.com", "k", NOW), {"date": "2012-05-09 10:00"})
@@ -488,7 +488,7 @@ def test_a_server_warns_of_a_key_that_others_can_read(
 
 @pytest.mark.sqlite_only("who may read the files of a store")
 def test_making_a_store_makes_its_folder_for_nobody_else(stores: Stores, tmp_path: Path) -> None:
-    store = stores.new(tmp_path / "new" / "store.db")
+    store = stores.create(tmp_path / "new" / "store.db")
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     store.close()
 

@@ -443,7 +443,7 @@ def test_what_cannot_be_restored_changes_nothing(
     with pytest.raises(StoreError, match=said):
         restore(store, file, replace=True)
     with pytest.raises(StoreError, match=said):
-        restore(stores.at(file.parent / "new.db"), file)
+        restore(stores.open(file.parent / "new.db"), file)
     assert not (file.parent / "new.db").exists()
     assert (count(store), findings(store.path)) == (100, [])
     assert os.listdir(file.parent) in ([file.name], [])
@@ -479,7 +479,7 @@ def test_numbers_that_were_erased_since_stay_known(
 def test_a_store_with_another_secret_says_what_it_forgets(
     stores: Stores, tmp_path: Path, store: Store, file: Path, gateway: Gateway
 ) -> None:
-    other = stores.new(tmp_path / "other.db")
+    other = stores.create(tmp_path / "other.db")
     add_keys_of(other, store)
     erase(other, "theirs", "x")
     back_up(other, file)
@@ -506,7 +506,7 @@ def test_a_restore_keeps_who_did_what_since(store: Store, account: Account, file
 def test_the_audit_of_another_store_is_not_mixed_in(
     stores: Stores, tmp_path: Path, store: Store, file: Path
 ) -> None:
-    other = stores.new(tmp_path / "other.db")
+    other = stores.create(tmp_path / "other.db")
     add_keys_of(other, store)
     other.audit.record("theirs")
     back_up(other, file)

@@ -394,7 +394,7 @@ def test_what_is_no_place_for_a_copy_is_left_as_it_is(
     foreign = databases.new()
     with psycopg.connect(foreign) as connection:
         connection.execute("CREATE TABLE outbox (x text)")
-    other = stores.new(tmp_path / "other.db")
+    other = stores.create(tmp_path / "other.db")
     other.customers.add("Somebody", NOW)
     (tmp_path / "link.db").symlink_to(store.path)
     for url, said in (
@@ -440,7 +440,7 @@ def test_a_wrong_key_is_told_before_anything_is_made(
     stores: Stores, store: Store, account: Account, target: Store, key: Path, tmp_path: Path
 ) -> None:
     ours = key.read_text()
-    other = stores.new(tmp_path / "other.db")
+    other = stores.create(tmp_path / "other.db")
     key.unlink()
     other.vault.make_key()
     with pytest.raises(

@@ -23,7 +23,8 @@ from tests.store.transfer.test_backup import count, erase, erased, rows
 from tests.store.transfer.test_copy import all_rows, fill, opened
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 from tests.support.paths import IMPORTS
-from tests.support.postgresql_server import Databases, made
+from tests.support.postgresql_server import Databases
+from tests.support.stores import create_store
 
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
 KILLED = """
@@ -53,7 +54,7 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def store(databases: Databases) -> Iterator[Store]:
-    store = made(databases.new())
+    store = create_store(databases.new())
     yield store
     store.close()
 
@@ -130,7 +131,7 @@ def account(store: Store) -> Account:
 def test_a_backup_of_sqlite_is_restored_into_postgresql_and_back(
     store: Store, tmp_path: Path, file: Path
 ) -> None:
-    source = made(f"sqlite:///{tmp_path}/source.db")
+    source = create_store(f"sqlite:///{tmp_path}/source.db")
     account = source.accounts.add(USERNAME, USER_KEY, NOW)
     add_messages(source, account, *rows(20))
     back_up(source, file)
@@ -217,7 +218,7 @@ def erase_in(store: Store, secret: str, *digests: str) -> None:
 def test_a_store_with_another_secret_says_what_it_forgets(
     store: Store, tmp_path: Path, file: Path
 ) -> None:
-    other = made(f"sqlite:///{tmp_path}/other.db")
+    other = create_store(f"sqlite:///{tmp_path}/other.db")
     erase(other, "theirs", "x")
     back_up(other, file)
     other.close()
@@ -241,7 +242,7 @@ def whats(store: Store) -> list[str]:
 def test_the_audit_of_another_store_is_not_mixed_in(
     store: Store, tmp_path: Path, file: Path
 ) -> None:
-    other = made(f"sqlite:///{tmp_path}/other.db")
+    other = create_store(f"sqlite:///{tmp_path}/other.db")
     other.audit.record("theirs")
     back_up(other, file)
     other.close()
