@@ -1,5 +1,5 @@
-"""Whether time tells what answers don't: if an unknown user, a wrong code, a disabled account and a
-foreign network take differently long.
+"""Timing: an unknown user, a wrong code, a disabled account and a foreign network are refused with
+the same text; this compares their response times.
 
-asked.py has the store and the requests, compare.py the statistics, __main__.py the run.
+refusals.py has the store and the requests, compare.py the statistics, __main__.py the run.
 """

@@ -1,7 +1,7 @@
 """The run: `python -m checks.timing [--times 3000] [--write]`.
 
-Kinds of requests come in a random order, from addresses that change, so that nobody is locked out;
-times are taken in process, and by a client on a socket.
+Kinds of requests come in a random order, from changing addresses, so that no lockout begins; they
+are timed in process, and by a client on a socket.
 """
 
 from __future__ import annotations
@@ -23,35 +23,36 @@ from benchmarks.processes import start, stop, wait_for_address
 from boxis_gateway.app import create_app
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
-from checks.timing.asked import CODES, PASSWORDS, Make, as_post, make_store
-from checks.timing.compare import described, difference
+from checks.timing.compare import difference, summary
+from checks.timing.refusals import CODES, PASSWORDS, MakeForm, make_store
 
 PAGE = Path(__file__).parents[2] / "docs" / "security-measurements.md"
 LOGINS = 10  # times fewer, as each takes 20 ms on purpose
 WARM_UP = 50  # of each kind
-ASKS_OF_AN_ADDRESS = 4  # fewer than make somebody wait
+REQUESTS_OF_AN_ADDRESS = 4  # fewer than begin a lockout
 REFUSALS = (b"'authcode' is not valid", b"credentials_invalid")
-HEAD = """# What time tells
+FORM_TYPE = "application/x-www-form-urlencoded"
+HEAD = """# Response times of refusals
 
-`make timing TIMING_ARGS=--write`: requests that are refused with the same words, {times:,} of each
-kind in a random order in one run. *Advantage* is how much better than by chance one of that kind is
-told from one of an unknown user by which took longer (0: not at all, 1: always), and how many
-standard deviations of chance that is; *distance* the greatest between the two distributions, and in
-brackets what chance alone exceeds once in twenty runs. Times are in µs. The unknown user stands
-here twice to show what chance does.
+`make timing TIMING_ARGS=--write`: requests that are refused with the same text, {times:,} of each
+kind in a random order in one run. *Advantage* is how much better than by chance a request of that
+kind can be told from one of an unknown user by which took longer (0: not at all, 1: always), and
+*sigmas* the same in standard deviations of chance; *distance* is the greatest between the two
+distributions, and in brackets the value that chance exceeds once in twenty runs. Times are in µs.
+The unknown user is there twice, to show the effect of chance.
 """
 
-Ask = Callable[[], bytes]
-"""Send what is ready, and return the answer: what is timed."""
-Asking = Callable[[str, Mapping[str, str]], Ask]
-"""Make that ready, of an address and a form."""
+Send = Callable[[], bytes]
+"""Send a prepared request and return the answer: the timed part."""
+Prepare = Callable[[str, Mapping[str, str]], Send]
+"""Prepare a request from an address and a form."""
 Times = dict[str, list[float]]
 
 
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m checks.timing", description=__doc__)
-    parser.add_argument("--times", type=int, default=3_000)
+    parser.add_argument("--times", type=int, default=3_000, help="requests of a kind; at least 20")
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
     options = parser.parse_args()
     page = HEAD.format(times=options.times)
@@ -61,45 +62,44 @@ def main() -> int:
             ("The form API", "/", CODES, options.times),
             ("Login at the REST API", "/auth/login", PASSWORDS, options.times // LOGINS),
         ):
-            for where, way in (("in process", in_process), ("by a socket", by_socket)):
-                with way(store, path) as asking:
-                    found = measure(asking, kinds, times)
-                page += f"\n## {title}, {where}\n\n{table(found)}"
+            for where, connect in (("in process", in_process), ("by a socket", by_socket)):
+                with connect(store, path) as prepare:
+                    page += f"\n## {title}, {where}\n\n{table(measure(prepare, kinds, times))}"
     print(page)
     if options.write:
         PAGE.write_text(page)
     return 0
 
 
-def measure(asking: Asking, kinds: Mapping[str, Make], times: int) -> Times:
-    """Microseconds of each answer."""
+def measure(prepare: Prepare, kinds: Mapping[str, MakeForm], times: int) -> Times:
+    """Microseconds of each answer, by kind."""
     order = [kind for kind in kinds for _ in range(times)]
     random.shuffle(order)
-    found: Times = {kind: [] for kind in kinds}
+    measured: Times = {kind: [] for kind in kinds}
     gc.collect()
     gc.freeze()
     for number, kind in enumerate([*kinds] * WARM_UP + order):
-        ask = asking(_address(number // ASKS_OF_AN_ADDRESS), kinds[kind]())
+        send = prepare(_address(number // REQUESTS_OF_AN_ADDRESS), kinds[kind]())
         began = time.perf_counter_ns()
-        body = ask()
+        body = send()
         taken = time.perf_counter_ns() - began
-        assert any(words in body for words in REFUSALS), body
+        assert any(text in body for text in REFUSALS), body
         if number >= WARM_UP * len(kinds):
-            found[kind].append(taken / 1000)
-    return found
+            measured[kind].append(taken / 1000)
+    return measured
 
 
 @contextmanager
-def in_process(store: Store, path: str) -> Iterator[Asking]:
-    """The application called as a server does."""
+def in_process(store: Store, path: str) -> Iterator[Prepare]:
+    """Requests to the WSGI application."""
     app = create_app(Store(store.url), Settings())
 
-    def asking(address: str, form: Mapping[str, str]) -> Ask:
+    def prepare(address: str, form: Mapping[str, str]) -> Send:
         body = urlencode(form).encode()
         environ = {
             "REQUEST_METHOD": "POST",
             "PATH_INFO": path,
-            "CONTENT_TYPE": "application/x-www-form-urlencoded",
+            "CONTENT_TYPE": FORM_TYPE,
             "CONTENT_LENGTH": str(len(body)),
             "wsgi.input": BytesIO(body),
             "wsgi.url_scheme": "http",
@@ -109,38 +109,44 @@ def in_process(store: Store, path: str) -> Iterator[Asking]:
         }
         return lambda: b"".join(app(environ, lambda *_: lambda _: None))
 
-    yield asking
+    yield prepare
 
 
 @contextmanager
-def by_socket(store: Store, path: str) -> Iterator[Asking]:
-    """A server of one process; a connection, with an address of its own, for some requests."""
+def by_socket(store: Store, path: str) -> Iterator[Prepare]:
+    """Requests to a server of one process, on one connection for each address."""
     log = store.path.with_suffix(".log")
-    words = ("serve", "--port", "0", "--workers", "1", "--log-level", "error")
+    options = ("--port", "0", "--watch-port", "0", "--workers", "1", "--log-level", "error")
     environ = {"BOXIS_GATEWAY_DATABASE_URL": store.url}
-    process = start([sys.executable, "-m", "boxis_gateway", *words], log, environ)
-    made: dict[str, socket.socket] = {}
+    process = start([sys.executable, "-m", "boxis_gateway", "serve", *options], log, environ)
+    connections: dict[str, socket.socket] = {}
 
-    def asking(address: str, form: Mapping[str, str]) -> Ask:
-        request = as_post(path, form)
-        if address not in made:
-            for old in [made.pop(one) for one in list(made)]:
-                old.close()
-            made[address] = socket.create_connection(("127.0.0.1", port), 30, (address, 0))
-        connection = made[address]
+    def close_all() -> None:
+        while connections:
+            connections.popitem()[1].close()
 
-        def ask() -> bytes:
+    def prepare(address: str, form: Mapping[str, str]) -> Send:
+        body = urlencode(form)
+        request = (
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM_TYPE}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}"
+        ).encode()
+        if address not in connections:
+            close_all()
+            connections[address] = socket.create_connection(("127.0.0.1", port), 30, (address, 0))
+        connection = connections[address]
+
+        def send() -> bytes:
             connection.sendall(request)
             return connection.recv(65_536)
 
-        return ask
+        return send
 
     try:
         port = int(wait_for_address(process, log).rsplit(":", 1)[1])
-        yield asking
+        yield prepare
     finally:
-        for one in made.values():
-            one.close()
+        close_all()
         stop(process)
 
 
@@ -148,18 +154,17 @@ def _address(number: int) -> str:
     return f"127.{64 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
 
 
-def table(found: Times) -> str:
+def table(measured: Times) -> str:
     """A row for each kind, compared with the first."""
     head = "| Kind | 10 % | median | 90 % | 99 % | advantage | sigmas | distance (chance) |"
     lines = [head, "|---|---|---|---|---|---|---|---|"]
-    first = next(iter(found.values()))
-    for kind, times in found.items():
-        quantiles = " | ".join(f"{one:,.1f}" for one in described(times))
-        apart = difference(times, first)
-        told = f"{apart.advantage:+.3f} | {apart.sigmas:+.1f}"
-        lines.append(
-            f"| {kind} | {quantiles} | {told} | {apart.distance:.3f} ({apart.chance:.3f}) |"
-        )
+    first = next(iter(measured.values()))
+    for kind, times in measured.items():
+        quantiles = " | ".join(f"{time:,.1f}" for time in summary(times))
+        compared = difference(times, first)
+        advantage = f"{compared.advantage:+.3f} | {compared.sigmas:+.1f}"
+        distance = f"{compared.distance:.3f} ({compared.chance:.3f})"
+        lines.append(f"| {kind} | {quantiles} | {advantage} | {distance} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""A store of many accounts, and requests that are all refused with the same words."""
+"""A store of many accounts, and requests that are all refused with the same text."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from urllib.parse import urlencode
 
 from boxis_gateway.authcode import authcode_of
 from boxis_gateway.levels import Level, State
@@ -16,12 +16,12 @@ from boxis_gateway.passwords import hash_password
 from boxis_gateway.store import Store
 
 ACCOUNTS = 1_000  # of each kind
-FOREIGN = {"networks": "192.0.2.0/24"}  # where nobody asks from
+FOREIGN = {"networks": "192.0.2.0/24"}  # no request comes from there
 ZONES = ("UTC", "Europe/Warsaw", "America/New_York")
 PASSWORD = "the right password"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
-Make = Callable[[], Mapping[str, str]]
+MakeForm = Callable[[], Mapping[str, str]]
 
 
 def make_store(folder: Path) -> Store:
@@ -37,29 +37,28 @@ def make_store(folder: Path) -> Store:
             _add(store, f"apart{number:04}", FOREIGN)
     customer = store.customers.add("Customer", NOW)
     for name, state in (("ben", State.ENABLED), ("eve", State.DISABLED)):
-        word = f"{name}@example.com"
-        made = store.employees.add(customer, word, name, Level.OWNER, hash_password(PASSWORD), NOW)
-        store.employees.set_state(made, state)
+        username, password = f"{name}@example.com", hash_password(PASSWORD)
+        employee = store.employees.add(customer, username, name, Level.OWNER, password, NOW)
+        store.employees.set_state(employee, state)
     store.close()
     return store
 
 
 def _add(store: Store, name: str, options: Mapping[str, str], *, enabled: bool = True) -> None:
     username = f"{name}@example.com"
-    account = store.accounts.add(username, key_of(username), NOW, options=options, customer="All")
+    account = store.accounts.add(username, _key(username), NOW, options=options, customer="All")
     if not enabled:
         store.accounts.set_enabled(account, False)
 
 
-def key_of(username: str) -> str:
-    """The account's key."""
+def _key(username: str) -> str:
     return sha256(username.encode()).hexdigest()[:24]
 
 
-def _form(name: str, *, right: bool) -> dict[str, str]:
+def _signed(name: str, *, right: bool) -> dict[str, str]:
     username = f"{name}{random.randrange(ACCOUNTS):04}@example.com"
     timestamp = str(int(time.time()))
-    key = key_of(username) if right else key_of(f"{random.random()}")
+    key = _key(username) if right else _key(f"{random.random()}")
     signature = {"timestamp": timestamp, "authcode": authcode_of(timestamp, key)}
     return {"username": username, **signature, "section": "sms", "action": "getHistory"}
 
@@ -68,31 +67,19 @@ def _login(name: str, password: str) -> dict[str, str]:
     return {"username": f"{name}@example.com", "password": password}
 
 
-CODES: dict[str, Make] = {
-    "unknown user": lambda: _form("nobod", right=False),
-    "unknown user, again": lambda: _form("nobod", right=False),
-    "wrong code": lambda: _form("known", right=False),
-    "disabled account, right code": lambda: _form("gone-", right=True),
-    "foreign network, right code": lambda: _form("apart", right=True),
+CODES: dict[str, MakeForm] = {
+    "unknown user": partial(_signed, "nobod", right=False),
+    "unknown user, again": partial(_signed, "nobod", right=False),
+    "wrong code": partial(_signed, "known", right=False),
+    "disabled account, right code": partial(_signed, "gone-", right=True),
+    "foreign network, right code": partial(_signed, "apart", right=True),
 }
-"""Kinds of requests at the form API. The second is as the first, and tells what chance does."""
+"""Kinds of requests at the form API. The second repeats the first, to show the effect of chance."""
 
-PASSWORDS: dict[str, Make] = {
-    "unknown user": lambda: _login("nob", "a wrong password"),
-    "unknown user, again": lambda: _login("nob", "a wrong password"),
-    "wrong password": lambda: _login("ben", "a wrong password"),
-    "disabled employee, right password": lambda: _login("eve", PASSWORD),
+PASSWORDS: dict[str, MakeForm] = {
+    "unknown user": partial(_login, "nob", "a wrong password"),
+    "unknown user, again": partial(_login, "nob", "a wrong password"),
+    "wrong password": partial(_login, "ben", "a wrong password"),
+    "disabled employee, right password": partial(_login, "eve", PASSWORD),
 }
-"""The same at the REST API."""
-
-
-def as_post(path: str, form: Mapping[str, str]) -> bytes:
-    """The request in bytes."""
-    body = urlencode(form).encode()
-    kind = b"Content-Type: application/x-www-form-urlencoded"
-    head = b"POST %b HTTP/1.1\r\nHost: x\r\n%b\r\nContent-Length: %d" % (
-        path.encode(),
-        kind,
-        len(body),
-    )
-    return head + b"\r\n\r\n" + body
+"""Kinds of logins at the REST API."""
