@@ -109,6 +109,27 @@ def test_documents_that_the_code_names_exist() -> None:
             assert (PROJECT / name).exists(), f"{path}: {name}"
 
 
+FOREIGN_WORDS = {
+    "attempt to write a readonly database",  # SQLite
+    "database or disk is full",
+    "disk image is malformed",
+    "file is not a database",
+    "malformed",
+    "unable to open database file",
+    "was sent SIGKILL",  # gunicorn
+    "WORKER TIMEOUT",
+}
+
+
+def test_the_log_says_what_the_table_of_faults_quotes() -> None:
+    rows = [line.split("|") for line in TEXTS["docs/troubleshooting.md"].splitlines()]
+    quoted = [text for row in rows if len(row) == 7 for text in re.findall(r"`([^`]+)`", row[4])]
+    sources = "".join(path.read_text() for path in (PROJECT / "boxis_gateway").rglob("*.py"))
+    assert len(quoted) > 10
+    for text in set(quoted) - FOREIGN_WORDS:
+        assert text.removesuffix(" …") in sources, text
+
+
 def test_the_example_of_an_action_works(store: Store, account: Account) -> None:
     module = example("getSenderNames")
     action = table([module.get_sender_names])["sms", "getSenderNames"]
