@@ -93,7 +93,7 @@ def test_a_request_is_repeated_once_and_no_more(stubborn: tuple[str, list[str]])
 
 
 @pytest.mark.parametrize("path", ["openapi.json", ""])
-def test_what_is_no_envelope_is_said(path: str, stubborn: tuple[str, list[str]]) -> None:
+def test_a_malformed_envelope_is_reported(path: str, stubborn: tuple[str, list[str]]) -> None:
     params = {**PARAMS, "returntype": "json"}  # and XML comes back
     with pytest.raises(OperatorError, match="did not answer with an envelope"):
         client.call(stubborn[0] + path, USERNAME, USER_KEY, params, lambda: 5)

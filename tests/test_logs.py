@@ -66,7 +66,7 @@ def a_bug() -> object:
         return sys.exc_info()
 
 
-def test_a_stack_stands_under_its_line_without_what_a_bug_says() -> None:
+def test_a_stack_follows_its_line_without_the_message_of_the_bug() -> None:
     text = written(io.StringIO(), logging.ERROR, "failed", exc_info=a_bug())
     first, second, *_, last = text.splitlines()
     assert first.endswith(" ERROR sms failed")
@@ -93,7 +93,7 @@ def test_a_line_of_json_has_the_time_in_utc_and_the_message() -> None:
     assert line == {"level": "warning", "logger": "sms", "message": 'said "ż\n\ud800"'}
 
 
-def test_a_line_of_json_has_the_fields_of_what_has_some() -> None:
+def test_a_json_line_has_the_fields_of_its_record() -> None:
     seen = RequestRecord()
     seen.fail(ClockMismatch())
     line = as_json(logging.INFO, seen)
@@ -115,7 +115,7 @@ def test_queries_are_not_logged_at_any_level() -> None:
     assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == ["it"]
 
 
-def test_a_stream_that_fails_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_log_stream_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging, "raiseExceptions", False)
     stream = io.StringIO()
     monkeypatch.setattr(stream, "write", lambda _: 1 / 0, raising=False)

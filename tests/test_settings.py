@@ -56,7 +56,7 @@ def test_a_wrong_value_names_the_variable(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1", "true", "YES", "on"])
-def test_yes_can_be_said_in_several_words(text: str) -> None:
+def test_a_flag_has_several_spellings(text: str) -> None:
     assert parse_option("history_status_fields", text, "") is True
 
 

@@ -140,5 +140,5 @@ def test_an_exchange_has_its_exact_answer_over_a_socket(
 
 
 @pytest.mark.parametrize("name", sorted(EXCHANGES))
-def test_an_exchange_says_why_it_is_there(name: str) -> None:
+def test_an_exchange_has_a_note(name: str) -> None:
     assert load(name)["why"].endswith(".")

@@ -94,7 +94,7 @@ def test_a_skipped_time_is_no_instant() -> None:
         find_zone("Europe/Warsaw").instant(datetime(2026, 3, 29, 2, 30))
 
 
-def test_a_log_that_runs_in_order_tells_the_passes_of_a_repeated_hour_apart() -> None:
+def test_an_ordered_log_tells_the_two_passes_of_a_repeated_hour_apart() -> None:
     zone, latest, found = find_zone("Europe/Warsaw"), None, []
     for clock in ("01:59:58", "02:00:01", "02:59:59", "02:00:00", "02:57:59", "03:00:00"):
         latest = zone.instant(datetime.fromisoformat(f"2026-10-25 {clock}"), latest)
@@ -103,7 +103,7 @@ def test_a_log_that_runs_in_order_tells_the_passes_of_a_repeated_hour_apart() ->
 
 
 @pytest.mark.parametrize("name", ["", "Nowhere/None", "../etc/passwd", "/etc", "x\0y"])
-def test_what_is_no_zone_is_refused(name: str) -> None:
+def test_an_unknown_zone_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="a time zone name"):
         find_zone(name)
 

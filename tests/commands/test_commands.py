@@ -234,7 +234,7 @@ def test_an_import_on_a_terminal_shows_its_progress(
     assert b"100%" in shown
 
 
-def test_the_version_is_told(gateway: Gateway) -> None:
+def test_the_version_is_printed(gateway: Gateway) -> None:
     assert re.fullmatch(r"boxis-gateway \d+\.\d+\.\d+\n", gateway("--version").stdout)
 
 
@@ -249,7 +249,7 @@ def test_doctor_is_content_with_a_good_installation(gateway: Gateway) -> None:
 
 
 @pytest.mark.sqlite_only("a file is looked for")
-def test_doctor_says_what_to_mend(gateway: Gateway, tmp_path: Path) -> None:
+def test_doctor_names_problem_and_remedy(gateway: Gateway, tmp_path: Path) -> None:
     result = gateway("doctor")
     assert result.returncode == 1
     assert "FAIL  There is no store" in result.stdout
@@ -272,7 +272,7 @@ def test_the_group_lists_every_command() -> None:
     assert all(loaded(name).name == name for name in COMMANDS)
 
 
-def test_without_words_the_help_is_shown(gateway: Gateway) -> None:
+def test_no_arguments_show_the_help(gateway: Gateway) -> None:
     for words in ((), ("account",)):
         result = gateway(*words)
         assert result.returncode == 2
@@ -306,7 +306,7 @@ def test_odd_words_get_one_line(words: tuple[str, ...], gateway: Gateway) -> Non
 
 
 @pytest.mark.sqlite_only("one writer has the whole file")
-def test_a_store_in_use_is_said(stores: Stores, tmp_path: Path) -> None:
+def test_a_locked_store_is_reported(stores: Stores, tmp_path: Path) -> None:
     store = stores.make(tmp_path / "store.db")
     store.database.begin("EXCLUSIVE")
     other = Store(store.url, lock_seconds=0.1)
@@ -373,7 +373,7 @@ def test_history_moves_no_cursor(gateway: Gateway, tmp_path: Path) -> None:
     assert "a\\x1b[2J\\x0aż" in gateway("history", USERNAME).stdout
 
 
-def test_doctor_names_an_account_whose_options_are_no_longer_right(
+def test_doctor_names_accounts_with_invalid_options(
     stores: Stores, gateway: Gateway, tmp_path: Path
 ) -> None:
     store = stores.make(tmp_path / "store.db")

@@ -90,7 +90,7 @@ def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
         ),
     ],
 )
-def test_what_cannot_be_is_said_in_a_line(
+def test_an_impossible_change_is_reported_in_one_line(
     gateway: Gateway, store: Store, words: tuple[str, ...], said: str
 ) -> None:
     customer = store.customers.add("North SMS", NOW)

@@ -278,7 +278,7 @@ def test_conditions_all_have_to_hold(
     assert [row["account"] for row in rows] == accounts
 
 
-def test_what_is_written_meanwhile_is_not_in_it(shop: Shop, monkeypatch: Any) -> None:
+def test_messages_written_meanwhile_are_left_out(shop: Shop, monkeypatch: Any) -> None:
     monkeypatch.setattr("boxis_gateway.store.messages.exports.BATCH", 1)
     rows = shop.store.exports.rows(shop.store.exports.accounts(), Criteria())
     count = len(next(rows))
@@ -336,7 +336,7 @@ def test_the_command_takes_conditions(shop: Shop, gateway: Gateway) -> None:
         (("/tmp",), 2, "directory"),
     ],
 )
-def test_what_cannot_be_exported_is_one_line(
+def test_an_impossible_export_is_one_line(
     shop: Shop, gateway: Gateway, words: tuple[str, ...], code: int, said: str
 ) -> None:
     done = gateway("export", *words)
@@ -464,7 +464,7 @@ def test_memory_does_not_grow_with_the_rows(
             assert sum(1 for _ in file) == 120_000 + (name == "csv")
 
 
-def test_a_disk_that_fills_up_leaves_what_was_there(big: Store, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_file(big: Store, tmp_path: Path) -> None:
     path = tmp_path / "messages.csv"
     path.write_text("what was there before")
 
@@ -486,7 +486,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(big: Store, tmp_path: Path) 
     assert os.listdir(tmp_path) == ["messages.csv"]
 
 
-def test_stdout_that_fills_up_is_said(shop: Shop, tmp_path: Path) -> None:
+def test_a_full_stdout_is_reported(shop: Shop, tmp_path: Path) -> None:
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
             [*GATEWAY, "export"],
@@ -513,7 +513,7 @@ def test_a_reader_that_has_enough_is_no_fault(big: Store) -> None:
     assert done.stderr == b""
 
 
-def test_without_pyarrow_the_remedy_is_told(
+def test_a_missing_pyarrow_gets_a_remedy(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -579,7 +579,7 @@ ADMIN           own:text,whole_sale,cost  sub:text,whole_sale,cost  other:text,w
 
 @pytest.mark.parametrize("line", SEEN.strip().splitlines(), ids=lambda line: line.split()[0])
 @pytest.mark.parametrize("name", EXPORTERS)
-def test_each_level_sees_what_the_list_shows(store: Store, name: str, line: str) -> None:
+def test_each_level_exports_what_it_may_list(store: Store, name: str, line: str) -> None:
     own = store.customers.add("own", NOW)
     customers = (own, store.customers.add("sub", NOW, own), store.customers.add("other", NOW))
     for customer in customers:

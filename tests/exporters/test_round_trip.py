@@ -251,7 +251,7 @@ def test_both_apis_answer_the_same_after_the_round_trip(
 @pytest.mark.parametrize("name", FORMATS)
 @QUICK
 @given(loads=loads())
-def test_what_comes_back_into_its_own_store_is_known(
+def test_rows_that_come_back_into_their_store_are_duplicates(
     name: str, worlds: Worlds, loads: Loads
 ) -> None:
     fill(worlds.first, loads)

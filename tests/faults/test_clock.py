@@ -84,7 +84,7 @@ def test_signed_requests_are_good_again_when_the_clock_is(
 
 
 @pytest.mark.parametrize("jump", [-DAY, -HOUR], ids=str)
-def test_a_clock_that_goes_back_ends_no_session_and_makes_none_longer(
+def test_a_clock_that_goes_back_neither_ends_nor_extends_sessions(
     client: FlaskClient, clock: Clock, login: Login, jump: timedelta
 ) -> None:
     token = login()
@@ -106,7 +106,7 @@ def test_a_clock_that_goes_ahead_ends_sessions_but_not_for_good(
 
 
 @pytest.mark.parametrize("jump", [-DAY, HOUR], ids=str)
-def test_who_logs_in_by_a_wrong_clock_stays_in_as_long_as_it_is_wrong(
+def test_a_login_by_a_wrong_clock_expires_by_that_clock(
     client: FlaskClient, clock: Clock, login: Login, jump: timedelta
 ) -> None:
     clock.now = NOW + jump
@@ -116,7 +116,7 @@ def test_who_logs_in_by_a_wrong_clock_stays_in_as_long_as_it_is_wrong(
     assert ping(client, token) == "expired"
 
 
-def test_what_is_added_meanwhile_keeps_its_own_time(
+def test_messages_added_meanwhile_keep_their_time(
     client: FlaskClient, clock: Clock, store: Store, account: Account
 ) -> None:
     """Ids and orders go by the time of the message, not by the clock."""

@@ -90,7 +90,7 @@ def shop(
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.made.__name__)
-def test_clients_see_the_truth_or_that_there_is_none(fault: Fault, shop: Shop, disk: Path) -> None:
+def test_clients_get_the_truth_or_an_error(fault: Fault, shop: Shop, disk: Path) -> None:
     if fault.made is file_faults.full and not os.path.ismount(disk):
         pytest.skip("no small disk to be had")
     before = len(shop.said())

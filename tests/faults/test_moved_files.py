@@ -63,7 +63,7 @@ def test_another_file_is_used_at_once_and_not_mixed_with_the_old_log(
     assert len(senders(store)) == 901
 
 
-def test_a_file_that_was_moved_away_has_all_that_it_was_told(
+def test_a_moved_file_has_all_committed_writes(
     stores: Stores, store: Store, account: Account, tmp_path: Path
 ) -> None:
     old_message(store, account)
@@ -93,7 +93,7 @@ def test_several_processes_part_with_a_file_one_after_the_other(
     assert store.find_damage() == ""
 
 
-def test_who_reads_an_older_state_is_waited_for(
+def test_erase_waits_for_readers_of_an_older_state(
     store: Store, account: Account, other: Path
 ) -> None:
     """What they read stands in the log of the old file, which so is still in the way."""
@@ -145,7 +145,7 @@ def test_a_store_that_is_gone_does_not_come_back_empty(store: Store, account: Ac
     assert not store.path.exists()
 
 
-def test_a_restore_refuses_what_an_old_store_has_left_behind(
+def test_a_restore_refuses_the_leftovers_of_an_old_store(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
     old_message(store, account)
@@ -156,7 +156,7 @@ def test_a_restore_refuses_what_an_old_store_has_left_behind(
     assert not store.path.exists()
 
 
-def test_a_path_that_cannot_be_looked_at_is_told(store: Store, account: Account) -> None:
+def test_a_path_without_access_is_reported(store: Store, account: Account) -> None:
     assert senders(store) == []
     folder = store.path.parent
     away = shutil.move(folder, folder.with_name("away"))

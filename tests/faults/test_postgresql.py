@@ -114,7 +114,7 @@ def test_a_restart_of_the_server_is_no_fault(
 @pytest.mark.parametrize(
     "word", ["pg_advisory_xact_lock_shared", "fingerprint", "COPY message", "COMMIT"]
 )
-def test_what_is_cut_off_is_told_so_and_added_once(
+def test_a_write_that_is_cut_off_fails_and_is_added_once(
     word: str, is_heard: bool, proxy: Proxy, store: Store, account: Account
 ) -> None:
     proxy.cut(word, is_heard=is_heard)
@@ -249,7 +249,7 @@ class MuteServer:
                     self.clients[-1].close()
 
 
-def test_of_several_servers_one_that_has_answered_is_asked_first(server: Server) -> None:
+def test_the_server_that_answered_last_is_asked_first(server: Server) -> None:
     with closing(MuteServer(hangs_up=True)) as mute:
         hosts = f"127.0.0.1:{mute.port},127.0.0.1:{server.port}"
         reach = ConnectionFactory(f"postgresql://postgres@{hosts}/gateway?sslmode=disable")

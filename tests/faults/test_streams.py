@@ -90,7 +90,7 @@ def test_an_export_is_broken_off_with_a_reset(written: str, version: str, shop: 
     assert "Traceback" not in said
 
 
-def test_what_is_short_fails_as_a_whole(shop: Shop) -> None:
+def test_a_short_answer_fails_as_a_whole(shop: Shop) -> None:
     """An answer of less than 64 KiB leaves when all of it is there."""
     middle = {"datefrom": moment(ROWS // 2 - 90), "dateto": moment(ROWS // 2 + 90)}
     came, _ = begun(shop, posted("1.0", middle))
@@ -98,7 +98,7 @@ def test_what_is_short_fails_as_a_whole(shop: Shop) -> None:
     assert b"error: service is not available, try again later</resulttxt>" in came
 
 
-def test_what_is_not_damaged_is_answered(shop: Shop) -> None:
+def test_undamaged_rows_are_answered(shop: Shop) -> None:
     newest = {"datefrom": moment(ROWS - 10)}
     came, _ = begun(shop, posted("1.0", newest))
     assert came.count(b"<reciptient>") == 10

@@ -113,7 +113,7 @@ def test_a_bug_is_logged_with_its_request_and_answers_internal_error(
 
 
 @pytest.mark.sqlite_only("a file becomes a folder")
-def test_a_store_that_cannot_be_used_is_told_from_a_bug(
+def test_an_unusable_store_is_not_answered_as_a_bug(
     post_action: Callable[..., TestResponse],
     account: Account,
     store: Store,
@@ -184,7 +184,7 @@ def test_a_fault_in_mid_answer_breaks_it_off(
     assert "aborted" in caplog.text
 
 
-def test_an_answer_is_nobody_elses(client: FlaskClient) -> None:
+def test_an_answer_must_not_be_cached(client: FlaskClient) -> None:
     assert client.get("/").headers["Cache-Control"] == "no-store"
 
 
@@ -227,7 +227,7 @@ def test_a_target_without_a_path_is_the_root(client: FlaskClient) -> None:
     assert (answer.status_code, envelope(answer.data)["result"]) == (200, "0")
 
 
-def test_an_account_whose_zone_is_gone_is_the_server_s_fault(
+def test_an_account_with_a_missing_zone_is_an_internal_error(
     store: Store, account: Account, post_action: Callable[..., TestResponse]
 ) -> None:
     store.accounts.set_options(account, {"timezone": "Gone/Zone"})

@@ -33,7 +33,7 @@ def test_plus_and_percent_twenty_are_spaces() -> None:
 
 
 @given(st.one_of(st.binary(max_size=60), st.text("a=&+%41;\xff", max_size=20).map(str.encode)))
-def test_urlencoded_fields_are_what_the_standard_library_reads(body: bytes) -> None:
+def test_urlencoded_fields_are_read_as_by_the_standard_library(body: bytes) -> None:
     text = body.decode("latin-1")
     expected = parse_qsl(text, keep_blank_values=True, encoding="latin-1")
     assert list(urlencoded_pairs(body)) == expected
@@ -62,7 +62,7 @@ def test_an_encoding_in_the_wrong_case_is_not_taken() -> None:
     assert fields("content=ó&encoding=iso-8859-2".encode())["content"] == "ó"
 
 
-def test_bytes_that_the_encoding_lacks_can_be_told_from_text() -> None:
+def test_undecodable_bytes_can_be_told_from_text() -> None:
     assert fields(b"content=a%ff") == {"content": "a\udcff"}
     assert fields(b"content=%81&encoding=Windows-1252")["content"] == "\udc81"
 
@@ -91,7 +91,7 @@ def test_a_large_multipart_value_comes_whole() -> None:
         (MULTIPART, b"--C\r\n\r\nx", "request is not valid"),
     ],
 )
-def test_what_is_no_form_is_said(content_type: str, body: bytes, text: str) -> None:
+def test_a_malformed_form_is_reported(content_type: str, body: bytes, text: str) -> None:
     form, problem = read_form(b"returntype=json", content_type, body)
     assert str(problem) == text
     assert form.get("returntype") == "json"

@@ -39,7 +39,7 @@ def test_history_is_newest_first(store: Store, account: Account) -> None:
     assert dates(run(store, account)) == sorted(given, reverse=True)
 
 
-def test_history_shows_nobody_elses_messages(store: Store, account: Account) -> None:
+def test_history_shows_no_messages_of_other_accounts(store: Store, account: Account) -> None:
     other = store.accounts.add("bob@example.com", USER_KEY, NOW)
     add_messages(store, other, {"date": "2012-05-09 10:00:00"})
     assert dates(run(store, account)) == []
@@ -67,7 +67,7 @@ def test_two_walks_see_the_same_rows(store: Store, account: Account) -> None:
 
 
 @pytest.mark.sqlite_only("who reads holds up the write-ahead log")
-def test_a_walk_that_is_given_up_lets_go_of_the_store(store: Store, account: Account) -> None:
+def test_an_abandoned_walk_releases_the_store(store: Store, account: Account) -> None:
     add_messages(
         store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(300))
     )
@@ -85,14 +85,12 @@ def test_credits_are_integers_where_they_can_be(thousandths: int, text: str) -> 
     assert credit_text(thousandths) == text
 
 
-def test_the_server_s_zone_counts_where_the_account_has_none(
-    store: Store, account: Account
-) -> None:
+def test_the_account_falls_back_to_the_zone_of_the_server(store: Store, account: Account) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00:00"})
     assert dates(run(store, account, timezone="Asia/Tokyo")) == ["2012-05-09 19:00:00"]
 
 
-def test_the_server_s_options_count_where_the_account_has_none(
+def test_the_account_falls_back_to_the_options_of_the_server(
     store: Store, account: Account
 ) -> None:
     rows = run(store, account, history_key="history", history_status_fields=True)

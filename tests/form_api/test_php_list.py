@@ -28,7 +28,7 @@ def written(values: list[bytes]) -> bytes:
     return b"a:%d:{%b}" % (len(values), b"".join(items))
 
 
-def test_what_php_writes_is_read() -> None:
+def test_lists_written_by_php_are_read() -> None:
     program = "foreach (json_decode($argv[1], true) as $v) echo bin2hex(serialize($v)), PHP_EOL;"
     done = subprocess.run(
         ["php", "-r", program, "--", json.dumps(VALUES)],
@@ -48,7 +48,7 @@ def test_any_octets_come_through(values: list[bytes]) -> None:
 
 
 @given(st.lists(st.binary(max_size=3), min_size=1, max_size=3), st.data())
-def test_a_list_with_an_octet_more_or_less_is_none(
+def test_a_list_with_an_octet_more_or_less_is_refused(
     values: list[bytes], data: st.DataObject
 ) -> None:
     text = written(values)
@@ -90,12 +90,12 @@ def test_the_last_value_of_a_key_counts() -> None:
         b"a:1:{i:0;s:9999999:",
     ],
 )
-def test_what_is_no_list_of_php_is_refused(text: bytes) -> None:
+def test_a_malformed_php_list_is_refused(text: bytes) -> None:
     with pytest.raises(NotPhpList):
         read_php_list(text)
 
 
-def test_so_many_are_taken_and_no_more() -> None:
+def test_lists_have_a_largest_length() -> None:
     assert len(read_php_list(written([b"4"] * MAX_ITEMS))) == MAX_ITEMS
     with pytest.raises(NotPhpList):
         read_php_list(written([b"4"] * (MAX_ITEMS + 1)))
@@ -116,7 +116,7 @@ def test_lengths_are_those_of_the_octets_that_were_sent(name: str) -> None:
     assert form.php_list("recipients") == [text, "48599131568"]
 
 
-def test_octets_that_the_encoding_lacks_stay_to_be_seen() -> None:
+def test_undecodable_octets_stay_visible() -> None:
     form = decode([("recipients", written([b"\xff"]).decode("latin-1"))])
     assert form.php_list("recipients") == ["\udcff"]
 

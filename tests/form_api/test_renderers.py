@@ -42,7 +42,7 @@ def test_any_text_comes_back_from_json(values: list[tuple[str, str, int]]) -> No
 
 
 @given(rows_of_texts)
-def test_any_text_comes_back_from_xml_but_for_what_xml_cannot_carry(
+def test_any_text_comes_back_from_xml_except_forbidden_characters(
     values: list[tuple[str, str, int]],
 ) -> None:
     tree = etree.fromstring(rendered("xml", Success(rows(values))))

@@ -62,7 +62,7 @@ def shown(line: Line) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
-def test_a_sample_holds_what_stands_beside_it(sample: Path, pytestconfig: pytest.Config) -> None:
+def test_a_sample_matches_its_golden(sample: Path, pytestconfig: pytest.Config) -> None:
     name, lines = read_sample(sample)
     assert sample.name.startswith(name)
     found = "".join(json.dumps(shown(line), ensure_ascii=False) + "\n" for line in lines)
@@ -236,7 +236,7 @@ def test_an_event_that_kannel_words_otherwise_is_passed_over() -> None:
     assert read("kannel", content) == [OtherLine(1, "other event")]
 
 
-def test_every_line_of_a_log_tells_how_late_it_is() -> None:
+def test_every_line_of_a_log_has_its_time() -> None:
     """Around the repeated hour in Warsaw the sent messages are few; the other lines help."""
     line = HEAD.replace("2026-11-21 23:30:04", "2026-10-25 {}")
     events = [
@@ -269,7 +269,7 @@ def test_years_are_bounded_in_utc() -> None:
         ("kannel", HEAD.format("Sent SMS", "0", "0").replace("[from:b]", "[from:]").encode()),
     ],
 )
-def test_a_sender_is_given_where_the_source_has_none(name: str, content: bytes) -> None:
+def test_a_default_sender_fills_in_a_missing_one(name: str, content: bytes) -> None:
     (line,) = read(name, content, ReadOptions(find_zone("UTC"), sender="boxis.net"))
     assert isinstance(line, GoodLine)
     assert line.message.sender == "boxis.net"

@@ -50,7 +50,7 @@ def messages(lines: list[Line]) -> list[NewMessage]:
     return [line.message for line in lines if isinstance(line, GoodLine)]
 
 
-def test_the_log_of_jasmin_holds_what_plain_splitting_finds_in_it() -> None:
+def test_the_log_of_jasmin_is_read_as_by_plain_splitting() -> None:
     expected = []
     for line in SAMPLE.read_text().splitlines():
         if " SMS-MT " in line:
@@ -86,7 +86,7 @@ def test_any_octets_come_through_the_log(octets: bytes, old: bool, sender: bytes
 
 
 @pytest.mark.parametrize(("octets", "parts"), [(0, 1), (160, 1), (161, 2), (306, 2), (307, 3)])
-def test_of_a_masked_text_the_parts_are_known(octets: int, parts: int) -> None:
+def test_a_masked_text_still_has_its_parts(octets: int, parts: int) -> None:
     line = HEAD.format(1, "b'1'", "b'a'", f"** {octets} byte content **")
     (message,) = messages(read(line.encode()))
     assert (message.text, message.parts, message.credit_thousandths) == (None, parts, parts * 1000)
@@ -172,18 +172,18 @@ def test_a_file_without_reports_behind_one_with_them_gives_the_same(
     assert outcome(stores, tmp_path, reports, sent) == outcome(stores, tmp_path, sent, reports)
 
 
-def test_the_connector_can_tell_the_account() -> None:
+def test_the_connector_can_name_the_account() -> None:
     keys = [line.account_key for line in read(SAMPLE.read_bytes(), "cid") if len(line) == 3]
     assert keys == ["sim"] * 6
 
 
-def test_a_log_does_not_tell_the_user_and_says_so() -> None:
+def test_a_log_without_a_user_field_is_reported() -> None:
     with pytest.raises(ImportFailed, match="submit_log"):
         read(SAMPLE.read_bytes(), "uid")
 
 
 @pytest.mark.parametrize(("field", "keys"), [("uid", {"foo", ""}), ("cid", {"sim"}), (None, {""})])
-def test_the_table_tells_user_and_connector(field: str | None, keys: set[str]) -> None:
+def test_the_table_names_user_and_connector(field: str | None, keys: set[str]) -> None:
     found = [line for line in read(TABLE.read_bytes(), field) if isinstance(line, GoodLine)]
     assert {line.account_key for line in found} == keys
     unbilled = [line.account_key for line in found if line.message.text == "no bill"]

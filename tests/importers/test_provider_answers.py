@@ -79,7 +79,7 @@ def test_an_opened_container_gives_its_values_one_by_one(
 
 
 @given(st.binary(max_size=30) | st.text('[]{}",:01 tfn', max_size=30).map(str.encode))
-def test_what_is_no_json_is_said(content: bytes) -> None:
+def test_malformed_json_is_refused(content: bytes) -> None:
     try:
         found = list(walk([content], frozenset({()})))
     except NotJson:
@@ -91,7 +91,7 @@ def test_what_is_no_json_is_said(content: bytes) -> None:
     "content",
     [b"[" * 200_000, b'{"a":' * 200_000, b'{"a":"' + b"x" * 9_000_000, b'{"a":1', b"\xff"],
 )
-def test_json_without_end_is_said(content: bytes) -> None:
+def test_endless_json_is_refused(content: bytes) -> None:
     with pytest.raises(NotJson):
         list(walk(pieces(content, 65_536), frozenset({(), ("a",)})))
 
@@ -136,7 +136,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("content", DAMAGED)
-def test_a_damaged_answer_is_said(content: bytes) -> None:
+def test_a_damaged_answer_is_reported(content: bytes) -> None:
     with pytest.raises(ImportFailed, match=DAMAGED[content]):
         read("boxis", content)
 
@@ -154,7 +154,7 @@ def answer(kind: str, *seconds: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["xml", "json"])
-def test_what_stood_before_the_damage_is_imported(
+def test_messages_before_the_damage_are_imported(
     kind: str, store: Store, account: Account, tmp_path: Path
 ) -> None:
     """But for the last second, of which more may have come."""
@@ -173,7 +173,7 @@ def test_what_stood_before_the_damage_is_imported(
 @pytest.mark.parametrize(
     "content", [b"", b"<html>", b"[1]", b'{"a":1}', PAGE, b'{"messages":[}', PAGE + b"}]"]
 )
-def test_a_damaged_page_is_said(content: bytes) -> None:
+def test_a_damaged_page_is_reported(content: bytes) -> None:
     with pytest.raises(ImportFailed, match=r"no list of messages|truncated"):
         read("telecomx", content)
 
@@ -231,7 +231,7 @@ def listed(store: Store, account: Account, path: Path, content: bytes) -> list[A
 WAITS = {"_id": "52f4fd8034697b28ccaf7810", "sent": None, "message": "hello"}
 
 
-def test_an_id_that_is_no_text_is_said_and_spoils_no_other() -> None:
+def test_a_malformed_id_rejects_one_message_only() -> None:
     sent = {"sent": "2014-02-07T15:36:23Z", "message": "hello"}
     bad, *good = read("telecomx", page(sent | {"_id": "half \ud800"}, sent | {"_id": "whole"}))
     assert bad == BadLine(1, "a text has a lone surrogate")

@@ -294,7 +294,7 @@ INTERNAL = b"<return><result>0</result><resulttxt>error: internal error</resultt
 
 
 @pytest.mark.parametrize("returntype", ["xml", "json"])
-def test_what_passes_is_waited_for(returntype: str, provider: Provider, ours: Store) -> None:
+def test_a_temporary_failure_is_retried(returntype: str, provider: Provider, ours: Store) -> None:
     """Not even half an answer is taken for one; nothing is lost or doubled."""
     faults = [*PASSING.values(), say(INTERNAL)]
     good = [None] * 3  # and one that succeeds between them, which resets the backoff
@@ -339,7 +339,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_does_not_pass_is_one_line(text: str, provider: Provider, ours: Store) -> None:
+def test_a_permanent_failure_is_one_line(text: str, provider: Provider, ours: Store) -> None:
     provider.always = REFUSED[text]
     with pytest.raises(ImportFailed, match=text) as failed:
         leave(ours, provider.url + "?password=secret")
@@ -375,7 +375,7 @@ def test_a_wrong_clock_is_corrected_once(
         ("http://a b/", {}, "address|reached"),
     ],
 )
-def test_an_address_that_cannot_be_asked_is_said(
+def test_an_unreachable_url_is_reported(
     url: str, options: dict[str, Any], text: str, ours: Store
 ) -> None:
     for name in ("boxis", "telecomx"):
@@ -384,7 +384,7 @@ def test_an_address_that_cannot_be_asked_is_said(
         assert "geheim" not in str(failed.value)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
+def test_an_untrusted_certificate_is_refused(
     ours: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
@@ -493,7 +493,7 @@ def test_a_token_stands_in_the_query_only_where_it_must(
     assert not [one for one in provider.asked if PASSWORD in one.split(" ")[0]]
 
 
-def test_a_token_whose_time_is_over_is_renewed(
+def test_an_expired_token_is_renewed(
     rest: Provider, provider: Provider, ours: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telecomx_pages, "MOST", 50)
@@ -514,7 +514,7 @@ NOT_ANSWERED = {
 
 
 @pytest.mark.parametrize("text", NOT_ANSWERED)
-def test_what_is_no_list_is_one_line(text: str, provider: Provider, ours: Store) -> None:
+def test_a_malformed_list_is_one_line(text: str, provider: Provider, ours: Store) -> None:
     provider.always = NOT_ANSWERED[text]
     with pytest.raises(ImportFailed, match=text) as failed:
         leave_rest(ours, provider.url + "?x=secret")
@@ -557,7 +557,7 @@ def test_pages_that_shift_lose_and_double_nothing(
     assert [one for one in found if one in stayed] == stayed
 
 
-def test_a_list_that_ends_too_soon_is_said(changing: str) -> None:
+def test_a_list_that_ends_too_soon_is_reported(changing: str) -> None:
     """A server may count more than it shows."""
     Changing.listed, Changing.changes = [f"old {n}" for n in range(25)], []
     options = ReadOptions(find_zone("UTC"), secret="t")

@@ -68,7 +68,7 @@ def local(sent: str) -> str:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
-def test_both_apis_show_what_a_sample_holds(
+def test_both_apis_show_the_messages_of_a_sample(
     store: Store, account: Account, post_action: Post, client: Any, sample: Path
 ) -> None:
     summary = load(store, account, sample)
@@ -114,7 +114,7 @@ def test_a_log_is_in_the_history_as_awk_reads_it(
     assert at_the_form_api(post_action) == read_by(*command, str(FOLDER / name))
 
 
-def test_what_smsd_kept_is_in_the_history_as_the_shell_reads_it(
+def test_the_history_of_smsd_is_as_the_shell_reads_it(
     store: Store, account: Account, post_action: Post
 ) -> None:
     sample = FOLDER / "gammu-sample.db"

@@ -38,7 +38,7 @@ def texts(lines: list[Line]) -> list[str | None]:
     return [line.message.text for line in lines if isinstance(line, GoodLine)]
 
 
-def test_a_backup_holds_what_elementtree_finds_in_it() -> None:
+def test_a_backup_is_read_as_elementtree_reads_it() -> None:
     root = ElementTree.Element("smses", count="60")
     for n in range(60):
         body = f"text {n} ąß😀 <&\"'\n end" if n % 5 else "null"
@@ -128,7 +128,7 @@ def test_a_file_that_declares_entities_is_refused(declared: str, body: str) -> N
 
 
 @pytest.mark.parametrize("encoding", ["UDF-8", "gbk", "rot13"])
-def test_a_file_in_an_encoding_that_nobody_reads_is_refused(encoding: str) -> None:
+def test_an_unknown_encoding_is_refused(encoding: str) -> None:
     with pytest.raises(ImportFailed, match="encoding"):
         read(f"<?xml version='1.0' encoding='{encoding}'?><smses>{SMS}</smses>".encode())
 
@@ -137,7 +137,7 @@ def test_a_file_in_an_encoding_that_nobody_reads_is_refused(encoding: str) -> No
     "end",
     ["", '<sms address="+4851', "<sms body='&#55", "</wrong>", "\xff", "&", "<sms body='&none;'/>"],
 )
-def test_of_a_file_that_ends_early_all_before_is_kept(
+def test_messages_before_an_early_end_are_kept(
     end: str, store: Store, account: Account, tmp_path: Path
 ) -> None:
     path, accounts = tmp_path / "sms.xml", AccountMap(store, account, {})

@@ -249,7 +249,7 @@ def folder_of(path: Path) -> dict[str, bytes]:
     return {other.name: other.read_bytes() for other in path.parent.iterdir()}
 
 
-def test_the_sample_of_smsd_holds_what_sqlite_itself_reads() -> None:
+def test_the_sample_of_smsd_is_read_as_sqlite_reads_it() -> None:
     expected = asked(
         SAMPLE,
         """SELECT 'gammu ' || ID AS id, DestinationNumber, group_concat(TextDecoded, '') AS text,
@@ -262,9 +262,7 @@ def test_the_sample_of_smsd_holds_what_sqlite_itself_reads() -> None:
 
 
 @pytest.mark.skipif(SMSD is None, reason="gammu-smsd is not installed")
-def test_what_smsd_sends_is_what_is_imported(
-    tmp_path: Path, store: Store, account: Account
-) -> None:
+def test_messages_sent_by_smsd_are_imported(tmp_path: Path, store: Store, account: Account) -> None:
     """A real SMSD with a modem that only pretends; read while it runs."""
     (tmp_path / "modem").mkdir()
     path, settings = tmp_path / "smsd.db", tmp_path / "smsdrc"
@@ -336,7 +334,7 @@ def test_user_and_password_need_not_stand_in_the_url(server: Server, database: P
     assert read("gammu", url, options) == read("gammu", database)
 
 
-def test_a_wrong_password_is_said_and_not_shown(server: Server) -> None:
+def test_a_wrong_password_is_reported_but_not_shown(server: Server) -> None:
     wrong = server.url.replace(QUOTED_PASSWORD, "hush%40hush")
     with pytest.raises(ImportFailed, match="reader") as raised:
         read("gammu", wrong)
@@ -358,7 +356,7 @@ def test_a_missing_table_or_column_is_named(
         assert PASSWORD not in str(raised.value)
 
 
-def test_a_connection_that_is_lost_ends_the_import_with_what_came_before(
+def test_a_lost_connection_keeps_the_rows_before_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "PAGE", 2)
@@ -370,7 +368,9 @@ def test_a_connection_that_is_lost_ends_the_import_with_what_came_before(
     assert "\n" not in str(raised.value)
 
 
-def test_who_writes_is_not_kept_waiting(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_of_the_source_does_not_wait(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between two pages nothing is locked: SMSD's table in MySQL knows no rows, only itself."""
     monkeypatch.setattr(paging, "PAGE", 2)
     found = IMPORTERS["gammu"].read(Source(url=server.url), OPTIONS)
@@ -397,7 +397,7 @@ def test_who_writes_is_not_kept_waiting(server: Server, monkeypatch: pytest.Monk
         ("postgres://u:hush@127.0.0.1/x?colour=red", "colour"),
     ],
 )
-def test_what_cannot_be_reached_is_said_in_a_line(url: str, reason: str) -> None:
+def test_an_unreachable_database_is_reported_in_one_line(url: str, reason: str) -> None:
     with pytest.raises(ImportFailed, match=reason) as raised:
         read("gammu", url)
     assert "\n" not in str(raised.value)
@@ -416,7 +416,7 @@ def test_a_driver_that_is_missing_is_named_by_its_extra(
         read("gammu", f"{scheme}://h/x")
 
 
-def test_an_address_says_which_format_is_there() -> None:
+def test_a_url_names_its_format() -> None:
     with pytest.raises(ImportFailed, match="gammu or playsms"):
         find_importer(None, Source(url="mysql://h/x"))
 
@@ -523,7 +523,7 @@ def test_the_owner_of_a_file_writes_while_it_is_read(
     assert len(present) == (3 if mode == "wal" else 1)
 
 
-def test_a_file_that_is_written_to_by_somebody_unseen_is_read_again(
+def test_a_file_that_changes_while_it_is_read_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "smsd.db"
@@ -541,7 +541,7 @@ def test_a_file_that_is_written_to_by_somebody_unseen_is_read_again(
             list(found)
 
 
-def test_half_a_copy_is_told_how_to_copy(tmp_path: Path) -> None:
+def test_an_incomplete_file_copy_gets_a_remedy(tmp_path: Path) -> None:
     owner = apsw.Connection(str(tmp_path / "smsd.db"))
     owner.pragma("journal_mode", "wal")
     owner.execute("CREATE TABLE sentitems (ID)")
@@ -555,7 +555,7 @@ def test_half_a_copy_is_told_how_to_copy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["compressed", "cut off"])
-def test_a_file_that_is_not_whole_is_said(what: str, tmp_path: Path) -> None:
+def test_a_truncated_file_is_reported(what: str, tmp_path: Path) -> None:
     content = SAMPLE.read_bytes()
     path = tmp_path / "smsd.db"
     path.write_bytes(gzip.compress(content) if what == "compressed" else content[:5000])
@@ -563,7 +563,7 @@ def test_a_file_that_is_not_whole_is_said(what: str, tmp_path: Path) -> None:
         read("gammu", path)
 
 
-def test_texts_that_are_none_do_not_stop_the_reading(tmp_path: Path) -> None:
+def test_undecodable_texts_do_not_stop_the_import(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     with apsw.Connection(str(path)) as owner:
         owner.execute("PRAGMA encoding = 'UTF-16'")
@@ -598,7 +598,7 @@ def test_texts_that_are_none_do_not_stop_the_reading(tmp_path: Path) -> None:
         (b"\xc0\xff", "C0FF"),
     ],
 )
-def test_what_drivers_return_becomes_text(value: object, text: str | None) -> None:
+def test_values_of_drivers_become_text(value: object, text: str | None) -> None:
     assert paging.as_text(value) == text
 
 

@@ -53,7 +53,7 @@ def message(**fields: Any) -> NewMessage:
     return line.message
 
 
-def test_the_console_s_export_holds_what_a_plain_reader_finds_in_it() -> None:
+def test_the_console_export_is_read_as_a_plain_reader_reads_it() -> None:
     text = CONSOLE.read_text("utf-8-sig").rpartition('+48500100200,+48514151563,"never closed')[0]
     rows = {row["Sid"]: row for row in csv.DictReader(StringIO(text, newline=""))}
     found = [line.message for line in read(CONSOLE.read_bytes()) if isinstance(line, GoodLine)]
@@ -68,7 +68,7 @@ def test_the_console_s_export_holds_what_a_plain_reader_finds_in_it() -> None:
         assert sent.sent_at == "2026-11-21 22:30:04"
 
 
-def test_the_bulk_export_holds_what_a_plain_reader_finds_in_it() -> None:
+def test_the_bulk_export_is_read_as_a_plain_reader_reads_it() -> None:
     found = {line.number: line for line in read(BULK.read_bytes()) if isinstance(line, GoodLine)}
     assert sorted(found) == [1, 2, 3, 4, 6, 13, 18]
     rows = BULK.read_text().splitlines()
@@ -94,7 +94,7 @@ def test_the_bulk_export_holds_what_a_plain_reader_finds_in_it() -> None:
         ("Delivered", "delivered", 1000),
     ],
 )
-def test_what_became_of_a_message(word: str, status: str, credits: int) -> None:
+def test_each_status_of_twilio_has_ours(word: str, status: str, credits: int) -> None:
     found = message(status=word)
     assert (found.status, found.credit_thousandths) == (status, credits)
     assert found.kind == ("scheduled" if word == "scheduled" else "sent")
@@ -123,13 +123,13 @@ def test_any_other_date_is_a_bad_line(date: str) -> None:
     assert isinstance(one(date_sent="x" + date), BadLine)
 
 
-def test_what_was_not_sent_has_the_time_of_its_creation() -> None:
+def test_an_unsent_message_has_its_creation_time() -> None:
     created = "2026-11-21T22:30:03Z"
     assert message(date_sent=None, date_created=created).sent_at == "2026-11-21 22:30:03"
     assert isinstance(one(date_sent=None), BadLine)
 
 
-def test_the_time_of_the_last_change_is_that_of_what_is_final() -> None:
+def test_the_time_of_a_final_status_is_kept() -> None:
     changed = "2026-11-21T22:31:00Z"
     assert message(date_updated=changed).status_changed_at == "2026-11-21 22:31:00"
     assert message(date_updated=changed, status="sent").status_changed_at is None

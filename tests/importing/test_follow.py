@@ -282,9 +282,7 @@ def test_bad_lines_of_a_log_are_listed_by_their_number_in_the_file(
     assert rejects.read_text().splitlines() == listed  # the last second was read again
 
 
-def test_what_was_rotated_out_of_sight_is_told(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_lost_rotated_log_is_reported(store: Store, account: Account, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text(line(1, "one"))
     follower(store, account, log, Steps(iter([]))).run()
@@ -319,7 +317,7 @@ def test_a_log_of_jasmin_is_followed_too(store: Store, account: Account, tmp_pat
     assert (summary.format, summary.added, summary.bad) == ("jasmin", 6, 0)
 
 
-def test_who_follows_a_log_is_in_the_audit(store: Store, account: Account, tmp_path: Path) -> None:
+def test_following_a_log_is_audited(store: Store, account: Account, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text(line(1, "one"))
     follower(store, account, log, Steps(iter([]))).run()
@@ -341,7 +339,7 @@ def test_a_log_that_has_only_begun_is_known_by_its_mark(
     assert stored_texts(store) == {"first": 1}
 
 
-def test_what_an_account_keeps_may_change_while_its_log_is_followed(
+def test_retention_may_change_while_a_log_is_followed(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
     log = tmp_path / "access.log"
@@ -358,7 +356,7 @@ def test_what_an_account_keeps_may_change_while_its_log_is_followed(
     assert summary.other["message older than the account keeps"] == 1
 
 
-def test_a_server_that_is_away_for_long_is_told_of_once_a_minute(
+def test_an_unreachable_server_is_reported_once_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow, "RETRY_SECONDS", 0.01)

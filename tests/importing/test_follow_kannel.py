@@ -155,7 +155,7 @@ def texts_of(store: Store) -> list[str]:
     return [text for text, _ in sent(store)]
 
 
-def test_what_a_real_kannel_sends_is_followed_and_can_be_imported_again(
+def test_the_log_of_a_real_kannel_is_followed_and_can_be_imported_again(
     store: Store, account: Account, kannel: Kannel
 ) -> None:
     with following(store, kannel.log) as process:

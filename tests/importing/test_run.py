@@ -61,7 +61,7 @@ def test_importing_again_adds_nothing(store: Store, account: Account) -> None:
     assert rows(store) == before
 
 
-def test_a_copy_and_a_grown_file_add_only_what_is_new(
+def test_a_copy_and_a_grown_file_add_only_new_lines(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
     lines = SAMPLE.read_text().splitlines(keepends=True)
@@ -93,7 +93,7 @@ def test_an_id_is_enough_to_know_a_message_again(
         assert counts(load(store, account, path, zone=find_zone("Asia/Tokyo"))) == (0, 1, 0)
 
 
-def test_a_dry_run_changes_nothing_and_says_the_same(
+def test_a_dry_run_reports_the_same_and_changes_nothing(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
     path = tmp_path / "m.csv"
@@ -130,7 +130,7 @@ def test_refused_messages_are_kept_but_not_shown(store: Store, account: Account)
     assert len(rows(store)[0]) == 13
 
 
-def test_the_kannel_log_becomes_the_history_it_tells(store: Store, account: Account) -> None:
+def test_the_kannel_log_becomes_its_history(store: Store, account: Account) -> None:
     """Read here by other means: by its columns, with no regular expression."""
     load(store, account, SAMPLE, zone=find_zone("Europe/Warsaw"))
     expected = []
@@ -172,9 +172,7 @@ def test_messages_of_no_account_are_bad_lines(
     assert "acct1" not in rejects.read_text()
 
 
-def test_an_account_that_nobody_knows_gets_nobody_s_messages(
-    store: Store, account: Account
-) -> None:
+def test_messages_of_an_unknown_account_are_rejected(store: Store, account: Account) -> None:
     """A slip in --map must not show one customer's messages to another."""
     accounts = AccountMap(store, account, {"cust24": USERNAME})
     summary = run_import(SAMPLE, accounts, ReadOptions(find_zone("UTC"), "BINF"))
@@ -193,16 +191,14 @@ def test_equal_lines_far_apart_cost_no_memory() -> None:
 
 
 @pytest.mark.parametrize("what", ["missing.csv", "."])
-def test_a_file_that_cannot_be_read_is_said(
+def test_an_unreadable_file_is_reported(
     what: str, store: Store, account: Account, tmp_path: Path
 ) -> None:
     with pytest.raises(ImportFailed, match=str(tmp_path)):
         load(store, account, tmp_path / what)
 
 
-def test_of_a_file_that_is_cut_off_all_before_is_kept(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_lines_before_a_truncation_are_kept(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "m.csv.gz"
     big_csv(tmp_path / "m.csv", 4_000)  # less than a batch
     whole = gzip.compress((tmp_path / "m.csv").read_bytes())
@@ -288,7 +284,7 @@ def test_a_line_too_long_is_one_bad_line(store: Store, account: Account, tmp_pat
     assert [row.split(",")[0] for row in rejects.read_text().splitlines()] == ["number", "2", "4"]
 
 
-def test_a_place_where_bad_lines_cannot_be_listed_is_said(
+def test_an_unwritable_rejects_file_is_reported(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
     path = tmp_path / "m.csv"
@@ -297,7 +293,7 @@ def test_a_place_where_bad_lines_cannot_be_listed_is_said(
         load(store, account, path, rejects_path=tmp_path / "none" / "r.csv")
 
 
-def test_a_field_that_the_format_lacks_is_said(
+def test_an_account_field_that_the_format_lacks_is_reported(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
     path = tmp_path / "m.csv"

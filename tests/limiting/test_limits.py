@@ -117,7 +117,7 @@ def test_rates_are_of_one_account_and_of_one_address(
     assert asked.form(HERE) != "success"
 
 
-def test_who_does_not_know_the_key_uses_up_nothing_of_the_account(
+def test_wrong_codes_use_up_no_rate_of_the_account(
     apis: Callable[..., Apis],
 ) -> None:
     asked = apis(account_rate="1/minute")
@@ -125,7 +125,7 @@ def test_who_does_not_know_the_key_uses_up_nothing_of_the_account(
     assert asked.form() == "success"
 
 
-def test_the_rest_api_says_when_to_come_again(apis: Callable[..., Apis]) -> None:
+def test_the_rest_api_sends_retry_after(apis: Callable[..., Apis]) -> None:
     asked = apis(account_rate="2/minute")
     token = asked.log_in(PASSWORD).json["token"]
     answers = [asked.client.get(f"/ping?token={token}") for _ in range(3)]
@@ -138,7 +138,7 @@ def test_the_rest_api_says_when_to_come_again(apis: Callable[..., Apis]) -> None
     }
 
 
-def test_guesses_have_to_wait_longer_each_time(apis: Callable[..., Apis]) -> None:
+def test_the_lockout_doubles_with_each_guess(apis: Callable[..., Apis]) -> None:
     asked = apis()
     asked.guess(5)
     for seconds in (1, 2, 4, 8):
@@ -151,7 +151,7 @@ def test_guesses_have_to_wait_longer_each_time(apis: Callable[..., Apis]) -> Non
     asked.guess(5)  # counted from nothing again
 
 
-def test_a_wait_has_an_end(apis: Callable[..., Apis]) -> None:
+def test_a_lockout_has_a_longest_time(apis: Callable[..., Apis]) -> None:
     asked = apis(longest_lockout_seconds=10)
     for _ in range(20):
         asked.form(**WRONG_CODE)
@@ -159,26 +159,28 @@ def test_a_wait_has_an_end(apis: Callable[..., Apis]) -> None:
     assert asked.form() == "success"
 
 
-def test_waiting_can_be_switched_off(apis: Callable[..., Apis]) -> None:
+def test_the_lockout_can_be_switched_off(apis: Callable[..., Apis]) -> None:
     asked = apis(longest_lockout_seconds=0)
     asked.guess(50)
     assert asked.form() == "success"
 
 
-def test_nobody_is_locked_out_from_elsewhere(apis: Callable[..., Apis]) -> None:
+def test_a_lockout_holds_for_one_address(apis: Callable[..., Apis]) -> None:
     asked = apis()
     asked.guess(5, ELSEWHERE)
     assert "too many" in asked.form(ELSEWHERE)
     assert asked.form(HERE) == "success"
 
 
-def test_an_unknown_user_has_to_wait_as_well(apis: Callable[..., Apis]) -> None:
+def test_an_unknown_user_is_locked_out_too(apis: Callable[..., Apis]) -> None:
     asked = apis()
     asked.guess(5, username="nobody@example.com")
     assert "try again in 1 seconds" in asked.form(username="Nobody@example.com")
 
 
-def test_a_new_key_begins_anew(apis: Callable[..., Apis], store: Store, account: Account) -> None:
+def test_a_new_key_resets_the_lockout(
+    apis: Callable[..., Apis], store: Store, account: Account
+) -> None:
     asked = apis()
     asked.guess(5)
     store.accounts.set_user_key(account, "another-key")
@@ -187,7 +189,7 @@ def test_a_new_key_begins_anew(apis: Callable[..., Apis], store: Store, account:
     assert asked.form(authcode=form["authcode"]) == "success"
 
 
-def test_who_tries_many_names_waits_but_who_was_right_does_not(
+def test_guessing_many_names_is_locked_out_but_a_known_client_is_not(
     apis: Callable[..., Apis],
 ) -> None:
     asked = apis()
@@ -199,7 +201,7 @@ def test_who_tries_many_names_waits_but_who_was_right_does_not(
     assert asked.form(ELSEWHERE, username="one-more@example.com", **WRONG_CODE) == REFUSED
 
 
-def test_wrong_passwords_have_to_wait_too(apis: Callable[..., Apis], store: Store) -> None:
+def test_wrong_passwords_are_locked_out_too(apis: Callable[..., Apis], store: Store) -> None:
     asked = apis()
     assert {asked.log_in("wrong").status_code for _ in range(5)} == {401}
     locked = asked.log_in(PASSWORD)
@@ -221,7 +223,7 @@ def test_an_account_may_be_bound_to_networks(
     assert "too many requests" in asked.form(ELSEWHERE)  # as for a wrong code
 
 
-def test_a_proxy_tells_the_address_if_it_is_trusted(
+def test_a_trusted_proxy_names_the_address(
     apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     store.accounts.set_options(account, {"networks": HERE})
@@ -233,7 +235,7 @@ def test_a_proxy_tells_the_address_if_it_is_trusted(
 
 
 @pytest.mark.parametrize(("replay", "second"), [("off", True), ("warn", True), ("enforce", False)])
-def test_a_request_that_comes_again(
+def test_a_replayed_request(
     apis: Callable[..., Apis],
     store: Store,
     account: Account,
@@ -252,7 +254,7 @@ def test_a_request_that_comes_again(
     assert (again == "success") is second
 
 
-def test_a_replay_is_answered_as_a_clock_that_is_off(
+def test_a_replay_is_answered_like_a_wrong_clock(
     apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     """Documented clients then sign anew, with the server's time."""
@@ -268,7 +270,7 @@ def test_a_replay_is_answered_as_a_clock_that_is_off(
     }
 
 
-def test_what_came_before_the_start_is_not_known_and_refused(
+def test_a_request_from_before_the_start_is_refused(
     apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     store.accounts.set_options(account, {"replay": "enforce"})
@@ -276,7 +278,7 @@ def test_what_came_before_the_start_is_not_known_and_refused(
     assert asked.form(timestamp=str(SECOND - 1)) == "Error: 'timestamp' is not valid"
 
 
-def test_a_replay_is_remembered_while_its_timestamp_is_good(
+def test_a_replay_is_refused_while_its_timestamp_is_valid(
     apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     store.accounts.set_options(account, {"replay": "enforce", "timestamp_window_seconds": "60"})
@@ -287,7 +289,7 @@ def test_a_replay_is_remembered_while_its_timestamp_is_good(
     assert asked.form(timestamp=ahead) != "success"
 
 
-def test_an_account_has_so_many_long_answers_at_a_time(
+def test_an_account_has_a_stream_limit(
     apis: Callable[..., Apis], store: Store, account: Account
 ) -> None:
     add_messages(store, account, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
@@ -317,7 +319,7 @@ def test_an_account_has_so_many_long_answers_at_a_time(
         ("replay", "perhaps"),
     ],
 )
-def test_a_limit_that_cannot_be_used_is_said(
+def test_an_invalid_limit_is_reported(
     gateway: Callable[..., Any], store: Store, account: Account, name: str, value: str
 ) -> None:
     done = gateway("serve", "--" + name.replace("_", "-"), value)
@@ -326,13 +328,13 @@ def test_a_limit_that_cannot_be_used_is_said(
     assert done.stderr.count("\n") == 1
 
 
-def test_a_server_of_counters_that_cannot_be_used_is_said_without_its_password() -> None:
+def test_an_invalid_counters_url_is_reported_without_its_password() -> None:
     with pytest.raises(ConfigurationError) as failure:
         parse_option("counters", "mysql://user:p4ssw0rd@host/", "X")
     assert "p4ssw0rd" not in str(failure.value)
 
 
-def test_a_server_of_counters_that_is_gone_keeps_nobody_out(
+def test_a_lost_counters_server_locks_nobody_out(
     store: Store, account: Account, caplog: pytest.LogCaptureFixture
 ) -> None:
     counters = shared_counters("redis://:hidden@127.0.0.1:1/0")

@@ -85,7 +85,7 @@ def _forked(act: object) -> int:
         os._exit(0)
 
 
-def test_what_is_full_gives_up_what_counts_least() -> None:
+def test_a_full_memory_drops_the_oldest_counters() -> None:
     counters = MemoryCounters(buckets=1)
     for number in range(SLOTS_PER_BUCKET):
         counters.incr(str(number), 60, number + 1)
@@ -149,7 +149,7 @@ def test_a_proxy_is_believed_if_it_is_trusted(peer: str, forwarded: str, client:
 
 
 @given(st.text(), st.text())
-def test_whatever_is_forwarded_does_no_harm(peer: str, forwarded: str) -> None:
+def test_malformed_forwarded_headers_are_harmless(peer: str, forwarded: str) -> None:
     assert client_address(peer, forwarded, "192.0.2.0/24") == peer
     client_address("192.0.2.1", forwarded, "192.0.2.0/24")
 

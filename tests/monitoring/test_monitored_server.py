@@ -52,7 +52,7 @@ def slow_reader(server: RunningServer) -> Iterator[http.client.HTTPResponse]:
         connection.close()
 
 
-def test_any_process_tells_of_all(serve: Serve, store: Store, account: Account) -> None:
+def test_any_process_shows_the_figures_of_all(serve: Serve, store: Store, account: Account) -> None:
     server = serve(store, "--workers", "2")
     for _ in range(30):
         requests.post(server.url, data=form(), timeout=60)
@@ -150,7 +150,7 @@ def watch(server: RunningServer, path: str) -> tuple[int, str]:
 
 
 @pytest.mark.sqlite_only("a file is moved away")
-def test_watching_has_a_port_of_its_own_and_sees_a_store_go(serve: Serve, store: Store) -> None:
+def test_monitoring_has_its_own_port_and_notices_a_lost_store(serve: Serve, store: Store) -> None:
     server = serve(store, "--workers", "1")
     for path in ("metrics", "healthz", "readyz"):
         assert requests.get(server.url + path, timeout=60).status_code == 404
@@ -166,7 +166,7 @@ def test_watching_has_a_port_of_its_own_and_sees_a_store_go(serve: Serve, store:
     assert server.stop()[1].count("request=") == 3  # who watches is not watched
 
 
-def test_there_may_be_no_port_to_watch_at(serve: Serve, store: Store) -> None:
+def test_the_monitoring_port_can_be_off(serve: Serve, store: Store) -> None:
     server = serve(store, "--workers", "1", "--watch-port", "off")
     assert requests.get(f"{server.url}metrics", timeout=60).status_code == 404
     server.process.terminate()
@@ -174,7 +174,7 @@ def test_there_may_be_no_port_to_watch_at(serve: Serve, store: Store) -> None:
     assert server.process.stdout.read() == ""
 
 
-def test_a_watch_port_that_is_taken_is_said_at_once(
+def test_a_taken_watch_port_is_reported_at_once(
     gateway: Callable[..., subprocess.CompletedProcess[str]], store: Store
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -185,7 +185,7 @@ def test_a_watch_port_that_is_taken_is_said_at_once(
     assert done.stderr.count("\n") == 1
 
 
-def test_every_line_of_the_log_is_json_and_none_tells_a_secret(
+def test_every_log_line_is_json_without_secrets(
     serve: Serve, store: Store, account: Account
 ) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00", "text": "Your code is 4711"})

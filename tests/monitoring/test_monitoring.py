@@ -92,7 +92,7 @@ FORM_DOOR = [
 
 
 @pytest.mark.parametrize(("form", "action", "outcome", "reason"), FORM_DOOR)
-def test_the_form_api_tells_how_a_request_ended(
+def test_the_form_api_records_how_a_request_ended(
     form: dict[str, str],
     action: str,
     outcome: str,
@@ -126,7 +126,7 @@ REST_DOOR = [
 
 
 @pytest.mark.parametrize(("method", "path", "action", "outcome", "reason"), REST_DOOR)
-def test_the_rest_api_tells_of_resources_and_not_of_addresses(
+def test_the_rest_api_records_resources_without_ids(
     method: str,
     path: str,
     action: str,
@@ -142,7 +142,7 @@ def test_the_rest_api_tells_of_resources_and_not_of_addresses(
     assert "48514151563" not in f"{seen} {seen.fields()}"
 
 
-def test_a_wrong_password_is_told_from_an_unknown_employee(
+def test_the_log_tells_a_wrong_password_from_an_unknown_employee(
     ask: Ask, store: Store, told: Callable[[], RequestRecord]
 ) -> None:
     ask(path="/auth/login", username="nobody", password="x")
@@ -154,7 +154,7 @@ def test_the_address_of_nothing_is_no_label(ask: Ask, told: Callable[[], Request
     assert (told().api, told().action, told().outcome) == ("form", "other", "invalid")
 
 
-def test_a_bug_is_told_by_its_name_and_what_it_says_stays_inside(
+def test_a_bug_is_logged_by_its_class_without_its_message(
     ask: Ask,
     told: Callable[[], RequestRecord],
     monkeypatch: pytest.MonkeyPatch,
@@ -183,7 +183,7 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_pieces")
-def test_a_stream_is_told_when_it_has_ended(
+def test_a_stream_is_recorded_at_its_end(
     ask: Ask, client: FlaskClient, account: Account, store: Store, told: Callable[[], RequestRecord]
 ) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00"})
@@ -232,7 +232,7 @@ def test_metrics_count_by_api_action_outcome_and_format(
     assert figure(found, "store_connections", state="open") >= 1
 
 
-def test_labels_have_nothing_of_what_clients_send(
+def test_labels_contain_nothing_from_clients(
     ask: Ask, client: FlaskClient, account: Account
 ) -> None:
     sent = "48514151563"
@@ -255,7 +255,7 @@ def test_labels_have_nothing_of_what_clients_send(
         ("POST", "/healthz", 405, "only GET\n"),
     ],
 )
-def test_health_is_said_in_a_word(
+def test_health_is_one_word(
     method: str, path: str, status: int, said: str, client: FlaskClient
 ) -> None:
     answer = client.open(path, method=method)
@@ -263,7 +263,7 @@ def test_health_is_said_in_a_word(
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_without_metrics_there_is_health_alone(store: Store) -> None:
+def test_without_metrics_there_is_only_health(store: Store) -> None:
     client = create_app(store, Settings(watch_port="same"), lambda: NOW).test_client()
     assert client.get("/metrics").status_code == 404
     assert client.get("/healthz").status_code == 200

@@ -105,7 +105,7 @@ def test_a_refused_request_asks_for_the_account_alone(
     assert cost(lambda: post_action(**fault)) == ["SELECT"]
 
 
-def test_what_is_no_request_of_ours_asks_for_nothing(client: FlaskClient, cost: Cost) -> None:
+def test_malformed_fields_ask_for_nothing(client: FlaskClient, cost: Cost) -> None:
     assert cost(lambda: client.post("/elsewhere")) == []
     assert cost(lambda: client.put("/")) == []
     assert cost(lambda: client.post("/", data="{}", content_type="application/json")) == []

@@ -150,7 +150,7 @@ def test_the_signed_request_has_the_answer_that_is_shown(
     assert masked(run(["bash"], request)) == masked(blocks(document, language)[0])
 
 
-def test_the_rest_api_lists_and_reads_what_is_shown(run: Run) -> None:
+def test_the_rest_api_lists_and_reads_visible_messages(run: Run) -> None:
     log_in, read = (code for code in blocks("docs/rest-api.md", "sh") if "/sms" in code)
     listed, message = run(["bash"], log_in + "echo\n" + read).strip().split("\n")
     customer = re.compile(r'(?<="customer":")[0-9a-f]{24}')  # whose id is another in each store

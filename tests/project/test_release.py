@@ -35,7 +35,7 @@ TABLES = "| Package | Licence |\n| `apsw` | Zlib | x |\n| `psycopg` | LGPL-3.0-o
         ({}, {"other": "MIT OR GPL"}, "other has the licence 'MIT OR GPL', which is not allowed"),
     ],
 )
-def test_a_licence_that_is_not_allowed_or_not_told_is_a_problem(
+def test_a_forbidden_or_missing_licence_is_a_problem(
     program: dict[str, str], installed: dict[str, str], problem: str | None
 ) -> None:
     problems = audit.licence_problems(program, installed, TABLES)

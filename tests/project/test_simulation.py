@@ -14,6 +14,6 @@ def test_a_seed_has_one_answer() -> None:
     assert list(page(7, SMALL)) != list(page(8, SMALL))
 
 
-def test_the_document_has_what_seed_1_prints() -> None:
+def test_the_document_shows_the_output_of_seed_1() -> None:
     document = (PROJECT / "docs" / "scaling.md").read_text()
     assert [line for line in page(1, Load()) if line and line not in document] == []

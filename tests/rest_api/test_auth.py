@@ -99,14 +99,14 @@ def test_a_login_comes_by_query_form_or_json(rest: FlaskClient, how: str) -> Non
         {"username": "nobody@example.com", "password": "wrong"},
     ],
 )
-def test_what_is_not_right_about_a_login_is_not_told(
+def test_a_failed_login_does_not_say_why(
     log_in: Callable[..., Any], fields: dict[str, str]
 ) -> None:
     assert log_in(**fields) == LOGIN_FAILURE
 
 
 @pytest.mark.parametrize("state", [State.DISABLED, State.DELETED])
-def test_who_is_out_is_kept_out_at_once(
+def test_a_disabled_employee_loses_access_at_once(
     rest: FlaskClient, log_in: Callable[..., Any], store: Store, anna: Employee, state: State
 ) -> None:
     token = log_in()["token"]
@@ -310,7 +310,7 @@ def test_options_and_head_are_answered(rest: FlaskClient, log_in: Callable[..., 
     assert rest.options("/ping").headers["Allow"] == "GET, HEAD, OPTIONS"
 
 
-def test_a_fault_is_told_without_its_cause(
+def test_a_fault_is_answered_without_its_cause(
     rest: FlaskClient, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store.tokens, "find", lambda _: 1 / 0)
@@ -347,7 +347,7 @@ def test_every_address_and_method_of_the_api_is_answered_in_its_way(
     assert (answer.status_code, answer.json["code"], answer.json["message"]) == (code, code, key)
 
 
-def test_a_name_that_nobody_has_costs_the_same_of_the_store(
+def test_an_unknown_name_runs_the_same_queries(
     rest: FlaskClient, store: Store, anna: Employee
 ) -> None:
     ran = {}
@@ -357,9 +357,7 @@ def test_a_name_that_nobody_has_costs_the_same_of_the_store(
     assert ran["anna@example.com"] == ran["nobody@example.com"] != []
 
 
-def test_a_token_is_good_while_somebody_else_writes(
-    store: Store, anna: Employee, clock: Clock
-) -> None:
+def test_a_token_is_valid_during_another_write(store: Store, anna: Employee, clock: Clock) -> None:
     """Nobody waits for its renewal: here that would be twice the limit."""
     expires_at = NOW + timedelta(minutes=5)
     store.tokens.add(anna, token_digest("token"), NOW, expires_at=expires_at)

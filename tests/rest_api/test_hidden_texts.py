@@ -108,7 +108,7 @@ class Readers(RuleBasedStateMachine):
         return level is Level.ADMIN or (target == reader and level.rank >= Level.OWNER.rank)
 
 
-def test_nobody_finds_what_they_may_not_read(stores: Stores) -> None:
+def test_hidden_texts_cannot_be_found_by_search(stores: Stores) -> None:
     run_state_machine_as_test(
         lambda: Readers(stores),
         settings=settings(max_examples=examples(25), stateful_step_count=25),

@@ -95,7 +95,7 @@ def test_tokens_are_cleared(
         (("north", Level.ADMIN), ("north", Level.ADMIN), (403, "id")),
     ],
 )
-def test_who_may_make_tokens_for_whom(
+def test_each_level_makes_tokens_for_its_employees(
     rest: FlaskClient,
     person: Person,
     asker: tuple[str, Level],

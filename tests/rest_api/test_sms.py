@@ -166,7 +166,7 @@ def test_filters_combine(store: Store, account: Account, ask: Ask) -> None:
     assert texts(to="+4581808888", message="lew") == ["lew"]
 
 
-def test_what_waits_is_not_sent_and_what_was_refused_is_not_there(
+def test_pending_messages_are_unsent_and_refused_ones_missing(
     store: Store, account: Account, ask: Ask
 ) -> None:
     add(
@@ -213,7 +213,7 @@ def test_a_hidden_text_is_not_found_either(
     assert ("message" in ask(level=level)["messages"][0]) == reads
 
 
-def test_who_reaches_whose_messages(store: Store, rest: FlaskClient) -> None:
+def test_each_level_reaches_its_customers(store: Store, rest: FlaskClient) -> None:
     north = store.customers.add("north", NOW)
     sub = store.customers.add("sub", NOW, north)
     other = store.customers.add("other", NOW)
@@ -306,7 +306,7 @@ def test_a_cursor_of_another_make_is_named(ask: Ask, cursor: str) -> None:
     assert (answer["code"], answer["message"]) == (422, "cursor")
 
 
-def test_what_has_not_changed_is_not_sent_again(
+def test_an_unchanged_answer_is_not_sent_again(
     store: Store, account: Account, rest: FlaskClient, shop: Customer
 ) -> None:
     add(store, account, {})
@@ -358,7 +358,7 @@ def test_the_documented_answer_as_admin_with_names(
     assert "toName" not in ask(level=Level.ADMIN)["messages"][0]
 
 
-def test_names_are_the_customer_s_own_and_left_out_where_there_are_none(
+def test_names_are_of_the_customer_and_optional(
     store: Store, shop: Customer, account: Account, ask: Ask
 ) -> None:
     other = store.customers.add("other", NOW)
@@ -435,7 +435,7 @@ def test_blanks_are_no_number_and_no_filter_that_is_ignored(ask: Ask) -> None:
         assert ask(**{name: " "})["message"] == name
 
 
-def test_what_another_tag_asks_for_is_answered(ask: Ask, rest: FlaskClient, store: Store) -> None:
+def test_a_different_etag_gets_the_whole_answer(ask: Ask, rest: FlaskClient, store: Store) -> None:
     assert ask()["total"] == 0
     answer = rest.get(
         "/sms", headers={"If-Match": '"x"', "Authorization": f"Bearer {store_token(store)}"}

@@ -91,7 +91,7 @@ def world(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.mark.parametrize(("level", "target", "expected"), CELLS)
-def test_each_field_is_seen_or_not(world: World, level: Level, target: str, expected: str) -> None:
+def test_each_level_sees_its_fields(world: World, level: Level, target: str, expected: str) -> None:
     answer = world.ask(level, target)
     if expected.isdigit():
         assert answer.status_code == int(expected)
@@ -108,7 +108,7 @@ def test_each_field_is_seen_or_not(world: World, level: Level, target: str, expe
 
 @pytest.mark.parametrize("name", FILTERS)
 @pytest.mark.parametrize(("level", "target", "expected"), CELLS)
-def test_each_filter_finds_what_may_be_seen(
+def test_each_filter_finds_visible_messages_only(
     world: World, level: Level, target: str, expected: str, name: str
 ) -> None:
     fits, fits_not = FILTERS[name]

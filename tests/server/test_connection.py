@@ -185,7 +185,7 @@ def test_a_line_without_end_is_a_fault_soon(beginning: bytes) -> None:
     assert found[0].fault
 
 
-def test_what_stands_behind_a_body_is_no_header() -> None:
+def test_a_trailer_is_no_header() -> None:
     reader = RequestReader(MOST)
     chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
     (request,) = reader.feed(chunked + b"1\r\na\r\n0\r\nHost: evil\r\n\r\n")
@@ -262,7 +262,7 @@ def test_http_1_0_ends_with_the_connection(host: Callable[[App], Host]) -> None:
     assert body == b"x" * 300_000
 
 
-def test_a_client_that_asks_whether_to_go_on_is_told(host: Callable[[App], Host]) -> None:
+def test_an_expect_header_gets_100_continue(host: Callable[[App], Host]) -> None:
     """PHP's curl does with bodies of more than a kilobyte or so, and waits a second for it."""
     with host(echo).connect() as client:
         client.sendall(
@@ -292,7 +292,7 @@ def test_an_offer_beside_raw_bytes_in_the_query_loses_nothing() -> None:
     assert (request.target, request.body) == (b"/?a=%B1%B2", b"hello")
 
 
-def test_whoever_asks_without_reading_is_not_asked_for_more(host: Callable[[App], Host]) -> None:
+def test_a_client_that_does_not_read_gets_no_more_answers(host: Callable[[App], Host]) -> None:
     """What is made for them waits in memory."""
 
     waiting: list[int] = []
@@ -312,7 +312,9 @@ def test_whoever_asks_without_reading_is_not_asked_for_more(host: Callable[[App]
     assert max(waiting) < 1_000_000
 
 
-def test_a_client_that_has_said_all_still_gets_its_answer(host: Callable[[App], Host]) -> None:
+def test_a_client_that_shuts_down_its_side_still_gets_its_answer(
+    host: Callable[[App], Host],
+) -> None:
     for app, end in ((echo, b"GET / 3 "), (long, b"0\r\n\r\n")):
         with host(app).connect() as client:
             client.sendall(b"GET /?3 HTTP/1.1\r\n\r\n")
@@ -320,7 +322,7 @@ def test_a_client_that_has_said_all_still_gets_its_answer(host: Callable[[App], 
             assert everything(client).endswith(end)
 
 
-def test_a_request_that_is_cut_short_is_told_so(host: Callable[[App], Host]) -> None:
+def test_a_truncated_request_is_refused(host: Callable[[App], Host]) -> None:
     with host(echo).connect() as client:
         client.sendall(b"POST /?q HTTP/1.1\r\nContent-Length: 50\r\n\r\nhalf")
         client.shutdown(socket.SHUT_WR)
@@ -329,7 +331,7 @@ def test_a_request_that_is_cut_short_is_told_so(host: Callable[[App], Host]) -> 
     assert answer.endswith(b"request is not valid q")
 
 
-def test_whoever_sends_too_much_can_read_why(host: Callable[[App], Host]) -> None:
+def test_a_client_that_sends_too_much_can_read_the_answer(host: Callable[[App], Host]) -> None:
     """The answer is not lost in a reset, though most of the body is never read."""
     with host(echo).connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n")
@@ -349,7 +351,7 @@ def test_a_fault_in_a_long_answer_breaks_it_off(version: str, host: Callable[[Ap
     client.close()
 
 
-def test_a_fault_before_an_answer_is_told_and_logged(
+def test_a_fault_before_an_answer_is_answered_and_logged(
     host: Callable[[App], Host], caplog: pytest.LogCaptureFixture
 ) -> None:
     def faulty(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
@@ -384,7 +386,7 @@ def test_short_answers_come_between_the_pieces_of_long_ones(host: Callable[[App]
             assert everything(client).endswith(b"0\r\n\r\n")
 
 
-def test_a_reader_that_stands_still_is_parted_with(
+def test_a_client_that_stops_reading_is_disconnected(
     host: Callable[[App], Host],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -420,7 +422,7 @@ def test_a_reader_that_stands_still_is_parted_with(
     assert "a client was too slow" in caplog.text
 
 
-def test_a_whole_answer_has_its_time_as_well(
+def test_a_whole_answer_has_a_deadline(
     host: Callable[[App], Host], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who takes a little now and then would hold a view of the store for days."""

@@ -117,7 +117,7 @@ def test_answers_without_a_body_end_with_their_head(server: RunningServer) -> No
     assert rest == b""
 
 
-def test_what_is_not_http_gets_an_envelope(server: RunningServer) -> None:
+def test_malformed_http_gets_an_envelope(server: RunningServer) -> None:
     secret = "authcode=0123456789abcdef"
     for request in (f"NOT HTTP {secret}\r\n\r\n", f"GET /?{secret}{'x' * 20_000} HTTP/1.1\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", server.port)) as connection:
@@ -138,14 +138,14 @@ def test_a_body_cut_short_gets_an_envelope_or_nothing(server: RunningServer) -> 
     assert "Traceback" not in server.stop()[1]
 
 
-def test_it_says_in_one_line_where_it_listens(serve: Serve, store: Store) -> None:
+def test_it_prints_its_address_in_one_line(serve: Serve, store: Store) -> None:
     server = serve(store, "--host", "127.0.0.1")
     assert server.url == f"http://127.0.0.1:{server.port}/"
     code, errors = server.stop()
     assert (code, errors) == (0, "")
 
 
-def test_a_port_that_is_taken_is_said_at_once(
+def test_a_taken_port_is_reported_at_once(
     server: RunningServer, gateway: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
     done = gateway("serve", "--port", server.port)
@@ -349,9 +349,7 @@ def test_a_long_answer_keeps_its_view_and_others_see_the_newest(
     assert (start + b"".join(pieces)).count(b"<reciptient>") == MANY
 
 
-def test_clients_that_only_hold_on_lose_their_place(
-    store: Store, account: Account, serve: Serve
-) -> None:
+def test_silent_clients_are_disconnected(store: Store, account: Account, serve: Serve) -> None:
     """Silent clients hold nobody up, and are parted with when their time is up."""
     server = serve(store, "--workers", "1", "--client-seconds", "1")
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
@@ -370,7 +368,7 @@ def test_clients_that_only_hold_on_lose_their_place(
     assert "too slow" in errors
 
 
-def test_who_waits_longest_goes_when_there_is_no_room(
+def test_the_longest_waiting_client_makes_room(
     store: Store, account: Account, serve: Serve
 ) -> None:
     """Clients that only hold on cannot keep others out."""
@@ -385,7 +383,7 @@ def test_who_waits_longest_goes_when_there_is_no_room(
     assert "Traceback" not in server.stop()[1]
 
 
-def test_a_fault_of_http_is_told_in_the_format_asked_for(server: RunningServer) -> None:
+def test_an_http_fault_is_answered_in_the_requested_format(server: RunningServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(
             b"GET /?returntype=json HTTP/1.1\r\nHost: x\r\nContent-Length: z\r\n\r\n"

@@ -50,7 +50,7 @@ def test_parts_of_a_text(text: str, parts: int) -> None:
     assert count_parts(text) == parts
 
 
-def test_a_forced_alphabet_counts_what_it_lacks_as_one_septet() -> None:
+def test_a_forced_alphabet_counts_unknown_characters_as_one_septet() -> None:
     assert count_parts("ż" * 160, Alphabet.GSM) == 1
     assert count_parts("ż" * 161, Alphabet.GSM) == 2
 
@@ -108,5 +108,5 @@ def test_only_numbers_lose_their_plus_on_the_wire() -> None:
 
 
 @given(st.lists(st.text("+1a²\n", max_size=3)))
-def test_what_an_address_looks_like_does_not_depend_on_its_neighbours(texts: list[str]) -> None:
+def test_an_address_is_formatted_independently_of_its_neighbours(texts: list[str]) -> None:
     assert list(form_addresses(texts)) == [form_address(one) for one in texts]

@@ -213,7 +213,7 @@ def changed(stores: Stores, folder: Path) -> Iterator[Store]:
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_every_command_makes_the_entries_it_says(changed: Store) -> None:
+def test_every_command_makes_its_documented_entries(changed: Store) -> None:
     commands = {name for name, _ in all_commands()}
     assert {name for name, _, _ in COMMANDS} | NO_CHANGES == commands
     origin = f"command line of {socket.gethostname()}"
@@ -270,7 +270,7 @@ REST: dict[tuple[str, str], tuple[str, str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("which", REST, ids=" ".join)
-def test_every_resource_makes_the_entry_it_says(
+def test_every_resource_makes_its_documented_entry(
     store: Store, anna: Employee, rest: FlaskClient, which: tuple[str, str]
 ) -> None:
     url, what, details = REST[which]
@@ -299,7 +299,7 @@ def test_wrong_passwords_are_no_entries(store: Store, rest: FlaskClient) -> None
     assert told(store, after=seen) == []
 
 
-def test_what_is_read_makes_no_entry(store: Store, rest: FlaskClient) -> None:
+def test_reading_makes_no_entry(store: Store, rest: FlaskClient) -> None:
     seen = len(entries(store))
     for url in ("/ping", "/sms", "/auth/validateToken"):
         assert rest.get(f"{url}?token=annas").status_code == 200
@@ -465,16 +465,16 @@ def test_each_thread_has_its_own_actor(store: Store, account: Account) -> None:
     assert entries(store)[-1].who == "unknown"
 
 
-def test_who_came_by_sudo_is_told_with_both_names(
-    stores: Stores, gateway: Gateway, tmp_path: Path
-) -> None:
+def test_sudo_is_recorded_with_both_users(stores: Stores, gateway: Gateway, tmp_path: Path) -> None:
     gateway("init", SUDO_USER="anna")
     store = stores.open(tmp_path / "store.db")
     assert entries(store)[0].who == f"anna as {operator()}"
     store.close()
 
 
-def test_an_import_that_stops_early_is_told(store: Store, account: Account, tmp_path: Path) -> None:
+def test_an_import_that_stops_early_is_audited(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
     path = tmp_path / "cut.csv.gz"
     path.write_bytes(gzip.compress(many_lines())[:-500])
     options = ReadOptions(find_zone("UTC"))
@@ -548,12 +548,12 @@ def test_a_part_of_the_audit_is_shown(
     assert len(capsys.readouterr().out.splitlines()) == count + 1
 
 
-def test_what_is_no_date_is_said(store: Store) -> None:
+def test_a_malformed_date_is_reported(store: Store) -> None:
     with pytest.raises(click.UsageError, match="is not a date"):
         call(store, "audit", "--since", "yesterday")
 
 
-def test_a_server_writes_down_who_asks_it(store: Store, anna: Employee, serve: Serve) -> None:
+def test_a_server_logs_its_clients(store: Store, anna: Employee, serve: Serve) -> None:
     """Not who has started it."""
     store.close()
     server = serve(store)

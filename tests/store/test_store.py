@@ -90,7 +90,7 @@ def test_a_newer_store_is_left_alone(store: Store) -> None:
 
 
 @pytest.mark.sqlite_only("there may be no file, or another one")
-def test_what_is_no_store_is_said(stores: Stores, tmp_path: Path) -> None:
+def test_a_foreign_file_is_not_taken_for_a_store(stores: Stores, tmp_path: Path) -> None:
     path = tmp_path / "text.db"
     path.write_text("This is not a database. " * 100)
     with pytest.raises(StoreError, match="cannot be used"):
@@ -98,7 +98,7 @@ def test_what_is_no_store_is_said(stores: Stores, tmp_path: Path) -> None:
 
 
 @pytest.mark.sqlite_only("there may be no file, or another one")
-def test_a_place_where_no_store_can_be_is_said(stores: Stores, tmp_path: Path) -> None:
+def test_an_unusable_store_path_is_reported(stores: Stores, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be made"):
         stores.open(tmp_path / "file/store.db").create()
@@ -129,7 +129,7 @@ def test_several_migrate_at_once(stores: Stores, tmp_path: Path) -> None:
     assert sorted(map(len, applied)) == [0] * 7 + [len(list(MIGRATIONS.glob("0*.py")))]
 
 
-def test_accounts_keep_what_they_are_given(store: Store) -> None:
+def test_accounts_keep_their_attributes(store: Store) -> None:
     account = store.accounts.add(
         "Anna@Example.com",
         "key",
@@ -167,7 +167,7 @@ def add(store: Store, account_id: int, *messages: NewMessage) -> int:
     return store.additions.add(account_id, list(enumerate(messages))).new
 
 
-def test_ids_have_the_documented_shape_and_depend_on_what_is_stored_alone(
+def test_ids_have_the_documented_shape_and_depend_on_the_stored_rows_only(
     stores: Stores, tmp_path: Path
 ) -> None:
     found = []
@@ -226,7 +226,7 @@ def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:
 
 
 @pytest.mark.sqlite_only("the schema as SQLite keeps it")
-def test_a_store_of_the_first_version_keeps_what_it_has(stores: Stores, tmp_path: Path) -> None:
+def test_a_store_of_the_first_version_keeps_its_rows(stores: Stores, tmp_path: Path) -> None:
     """Its submissions get what the REST API lists, from their messages."""
     store = stores.open(tmp_path / "old.db")
     store.create()

@@ -169,7 +169,7 @@ def test_a_replica_that_caught_up_is_asked_again(
         standby.sql("SELECT pg_wal_replay_resume()")
 
 
-def test_what_a_replica_that_is_gone_was_asked_the_primary_answers(
+def test_the_primary_answers_for_a_lost_replica(
     store: Store, account: Account, servers: tuple[Server, Server], clock: Clock
 ) -> None:
     _, standby = servers
@@ -182,7 +182,7 @@ def test_what_a_replica_that_is_gone_was_asked_the_primary_answers(
         standby.start()
 
 
-def test_what_a_replica_that_is_frozen_was_asked_the_primary_answers(
+def test_the_primary_answers_for_a_frozen_replica(
     account: Account,
     servers: tuple[Server, Server],
     clock: Clock,
@@ -217,7 +217,7 @@ def test_a_standby_of_another_store_is_not_asked(
     assert why == f"{name} has another store."
 
 
-def test_doctor_tells_of_replicas_that_cannot_be_read_from(
+def test_doctor_warns_of_unreadable_replicas(
     store: Store, account: Account, servers: tuple[Server, Server]
 ) -> None:
     primary, standby = servers

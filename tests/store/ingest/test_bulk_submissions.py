@@ -72,7 +72,7 @@ def test_recipients_of_one_submission_are_one_in_lists(
     assert [row[1] for row in history(store, account)] == list(TO[::-1])
 
 
-def test_who_was_refused_is_on_no_list(store: Store, account: Account, add: Add) -> None:
+def test_a_refused_recipient_is_on_no_list(store: Store, account: Account, add: Add) -> None:
     refused = {"status": Status.REFUSED}
     add(one(TO[0]), one(TO[1], **refused), one(TO[2], submission=FACTS._replace(wire_id="x-2")))
     add(one(TO[3], submission=FACTS._replace(wire_id="none"), **refused))
@@ -84,7 +84,7 @@ def test_who_was_refused_is_on_no_list(store: Store, account: Account, add: Add)
     assert [found.wire_id for found in listed(store, account)] == ["none", "x-2", "x-1"]
 
 
-def test_who_comes_later_is_listed_by_time(store: Store, account: Account, add: Add) -> None:
+def test_a_later_recipient_is_listed_by_time(store: Store, account: Account, add: Add) -> None:
     add(one(TO[0], sent_at=T3), one(TO[1], sent_at=T2))
     assert listed(store, account)[0].recipients.split("\n") == [TO[1], TO[0]]
     add(one(TO[2], sent_at=T1), one(TO[3], sent_at=T3))
@@ -127,7 +127,7 @@ def test_reports_find_messages_of_submissions(store: Store, account: Account, ad
     assert [each.recipients for each in listed(store, account)] == [TO[0]]
 
 
-def test_what_brings_an_id_of_ours_has_it_again(store: Store, account: Account, add: Add) -> None:
+def test_an_exported_id_comes_back(store: Store, account: Account, add: Add) -> None:
     number = first_id(T1) + UPPER_HALF + 7
     facts = SubmissionFacts(wire_id(number, account.id), T1)
     add(one(TO[0], submission=facts, exported_id=first_id(T2) + UPPER_HALF + 9))
@@ -150,9 +150,7 @@ def test_an_id_that_is_taken_is_kept_for_clients_alone(
     assert add(mine)[:2] == (0, 0)
 
 
-def test_an_id_of_plain_messages_is_not_given_to_what_they_do_not_see(
-    store: Store, account: Account, add: Add
-) -> None:
+def test_an_id_of_a_plain_message_is_not_reused(store: Store, account: Account, add: Add) -> None:
     """The next plain message of that time counts from the submissions that have a message then."""
     facts = SubmissionFacts(wire_id(first_id(T1), account.id), T1)
     add(one(TO[0], sent_at=T2, submission=facts))

@@ -189,7 +189,7 @@ BATCHES = st.lists(st.lists(st.tuples(st.integers(0, 5), MESSAGES), max_size=8),
 
 @settings(max_examples=examples(25))
 @given(BATCHES)
-def test_what_is_known_and_the_ids_are_the_same_by_range_and_by_lists(
+def test_duplicates_and_ids_are_the_same_by_range_and_by_lists(
     stores: Stores, batches: Any
 ) -> None:
     found = []

@@ -85,7 +85,7 @@ ENDS = [
 
 @settings(max_examples=examples(40))
 @given(st.permutations(STORY), st.sets(st.integers(0, len(STORY))), st.sampled_from([1, 3, 5_000]))
-def test_messages_come_to_the_same_end_in_whatever_order_and_files_it_is_told(
+def test_messages_end_in_the_same_state_in_any_order_and_split(
     stores: Stores, lines: Sequence[str], cuts: set[int], batch: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -100,7 +100,7 @@ def test_messages_come_to_the_same_end_in_whatever_order_and_files_it_is_told(
         store.close()
 
 
-def test_a_report_tells_what_it_did_in_the_summary(store: Store, account: Account) -> None:
+def test_the_summary_counts_used_and_waiting_reports(store: Store, account: Account) -> None:
     early = load(store, account, report("00:05", 1))
     assert (early.reports, early.reports_used, early.reports_waiting) == (1, 0, 1)
     both = load(store, account, sent(1), sent(2, fid="8"), report("00:05", 1, fid="8"))

@@ -199,7 +199,7 @@ def test_a_customer_may_have_many_accounts(store: Store, order: Order) -> None:
 
 
 @pytest.mark.sqlite_only("the version stands in a pragma")
-def test_who_adds_to_a_store_that_was_migrated_meanwhile_is_stopped(
+def test_an_import_stops_when_the_store_was_migrated_meanwhile(
     store: Store, account: Account
 ) -> None:
     store.database.execute_sql("PRAGMA user_version = 9999")

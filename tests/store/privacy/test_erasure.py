@@ -173,7 +173,7 @@ def shop(
 
 @given(st.lists(MESSAGES, max_size=12), st.sampled_from((1, 2, 1000)))
 @settings(max_examples=40)
-def test_nothing_tells_the_number_and_sums_stay(
+def test_no_row_has_the_number_and_sums_stay(
     shop: tuple[Store, Account], messages: list[NewMessage], rows_at_once: int
 ) -> None:
     store, account = shop
@@ -203,7 +203,7 @@ def texts(store: Store) -> list[str | None]:
     return [text for (text,) in rows]
 
 
-def test_what_was_said_to_a_person_and_by_a_person_goes(store: Store, account: Account) -> None:
+def test_texts_to_and_from_the_number_are_erased(store: Store, account: Account) -> None:
     moment = "2012-05-01 12:00:0{}".format
     group = SubmissionFacts("many", moment(0))
     add(
@@ -248,7 +248,7 @@ def test_phone_books_groups_and_sender_names_lose_the_number(
     assert "Anna" not in told(store)
 
 
-def test_names_that_people_log_in_with_are_told(store: Store) -> None:
+def test_login_names_with_the_number_are_reported(store: Store) -> None:
     store.accounts.add(f"{DIGITS}@example.com", "k", NOW, customer="shop")
     shop = store.customers.get("shop")
     store.employees.add(shop, "514151563", "Anna", Level.OWNER, None, NOW)
@@ -276,7 +276,7 @@ def test_a_short_code_is_erased_as_an_address_only(store: Store, account: Accoun
     assert texts(store) == [None, None, "costs 7248"]
 
 
-def test_the_audit_and_the_tombstone_do_not_tell_the_number(stores: Stores, tmp_path: Path) -> None:
+def test_audit_and_tombstone_do_not_contain_the_number(stores: Stores, tmp_path: Path) -> None:
     digests = set()
     for name in ("one.db", "two.db"):
         store = stores.create(tmp_path / name)
@@ -295,7 +295,7 @@ def test_the_audit_and_the_tombstone_do_not_tell_the_number(stores: Stores, tmp_
 # Both APIs.
 
 
-def test_both_apis_count_what_they_counted(
+def test_both_apis_count_as_before(
     store: Store, account: Account, post_action: Callable[..., TestResponse], client: Any
 ) -> None:
     moment = "2012-05-01 12:00:{:02}".format
@@ -380,7 +380,7 @@ def test_the_same_file_again_adds_nothing(
         assert told(store) == before
 
 
-def test_what_was_erased_can_move_to_another_store(
+def test_erased_messages_can_move_to_another_store(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
     """A message to nobody is no bad line, so that totals go along."""
@@ -397,7 +397,9 @@ def test_a_report_finds_no_erased_message(store: Store, account: Account) -> Non
     assert store.delivery_reports.apply([report], 0, "2012-05-09 10:29:00").changed == 0
 
 
-def test_who_was_on_the_way_with_the_number_is_stopped(store: Store, account: Account) -> None:
+def test_an_import_already_under_way_does_not_bring_the_number_back(
+    store: Store, account: Account
+) -> None:
     """An import that has read the lines before the erasure, and brings them after it."""
     other = Store(store.url)
     add(other, account, NewMessage(OTHER, "s", "2012-05-09 10:28:00"))
@@ -502,7 +504,7 @@ def test_no_octet_is_left_beside_a_server_and_an_import(
 
 
 @pytest.mark.sqlite_only("octets of a file")
-def test_one_that_is_killed_is_finished_by_the_next(
+def test_a_killed_erase_is_finished_by_the_next(
     stores: Stores, tmp_path: Path, gateway: Gateway
 ) -> None:
     store = stores.make(tmp_path / "store.db")
@@ -532,7 +534,7 @@ def test_one_that_is_killed_is_finished_by_the_next(
 
 
 @pytest.mark.sqlite_only("octets of a file")
-def test_who_reads_an_older_state_is_waited_for(
+def test_erase_waits_for_readers_of_an_older_state(
     stores: Stores, tmp_path: Path, gateway: Gateway
 ) -> None:
     store = stores.make(tmp_path / "store.db")
@@ -589,7 +591,7 @@ def test_the_command_takes_numbers_as_people_write_them(
         assert (said.returncode, said.stderr.count("\n")) == (1, 1)
 
 
-def test_a_phone_book_says_whom_it_passes_over(
+def test_a_phone_book_counts_its_erased_contacts(
     stores: Stores, tmp_path: Path, gateway: Gateway
 ) -> None:
     store = stores.make(tmp_path / "store.db")

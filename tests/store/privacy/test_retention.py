@@ -124,7 +124,7 @@ def fill(store: Store, account: Account, messages: Sequence[NewMessage]) -> None
 
 @given(st.lists(MESSAGES, max_size=25), MOMENTS, MOMENTS, st.sampled_from((1, 2, 1000)))
 @settings(max_examples=50)
-def test_what_stays_is_what_a_loop_would_leave(
+def test_prune_leaves_what_a_loop_would_leave(
     shop: tuple[Store, Account],
     messages: list[NewMessage],
     messages_from: str,
@@ -148,7 +148,7 @@ def test_what_stays_is_what_a_loop_would_leave(
         assert store.retention.prune(account, limits) == Pruned(0, 0)
 
 
-def test_a_text_of_others_is_not_counted_twice(store: Store, account: Account) -> None:
+def test_texts_of_removed_messages_are_not_counted(store: Store, account: Account) -> None:
     """Texts that go with their messages are not told as texts."""
     fill(store, account, [NewMessage("7248", "s", day, "text") for day in DAYS])
     limits = Cutoffs(DAYS[2], DAYS[5])
@@ -158,7 +158,7 @@ def test_a_text_of_others_is_not_counted_twice(store: Store, account: Account) -
     assert entry.details == '{"messages": 2, "texts": 3}'
 
 
-def test_what_waits_is_not_old(store: Store, account: Account) -> None:
+def test_pending_messages_are_never_too_old(store: Store, account: Account) -> None:
     facts = SubmissionFacts("a", DAYS[0], "2013-01-01 00:00:00")
     waits = NewMessage(
         "7248", "s", "2013-01-01 00:00:00", "text", status=Status.PENDING, submission=facts
@@ -175,7 +175,7 @@ def test_other_accounts_are_left_alone(store: Store, account: Account) -> None:
     assert [len(store.history.recent(one.id, "", "9", 9)) for one in (account, other)] == [0, 1]
 
 
-def test_both_apis_show_what_is_left(store: Store, account: Account) -> None:
+def test_both_apis_show_the_remaining_messages(store: Store, account: Account) -> None:
     fill(store, account, [NewMessage("7248", "s", day, "text") for day in DAYS])
     store.retention.prune(account, Cutoffs(DAYS[3], DAYS[6]))
     history = store.history.read(account.id, with_status=False)
@@ -223,7 +223,7 @@ def load(store: Store, account: Account, path: Path, **options: Any) -> Summary:
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_what_is_too_old_does_not_come_in(
+def test_messages_that_are_too_old_are_not_imported(
     store: Store, account: Account, tmp_path: Path, dry_run: bool
 ) -> None:
     path = csv_of(tmp_path / "m.csv", [50, 20, 1])
@@ -236,9 +236,7 @@ def test_what_is_too_old_does_not_come_in(
         assert rows == [(None,), ("text 2",)]
 
 
-def test_what_was_pruned_is_known_when_it_comes_again(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_pruned_messages_do_not_come_back(store: Store, account: Account, tmp_path: Path) -> None:
     path = csv_of(tmp_path / "m.csv", [50, 20, 1])
     assert load(store, account, path).added == 3
     store.accounts.set_options(account, {"keep_messages_days": "30", "keep_texts_days": "10"})
@@ -251,7 +249,9 @@ def test_what_was_pruned_is_known_when_it_comes_again(
     assert everything(store) == before
 
 
-def test_an_import_goes_by_the_clock(store: Store, account: Account, tmp_path: Path) -> None:
+def test_the_age_of_messages_goes_by_the_clock(
+    store: Store, account: Account, tmp_path: Path
+) -> None:
     path = csv_of(tmp_path / "m.csv", [50, 20, 1])
     kept = Settings(keep_messages_days=30)
     later = utc_now() + timedelta(days=15)
@@ -314,7 +314,9 @@ def test_an_old_file_gets_smaller_once_it_was_rewritten(
 
 
 @pytest.mark.sqlite_only("the size of a file")
-def test_a_reader_holds_up_nobody(stores: Stores, tmp_path: Path, gateway: Gateway) -> None:
+def test_prune_does_not_wait_for_a_long_reader(
+    stores: Stores, tmp_path: Path, gateway: Gateway
+) -> None:
     """A client that takes its time to read a history."""
     store = full_store(tmp_path / "m.csv", stores.make(tmp_path / "store.db"))
     history = store.history.read(1, with_status=False)
@@ -327,9 +329,7 @@ def test_a_reader_holds_up_nobody(stores: Stores, tmp_path: Path, gateway: Gatew
 # The command line.
 
 
-def test_the_command_says_what_it_did_by_account(
-    stores: Stores, tmp_path: Path, gateway: Gateway
-) -> None:
+def test_the_command_reports_each_account(stores: Stores, tmp_path: Path, gateway: Gateway) -> None:
     store = stores.make(tmp_path / "store.db")
     for name in ("a@example.com", "b@example.com"):
         account = store.accounts.add(name, "k", NOW)
@@ -421,7 +421,7 @@ def test_a_server_an_import_and_other_writers_go_on(
     copy.close()
 
 
-def test_two_at_once_share_the_work(copy: Store, gateway: Gateway) -> None:
+def test_two_prunes_at_once_share_the_work(copy: Store, gateway: Gateway) -> None:
     dry = gateway("prune", "--dry-run").stdout
     processes = [start(copy, "prune") for _ in range(2)]
     said = [process.communicate()[0] for process in processes]
@@ -434,7 +434,7 @@ def test_two_at_once_share_the_work(copy: Store, gateway: Gateway) -> None:
     copy.close()
 
 
-def test_others_have_their_turn_between_its_transactions(
+def test_other_writers_get_turns_between_transactions(
     copy: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another prune, at its first turn; and writers who don't wait."""
@@ -462,7 +462,7 @@ def test_others_have_their_turn_between_its_transactions(
     copy.close()
 
 
-def test_one_that_is_killed_is_taken_up_by_the_next(copy: Store, gateway: Gateway) -> None:
+def test_a_killed_prune_is_finished_by_the_next(copy: Store, gateway: Gateway) -> None:
     sizes = [COUNT]
     for _ in range(3):
         process = start(copy, "prune", **{DIE_AT_COMMIT: "3"})

@@ -125,7 +125,7 @@ def test_migrating_leaves_nothing_in_the_clear_in_free_pages_or_the_log(tmp_path
     assert verify_file(store.path, utc_now()).findings == []
 
 
-def test_what_a_reader_holds_up_is_wiped_by_the_next_migrate(
+def test_pages_held_by_a_reader_are_wiped_by_the_next_migrate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("boxis_gateway.store.engines.sqlite.engine.WIPE_SECONDS", 0)
@@ -174,7 +174,7 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT.values(), ids=SPOILT)
 @pytest.mark.parametrize("accounts", [0, 1])
-def test_a_wrong_key_is_said_at_the_start(
+def test_a_wrong_key_is_reported_at_the_start(
     store: Store, spoil: Callable[[Path], object], said: str, accounts: int
 ) -> None:
     if accounts:
@@ -189,7 +189,7 @@ def test_a_wrong_key_is_said_at_the_start(
         again(store).accounts.add("bob@example.com", USER_KEY, NOW)
 
 
-def test_the_command_line_tells_of_a_lost_key(
+def test_the_command_line_reports_a_lost_key(
     store: Store, account: Account, gateway: Gateway
 ) -> None:
     key_file(store).unlink()
@@ -205,7 +205,7 @@ def test_the_command_line_tells_of_a_lost_key(
         call(store, *words)
 
 
-def test_a_key_that_is_not_right_for_some_accounts_is_said(store: Store, account: Account) -> None:
+def test_a_key_that_opens_only_some_accounts_is_reported(store: Store, account: Account) -> None:
     theirs = Fernet.generate_key()
     sealed = Fernet(theirs).encrypt(USER_KEY.encode()).decode()
     store.database.execute_sql("UPDATE account SET sealed_key = ?", (sealed,))
@@ -245,7 +245,7 @@ def test_keys_of_the_environment_go_before_a_file(
     assert second not in shown
 
 
-def test_a_setting_says_where_the_key_file_is(
+def test_a_setting_names_the_key_file(
     stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "elsewhere.key"))
@@ -292,7 +292,7 @@ def test_a_first_key_that_the_operator_has_put_there_is_taken(
     assert user_key(store) == USER_KEY
 
 
-def test_who_has_read_the_keys_before_a_rotation_encrypts_with_the_new_one(store: Store) -> None:
+def test_a_process_from_before_a_rotation_encrypts_with_the_new_key(store: Store) -> None:
     other = again(store)
     other.accounts.add("before@example.com", "k", NOW)
     store.user_keys.rotate(drop_old=True)
@@ -335,7 +335,7 @@ def test_a_lost_key_loses_no_messages(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_what_root_makes_belongs_to_the_owner_of_the_store(tmp_path: Path) -> None:
+def test_files_made_by_root_belong_to_the_owner_of_the_store(tmp_path: Path) -> None:
     store = old_store(tmp_path / "store.db")
     os.chown(store.path, 65534, 65534)
     store.migrate()
@@ -346,7 +346,7 @@ def test_what_root_makes_belongs_to_the_owner_of_the_store(tmp_path: Path) -> No
     store.close()
 
 
-def test_looking_for_nobody_costs_what_looking_for_somebody_does(
+def test_an_unknown_account_costs_the_same_lookup(
     store: Store, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
@@ -436,7 +436,7 @@ def test_a_backup_of_the_version_before_is_encrypted(
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_restoring_says_that_old_keys_are_good_again(
+def test_a_restore_warns_that_old_keys_are_valid_again(
     store: Store, account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     back_up(store, tmp_path / "backup.db")
@@ -458,7 +458,7 @@ OPEN: dict[str, tuple[str, int, str]] = {
 
 @pytest.mark.sqlite_only("who may read the files of a store")
 @pytest.mark.parametrize(("end", "mode", "level"), OPEN.values(), ids=OPEN)
-def test_doctor_tells_of_files_that_are_open_to_others(
+def test_doctor_warns_of_files_that_others_can_read(
     store: Store, account: Account, end: str, mode: int, level: str
 ) -> None:
     assert told(store) == []
@@ -470,7 +470,7 @@ def test_doctor_tells_of_files_that_are_open_to_others(
 
 
 @pytest.mark.sqlite_only("who may read the files of a store")
-def test_doctor_tells_of_a_folder_where_anybody_can_put_files(
+def test_doctor_warns_of_a_world_writable_folder(
     store: Store, account: Account, tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o777)
@@ -487,14 +487,14 @@ def test_a_server_warns_of_a_key_that_others_can_read(
 
 
 @pytest.mark.sqlite_only("who may read the files of a store")
-def test_making_a_store_makes_its_folder_for_nobody_else(stores: Stores, tmp_path: Path) -> None:
+def test_a_new_folder_is_closed_to_others(stores: Stores, tmp_path: Path) -> None:
     store = stores.create(tmp_path / "new" / "store.db")
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     store.close()
 
 
 @pytest.mark.parametrize("what", ["user_keys.rotate(drop_old=True)", "migrate()"])
-def test_whenever_it_is_killed_the_store_opens(tmp_path: Path, what: str) -> None:
+def test_the_store_opens_after_a_kill_at_any_step(tmp_path: Path, what: str) -> None:
     store = old_store(tmp_path / "store.db")
     if what != "migrate()":
         store.migrate()

@@ -133,9 +133,7 @@ def test_a_backup_is_a_plain_file_closed_to_other_users(
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_a_file_that_is_there_is_kept_unless_told(
-    store: Store, account: Account, file: Path
-) -> None:
+def test_an_existing_file_is_kept_unless_forced(store: Store, account: Account, file: Path) -> None:
     file.write_text("precious")
     with pytest.raises(StoreError, match=r"exists already.*--force"):
         back_up(store, file)
@@ -145,7 +143,7 @@ def test_a_file_that_is_there_is_kept_unless_told(
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_what_is_no_place_for_a_backup_is_said(store: Store, file: Path) -> None:
+def test_an_impossible_backup_path_is_reported(store: Store, file: Path) -> None:
     other_name = file.parent / "link.db"
     other_name.symlink_to(store.path)
     for place, said in (
@@ -174,7 +172,7 @@ def limited(*words: object, store: Store) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_a_disk_without_room_is_said_and_changes_nothing(
+def test_a_full_disk_is_reported_and_changes_nothing(
     store: Store, account: Account, file: Path
 ) -> None:
     add_messages(store, account, *rows(300))
@@ -286,7 +284,7 @@ def test_a_server_shows_the_restored_rows_without_a_restart(
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_who_reads_during_a_restore_reads_on_from_the_old_state(
+def test_a_reader_keeps_its_state_during_a_restore(
     store: Store, account: Account, file: Path
 ) -> None:
     back_up(store, file)
@@ -302,7 +300,7 @@ def test_who_reads_during_a_restore_reads_on_from_the_old_state(
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_messages_are_replaced_only_if_told(store: Store, account: Account, file: Path) -> None:
+def test_messages_are_replaced_only_if_forced(store: Store, account: Account, file: Path) -> None:
     back_up(store, file)
     add_messages(store, account, *rows(2))
     with pytest.raises(StoreError, match=r"has messages. Replace them all with --force"):
@@ -360,7 +358,7 @@ def test_nobody_else_writes_while_a_store_is_replaced(
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_a_store_is_made_if_there_is_none(
+def test_a_restore_creates_a_missing_store(
     stores: Stores, store: Store, account: Account, file: Path, tmp_path: Path
 ) -> None:
     add_messages(store, account, *rows(2))
@@ -429,7 +427,7 @@ def newer(path: Path) -> None:
     ],
     ids=["missing", "text", "empty", "foreign", "spoilt", "cut", "newer"],
 )
-def test_what_cannot_be_restored_changes_nothing(
+def test_an_impossible_restore_changes_nothing(
     stores: Stores,
     store: Store,
     account: Account,
@@ -476,7 +474,7 @@ def test_numbers_that_were_erased_since_stay_known(
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_a_store_with_another_secret_says_what_it_forgets(
+def test_a_store_with_another_secret_reports_the_tombstones_that_it_loses(
     stores: Stores, tmp_path: Path, store: Store, file: Path, gateway: Gateway
 ) -> None:
     other = stores.create(tmp_path / "other.db")
@@ -493,7 +491,7 @@ def test_a_store_with_another_secret_says_what_it_forgets(
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_a_restore_keeps_who_did_what_since(store: Store, account: Account, file: Path) -> None:
+def test_a_restore_keeps_the_newer_audit(store: Store, account: Account, file: Path) -> None:
     store.audit.record("first")
     back_up(store, file)
     store.audit.record("second")
@@ -590,7 +588,7 @@ def test_refused_and_waiting_messages_of_one_submission_are_no_damage(gateway: G
 
 
 @pytest.mark.sqlite_only("a file is verified")
-def test_verify_tells_by_its_exit_code(
+def test_verify_has_an_exit_code(
     store: Store, account: Account, file: Path, gateway: Gateway
 ) -> None:
     add_messages(store, account, *rows(2))

@@ -220,7 +220,7 @@ def history_of(store: Store) -> list[Any]:
     return [list(batch) for batch in store.history.read(account.id, with_status=True)]
 
 
-def test_a_copy_says_so_in_its_own_audit_alone(store: Store, target: Store) -> None:
+def test_a_copy_is_recorded_in_its_own_audit_only(store: Store, target: Store) -> None:
     before = list(store.audit.entries("", "9"))
     copy(store, target)
     assert list(store.audit.entries("", "9")) == before
@@ -289,7 +289,7 @@ def test_a_copy_that_has_not_come_to_its_end_is_not_used(
     target.require_current()
 
 
-def test_what_the_source_has_lost_or_changed_meanwhile_is_gone_from_the_copy(
+def test_changes_of_the_source_meanwhile_reach_the_copy(
     store: Store, account: Account, target: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(row_blocks, "BLOCK_ROWS", 10)
@@ -337,7 +337,7 @@ def add_one(store: Store, account: Account, number: int) -> None:
     store.additions.add(account.id, [(10_000 + number, to_message(columns, find_zone("UTC")))])
 
 
-def test_who_writes_all_the_time_is_told_to_stop_and_what_is_copied_stays(
+def test_a_source_that_never_rests_is_reported_and_the_copy_stays(
     store: Store, account: Account, target: Store
 ) -> None:
     added = 0
@@ -384,7 +384,7 @@ def test_digests_know_rows_apart_but_not_their_order() -> None:
 
 
 @pytest.mark.sqlite_only("a link to the file of the source is a place, too")
-def test_what_is_no_place_for_a_copy_is_left_as_it_is(
+def test_an_impossible_target_is_left_alone(
     stores: Stores, store: Store, account: Account, databases: Databases, tmp_path: Path
 ) -> None:
     (tmp_path / "text.db").write_text("no database " * 999)
@@ -436,7 +436,7 @@ def test_a_store_that_is_not_there_or_older_is_no_source(
             copy(source, target)
 
 
-def test_a_wrong_key_is_told_before_anything_is_made(
+def test_a_wrong_key_is_reported_before_anything_is_created(
     stores: Stores, store: Store, account: Account, target: Store, key: Path, tmp_path: Path
 ) -> None:
     ours = key.read_text()
@@ -454,7 +454,7 @@ def test_a_wrong_key_is_told_before_anything_is_made(
 
 
 @pytest.mark.sqlite_only("any value stands in any column")
-def test_rows_that_cannot_be_taken_are_told(
+def test_rows_that_cannot_be_copied_are_reported(
     store: Store, account: Account, databases: Databases
 ) -> None:
     add_messages(store, account, *rows(1))
@@ -490,7 +490,7 @@ def test_the_audit_of_a_copy_is_closed_again(store: Store, target: Store) -> Non
     assert target.database.get_tables() == store.database.get_tables()
 
 
-def test_the_command_says_what_is_the_same(
+def test_the_command_reports_what_was_verified(
     store: Store, account: Account, target: Store, gateway: Gateway, tmp_path: Path
 ) -> None:
     add_messages(store, account, *rows(3))

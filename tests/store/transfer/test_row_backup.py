@@ -157,7 +157,7 @@ def test_a_backup_of_an_older_version_is_migrated(store: Store, tmp_path: Path) 
     store.user_keys.require_open()
 
 
-def test_messages_are_replaced_only_if_told(store: Store, account: Account, file: Path) -> None:
+def test_messages_are_replaced_only_if_forced(store: Store, account: Account, file: Path) -> None:
     back_up(store, file)
     add_messages(store, account, *rows(2))
     with pytest.raises(StoreError, match=r"has messages. Replace them all with --force"):
@@ -167,7 +167,7 @@ def test_messages_are_replaced_only_if_told(store: Store, account: Account, file
     assert restore(store, file).messages == 0
 
 
-def test_who_reads_during_a_restore_reads_on_from_the_old_state(
+def test_a_reader_keeps_its_state_during_a_restore(
     store: Store, account: Account, file: Path
 ) -> None:
     back_up(store, file)
@@ -215,7 +215,7 @@ def erase_in(store: Store, secret: str, *digests: str) -> None:
         run("INSERT INTO erased_number VALUES (?, '2026-11-21 12:00:00')", (digest,))
 
 
-def test_a_store_with_another_secret_says_what_it_forgets(
+def test_a_store_with_another_secret_reports_the_tombstones_that_it_loses(
     store: Store, tmp_path: Path, file: Path
 ) -> None:
     other = create_store(f"sqlite:///{tmp_path}/other.db")
@@ -227,7 +227,7 @@ def test_a_store_with_another_secret_says_what_it_forgets(
     assert erased(store) == ["x"]
 
 
-def test_a_restore_keeps_who_did_what_since(store: Store, file: Path) -> None:
+def test_a_restore_keeps_the_newer_audit(store: Store, file: Path) -> None:
     store.audit.record("first")
     back_up(store, file)
     store.audit.record("second")

@@ -118,7 +118,7 @@ def places_of(store: Store) -> ShardMap:
     return store.database.places
 
 
-def test_a_history_ends_in_words_that_can_be_told_to_workers(server_store: Store) -> None:
+def test_a_history_query_ends_with_the_clauses_that_citus_workers_run(server_store: Store) -> None:
     assert BY_PLACE in server_store.history._history_sql
     assert BY_PLACE in server_store.history._history_with_status_sql
     assert BY_PLACE.count("?") == BY_TIME.count("?")

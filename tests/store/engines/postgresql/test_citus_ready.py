@@ -52,7 +52,7 @@ def test_keys_begin_with_the_account(table: str) -> None:
     assert f"UNIQUE INDEX ON {table}" not in TABLES
 
 
-def test_the_key_of_messages_has_what_they_are_partitioned_by() -> None:
+def test_the_primary_key_of_messages_has_the_partition_key() -> None:
     assert "PRIMARY KEY (account_id, sent_at, id)" in columns("message")
     assert "PARTITION BY RANGE (sent_at)" in TABLES
 
@@ -148,7 +148,7 @@ def test_no_case_compares_with_each_of_its_cases(store: Store, account: Account)
     assert not [sql for sql in ran if re.search(r"\bCASE\s+(?!WHEN\b)", sql)]
 
 
-def test_an_account_that_no_integer_can_tell_is_not_asked_for(
+def test_an_account_number_beyond_64_bits_is_not_looked_up(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Citus refuses it; PostgreSQL only finds nothing."""

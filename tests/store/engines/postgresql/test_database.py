@@ -75,7 +75,7 @@ def test_the_tables_are_those_of_the_models(store: Store, table: type) -> None:
         ),
     ],
 )
-def test_sql_is_told_in_postgresqls_words(sql: str, told_as: str, names: tuple[str, ...]) -> None:
+def test_sql_is_translated_for_postgresql(sql: str, told_as: str, names: tuple[str, ...]) -> None:
     assert to_postgresql(sql) == (told_as, names)
 
 
@@ -159,7 +159,7 @@ def test_the_audit_stays_as_it_is(store: Store, change: str) -> None:
         store.database.connection().execute(change)
 
 
-def test_a_wrong_password_is_told_without_it(databases: Databases) -> None:
+def test_a_failed_login_is_reported_without_the_password(databases: Databases) -> None:
     store = Store("postgresql://somebody:s3cret@127.0.0.1:1/gateway")
     with pytest.raises(StoreError) as told_so:
         store.require_current()
@@ -177,7 +177,7 @@ def test_a_wrong_password_is_told_without_it(databases: Databases) -> None:
         "host=127.0.0.1 password=s3cret",
     ],
 )
-def test_a_password_that_makes_no_url_is_not_told(url: str) -> None:
+def test_a_password_in_an_invalid_url_is_hidden(url: str) -> None:
     with pytest.raises(ConfigurationError, match="postgresql://USER:PASSWORD@HOST") as told_so:
         Store(url)
     assert "cret" not in str(told_so.value)
@@ -194,7 +194,7 @@ def test_a_password_with_a_blank_is_not_shown_either() -> None:
     assert without_secret("password='s3 cret' host=::1") == "password=*** host=::1"
 
 
-def test_a_misspelt_part_of_a_url_is_told() -> None:
+def test_a_misspelt_url_parameter_is_named() -> None:
     with pytest.raises(ConfigurationError, match='"sslmod"'):
         Store("postgresql://127.0.0.1/gateway?sslmod=require")
 
@@ -218,7 +218,7 @@ def advice(store: Store) -> set[str]:
     return {text.partition(": ")[2] for text, _, is_grave in store.advice() if is_grave}
 
 
-def test_who_owns_neither_database_nor_tables_is_advised(store: Store) -> None:
+def test_a_user_without_ownership_is_advised(store: Store) -> None:
     assert advice(store) == set()
     run = store.database.execute_sql
     run("CREATE ROLE guest")
@@ -230,7 +230,7 @@ def test_who_owns_neither_database_nor_tables_is_advised(store: Store) -> None:
     run("RESET ROLE; DROP ROLE guest")
 
 
-def test_who_can_only_read_is_advised(store: Store) -> None:
+def test_a_read_only_user_is_advised(store: Store) -> None:
     store.database.execute_sql("SET default_transaction_read_only = on")
     assert advice(store) == {"Nothing can be written: it is a replica, or set to read only."}
 
@@ -246,9 +246,7 @@ class Lent:
         pass
 
 
-def test_a_pooler_that_gives_each_transaction_another_connection_is_told(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_transaction_pooler_is_reported(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.require_no_transaction_pooler()
     first, second = store.database.connection(), psycopg.connect(store.url, autocommit=True)
     own, same = iter((Lent(first), Lent(second))), iter((Lent(first), Lent(first)))
@@ -274,7 +272,7 @@ def test_an_error_of_the_server_comes_with_its_remedy(
         store.database.execute_sql(statement)
 
 
-def test_without_a_place_for_the_key_there_is_no_store(databases: Databases) -> None:
+def test_no_store_is_created_without_a_key_file(databases: Databases) -> None:
     store = Store(databases.new())
     with pytest.raises(ConfigurationError, match="BOXIS_GATEWAY_SECRET_KEY_FILE"):
         store.migrate()
