@@ -1,5 +1,4 @@
-"""The signature of the form API: what a client makes of its key, and a server compares (protocol
-page, section 3)."""
+"""Signature of form API requests (protocol page, section 3)."""
 
 from __future__ import annotations
 
@@ -7,7 +6,7 @@ import hashlib
 
 
 def authcode_of(timestamp: str, user_key: str) -> str:
-    """Lower-case hex of MD5(timestamp + user_key).
+    """Return MD5(timestamp + user_key) in lower-case hexadecimal digits.
 
     >>> authcode_of("1336553826", "0123456789abcdefABCDEF01")
     'e49d1e748e14e9f170251d8f0c053b01'

@@ -1,8 +1,8 @@
-"""Dates of the store as dates in a zone, text to text.
+"""Cache of UTC offsets: converts UTC texts to local times, text to text.
 
-Text is cheaper than time: what an hour of UTC is in the zone is looked up, and the rest of the text
-is kept. Hours are learnt by the day, since the offset that a day begins and ends with is that of
-all its hours (tests/test_zones.py looks through the whole time zone database).
+Text is faster than datetime: the local hour of each UTC hour is looked up, and the rest of the text
+is kept. Hours are cached by the day: a day that begins and ends with one offset has it in all its
+hours (tests/test_zones.py checks the whole time zone database).
 """
 
 from __future__ import annotations
@@ -15,54 +15,57 @@ from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 DAY, HOUR = len("yyyy-mm-dd"), len("yyyy-mm-dd hh")
-HOURS_OF_A_DAY = tuple(f" {hour:02}" for hour in range(24))
-HOURS_KEPT = 30_000  # more than three years; some 3 MB
-YEARS_LOOKED_AT = range(1990, 2038)
+HOURS_OF_DAY = tuple(f" {hour:02}" for hour in range(24))
+MOST_HOURS = 30_000  # over three years; about 3 MB
+CHECKED_YEARS = range(1990, 2038)
 
 T = TypeVar("T")
 Minutes = Mapping[str, tuple[bool, str]]
-"""`:mm` of UTC -> whether it is in the zone's next hour, and `:mm` of the zone."""
+"""`:mm` of UTC -> True if it is in the next local hour, and the local `:mm`."""
 
 
 class LocalTimeCache(Generic[T]):
-    """Texts of one zone. A kind of zone says what it remembers of an hour, and how it uses that."""
+    """Cache of one zone. Subclasses define the value of an hour and its use."""
 
     def __init__(self, info: ZoneInfo) -> None:
         self._info = info
-        self._known: dict[str, T] = {}
+        self._hours: dict[str, T] = {}
 
-    def of(self, instants: Sequence[str]) -> list[str]:
-        """`yyyy-mm-dd hh:mm:ss` in the zone, for each text of the store."""
+    def convert(self, instants: Sequence[str]) -> list[str]:
+        """Convert UTC texts to `yyyy-mm-dd hh:mm:ss` in the zone."""
         for _ in range(2):
             try:
-                return self._looked_up(instants)
+                return self._look_up(instants)
             except KeyError:
-                unknown = {one[:DAY] for one in instants if one[:HOUR] not in self._known}
-                self._learn(unknown)
+                missing = {
+                    instant[:DAY] for instant in instants if instant[:HOUR] not in self._hours
+                }
+                self._add_days(missing)
         return [
-            self._looked_up([one])[0] if one[:HOUR] in self._known else self._local(one)
-            for one in instants
+            self._look_up([instant])[0] if instant[:HOUR] in self._hours else self._local(instant)
+            for instant in instants
         ]
 
-    def _looked_up(self, instants: Sequence[str]) -> list[str]:
-        """The texts. Raises KeyError if one's hour is not known."""
+    def _look_up(self, instants: Sequence[str]) -> list[str]:
+        """Convert by the cache alone. Raises KeyError if an hour is missing."""
         raise NotImplementedError
 
-    def _remember(self, hours: Sequence[str], local: Sequence[str], minute: int) -> None:
-        """Hours of UTC begin at this minute of these hours here, and the last ends in one more."""
+    def _store(self, hours: Sequence[str], local: Sequence[str], minute: int) -> None:
+        """Cache UTC hours that begin at `minute` of the local hours; the last ends in one more."""
         raise NotImplementedError
 
-    def _learn(self, days: Set[str]) -> None:
-        if len(self._known) + len(days) * len(HOURS_OF_A_DAY) > HOURS_KEPT:
-            self._known.clear()
+    def _add_days(self, days: Set[str]) -> None:
+        if len(self._hours) + len(days) * len(HOURS_OF_DAY) > MOST_HOURS:
+            self._hours.clear()
         for day in days:
             hours = _hours_of(day)
-            if not self._learn_hours(hours):
+            if not self._add_hours(hours):
                 for hour in hours:
-                    self._learn_hours([hour])
+                    self._add_hours([hour])
 
-    def _learn_hours(self, hours: Sequence[str]) -> bool:
-        """Remember successive hours, if they have one offset; some of before 1972 have seconds."""
+    def _add_hours(self, hours: Sequence[str]) -> bool:
+        """Cache successive hours if they have one offset in whole minutes (before 1972 some have
+        seconds); False if not."""
         first, last = _naive(f"{hours[0]}:00:00"), _naive(f"{hours[-1]}:59:59")
         try:
             begin, end = (self._local_time(instant) for instant in (first, last))
@@ -72,13 +75,14 @@ class LocalTimeCache(Generic[T]):
         if end - begin != last - first or begin.second:
             return False
         local = [*_hours_of(str(begin.date())), *_hours_of(str(tomorrow.date()))]
-        same = {hour: hour for hour in hours}  # one text is enough for an hour
+        same = {hour: hour for hour in hours}  # equal texts share one object
         shared = [same.get(hour, hour) for hour in local[begin.hour :][: len(hours) + 1]]
-        self._remember(hours, shared, begin.minute)
+        self._store(hours, shared, begin.minute)
         return True
 
     def _local_time(self, instant: datetime) -> datetime:
-        """Naive UTC -> naive local time. Raises OverflowError at the two ends of the calendar."""
+        """Convert naive UTC to naive local time. Raises OverflowError at the ends of the
+        calendar."""
         return instant.replace(tzinfo=UTC).astimezone(self._info).replace(tzinfo=None)
 
     def _local(self, instant: str) -> str:
@@ -89,49 +93,49 @@ class LocalTimeCache(Generic[T]):
 
 
 class WholeHourCache(LocalTimeCache[str]):
-    """Of a zone that is whole hours off UTC, as most are: an hour is an hour."""
+    """Cache of a zone with offsets in whole hours, as most have: UTC hour -> local hour."""
 
-    def _looked_up(self, instants: Sequence[str]) -> list[str]:
-        known = self._known
-        return [known[instant[:HOUR]] + instant[HOUR:19] for instant in instants]
+    def _look_up(self, instants: Sequence[str]) -> list[str]:
+        hours = self._hours
+        return [hours[instant[:HOUR]] + instant[HOUR:19] for instant in instants]
 
-    def _remember(self, hours: Sequence[str], local: Sequence[str], minute: int) -> None:
+    def _store(self, hours: Sequence[str], local: Sequence[str], minute: int) -> None:
         if minute == 0:
-            self._known.update(zip(hours, local, strict=False))
+            self._hours.update(zip(hours, local, strict=False))
 
 
 class WholeMinuteCache(LocalTimeCache[tuple[str, str, Minutes]]):
-    """Of any other zone: an hour is the end of one hour and the beginning of the next."""
+    """Cache of any other zone: a UTC hour spans two local hours."""
 
-    def _looked_up(self, instants: Sequence[str]) -> list[str]:
-        known = self._known
+    def _look_up(self, instants: Sequence[str]) -> list[str]:
+        hours = self._hours
         return [
             (later if is_later else hour) + minute + instant[HOUR + 3 : 19]
             for instant in instants
-            for hour, later, minutes in (known[instant[:HOUR]],)
+            for hour, later, minutes in (hours[instant[:HOUR]],)
             for is_later, minute in (minutes[instant[HOUR : HOUR + 3]],)
         ]
 
-    def _remember(self, hours: Sequence[str], local: Sequence[str], minute: int) -> None:
+    def _store(self, hours: Sequence[str], local: Sequence[str], minute: int) -> None:
         for hour, (begin, end) in zip(hours, pairwise(local), strict=True):
-            self._known[hour] = (begin, end, _minutes(minute))
+            self._hours[hour] = (begin, end, _minutes(minute))
 
 
 def local_time_cache(info: ZoneInfo) -> WholeHourCache | WholeMinuteCache:
-    """What makes the texts of that zone."""
-    days = (datetime(year, month, 1, tzinfo=UTC) for year in YEARS_LOOKED_AT for month in (1, 7))
+    """Create the cache for a zone."""
+    days = (datetime(year, month, 1, tzinfo=UTC) for year in CHECKED_YEARS for month in (1, 7))
     offsets = (day.astimezone(info).utcoffset() for day in days)
     whole = all(offset is not None and offset.seconds % 3600 == 0 for offset in offsets)
     return WholeHourCache(info) if whole else WholeMinuteCache(info)
 
 
 def _hours_of(day: str) -> list[str]:
-    return [day + hour for hour in HOURS_OF_A_DAY]
+    return [day + hour for hour in HOURS_OF_DAY]
 
 
 @lru_cache(maxsize=60)
 def _minutes(first: int) -> Minutes:
-    """Of an hour of UTC that begins at that minute."""
+    """Minutes of a UTC hour that begins at that local minute."""
     return {
         f":{minute:02}": (minute + first >= 60, f":{(minute + first) % 60:02}")
         for minute in range(60)

@@ -110,11 +110,11 @@ def test_an_unknown_zone_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Europe/Warsaw", "Asia/Kolkata"])
 def test_the_memory_of_a_zone_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("boxis_gateway.local_time_cache.HOURS_KEPT", 100)
+    monkeypatch.setattr("boxis_gateway.local_time_cache.MOST_HOURS", 100)
     zone = Zone(name)
     for day in range(1, 29):
         zone.to_local([f"2026-01-{day:02} {hour:02}:00:00" for hour in range(8)])
-        assert 0 < len(zone._texts._known) <= 100
+        assert 0 < len(zone._cache._hours) <= 100
 
 
 def changes_of(name: str) -> list[tuple[int, int]]:

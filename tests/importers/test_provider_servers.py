@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from boxis_gateway.app import create_app
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.boxis import server as boxis_server
+from boxis_gateway.importers.boxis import client as boxis_client
 from boxis_gateway.importers.reading import web
 from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importers.telecomx import pages as telecomx_pages
@@ -179,7 +179,7 @@ def counts(summary: Summary) -> tuple[int, int, int]:
 def narrow(monkeypatch: pytest.MonkeyPatch, most: int = 4_500) -> None:
     """Windows that end within hours or minutes, where there is more than so many octets."""
     for name, octets in {"FEW": most // 4, "MANY": most // 2, "MOST": most}.items():
-        monkeypatch.setattr(boxis_server, f"{name}_OCTETS", octets)
+        monkeypatch.setattr(boxis_client, f"{name}_OCTETS", octets)
 
 
 @pytest.mark.parametrize(("returntype", "username"), [("xml", TOLD), ("json", PLAIN)])
@@ -263,7 +263,7 @@ def test_no_window_loses_or_doubles_a_row(
     options = ReadOptions(find_zone("UTC"), None, username="u", secret="k", since=SINCE)
     with pytest.MonkeyPatch.context() as patched:
         narrow(patched, 600)
-        windows = boxis_server.whole_history(rough, options)
+        windows = boxis_client.whole_history(rough, options)
         found = [row.date for window in windows for row in window]
     assert sorted(found) == sorted(str((one + half).replace(microsecond=0)) for one in instants)
 
@@ -271,7 +271,7 @@ def test_no_window_loses_or_doubles_a_row(
 def test_windows_are_whole_hours_as_long_as_they_can_be() -> None:
     """A window that ends within a repeated hour may not tell its two passes apart."""
     width = timedelta(days=366)
-    widths = [width := boxis_server._half(width) for _ in range(25)]
+    widths = [width := boxis_client._half(width) for _ in range(25)]
     assert widths[-1] == timedelta(minutes=1)
     hours = [one for one in widths if one >= timedelta(hours=1)]
     assert len(hours) > 10
@@ -311,7 +311,7 @@ def test_an_import_that_is_interrupted_goes_on_where_it_was(
 ) -> None:
     narrow(monkeypatch)
     provider.faults, provider.always = [None] * 50, fault
-    with pytest.raises(ImportFailed, match=r"after 8 tries. It came as far as (\S+ \S+), which"):
+    with pytest.raises(ImportFailed, match=r"after 8 tries. Messages until (\S+ \S+) are"):
         leave(ours, provider.url)
     rows = ours.database.execute_sql("SELECT count(*) FROM message").fetchone()[0]
     assert rows
@@ -351,8 +351,8 @@ def test_a_permanent_failure_is_one_line(text: str, provider: Provider, ours: St
 def test_a_wrong_clock_is_corrected_once(
     provider: Provider, ours: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = boxis_server._seconds_now
-    monkeypatch.setattr(boxis_server, "_seconds_now", lambda: real() - 90_000)
+    real = boxis_client._seconds_now
+    monkeypatch.setattr(boxis_client, "_seconds_now", lambda: real() - 90_000)
     assert leave(ours, provider.url).added
     stamps = [parse_qs(one.split(" ")[1])["timestamp"][0] for one in provider.asked]
     assert int(stamps[1]) - int(stamps[0]) >= 90_000

@@ -155,6 +155,12 @@ def test_imports_go_down_the_steps() -> None:
     assert not wrong
 
 
+def test_an_import_format_imports_no_other_format() -> None:
+    formats = children_graph(GRAPH, "importers")
+    shared = {"reading"}
+    assert not [f"{name} imports {other}" for name in formats for other in formats[name] - shared]
+
+
 @pytest.mark.parametrize("path", TREES)
 def test_a_library_is_imported_where_it_belongs(path: str) -> None:
     for name in imported(TREES[path]):

@@ -1,6 +1,6 @@
 """`boxis`: history of an account of a Boxis-compatible API.
 
-The source is a saved answer of getHistory (XML or JSON) or the URL of a server (server.py). Answers
+The source is a saved answer of getHistory (XML or JSON) or the URL of a server (client.py). Answers
 are newest first, while the store takes messages in the order of time: so adjacent rows of one date
 are reversed, and those of a repeated hour, where only their order tells the two passes apart.
 """
@@ -21,7 +21,7 @@ from boxis_gateway.importers.boxis.answers import (
     TruncatedAnswer,
     parse_history,
 )
-from boxis_gateway.importers.boxis.server import whole_history
+from boxis_gateway.importers.boxis.client import whole_history
 from boxis_gateway.importers.reading.columns import to_message
 from boxis_gateway.importers.reading.dates import parse_date
 from boxis_gateway.importers.reading.json_objects import require_texts

@@ -29,8 +29,8 @@ from boxis_gateway.importers.reading.lines import (
     ReadOptions,
 )
 from boxis_gateway.importers.reading.source import Source
+from boxis_gateway.importers.telecomx.client import MESSAGES, OPENED
 from boxis_gateway.importers.telecomx.pages import RecentMessages, all_messages
-from boxis_gateway.importers.telecomx.server import MESSAGES, OPENED
 from boxis_gateway.model import NewMessage, Status, SubmissionFacts
 from boxis_gateway.zones import find_zone, from_utc_text, utc_text
 

@@ -14,7 +14,7 @@ from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importers.reading.repeats import RepeatCounter
 from boxis_gateway.importers.reading.web import Backoff, ServerUrl, TransientError
-from boxis_gateway.importers.telecomx.server import Json, Page, Server
+from boxis_gateway.importers.telecomx.client import Json, Page, TelecomxClient
 
 MOST, LEAST = 1000, 10  # messages of a page
 IDS_KEPT = 250_000  # more than the messages whose repeats fingerprints count
@@ -50,20 +50,20 @@ def all_messages(url: str, options: ReadOptions) -> Iterator[Any]:
             "BOXIS_GATEWAY_SOURCE_SECRET, or only a token there."
         )
     address = ServerUrl.parse(url)
-    server = Server(address, options.username, options.secret)
+    client = TelecomxClient(address, options.username, options.secret)
     query = dict(address.query)
     if options.since:
         query["fromDate"] = options.since[:7]
-    yield from _Pages(server, query).messages()
+    yield from _Pages(client, query).messages()
 
 
 class _Pages:
     """Walk over the pages of a list."""
 
-    def __init__(self, server: Server, query: Json) -> None:
-        self._server = server
+    def __init__(self, client: TelecomxClient, query: Json) -> None:
+        self._client = client
         self._query = query
-        self._backoff = Backoff(server.address.shown)
+        self._backoff = Backoff(client.address.shown)
         self._limit = MOST
         self._recent = RecentMessages()
         self._count = 0
@@ -112,14 +112,14 @@ class _Pages:
 
     def _ends_too_soon(self, offset: int) -> ImportFailed:
         return ImportFailed(
-            f"{self._server.address.shown} counts more messages than it lists: none from offset "
+            f"{self._client.address.shown} counts more messages than it lists: none from offset "
             f"{offset} on. The messages before are imported."
         )
 
     def _page(self, position: Json) -> Page:
         while True:
             try:
-                page = self._server.page({**self._query, **position, "limit": self._limit})
+                page = self._client.page({**self._query, **position, "limit": self._limit})
             except TransientError as problem:
                 self._backoff.wait(problem, self._so_far())
                 if problem.smaller:

@@ -1,4 +1,4 @@
-"""A login at a TelecomX-compatible server, and a page of its list of messages."""
+"""Client of a TelecomX-compatible server: login, and pages of messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from boxis_gateway.setting_kinds import bounded
 MESSAGES = ("messages",)
 OPENED = frozenset({(), MESSAGES})
 MOST_MESSAGES = 10**15
-MOST_OCTETS = 1 << 28  # of a page; an MMS may have half a megabyte
+MOST_OCTETS = 1 << 28  # of a page; an MMS can have half a megabyte
 UNAUTHORIZED = 401
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
 _WORD = re.compile(r"[a-z_ ]{1,40}", re.ASCII)
@@ -28,7 +28,8 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Page:
-    """Messages, and how many there are on all pages; what to ask for next, if the server says."""
+    """Page of messages; total of all pages, and query of the next page, if the server sends
+    them."""
 
     messages: list[Any]
     total: int | None
@@ -36,7 +37,7 @@ class Page:
 
 
 class Refusal(ImportFailed):
-    """The server does not answer that, with that HTTP status."""
+    """Refusal of the server, with its HTTP status."""
 
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
@@ -44,9 +45,9 @@ class Refusal(ImportFailed):
 
 
 @dataclass
-class Server:
-    """A login at a server. The token is shown in a header; where that is not accepted, as the
-    documentation has it, in the query (protocol page, section 2)."""
+class TelecomxClient:
+    """Client with a login. The token is sent in a header, or in the query, as documented (protocol
+    page, section 2), if the server refuses the header."""
 
     address: ServerUrl
     username: str | None
@@ -56,21 +57,21 @@ class Server:
     _proven: bool = False
 
     def page(self, query: Json) -> Page:
-        """A part of the list. Raises TransientError or ImportFailed."""
+        """Request a page of the list. Raises TransientError or ImportFailed."""
         while True:
             self._token = self._token or self._log_in()
             try:
-                found = self._list(query)
+                page = self._list(query)
             except Refusal as refusal:
-                if refusal.status != UNAUTHORIZED or not self._other_way():
+                if refusal.status != UNAUTHORIZED or not self._change_login():
                     raise
                 continue
             self._proven = True
-            return found
+            return page
 
-    def _other_way(self) -> bool:
-        """After a refusal, whether there is another way to try."""
-        if self._proven and self.username:  # the token's time is over
+    def _change_login(self) -> bool:
+        """Prepare another way to authenticate after a refusal; False if there is none."""
+        if self._proven and self.username:  # the token has expired
             self._token, self._proven = "", False
             return True
         if self._proven or self._in_query:
@@ -88,13 +89,13 @@ class Server:
             values = dict(self._values(answer, frozenset({()})))
         token = values.get(("token",))
         if not isinstance(token, str) or not token:
-            raise ImportFailed(f"{self.address.shown} gives no token. Check the address.")
+            raise ImportFailed(f"{self.address.shown} sends no token. Check the address.")
         return token
 
     def _list(self, query: Json) -> Page:
-        shown = {"token": self._token} if self._in_query else {}
+        token = {"token": self._token} if self._in_query else {}
         headers = {} if self._in_query else {"Authorization": f"Bearer {self._token}"}
-        url = f"{self._url('/sms')}?{urlencode({**query, **shown})}"
+        url = f"{self._url('/sms')}?{urlencode({**query, **token})}"
         with send(urllib.request.Request(url, headers=headers), MOST_OCTETS) as answer:
             messages, others, is_list = [], {}, False
             for path, value in self._values(answer, OPENED):
@@ -104,7 +105,7 @@ class Server:
                 else:
                     others[path] = value
         if not is_list:
-            raise self._no_list()
+            raise self._not_a_list()
         total = str(others.get(("total",), ""))
         following = _NEXT.search(answer.headers.get("Link", ""))
         return Page(
@@ -114,7 +115,7 @@ class Server:
         )
 
     def _values(self, answer: Response, opened: frozenset[Any]) -> Iterator[tuple[Any, Any]]:
-        """See json_walk.walk. Raises Refusal for any answer but a good one."""
+        """Yield paths and values of the answer, see json_walk.walk. Raises Refusal for an error."""
         begun, values = False, {}
         try:
             for path, value in walk(answer.chunks(), opened):
@@ -123,20 +124,20 @@ class Server:
                     yield path, value
         except NotJson:
             if answer.status == 200:
-                cut = TransientError("broke its answer off", smaller=True)
-                raise (cut if begun else self._no_list()) from None
+                truncated = TransientError("broke its answer off", smaller=True)
+                raise (truncated if begun else self._not_a_list()) from None
         if answer.status != 200:
             raise self._refusal(answer.status, values.get(("message",)))
 
-    def _no_list(self) -> ImportFailed:
+    def _not_a_list(self) -> ImportFailed:
         return ImportFailed(
             f"{self.address.shown} did not answer as the TelecomX API does. Check the address."
         )
 
     def _refusal(self, status: int, word: object) -> Refusal:
-        said = f", {word}" if isinstance(word, str) and _WORD.fullmatch(word) else ""
+        reason = f", {word}" if isinstance(word, str) and _WORD.fullmatch(word) else ""
         return Refusal(
-            f"{self.address.shown} refuses (HTTP status {status}{said}). Check the address, "
+            f"{self.address.shown} refuses (HTTP status {status}{reason}). Check the address, "
             "--source-user, and the password or token in BOXIS_GATEWAY_SOURCE_SECRET.",
             status,
         )
@@ -148,7 +149,7 @@ class Server:
 
 
 def _without_raw_data(message: Any) -> Any:
-    """An MMS without what it holds, which is not read and may be much."""
+    """Remove the content of an MMS, which is not imported and can be large."""
     if isinstance(message, dict) and message.get("type") == "MMS":
         return {**message, "message": None}
     return message

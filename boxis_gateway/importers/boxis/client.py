@@ -1,10 +1,10 @@
-"""The whole history of an account at a Boxis-compatible server, asked for in windows of time.
+"""Client of a Boxis-compatible server: the whole history, in time windows.
 
-getHistory has no pages, and answers everything between two dates, both inclusive (protocol page,
-sections 8.1 and 11). So it is asked window by window, oldest first: wider ones where there is
-little, narrower ones where there is much or the server fails. A window takes in the rows whose date
-as it is shown lies in it, and asks for a second more on both sides: so every row is in one window,
-whatever the server does with fractions of seconds and repeated hours.
+getHistory has no pages: it answers everything between two dates, both inclusive (protocol page,
+sections 8.1 and 11). The history is requested window by window, oldest first; windows get wider
+after small answers and narrower after large ones or failures. A window contains the rows whose
+shown date is in it, and requests a second more at both ends: so each row is in exactly one window,
+however the server treats fractions of seconds and repeated hours.
 """
 
 from __future__ import annotations
@@ -36,45 +36,46 @@ from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.zones import utc_now
 
 EARLIEST, LATEST = datetime(2000, 1, 1), datetime(2100, 1, 1)
-LATEST_SECOND = 4_102_444_800  # the same in Unix time
+LATEST_SECOND = 4_102_444_800  # LATEST in Unix time
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 MONTH, YEAR = timedelta(days=32), timedelta(days=366)
 FEW_OCTETS, MANY_OCTETS, MOST_OCTETS = 1 << 20, 1 << 22, 1 << 23
-"""Of an answer: below, the next window is wider; above, it is narrower; this one is."""
-INTERNAL_ERROR = "internal error"  # protocol page, section 7: nobody's fault, and it may pass
+"""Sizes of an answer: below the first the next window is wider, above the second it is narrower;
+above the third this window is split."""
+INTERNAL_ERROR = "internal error"  # transient (protocol page, section 7)
 
 
 @dataclass
-class Server:
-    """An account at a server. `ahead` is how many seconds the server's clock is before ours."""
+class BoxisClient:
+    """Client of an account. `clock_offset` is the server's clock minus ours, in seconds."""
 
     address: ServerUrl
     username: str
     user_key: str = field(repr=False)
-    ahead: int = 0
+    clock_offset: int = 0
 
     def history(
         self, first: datetime, last: datetime, most: int | None
     ) -> tuple[list[HistoryRow], int]:
-        """The rows from one date to the other, as they come, and how many octets they were.
+        """Request the rows between two dates; return them and the size of the answer in octets.
 
         Raises ResponseTooLarge above `most` octets, TransientError and ImportFailed."""
         try:
-            return self._ask(first, last, most)
-        except RefusedRequest as refused:
-            now = bounded(refused.clock or "", 0, LATEST_SECOND)
+            return self._request(first, last, most)
+        except RefusedRequest as refusal:
+            now = bounded(refusal.clock or "", 0, LATEST_SECOND)
             if now is None:
-                raise self._refusal(refused) from None
-            self.ahead = now - _seconds_now()
+                raise self._error(refusal) from None
+            self.clock_offset = now - _seconds_now()
         try:
-            return self._ask(first, last, most)
-        except RefusedRequest as refused:
-            raise self._refusal(refused) from None
+            return self._request(first, last, most)
+        except RefusedRequest as refusal:
+            raise self._error(refusal) from None
 
-    def _ask(
+    def _request(
         self, first: datetime, last: datetime, most: int | None
     ) -> tuple[list[HistoryRow], int]:
-        with send(self._request(first, last), most) as answer:
+        with send(self._signed(first, last), most) as answer:
             try:
                 return list(parse_history(answer.chunks())), answer.octets
             except TruncatedAnswer:
@@ -86,8 +87,8 @@ class Server:
                     f"{status}. Check the address."
                 ) from None
 
-    def _request(self, first: datetime, last: datetime) -> urllib.request.Request:
-        timestamp = str(_seconds_now() + self.ahead)
+    def _signed(self, first: datetime, last: datetime) -> urllib.request.Request:
+        timestamp = str(_seconds_now() + self.clock_offset)
         form = {
             "version": "1.0",
             "section": "sms",
@@ -102,40 +103,40 @@ class Server:
         body = urlencode(form, errors="surrogateescape").encode()
         return urllib.request.Request(self.address.url, data=body, method="POST")
 
-    def _refusal(self, refused: RefusedRequest) -> Exception:
-        said = str(refused).removeprefix("error: ").removeprefix("Error: ")
-        if said == INTERNAL_ERROR:
+    def _error(self, refusal: RefusedRequest) -> Exception:
+        text = str(refusal).removeprefix("error: ").removeprefix("Error: ")
+        if text == INTERNAL_ERROR:
             return TransientError("answers that it has an internal error", smaller=True)
         return ImportFailed(
-            f"{self.address.shown} refuses: {said}. Check the address, --source-user and the user "
+            f"{self.address.shown} refuses: {text}. Check the address, --source-user and the user "
             "key in BOXIS_GATEWAY_SOURCE_SECRET."
         )
 
 
 def whole_history(url: str, options: ReadOptions) -> Iterator[list[HistoryRow]]:
-    """All rows since `options.since`, window by window from the oldest to the newest, those of each
-    as the server answers them. Raises ImportFailed."""
+    """Yield the rows since `options.since` by window, oldest window first, each in the order of
+    the server's answer. Raises ImportFailed."""
     if not options.username or not options.secret:
         raise ImportFailed(
-            "Say who asks: the user name with --source-user, the user key in "
+            "Credentials are missing. Give the user name with --source-user, the user key in "
             "BOXIS_GATEWAY_SOURCE_SECRET."
         )
-    server = Server(ServerUrl.parse(url), options.username, options.secret)
+    client = BoxisClient(ServerUrl.parse(url), options.username, options.secret)
     since = datetime.fromisoformat(options.since).replace(second=0) if options.since else EARLIEST
-    ahead = datetime.combine(utc_now().date(), datetime.min.time()) + timedelta(days=2)
-    yield from _windows(server, since, ahead, MONTH)
-    yield from _windows(server, max(since, ahead), LATEST, LATEST - ahead)  # what is scheduled
+    future = datetime.combine(utc_now().date(), datetime.min.time()) + timedelta(days=2)
+    yield from _windows(client, since, future, MONTH)
+    yield from _windows(client, max(since, future), LATEST, LATEST - future)  # scheduled ones
 
 
 def _windows(
-    server: Server, start: datetime, stop: datetime, width: timedelta
+    client: BoxisClient, start: datetime, stop: datetime, width: timedelta
 ) -> Iterator[list[HistoryRow]]:
-    backoff = Backoff(server.address.shown)
+    backoff = Backoff(client.address.shown)
     while start < stop:
         end = min(start + width, stop)
         most = MOST_OCTETS if end - start > MINUTE else None
         try:
-            found, octets = server.history(start - SECOND, end, most)
+            rows, octets = client.history(start - SECOND, end, most)
         except ResponseTooLarge:
             width = _half(end - start)
             continue
@@ -144,13 +145,13 @@ def _windows(
             width = _half(end - start) if problem.smaller else width
             continue
         backoff.reset()
-        yield [row for row in found if _lies_in(row.date, start, end)]
-        width = _next(end - start, octets)
+        yield [row for row in rows if _is_in_window(row.date, start, end)]
+        width = _next_width(end - start, octets)
         start = end
 
 
-def _lies_in(date: str, start: datetime, end: datetime) -> bool:
-    """By whole minutes, as windows are; a date that is none belongs wherever it is."""
+def _is_in_window(date: str, start: datetime, end: datetime) -> bool:
+    """Compare whole minutes, as windows have; an invalid date is in any window."""
     minute = date[:16]
     return str(start)[:16] <= minute < str(end)[:16] or not _is_minute(minute)
 
@@ -163,12 +164,12 @@ def _is_minute(text: str) -> bool:
 
 
 def _half(width: timedelta) -> timedelta:
-    """In whole hours as long as it can be, lest a window end within a repeated hour."""
+    """Halve to whole hours if possible, so that no window ends within a repeated hour."""
     unit = HOUR if width > HOUR else MINUTE
     return max(width / 2 // unit * unit, unit)
 
 
-def _next(width: timedelta, octets: int) -> timedelta:
+def _next_width(width: timedelta, octets: int) -> timedelta:
     if octets < FEW_OCTETS:
         return min(width * 2, YEAR)
     return _half(width) if octets > MANY_OCTETS else width
@@ -176,8 +177,8 @@ def _next(width: timedelta, octets: int) -> timedelta:
 
 def _so_far(start: datetime) -> str:
     return (
-        f"It came as far as {start}, which is imported; the same again adds what is missing, "
-        f"quicker with --since '{start}'."
+        f"Messages until {start} are imported. Import again to add the rest, faster with "
+        f"--since '{start}'."
     )
 
 
