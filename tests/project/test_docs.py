@@ -130,6 +130,24 @@ def test_the_log_says_what_the_table_of_faults_quotes() -> None:
         assert text.removesuffix(" …") in sources, text
 
 
+def test_the_audit_log_document_has_every_entry() -> None:
+    sources = "".join(path.read_text() for path in (PROJECT / "boxis_gateway").rglob("*.py"))
+    recorded = set(re.findall(r'\.record\(\s*"([a-z_.]+)"', sources))
+    assert len(recorded) > 20
+    for entry in recorded:
+        assert f"`{entry}`" in TEXTS["docs/audit.md"], entry
+
+
+def test_make_failover_does_what_the_document_says() -> None:
+    check = (PROJECT / "checks/failover/servers.py").read_text()
+    commands = "".join(block.code for block in all_blocks() if block.document == "docs/failover.md")
+    settings = re.findall(r"ALTER SYSTEM SET (\w+)", commands)
+    programs = re.findall(r"\b(pg_(?:basebackup|rewind|promote|reload_conf))\b", commands)
+    assert len(set(settings)) == 5
+    for word in (*settings, *programs):
+        assert word in check, word
+
+
 def test_the_example_of_an_action_works(store: Store, account: Account) -> None:
     module = example("getSenderNames")
     action = table([module.get_sender_names])["sms", "getSenderNames"]
