@@ -11,12 +11,12 @@ import pytest
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.importers.reading.columns import to_message
 from boxis_gateway.model import NewMessage
-from boxis_gateway.store import Store
+from boxis_gateway.store import Criteria, Order, Store
 from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 from boxis_gateway.store.tables import TABLES
 from boxis_gateway.zones import find_zone
-from tests.support.example_account import NOW, USER_KEY
+from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 from tests.support.stores import Stores
 
 
@@ -215,6 +215,19 @@ def test_long_ids_that_end_alike_are_still_two_messages(store: Store) -> None:
     both = [NewMessage("+48514151563", "x", moment, wire_id=d + "0" * 23) for d in "34"]
     assert add(store, account.id, *both) == 2
     assert sorted(shown_ids(store, account.id)) == [d + "0" * 23 for d in "1234"]
+
+
+def test_a_nul_is_no_character_of_a_message(store: Store) -> None:
+    account = store.accounts.add(USERNAME, USER_KEY, NOW)
+    add_messages(
+        store, account, {"date": "2012-05-09 08:00:00", "sender": "a\0b", "text": "so\0far"}
+    )
+    [rows] = store.history.read(account.id, with_status=False)
+    assert [row[0] for row in rows] == ["a\ufffdb"]
+    found, _ = store.submissions.page([account.id], Criteria(text="O\0F"), Order.CREATED, 0, 10)
+    assert [one.text for one in found] == ["so\ufffdfar"]
+    store.submissions.page([account.id], Criteria(sender="a\0b"), Order.CREATED, 0, 10)
+    assert store.accounts.find(f"\0{USERNAME}") is None
 
 
 def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:

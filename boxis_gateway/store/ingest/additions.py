@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from peewee import SQL
 
-from boxis_gateway.model import Kind, Prices, Status
-from boxis_gateway.store.engines.base import Row, StoreDatabase
+from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
+from boxis_gateway.store.engines.base import Row, StoreDatabase, without_nul
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
 from boxis_gateway.store.engines.sql import compile_sql
@@ -78,7 +78,7 @@ class Additions:
             self._database.ensure_partitions([message.sent_at for _, message in messages])
         with translate_errors(), self._database.write_transaction(account_id):
             require_unmigrated(self._database)
-            offered, messages = messages, self._spared(messages)
+            offered, messages = messages, self._admitted(messages)
             new, again, nearby = self._duplicates.split(account_id, messages)
             single = [pair for pair in new if pair[1].submission is None]
             if single:
@@ -96,13 +96,14 @@ class Additions:
     def would_add(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Added:
         """What `add` would do."""
         with translate_errors():
-            offered, messages = messages, self._spared(messages)
+            offered, messages = messages, self._admitted(messages)
             new, again, _ = self._duplicates.split(account_id, messages)
         changed = sum(Statuses.would_change(*pair) for pair in again)
         return _added(new, changed, offered, messages)
 
-    def _spared(self, messages: Sequence[FingerprintedMessage]) -> Sequence[FingerprintedMessage]:
-        """Those that neither go to an erased number nor come from one."""
+    def _admitted(self, messages: Sequence[FingerprintedMessage]) -> Sequence[FingerprintedMessage]:
+        """The messages without U+0000, but for those to or from erased numbers."""
+        messages = [(fingerprint, _without_nul(message)) for fingerprint, message in messages]
         erased = self._erased.among(
             address for _, one in messages for address in (one.recipient, one.sender)
         )
@@ -149,6 +150,18 @@ class Additions:
         for some in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
             times, numbers = zip(*some, strict=True)
             ids.taken.update(self._database.select_in(self._ids_sql, account_id, times, numbers))
+
+
+def _without_nul(message: NewMessage) -> NewMessage:
+    facts = message.submission
+    texts = [message.recipient, message.sender, message.text, message.wire_id]
+    if facts:
+        texts += [facts.wire_id, facts.group_id]
+    if "\0" not in "".join(filter(None, texts)):
+        return message
+    if facts:
+        facts = SubmissionFacts._make(map(without_nul, facts))
+    return NewMessage._make(map(without_nul, message))._replace(submission=facts)
 
 
 def _added(

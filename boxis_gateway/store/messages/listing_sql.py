@@ -10,6 +10,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from boxis_gateway.store.engines.base import without_nul
+
 COLUMNS = (
     "id",
     "account_id",
@@ -124,11 +126,11 @@ def _conditions(shape: Shape, by_id: bool) -> str:
 
 TEXT_CONDITION = """
 CASE WHEN ? AND octet_length(text) = length(text) THEN text LIKE ? ESCAPE '!'
-WHEN text LIKE ? ESCAPE '!' OR instr(text, char(0)) > 0 THEN has_folded(text, ?) END
+WHEN text LIKE ? ESCAPE '!' THEN has_folded(text, ?) END
 """
 """That a text contains another one, without case. Texts of ASCII alone are for SQLite's LIKE, which
 knows no other letters. Of others it finds those that may be right, and Python (sqlite/database.py),
-which is slow to call, looks at them. LIKE and `length` end at a NUL; patterns may not be long."""
+which is slow to call, looks at them. Patterns may not be long."""
 
 FOLDED_INTO = frozenset("afhijklnstwy")
 """Letters of ASCII that others are folded into: ß into ss, the Kelvin sign into k, ﬁ into fi."""
@@ -136,11 +138,11 @@ FOLDED_INTO = frozenset("afhijklnstwy")
 
 def text_parameters(text: str) -> list[Any]:
     """Those of TEXT_CONDITION."""
-    folded = text.casefold()
+    folded = without_nul(text).casefold()
     if len(folded) > LONGEST_PATTERN:
         return [False, None, "%", folded]
-    in_ascii = f"%{_escaped(folded)}%" if folded.isascii() and "\0" not in folded else None
-    sure = (one if "\0" < one < "\x80" and one not in FOLDED_INTO else "%" for one in folded)
+    in_ascii = f"%{_escaped(folded)}%" if folded.isascii() else None
+    sure = (one if one.isascii() and one not in FOLDED_INTO else "%" for one in folded)
     return [True, in_ascii, f"%{_escaped(''.join(sure), specials='!_')}%", folded]
 
 

@@ -167,10 +167,10 @@ def count_rows(database: StoreDatabase, table: Table) -> int:
 
 
 def digest_of(rows: Iterable[Row]) -> Digest:
-    """The digest of rows, read one by one."""
+    """The digest of rows, read one by one. U+0000, of old SQLite stores, counts as U+FFFD."""
     count = total = 0
     for row in rows:
         count += 1
-        octets = repr(row).encode("utf-8", "surrogatepass")
+        octets = repr(row).replace(r"\x00", "\ufffd").encode("utf-8", "surrogatepass")
         total += int.from_bytes(blake2b(octets, digest_size=DIGEST_OCTETS).digest())
     return Digest(count, total % (1 << 8 * DIGEST_OCTETS))

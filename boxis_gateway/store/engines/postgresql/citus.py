@@ -6,7 +6,7 @@ ids are chosen so. Whatever asks for one of them, or for all of them, asks one w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +28,6 @@ NEXT_SQL = f"""
         AND NOT EXISTS (SELECT 1 FROM account WHERE id = one)
     LIMIT 1
 """
-Read = Callable[[str, Sequence[Any]], list[Row]]
 TIME = 2  # the column of a history that tells it
 BY_PLACE, BY_TIME = '("t1"."sent_at", "t1"."id") < (?, -9223372036854775808)', '"t1"."sent_at" < ?'
 """End of a history in messages/history.py, and the form from which workers, which plan each query
@@ -74,8 +73,8 @@ class KeysetCursor:
     A piece ends between two times, and the next one has what was sent before it. `read` gives the
     rows of a query, all in the same state of the store."""
 
-    def __init__(self, read: Read, sql: str, parameters: Sequence[Any]) -> None:
-        self._read, self._sql = read, sql
+    def __init__(self, connection: Any, sql: str, parameters: Sequence[Any]) -> None:
+        self._connection, self._sql = connection, sql
         self._account_id, self._start, self._end, self._without = parameters
         self._is_over = False
 
@@ -84,7 +83,7 @@ class KeysetCursor:
         rows: list[Row] = []
         while not rows and not self._is_over:
             place = (self._account_id, self._start, self._end, self._without)
-            rows = self._read(f"{self._sql} LIMIT {most}", place)
+            rows = self._connection.execute(f"{self._sql} LIMIT {most}", place).fetchall()
             self._is_over = len(rows) < most
             if not self._is_over:
                 rows = [row for row in rows if row[TIME] != rows[-1][TIME]]

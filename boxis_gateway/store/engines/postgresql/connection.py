@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.types.numeric import Int8Dumper
+from psycopg.types.string import StrDumper
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.engines.base import Parameters
+from boxis_gateway.store.engines.base import Parameters, without_nul
 from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
-from boxis_gateway.store.engines.postgresql.texts import Dumper, Loader
 from boxis_gateway.store.engines.postgresql.url import parts_of
 
 T = TypeVar("T")
@@ -40,6 +40,14 @@ PLAN_ONCE = """
 """A history without dates looks at each month's partition to plan it, which takes longer than to
 walk it. Plans that are made once leave out the months before the dates as they begin. Citus has
 to see the values, to know where to go."""
+
+
+class TextDumper(StrDumper):
+    """Dumper of `str` as the type `text`, so that the server never has to guess a type."""
+
+    def dump(self, obj: str) -> Any:
+        """The text in UTF-8, without U+0000."""
+        return super().dump(without_nul(obj))
 
 
 class Cursor(psycopg.RawCursor[Any]):
@@ -71,10 +79,8 @@ class Connection(psycopg.Connection[Any]):
 
     def prepare(self, lock_seconds: float) -> None:
         """Tell it how this store writes and reads."""
-        self.adapters.register_dumper(str, Dumper)
+        self.adapters.register_dumper(str, TextDumper)
         self.adapters.register_dumper(int, Int8Dumper)
-        for kind in ("text", "varchar"):
-            self.adapters.register_loader(kind, Loader)
         self._patience_seconds = max(lock_seconds, COMMIT_SECONDS)
         milliseconds = max(1, int(lock_seconds * 1000))
         self.execute(f"SET lock_timeout = {milliseconds}; SET jit = off; {PLAN_ONCE}")

@@ -56,30 +56,22 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         with __exception_wrapper__:
             return self._run(sql, params, sql.lstrip().startswith("SELECT"))
 
-    def run_plain(self, sql: str, parameters: Parameters) -> Any:
-        """The same of a SELECT, for who mends odd texts by `rows_back`: in the format of the wire,
-        which spares a look at each text."""
-        with __exception_wrapper__:
-            return self._run(sql, parameters, may_repeat=True, is_plain=True)
-
-    def _run(
-        self, sql: str, parameters: Parameters | None, may_repeat: bool, is_plain: bool = False
-    ) -> Any:
+    def _run(self, sql: str, parameters: Parameters | None, may_repeat: bool) -> Any:
         cursor = self.cursor()
         may_repeat = may_repeat and is_idle(cursor.connection)
         try:
-            return cursor.execute(sql, parameters, binary=is_plain)
+            return cursor.execute(sql, parameters)
         except psycopg.OperationalError as problem:
             if not (may_repeat and cursor.connection.closed) or isinstance(problem, ServerSilent):
                 raise
         self._part()
-        return self.cursor().execute(sql, parameters, binary=is_plain)
+        return self.cursor().execute(sql, parameters)
 
     def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
         """See StoreDatabase; what is long is read by a cursor of the server's."""
         with __exception_wrapper__:
             spread = self.shard_map.is_distributed
-            return stream(self.run_plain, self.snapshot, sql, parameters, spread=spread)
+            return stream(self.execute_sql, self.snapshot, sql, parameters, spread=spread)
 
     def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
         """See StoreDatabase."""

@@ -13,8 +13,6 @@ from typing import Any
 
 PARAMETER = r"(?:\?[0-9]*|:[a-z_]+)"
 LIST = r"IN \(SELECT value{} FROM json_each\((" + PARAMETER + r")\)\)"
-NUL = "\ufdd0"
-"""What stands for a NUL, which PostgreSQL takes in no text (see postgresql_texts.py)."""
 
 WORDS = (
     (LIST.format(""), r"= ANY (ARRAY (SELECT json_array_elements_text(CAST(\1 AS json))))"),
@@ -24,7 +22,6 @@ WORDS = (
     ),
     (r"\bjson_each\((" + PARAMETER + r")\)", r"json_each_text(CAST(\1 AS json))"),
     (r"\binstr\(", "strpos("),
-    (r"\bchar\(0\)", f"chr({ord(NUL)})"),
     (r"\bchar\(10\)", "chr(10)"),
     (r"\btext LIKE ", "lower(text) LIKE "),  # of ASCII alone: texts are in the collation C
     (

@@ -14,7 +14,6 @@ from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.postgresql.citus import BY_PLACE, BY_TIME, KeysetCursor
 from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
-from boxis_gateway.store.engines.postgresql.texts import rows_back
 
 SHORT = 300  # rows that come as a whole, without a cursor of the server's
 BATCH = 1000  # rows; each costs a way to the server and back
@@ -69,23 +68,17 @@ class Snapshot:
         with __exception_wrapper__:
             return _rows(self.cursor(sql, parameters))
 
-    def cursor(self, sql: str, parameters: Parameters, *, is_plain: bool = False) -> Any:
-        """A cursor of the server's; the query has begun. `is_plain` is as in `run_plain`."""
+    def cursor(self, sql: str, parameters: Parameters) -> Any:
+        """A cursor of the server's; the query has begun."""
         self._walks += 1
         cursor = psycopg.RawServerCursor(self._connection, f"walk_{self._walks}")
         cursor.itersize = BATCH
         words, names = to_postgresql(sql)
-        return cursor.execute(words, ordered_parameters(names, parameters), binary=is_plain)
+        return cursor.execute(words, ordered_parameters(names, parameters))
 
     def pieces(self, sql: str, parameters: Sequence[Any]) -> KeysetCursor:
-        """A history by a query for each piece of it, in the format of the wire."""
-
-        def read(sql: str, parameters: Sequence[Any]) -> list[Row]:
-            cursor = self._connection.cursor().execute(sql, parameters, binary=True)
-            rows: list[Row] = cursor.fetchall()
-            return rows
-
-        return KeysetCursor(read, sql, parameters)
+        """A history, page by page."""
+        return KeysetCursor(self._connection, sql, parameters)
 
     def close(self) -> None:
         """Let go of the state."""
@@ -99,7 +92,7 @@ def _rows(cursor: Any) -> Iterator[Row]:
 
 
 def stream(
-    run_plain: Callable[[str, Sequence[Any]], Any],
+    execute: Callable[[str, Sequence[Any]], Any],
     snapshot_now: Callable[[], Snapshot],
     sql: str,
     parameters: Sequence[Any],
@@ -111,16 +104,12 @@ def stream(
     Citus distributes the rows, so the history is read in pieces."""
     if spread:
         sql = sql.replace(BY_PLACE, BY_TIME)
-    rows = run_plain(f"{sql} LIMIT {SHORT + 1}", parameters).fetchall()
+    rows = execute(f"{sql} LIMIT {SHORT + 1}", parameters).fetchall()
     if len(rows) <= SHORT:
-        return iter([rows_back(rows)] if rows else [])
+        return iter([rows] if rows else [])
     snapshot = snapshot_now()
     try:
-        walk = (
-            snapshot.pieces(sql, parameters)
-            if spread
-            else snapshot.cursor(sql, parameters, is_plain=True)
-        )
+        walk = snapshot.pieces(sql, parameters) if spread else snapshot.cursor(sql, parameters)
         return _batches(snapshot, walk, walk.fetchmany(SHORT))
     except BaseException:
         snapshot.close()
@@ -130,7 +119,7 @@ def stream(
 def _batches(snapshot: Snapshot, walk: Any, rows: list[Row]) -> Iterator[list[Row]]:
     try:
         while rows:
-            yield rows_back(rows)
+            yield rows
             snapshot.require_time()
             with __exception_wrapper__:
                 rows = walk.fetchmany(BATCH)

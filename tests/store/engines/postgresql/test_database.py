@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: its words, its tables, odd texts, long streams."""
+"""What is PostgreSQL's own: its words, its tables, long streams."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import without_secret
-from boxis_gateway.store import Criteria, Order, Store
+from boxis_gateway.store import Store
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.postgresql import rows as postgresql_rows
 from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory
 from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
-from boxis_gateway.store.engines.postgresql.texts import back, rows_back, told
 from boxis_gateway.store.messages import exports
 from boxis_gateway.store.tables import TABLES
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
@@ -31,7 +28,6 @@ COLUMNS_SQL = """
     SELECT column_name, is_nullable = 'YES', data_type = 'text' AND collation_name = 'C'
     FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position
 """
-ODD_TEXTS = st.text(st.sampled_from("\0\ufdd0\ufdd1\ufdd2\ufdd3a") | st.characters(codec="utf-8"))
 
 
 @pytest.fixture
@@ -81,23 +77,6 @@ def test_sql_is_translated_for_postgresql(sql: str, told_as: str, names: tuple[s
 
 def test_named_parameters_go_by_their_numbers() -> None:
     assert ordered_parameters(("b", "a"), {"a": 1, "b": 2, "c": 3}) == [2, 1]
-
-
-@given(ODD_TEXTS)
-def test_each_text_comes_back_as_it_was(text: str) -> None:
-    assert "\0" not in told(text)
-    assert back(told(text)) == text
-    assert rows_back([(1, None, told(text)), (2, "", "x")]) == [(1, None, text), (2, "", "x")]
-
-
-def test_texts_with_a_nul_are_kept_found_and_shown(store: Store) -> None:
-    account = store.accounts.add(USERNAME, USER_KEY, NOW)
-    day = {"date": "2012-05-09 08:00:00"}
-    add_messages(store, account, day | {"sender": "a\0b", "text": "so\0far"}, day | {"text": "0"})
-    [rows] = store.history.read(account.id, with_status=False)
-    assert {row[0] for row in rows} == {"a\0b", "boxis.net"}
-    page = store.submissions.page([account.id], Criteria(text="O\0F"), Order.CREATED, 0, 10)
-    assert [one.text for one in page[0]] == ["so\0far"]
 
 
 def test_letters_are_folded_as_python_folds_them(store: Store) -> None:
