@@ -197,15 +197,13 @@ HISTORY_SQL = """
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 7, 100])
-def test_a_history_in_pieces_is_the_whole(store: Store, account: Account, most: int) -> None:
+def test_a_history_in_pages_is_the_whole(store: Store, account: Account, most: int) -> None:
     times = ["2012-05-01 10:00:00", "2012-05-01 10:00:00.500", *MAY[1:5]]
     sent = [NewMessage(f"+{n}", "shop", one) for one in times for n in range(6)]
     store.additions.add(account.id, list(enumerate(sent)))
     parameters = (account.id, MAY[0], MAY[4], "refused")
     whole = store.database.execute_sql(HISTORY_SQL, parameters).fetchall()
-    pieces = KeysetCursor(
-        lambda *asked: store.database.execute_sql(*asked).fetchall(), HISTORY_SQL, parameters
-    )
-    read = list(iter(lambda: pieces.fetchmany(most), []))
+    cursor = KeysetCursor(store.database.connection(), HISTORY_SQL, parameters)
+    read = list(iter(lambda: cursor.fetchmany(most), []))
     assert list(chain.from_iterable(read)) == whole
     assert len(whole) == 30
