@@ -70,7 +70,7 @@ def store(
     primary, standby = servers
     primary.sql("DROP DATABASE IF EXISTS gateway WITH (FORCE)", "CREATE DATABASE gateway")
     store = Store(url(primary), replicas=Replicas([url(standby)], LAG_SECONDS))
-    store._readers.clock = clock
+    store._servers.clock = clock
     store.create()
     store.migrate()
     yield store
@@ -192,7 +192,7 @@ def test_the_primary_answers_for_a_frozen_replica(
     primary, standby = servers
     monkeypatch.setattr(engines, "SILENT_SECONDS", 1.0)
     reader = Store(url(primary), replicas=Replicas([url(standby)]))
-    reader._readers.clock = clock
+    reader._servers.clock = clock
     assert senders(reader, account) == ["boxis.net"]
     with frozen(standby):
         for _ in range(3):
