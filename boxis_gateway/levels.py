@@ -1,4 +1,4 @@
-"""What a level of access lets an employee do (REST protocol page, section 3)."""
+"""Access levels, and what each may see (REST protocol page, section 3)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Level(StrEnum):
-    """The levels, in rising order."""
+    """Access levels of employees, in rising order."""
 
     NO_LOGIN = "NO_LOGIN"
     PERSONAL = "PERSONAL"
@@ -20,12 +20,12 @@ class Level(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Higher means more."""
+        """Position in the order; a higher level has more rights."""
         return list(Level).index(self)
 
 
 class State(StrEnum):
-    """Whether an employee may log in; of one who is deleted only the record is left."""
+    """State of an employee; a deleted one is kept as a record."""
 
     ENABLED = "ENABLED"
     DISABLED = "DISABLED"
@@ -33,27 +33,27 @@ class State(StrEnum):
 
 
 class MessageScope(StrEnum):
-    """Whose messages somebody may see."""
+    """Customers whose messages a level may see."""
 
-    NOBODY = "nobody's"
-    OWN = "those of the own customer"
-    SUB = "those of the own customer and of its customers"
-    ANY = "everybody's"
+    NOBODY = "none"
+    OWN = "the own customer"
+    SUB = "the own customer and its customers"
+    ANY = "all customers"
 
 
 class TextScope(StrEnum):
-    """Whose texts somebody may read, of the messages within reach."""
+    """Customers whose texts a level may read, among visible messages."""
 
-    NOBODY = "nobody's"
-    OWN = "those of the own customer"
-    ANY = "everybody's"
+    NOBODY = "none"
+    OWN = "the own customer"
+    ANY = "all customers"
 
 
 class Visibility(NamedTuple):
-    """What a level sees of messages."""
+    """Rights of a level to see messages, texts and prices."""
 
-    reach: MessageScope
-    content: TextScope
+    messages: MessageScope
+    texts: TextScope
     whole_sale: bool
     cost: bool
 
@@ -68,4 +68,3 @@ VISIBILITY = {
     Level.RESELLER_ADMIN: Visibility(MessageScope.ANY, TextScope.OWN, whole_sale=True, cost=False),
     Level.ADMIN: Visibility(MessageScope.ANY, TextScope.ANY, whole_sale=True, cost=True),
 }
-"""The one table of visibility."""

@@ -1,7 +1,7 @@
-"""What both APIs take and answer, as OpenAPI 3.1 at `/openapi.json` and as a page at `/docs/`.
+"""OpenAPI 3.1 document of both APIs at `/openapi.json`, and as a page at `/docs/`.
 
-The page is Swagger UI out of a package, so that it works without a network; its headers forbid it
-to load anything from elsewhere.
+The page is Swagger UI from a package, so it works without internet access; its headers forbid it to
+load anything from other servers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from flask_swagger_ui import get_swaggerui_blueprint
 
 from boxis_gateway.api_docs.document import document
 
-ADDRESS, PAGE = "/openapi.json", "/docs"
+DOCUMENT, PAGE = "/openapi.json", "/docs"
 POLICY = (
     "default-src 'none'; connect-src 'self'; font-src 'self' data:; img-src 'self' data:; "
     "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
@@ -22,39 +22,39 @@ POLICY = (
 CONFIG = {
     "app_name": "boxis_gateway",
     "defaultModelsExpandDepth": 0,
-    "layout": "BaseLayout",  # without a bar to load other documents with
-    "validatorUrl": None,  # else it asks a server elsewhere
+    "layout": "BaseLayout",  # no bar for loading other documents
+    "validatorUrl": None,  # no request to Swagger's server
 }
 
 
 def api_docs() -> Blueprint:
     """The blueprint of the document and its page."""
     blueprint = Blueprint("api_docs", __name__)
-    page = get_swaggerui_blueprint(PAGE, ADDRESS, CONFIG)
-    page.after_request(_locked_in)
+    page = get_swaggerui_blueprint(PAGE, DOCUMENT, CONFIG)
+    page.after_request(_add_security_headers)
     blueprint.register_blueprint(page)
 
-    @blueprint.get(ADDRESS)
+    @blueprint.get(DOCUMENT)
     def openapi() -> Response:
-        response = Response(_written(), content_type="application/json")
+        response = Response(_document_json(), content_type="application/json")
         response.headers["Cache-Control"] = "no-cache"
         response.add_etag()
         response.make_conditional(request)
         return response
 
     @blueprint.get(PAGE)
-    def to_page() -> Response:
+    def redirect_to_page() -> Response:
         return Response(status=308, headers={"Location": f"{PAGE}/"}, content_type="text/plain")
 
     return blueprint
 
 
 @lru_cache(maxsize=1)
-def _written() -> bytes:
+def _document_json() -> bytes:
     return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _locked_in(response: Response) -> Response:
+def _add_security_headers(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"

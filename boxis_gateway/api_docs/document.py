@@ -1,4 +1,4 @@
-"""The OpenAPI document: what is common to both APIs. Everything else comes from their tables."""
+"""Frame of the OpenAPI document; the rest comes from the tables of both APIs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from boxis_gateway import __version__
 from boxis_gateway.api_docs.form_api import describe_form_api
 from boxis_gateway.api_docs.rest_api import describe_rest_api
 
-DESCRIPTION = """Two HTTP interfaces over one store of SMS messages.
+DESCRIPTION = """Two HTTP APIs for one store of SMS messages.
 
-**The form API** is the Boxis.net API: one address takes a form whose `authcode` is the MD5 of its
-`timestamp` and the user key, and answers an envelope in XML or JSON, always with status 200.
+**The form API** is that of Boxis.net. It takes a form whose `authcode` is the MD5 of `timestamp`
+and the user key, and returns an envelope in XML or JSON, always with status 200.
 
-**The REST API** is the TelecomX API: JSON for employees who log in. Log in below, then put the
-`token` under *Authorize*."""
+**The REST API** is that of TelecomX: JSON for employees. Log in below, then enter the `token` under
+*Authorize*."""
 
 
 def document() -> dict[str, Any]:
-    """The document, as it is to be written in JSON."""
+    """Build the document."""
     marshmallow = MarshmallowPlugin()
     spec = APISpec(
         title="boxis_gateway",
@@ -31,7 +31,7 @@ def document() -> dict[str, Any]:
         servers=[{"url": "/"}],
         plugins=[marshmallow],
     )
-    assert marshmallow.converter is not None  # since it belongs to a document
+    assert marshmallow.converter is not None  # set by APISpec
     describe_form_api(spec, marshmallow.converter)
     describe_rest_api(spec)
     described: dict[str, Any] = spec.to_dict()

@@ -1,4 +1,4 @@
-"""The form API in the OpenAPI document: one address, and a variant of its form for each action."""
+"""The form API in the OpenAPI document: one form with a variant per action."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from boxis_gateway.form_api.form import CODECS, MULTIPART, URLENCODED
 from boxis_gateway.form_api.renderers import RENDERERS, Renderer, json_envelope, xml_envelope
 
 TAG = "Form API"
-AUTHCODE = (
-    "The MD5 of the text of `timestamp` immediately followed by the user key, in hexadecimal."
-)
+AUTHCODE = "MD5 of `timestamp` followed by the user key, in hexadecimal."
 TIMESTAMP = (
-    "Unix time in seconds, no further off than the server allows (by default 5 minutes). If the "
-    "answer has `timestamperror`, use its."
+    "Unix time in seconds; the server allows a difference, by default of 5 minutes. If the answer "
+    "has `timestamperror`, sign again with the answer's `timestamp`."
 )
 _COMMON: dict[str, dict[str, Any]] = {
-    "username": {"description": "The account's user name.", "example": "anna@example.com"},
+    "username": {"description": "User name of the account.", "example": "anna@example.com"},
     "timestamp": {"description": TIMESTAMP, "pattern": "^[0-9]+$", "example": "1336553826"},
     "authcode": {
         "description": AUTHCODE,
@@ -35,9 +33,13 @@ _COMMON: dict[str, dict[str, Any]] = {
     "section": {"enum": sorted({section for section, _ in ACTIONS}), "default": "sms"},
     "action": {"enum": [name for _, name in ACTIONS]},
     "returntype": {"enum": list(RENDERERS), "default": xml_envelope.NAME},
-    "encoding": {"enum": list(CODECS), "default": "UTF-8", "description": "Of the form."},
+    "encoding": {
+        "enum": list(CODECS),
+        "default": "UTF-8",
+        "description": "Character set of the form.",
+    },
 }
-COMMON = {name: {"type": "string", **said} for name, said in _COMMON.items()}
+COMMON = {name: {"type": "string", **facts} for name, facts in _COMMON.items()}
 REQUIRED = ("username", "timestamp", "authcode", "action")
 NONE = {"type": "array", "maxItems": 0}
 EXAMPLE = """<?xml version="1.0" encoding="UTF-8"?>
@@ -45,18 +47,17 @@ EXAMPLE = """<?xml version="1.0" encoding="UTF-8"?>
 <reciptient>48514151563</reciptient><date>2012-05-09 10:28:00</date><parts>1</parts>\
 <credit>1</credit><type>scheduled</type></sms1></history><timestamp>1336553826</timestamp></return>"""
 DESCRIPTION = (
-    "The status is always 200: a failure is an envelope, too, with `result` 0. A GET takes the "
-    "same names in its query. Blank fields count as missing, unknown ones are ignored."
+    "The status is always 200; a failure is an envelope with `result` 0. A GET takes the same "
+    "fields in its query. Blank fields count as missing, unknown ones are ignored."
 )
 
-
-Shown = dict[str, Any]
+JsonObject = dict[str, Any]
 """A JSON schema, or another object of the document."""
 
 
 def describe_form_api(spec: APISpec, converter: OpenAPIConverter) -> None:
-    """Add the api's operations to the document."""
-    spec.tag({"name": TAG, "description": "Forms that sign themselves (Boxis.net)."})
+    """Add the operations of the form API to the document."""
+    spec.tag({"name": TAG, "description": "Signed forms (Boxis.net)."})
     spec.components.schema("FormFailure", FAILURE)
     for action in ACTIONS.values():
         if isinstance(action.answers, ListOf) and action.answers.member:
@@ -69,7 +70,9 @@ def describe_form_api(spec: APISpec, converter: OpenAPIConverter) -> None:
         _media_type(xml_envelope): xml | {"example": EXAMPLE},
         _media_type(json_envelope): json,
     }
-    spec.components.response("Envelope", {"description": "An envelope.", "content": kinds})
+    spec.components.response(
+        "Envelope", {"description": "Envelope of a result or a failure.", "content": kinds}
+    )
     for path in PATHS:
         post, get = (_operation(method, path) for method in ("post", "get"))
         content = {kind: {"schema": _one_of("Form")} for kind in (URLENCODED, MULTIPART)}
@@ -78,8 +81,8 @@ def describe_form_api(spec: APISpec, converter: OpenAPIConverter) -> None:
         spec.path(path, operations={"post": post, "get": get})
 
 
-def _schemas(action: Action, converter: OpenAPIConverter) -> Shown:
-    """By the end of their names: what the action takes, and answers in either format."""
+def _schemas(action: Action, converter: OpenAPIConverter) -> JsonObject:
+    """Schemas of an action's form and of its answers, by the suffix of their names."""
     own = converter.schema2jsonschema(action.params()).get("properties", {})
     return {
         "Form": _form(action, own),
@@ -88,7 +91,7 @@ def _schemas(action: Action, converter: OpenAPIConverter) -> Shown:
     }
 
 
-def _operation(method: str, path: str) -> Shown:
+def _operation(method: str, path: str) -> JsonObject:
     name = path.strip("/").replace(".", "_") or "form"
     return {
         "operationId": f"{method}_{name}",
@@ -103,49 +106,49 @@ def _media_type(renderer: Renderer) -> str:
     return renderer.CONTENT_TYPE.partition(";")[0]
 
 
-def _ref(name: str) -> Shown:
+def _ref(name: str) -> JsonObject:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _one_of(kind: str, *others: str) -> Shown:
-    """That schema of any action, or another one."""
-    names = [*(f"{action.name}{kind}" for action in ACTIONS.values()), *others]
+def _one_of(suffix: str, *others: str) -> JsonObject:
+    """Any action's schema with this suffix, or one of the others."""
+    names = [*(f"{action.name}{suffix}" for action in ACTIONS.values()), *others]
     refs = [_ref(name) for name in names]
     return refs[0] if len(refs) == 1 else {"oneOf": refs}
 
 
-def _form(action: Action, own: Shown) -> Shown:
-    """The fields that all actions have, with those of this one."""
+def _form(action: Action, own: JsonObject) -> JsonObject:
+    """The common fields, with those of this action."""
     fixed = {"section": {"enum": [action.section]}, "action": {"enum": [action.name]}}
-    common = {name: said | fixed.get(name, {}) for name, said in COMMON.items()}
+    common = {name: facts | fixed.get(name, {}) for name, facts in COMMON.items()}
     return {"type": "object", "required": list(REQUIRED), "properties": common | own}
 
 
-def _query(converter: OpenAPIConverter) -> Iterator[Shown]:
-    """The fields of all actions."""
+def _query(converter: OpenAPIConverter) -> Iterator[JsonObject]:
+    """Query parameters: the fields of all actions."""
     fields = dict(COMMON)
     for action in ACTIONS.values():
         fields |= converter.schema2jsonschema(action.params()).get("properties", {})
-    for name, said in fields.items():
-        schema = {key: value for key, value in said.items() if key != "description"}
-        described = {"description": said["description"]} if "description" in said else {}
+    for name, facts in fields.items():
+        schema = {key: value for key, value in facts.items() if key != "description"}
+        described = {"description": facts["description"]} if "description" in facts else {}
         required = name in REQUIRED
         yield {"name": name, "in": "query", "required": required, "schema": schema, **described}
 
 
-def _envelope(result: str, more: Shown) -> Shown:
+def _envelope(result: str, more: JsonObject) -> JsonObject:
     properties = {
         "result": {"type": "string", "const": result},
         "resulttxt": {"type": "string"},
         **more,
-        "timestamp": {"type": "integer", "description": "The server's, Unix seconds."},
+        "timestamp": {"type": "integer", "description": "Time of the server, Unix seconds."},
     }
     required = [name for name in properties if name != "timestamperror"]
     return {"type": "object", "required": required, "properties": properties}
 
 
-def _in_json(answers: ListOf | type[Schema], converter: OpenAPIConverter) -> Shown:
-    """`params`: single values, or a list under any of its names; what is empty is an array."""
+def _in_json(answers: ListOf | type[Schema], converter: OpenAPIConverter) -> JsonObject:
+    """Schema of `params`: single values, or a list under any of its names; empty ones are `[]`."""
     if isinstance(answers, ListOf):
         either = {"oneOf": [_numbered(answers), NONE]}
         lists = {name: dict(either) for name in answers.names_in_json}
@@ -153,14 +156,14 @@ def _in_json(answers: ListOf | type[Schema], converter: OpenAPIConverter) -> Sho
     return {"params": {"oneOf": [converter.schema2jsonschema(answers()), NONE]}}
 
 
-def _in_xml(answers: ListOf | type[Schema], converter: OpenAPIConverter) -> Shown:
-    """The list's element, or `params`."""
+def _in_xml(answers: ListOf | type[Schema], converter: OpenAPIConverter) -> JsonObject:
+    """Schema of the list's element, or of `params`."""
     if isinstance(answers, ListOf):
         return {answers.name: _numbered(answers)}
     return {"params": converter.schema2jsonschema(answers())}
 
 
-def _numbered(answers: ListOf) -> Shown:
+def _numbered(answers: ListOf) -> JsonObject:
     member = _ref(answers.member.__name__) if answers.member else {"type": "string"}
     return {
         "type": "object",
@@ -172,6 +175,6 @@ def _numbered(answers: ListOf) -> Shown:
 MISMATCH = {
     "type": "string",
     "const": "1",
-    "description": "Only if the clock is off: sign again with the answer's `timestamp`.",
+    "description": "Present only if the clock differs too much: sign again with this `timestamp`.",
 }
 FAILURE = _envelope("0", {"timestamperror": MISMATCH})

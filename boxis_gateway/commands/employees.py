@@ -10,7 +10,7 @@ import click
 from boxis_gateway.commands.options import check_username, with_store
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.levels import Level, State
-from boxis_gateway.passwords import SHORTEST, hash_password
+from boxis_gateway.passwords import MIN_LENGTH, hash_password
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
 
@@ -139,9 +139,9 @@ def _password(given: str | None) -> str:
     if given is None:
         return secrets.token_urlsafe(15)
     password = sys.stdin.readline().rstrip("\r\n") if given == "-" else given
-    if len(password) < SHORTEST:
+    if len(password) < MIN_LENGTH:
         raise ConfigurationError(
-            f"A password needs at least {SHORTEST} characters; without --password one is generated."
+            f"A password needs at least {MIN_LENGTH} characters; omit --password to generate one."
         )
     return password
 

@@ -1,4 +1,4 @@
-"""The REST API: JSON by HTTP's own methods. Read endpoint.py, then auth.py."""
+"""The TelecomX REST API. Read endpoint.py, then auth.py, resource.py, resources/."""
 
 from boxis_gateway.rest_api.endpoint import METHODS, rest_api
 

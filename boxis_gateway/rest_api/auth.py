@@ -1,4 +1,4 @@
-"""Password -> token, token -> session (REST protocol page, section 2). No HTTP here."""
+"""Password -> token, token -> session (REST protocol page, section 2); no HTTP."""
 
 from __future__ import annotations
 
@@ -9,37 +9,36 @@ from datetime import datetime, timedelta
 from boxis_gateway.levels import Level, State
 from boxis_gateway.limiting import Lockouts, attempt_of
 from boxis_gateway.model import Employee, Session
-from boxis_gateway.passwords import is_right
+from boxis_gateway.passwords import verify_password
 from boxis_gateway.rest_api.failures import credentials_invalid, expired
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import UNKNOWN, Store, acting
 from boxis_gateway.zones import from_utc_text, utc_text
 
-RENEWED_AFTER = timedelta(seconds=30)  # a renewal is a write; a token lasts this much longer for it
+RENEWAL_INTERVAL = timedelta(seconds=30)  # a renewal is a write; added to a token's lifetime
 
 
 def token_digest(token: str) -> str:
-    """What is kept of a token: SHA-256, in hexadecimal. A token is random enough for that."""
+    """SHA-256 of a token in hexadecimal, which the store keeps; a random token needs no salt."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def new_token() -> str:
-    """A random token: 40 letters and digits that need no quoting in a URL."""
+    """Make a random token of 40 hexadecimal digits."""
     return secrets.token_hex(20)
 
 
 def check_password(
     store: Store, lockouts: Lockouts, username: str, password: str, address: str
 ) -> Employee:
-    """The employee, if that is the password and the employee may log in.
+    """Check user name, password and state of an employee; `address` is the client's.
 
-    Raises RestFailure, the same whatever is not right, and LimitReached for who was wrong too often
-    from that address."""
+    Raises RestFailure with the same text for each of them, or LimitReached during a lockout."""
     employee = store.employees.find(username)
     password_hash = employee.password_hash if employee else None
     attempt = attempt_of("rest", address, username, password_hash or "")
     lockouts.check(attempt)
-    if is_right(password_hash, password) and employee and may_log_in(employee):
+    if verify_password(password_hash, password) and employee and may_log_in(employee):
         lockouts.succeeded(attempt)
         return employee
     lockouts.failed(attempt)
@@ -47,7 +46,7 @@ def check_password(
 
 
 def may_log_in(employee: Employee) -> bool:
-    """Neither disabled nor of a level that can't."""
+    """True for an enabled employee with any level but NO_LOGIN."""
     return employee.state is State.ENABLED and employee.level is not Level.NO_LOGIN
 
 
@@ -60,21 +59,22 @@ def open_session(
     address: str,
     persist: bool,
 ) -> str:
-    """A new token of the employee; one that persists lasts until logout. Raises RestFailure if the
-    password was changed since it was checked."""
+    """Make a token of the employee; with `persist` it lasts until logout. Raises RestFailure if the
+    password has changed since it was checked."""
     token = new_token()
     expires_at = None if persist else now + _lifetime(settings)
     digest = token_digest(token)
     with acting(employee.username, address or UNKNOWN):
-        known = address or None
-        if not store.tokens.add(employee, digest, now, expires_at=expires_at, address=known):
+        if not store.tokens.add(
+            employee, digest, now, expires_at=expires_at, address=address or None
+        ):
             raise credentials_invalid("password")
     return token
 
 
 def find_session(store: Store, token: str | None, now: datetime) -> Session:
-    """Whose token it is. Raises RestFailure: `expired` for one whose time is over,
-    `credentials_invalid` for anything else that opens nothing."""
+    """Find the session of a token. Raises RestFailure: `expired` for an expired token,
+    `credentials_invalid` for any other that is not valid."""
     session = store.tokens.find(token_digest(token)) if token else None
     if session is None:
         raise credentials_invalid("token" if token else "no_token")
@@ -86,13 +86,13 @@ def find_session(store: Store, token: str | None, now: datetime) -> Session:
 
 
 def renew(store: Store, session: Session, settings: Settings, now: datetime) -> None:
-    """Use restarts a token's time, if the settings say so."""
+    """Extend the session's lifetime, if the settings allow it."""
     if session.expires_at is None or not settings.token_renewal:
         return
     expires_at = now + _lifetime(settings)
-    if expires_at - from_utc_text(session.expires_at) >= RENEWED_AFTER:
+    if expires_at - from_utc_text(session.expires_at) >= RENEWAL_INTERVAL:
         store.tokens.renew(session, expires_at)
 
 
 def _lifetime(settings: Settings) -> timedelta:
-    return timedelta(minutes=settings.token_minutes) + RENEWED_AFTER
+    return timedelta(minutes=settings.token_minutes) + RENEWAL_INTERVAL

@@ -1,7 +1,8 @@
-"""START HERE: the whole path of a request at the REST API.
+"""START HERE: the whole path of a request of the REST API.
 
-Every answer is JSON, failures too: `{"code":…,"message":…,"description":…}`, whose code is the HTTP
-status. A token may stand in the query, in `Authorization: Bearer` or in a cookie, in this order.
+Every answer is JSON, and so is a failure: `{"code":…,"message":…,"description":…}` with the HTTP
+status as its code. A token is read from the query, `Authorization: Bearer` or a cookie, in this
+order.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from boxis_gateway.rest_api.failures import (
     out_of_service,
     too_many_requests,
 )
-from boxis_gateway.rest_api.resource import Answer, Call, File, Resource
+from boxis_gateway.rest_api.resource import Answer, File, Resource, ResourceCall
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.services import Services, log_faults
 from boxis_gateway.store import UNKNOWN, Store, acting
@@ -39,15 +40,15 @@ from boxis_gateway.store import UNKNOWN, Store, acting
 COOKIE = "token"
 ASCII = bytes(range(128))
 JSON, EMPTY = "application/json", "text/plain"
-NOT_KEPT = ("token", "offset")  # in a link to the next page
+NOT_LINKED = ("token", "offset")  # parameters left out of the link to the next page
 WITHOUT_ID = ("/sms/",)
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
 log = logging.getLogger(__name__)
 
 
-class Anything(PathConverter):
-    """The rest of a path, with whatever slashes; or nothing."""
+class AnyPath(PathConverter):
+    """The rest of a path, with any slashes; may be empty."""
 
     regex = ".*?"
     part_isolating = False
@@ -56,96 +57,109 @@ class Anything(PathConverter):
 def rest_api(services: Services) -> Blueprint:
     """The blueprint of the REST API."""
     blueprint = Blueprint("rest_api", __name__)
-    blueprint.record(lambda setup: setup.app.url_map.converters.update(anything=Anything))
-    addresses: dict[str, dict[str, Resource]] = {}
-    for one in RESOURCES:
-        addresses.setdefault(one.path, {})[one.method] = one
-    for first in sorted({path.split("/")[1] for path in addresses}):
-        for nowhere in (f"/{first}", f"/{first}/<anything:elsewhere>"):
-            addresses.setdefault(nowhere, {})
-    for path, methods in addresses.items():
-        endpoint = endpoint_of(path, methods, services)
+    blueprint.record(lambda setup: setup.app.url_map.converters.update(any_path=AnyPath))
+    paths: dict[str, dict[str, Resource]] = {}
+    for resource in RESOURCES:
+        paths.setdefault(resource.path, {})[resource.method] = resource
+    for first in sorted({path.split("/")[1] for path in paths}):
+        for unknown in (f"/{first}", f"/{first}/<any_path:rest>"):
+            paths.setdefault(unknown, {})
+    for path, methods in paths.items():
+        endpoint = endpoint_for(path, methods, services)
         blueprint.add_url_rule(path, path.lower(), endpoint, methods=METHODS)
     if services.settings.cors_origins != "none":
-        blueprint.after_request(partial(allow_pages, services.settings.cors_origins.split()))
+        blueprint.after_request(partial(add_cors_headers, services.settings.cors_origins.split()))
     return blueprint
 
 
-def endpoint_of(
+def endpoint_for(
     path: str, methods: Mapping[str, Resource], services: Services
 ) -> Callable[..., Response]:
-    """What serves an address; one without methods is nowhere."""
+    """Make the view function of a path; an unknown path has no methods."""
     route = path.replace("<", "{").replace(">", "}") if methods else ""
 
-    def endpoint(**places: str) -> Response:
+    def endpoint(**path_params: str) -> Response:
         record = get_record(request.environ)
         record.api, record.route, record.format = "rest", route, "json"
         if methods and request.method in METHODS:
             record.action = f"{request.method} {route}"
         try:
             with services.store.serving():
-                answered = answer(methods, request, places, services, record)
+                result = answer(methods, request, path_params, services, record)
         except Exception as problem:
-            if isinstance(problem, RestFailure):
-                failure = problem
-            elif isinstance(problem, LimitReached):
-                failure = too_many_requests(problem)
-            elif isinstance(problem, Unavailable):
-                log.error("request=%s %s", record.id, problem.problem)
-                failure = out_of_service(problem)
-            elif isinstance(problem, HTTPException):  # of a body that is too long, or cut short
-                failure = bad_request(problem.code or 400)
-            else:
-                log.exception("request=%s failed", record.id)
-                failure = internal_error()
+            failure = translate(problem, record)
             record.fail(failure)
-            answered = Answer(failure.body(), failure.code, retry_after=failure.retry_after)
-        if answered.file:
-            response = respond_with_file(answered.file, services.store, record)
+            result = Answer(failure.body(), failure.code, retry_after=failure.retry_after)
+        if result.file:
+            response = respond_with_file(result.file, services.store, record)
         else:
-            response = respond(answered, methods, request)
+            response = respond(result, methods, request)
         response.headers["X-Request-Id"] = record.id
         return response
 
     return endpoint
 
 
+def translate(problem: Exception, record: RequestRecord) -> RestFailure:
+    """Turn any exception into a failure, and log what the operator has to mend."""
+    if isinstance(problem, RestFailure):
+        return problem
+    if isinstance(problem, LimitReached):
+        return too_many_requests(problem)
+    if isinstance(problem, Unavailable):
+        log.error("request=%s %s", record.id, problem.problem)
+        return out_of_service(problem)
+    if isinstance(problem, HTTPException):  # a body that is too long or cut short
+        return bad_request(problem.code or 400)
+    log.exception("request=%s failed", record.id)
+    return internal_error()
+
+
 def answer(
     methods: Mapping[str, Resource],
     request: Request,
-    places: Mapping[str, str],
+    path_params: Mapping[str, str],
     services: Services,
     record: RequestRecord,
 ) -> Answer:
-    """What is answered. Raises RestFailure and LimitReached."""
+    """Request in, answer out. Raises RestFailure, LimitReached and HTTPException."""
     address, store, settings = request.remote_addr or "", services.store, services.settings
     services.limiter.admit(address)
     if not methods:
         raise no_id() if request.path in WITHOUT_ID else not_found()
     if request.method == "OPTIONS":
         return Answer(None, 204)
-    found = methods.get("GET" if request.method == "HEAD" else request.method)
-    if found is None or (request.method == "HEAD" and found.acts):
+    resource = methods.get("GET" if request.method == "HEAD" else request.method)
+    if resource is None or (request.method == "HEAD" and resource.unsafe):
         raise method_not_allowed()
-    if not request.query_string.isascii():  # which the framework cannot read
+    if not request.query_string.isascii():  # which Flask cannot read
         request.query_string = quote_from_bytes(request.query_string, ASCII).encode()
-    token, now = token_of(request), services.clock()
-    session = find_session(store, token, now) if found.needs_token else None
+    token, now = read_token(request), services.clock()
+    session = find_session(store, token, now) if resource.needs_token else None
     if session:
         record.employee = session.employee.id
         services.limiter.admit_account(settings, "rest", session.employee.id)
         renew(store, session, settings, now)
-    who = session.employee.username if session else UNKNOWN
+    username = session.employee.username if session else UNKNOWN
     request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
-    params = found.load(fields_of(request))
-    known = (settings, store, services.limiter, now, record.count_rows)
-    call = Call(params, places, session, address, token, *known)
-    with acting(who, address or UNKNOWN):
-        return found.run(call)
+    call = ResourceCall(
+        params=resource.load(read_fields(request)),
+        path_params=path_params,
+        session=session,
+        address=address,
+        token=token,
+        settings=settings,
+        store=store,
+        limiter=services.limiter,
+        now=now,
+        count_rows=record.count_rows,
+    )
+    with acting(username, address or UNKNOWN):
+        return resource.run(call)
 
 
-def allow_pages(origins: Sequence[str], response: Response) -> Response:
-    """Let pages of these origins read answers; with a token, as cookies are not sent along."""
+def add_cors_headers(origins: Sequence[str], response: Response) -> Response:
+    """Let pages of these origins read answers. They need a token, as cookies are not allowed."""
     headers, origin = response.headers, request.headers.get("Origin", "")
     headers.add("Vary", "Origin")
     if origin not in origins:
@@ -159,54 +173,54 @@ def allow_pages(origins: Sequence[str], response: Response) -> Response:
     return response
 
 
-def fields_of(request: Request) -> dict[str, Any]:
-    """What the query and, of a POST, the body say; a JSON object or a form. The body wins."""
-    given: dict[str, Any] = request.args.to_dict()
+def read_fields(request: Request) -> dict[str, Any]:
+    """Parameters of the query and, for a POST, of a JSON object or form, which wins. Raises
+    RestFailure."""
+    fields: dict[str, Any] = request.args.to_dict()
     if request.method != "POST":
-        return given
+        return fields
     body = request.get_data()
     if request.mimetype == "application/x-www-form-urlencoded":
-        return given | request.form.to_dict()
+        return fields | request.form.to_dict()
     if not body.strip():
-        return given
+        return fields
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         raise invalid("body") from None
     if not isinstance(content, dict):
         raise invalid("body")
-    return given | content
+    return fields | content
 
 
-def token_of(request: Request) -> str | None:
-    """The token that is shown, wherever it stands."""
+def read_token(request: Request) -> str | None:
+    """The token of the request, if it has one."""
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     bearer = credentials.strip() if scheme.lower() == "bearer" else ""
     return request.args.get("token") or bearer or request.cookies.get(COOKIE) or None
 
 
-def respond(answered: Answer, methods: Mapping[str, Resource], request: Request) -> Response:
-    """The answer as it leaves. Nobody keeps it: it is for the one who asked."""
+def respond(answer: Answer, methods: Mapping[str, Resource], request: Request) -> Response:
+    """Turn an answer into an HTTP response, which shared caches must not store."""
     body = b""
-    if answered.body is not None:
-        body = json.dumps(answered.body, ensure_ascii=False, separators=(",", ":")).encode()
-    response = Response(body, answered.status, content_type=JSON if body else EMPTY)
-    response.headers["Cache-Control"] = "private, no-cache" if answered.cacheable else "no-store"
+    if answer.body is not None:
+        body = json.dumps(answer.body, ensure_ascii=False, separators=(",", ":")).encode()
+    response = Response(body, answer.status, content_type=JSON if body else EMPTY)
+    response.headers["Cache-Control"] = "private, no-cache" if answer.cacheable else "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    if answered.next_page:
-        kept = {name: value for name, value in request.args.items() if name not in NOT_KEPT}
-        query = urlencode({**kept, **answered.next_page})
+    if answer.next_page:
+        kept = {name: text for name, text in request.args.items() if name not in NOT_LINKED}
+        query = urlencode({**kept, **answer.next_page})
         response.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
-    if answered.retry_after:
-        response.headers["Retry-After"] = str(answered.retry_after)
-    if answered.status in (204, 405):
-        head = {"HEAD"} if "GET" in methods and not methods["GET"].acts else set()
-        allowed = {*methods, *head, "OPTIONS"}
-        response.headers["Allow"] = ", ".join(sorted(allowed))
-    if answered.cookie is not None:
-        age = None if answered.cookie else 0
-        response.set_cookie(COOKIE, answered.cookie, max_age=age, httponly=True, samesite="Lax")
-    if answered.cacheable:
+    if answer.retry_after:
+        response.headers["Retry-After"] = str(answer.retry_after)
+    if answer.status in (204, 405):
+        head = {"HEAD"} if "GET" in methods and not methods["GET"].unsafe else set()
+        response.headers["Allow"] = ", ".join(sorted({*methods, *head, "OPTIONS"}))
+    if answer.cookie is not None:
+        age = None if answer.cookie else 0
+        response.set_cookie(COOKIE, answer.cookie, max_age=age, httponly=True, samesite="Lax")
+    if answer.cacheable:
         response.add_etag()
         if request.if_none_match.contains_weak(response.get_etag()[0] or ""):
             del response.headers["Content-Type"], response.headers["Content-Length"]
@@ -215,10 +229,9 @@ def respond(answered: Answer, methods: Mapping[str, Resource], request: Request)
 
 
 def respond_with_file(file: File, store: Store, record: RequestRecord) -> Response:
-    """The file, while others are served from another connection."""
+    """Stream the file; other requests get another connection to the store meanwhile."""
     record.streams, record.format = True, file.name.rpartition(".")[2]
-    pieces = log_faults(file.pieces, log, record.id)
-    response = Response(pieces, content_type=file.content_type)
+    response = Response(log_faults(file.pieces, log, record.id), content_type=file.content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"

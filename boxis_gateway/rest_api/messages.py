@@ -1,4 +1,4 @@
-"""The message object (REST protocol page, sections 3 and 5): its properties, and who sees which."""
+"""Message objects, and which properties an employee sees (REST protocol page, sections 3 and 5)."""
 
 from __future__ import annotations
 
@@ -10,75 +10,77 @@ from marshmallow import Schema, fields
 
 from boxis_gateway.levels import VISIBILITY
 from boxis_gateway.model import Customer, Employee
-from boxis_gateway.rest_api.properties import Instant, Money, an_id, texts, words
+from boxis_gateway.rest_api.properties import Instant, Money, object_id, text, text_list
 from boxis_gateway.rest_api.visibility import can_read_texts
 from boxis_gateway.sms.numbers import rest_sender, sender_key
 from boxis_gateway.store import ListedSubmission, wire_id
 
-NAMELESS: Mapping[str, str] = MappingProxyType({})
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class Message(Schema):
-    """A message. What is empty, or out of the level's sight, is left out, but for `sent`."""
+    """A message. Properties that are empty or hidden from the access level are left out, except
+    `sent`."""
 
-    _id = an_id()
-    customer = an_id("Whose message it is.")
-    type = words(enum=["SMS", "MMS"])
-    message = words("The text; for those who may read it.", always=False, example="This is a test")
+    _id = object_id()
+    customer = object_id("Customer that owns the message.")
+    type = text(enum=["SMS", "MMS"])
+    message = text("Text, for levels that may read it.", required=False, example="This is a test")
     from_ = fields.String(
         data_key="from",
         required=True,
-        metadata={"description": "The sender, a name or a number.", "example": "Voicemail"},
+        metadata={"description": "Sender: a name or a number.", "example": "Voicemail"},
     )
-    to = texts("The recipients: numbers in E.164, or short codes.", example="+4581808888")
-    sent = Instant("When it was sent; null while it waits.")
-    fromName = words("The sender by the customer's phone book.", always=False)
-    toName = texts("The recipients by the customer's phone book.", always=False)
-    groupName = words("The group that it was sent to.", always=False)
-    cost = Money("What it costs the operator; for ADMIN.")
-    price = Money("What it costs the customer.")
-    wholeSale = Money("What it costs the reseller; for RESELLER and up.")
+    to = text_list("Recipients: numbers in E.164, or short codes.", example="+4581808888")
+    sent = Instant("Time of sending; null while the message waits.")
+    fromName = text("Name of the sender in the customer's phone book.", required=False)
+    toName = text_list("Names of the recipients in the customer's phone book.", required=False)
+    groupName = text("Group that the message was sent to.", required=False)
+    cost = Money("Cost for the operator; for ADMIN.")
+    price = Money("Price for the customer.")
+    wholeSale = Money("Price for the reseller; for RESELLER and up.")
 
 
 class View(NamedTuple):
-    """How an employee sees the messages of a customer."""
+    """An employee's view of a customer's messages; `names` is the customer's phone book."""
 
     customer_id: str
     texts: bool
     whole_sale: bool
     cost: bool
-    names: Mapping[str, str] = NAMELESS
-
-    @classmethod
-    def of(cls, employee: Employee, customer: Customer) -> View:
-        """By the table of levels.py."""
-        sight = VISIBILITY[employee.level]
-        return cls(customer.id, can_read_texts(employee, customer), sight.whole_sale, sight.cost)
+    names: Mapping[str, str] = NO_NAMES
 
 
-def seen(one: ListedSubmission, view: View) -> dict[str, Any]:
-    """What of the message is seen, by the attributes of `Message`."""
-    recipients, names = one.recipients.split("\n"), view.names
+def view_of(employee: Employee, customer: Customer) -> View:
+    """The view that the employee's level allows."""
+    visibility = VISIBILITY[employee.level]
+    texts = can_read_texts(employee, customer)
+    return View(customer.id, texts, visibility.whole_sale, visibility.cost)
+
+
+def message_in(view: View, submission: ListedSubmission) -> dict[str, Any]:
+    """The visible properties, by the attributes of `Message`."""
+    recipients, names = submission.recipients.split("\n"), view.names
     message: dict[str, Any] = {
-        "_id": one.wire_id or wire_id(one.id, one.account_id),
+        "_id": submission.wire_id or wire_id(submission.id, submission.account_id),
         "customer": view.customer_id,
         "type": "SMS",
-        "from_": rest_sender(one.sender),
+        "from_": rest_sender(submission.sender),
         "to": recipients,
-        "sent": one.sent_at,
+        "sent": submission.sent_at,
     }
-    if one.text is not None and view.texts:
-        message["message"] = one.text
+    if submission.text is not None and view.texts:
+        message["message"] = submission.text
     if names:
-        called = [names.get(sender_key(address)) for address in (one.sender, *recipients)]
-        message |= {"fromName": called[0]} if called[0] else {}
-        message |= {"toName": known} if (known := [name for name in called[1:] if name]) else {}
-    if one.group_id and one.group_id in names:
-        message["groupName"] = names[one.group_id]
-    if one.price is not None:
-        message["price"] = one.price
-    if one.whole_sale is not None and view.whole_sale:
-        message["wholeSale"] = one.whole_sale
-    if one.cost is not None and view.cost:
-        message["cost"] = one.cost
+        sender, *others = [names.get(sender_key(key)) for key in (submission.sender, *recipients)]
+        message |= {"fromName": sender} if sender else {}
+        message |= {"toName": known} if (known := [name for name in others if name]) else {}
+    if submission.group_id and submission.group_id in names:
+        message["groupName"] = names[submission.group_id]
+    if submission.price is not None:
+        message["price"] = submission.price
+    if submission.whole_sale is not None and view.whole_sale:
+        message["wholeSale"] = submission.whole_sale
+    if submission.cost is not None and view.cost:
+        message["cost"] = submission.cost
     return message

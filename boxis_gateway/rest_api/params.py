@@ -1,4 +1,4 @@
-"""Kinds of parameters, of queries and of JSON bodies alike."""
+"""Fields of parameters, in queries and JSON bodies."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CURSOR = re.compile(
     re.ASCII,
 )
 MONTH = re.compile(r"([1-9][0-9]{3})-(0[1-9]|1[0-2])(-[0-9]{2}.*)?", re.ASCII)
-WORDS = {"true": True, "1": True, "false": False, "0": False}
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
-class YesOrNo(fields.Field[bool]):
-    """`true` or `1`, `false` or `0`; JSON's own too. Not given means no."""
+class Flag(fields.Field[bool]):
+    """`true`, `1`, `false` or `0`, also as JSON values; false if missing."""
 
     def __init__(self, description: str) -> None:
         facts = {"description": description, "type": "boolean"}
@@ -32,13 +32,13 @@ class YesOrNo(fields.Field[bool]):
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> bool:
         word = str(value).lower()
-        if word not in WORDS:
+        if word not in FLAGS:
             raise ValidationError(INVALID)
-        return WORDS[word]
+        return FLAGS[word]
 
 
-def needed_text(description: str, **facts: Any) -> fields.String:
-    """A text that has to be there and to say something."""
+def required_text(description: str, **facts: Any) -> fields.String:
+    """A text that must not be missing or empty."""
     return fields.String(
         required=True,
         validate=_not_empty,
@@ -47,8 +47,8 @@ def needed_text(description: str, **facts: Any) -> fields.String:
     )
 
 
-def text(description: str) -> fields.String:
-    """A text that may be left out."""
+def optional_text(description: str) -> fields.String:
+    """A text that may be missing."""
     return fields.String(metadata={"description": description})
 
 
@@ -58,12 +58,12 @@ def _not_empty(value: str) -> None:
 
 
 class WholeNumber(fields.Field[int]):
-    """Decimal digits; a number above `most` means `most`."""
+    """Decimal digits; a number above `maximum` means `maximum`."""
 
-    def __init__(self, description: str, default: int, most: int = 10**15) -> None:
+    def __init__(self, description: str, default: int, maximum: int = 10**15) -> None:
         facts = {"description": description, "type": "integer", "minimum": 0}
         super().__init__(load_default=default, metadata=facts)
-        self._most = most
+        self._maximum = maximum
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -72,12 +72,12 @@ class WholeNumber(fields.Field[int]):
         if not (digits.isascii() and digits.isdigit()):
             raise ValidationError(INVALID)
         significant = digits.lstrip("0") or "0"
-        return self._most if len(significant) > 15 else min(int(significant), self._most)
+        return self._maximum if len(significant) > 15 else min(int(significant), self._maximum)
 
 
-class Address(fields.Field[str]):
-    """A number or a name. Of a number the `+` may be missing, or a space: a `+` that is not
-    quoted in a URL."""
+class SmsAddress(fields.Field[str]):
+    """A number or a name. The `+` of a number may be missing, or a space: an unquoted `+` in a
+    URL."""
 
     def __init__(self, description: str, *, data_key: str | None = None) -> None:
         facts = {"description": description, "type": "string"}
@@ -88,13 +88,13 @@ class Address(fields.Field[str]):
     ) -> str:
         address = str(value)
         if address and not address.strip():
-            raise ValidationError(INVALID)  # an ignored filter would find too much
+            raise ValidationError(INVALID)  # ignoring the filter would list too much
         digits = address.strip()
         return to_e164(digits) or (digits if digits.isdigit() else address)
 
 
 class Month(fields.Field[str]):
-    """`yyyy-mm`, or a date of it, which is cut."""
+    """A month `yyyy-mm`; the rest of a longer date is ignored."""
 
     def __init__(self, description: str) -> None:
         facts = {"type": "string", "pattern": f"^{MONTH.pattern}$"}
@@ -103,18 +103,18 @@ class Month(fields.Field[str]):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
-        found = MONTH.fullmatch(str(value))
-        if not found:
+        match = MONTH.fullmatch(str(value))
+        if not match:
             raise ValidationError(INVALID)
-        return f"{found[1]}-{found[2]}"
+        return f"{match[1]}-{match[2]}"
 
 
-class OrderWord(fields.Field[Order]):
+class SortOrder(fields.Field[Order]):
     """`CREATED`, `SENT` or `INVOICED`, in any case."""
 
     def __init__(self) -> None:
         facts = {"type": "string", "enum": [order.value for order in Order]}
-        about = "The time to sort by, newest first; what lacks it comes last."
+        about = "Time to sort by, newest first; messages without it come last."
         super().__init__(load_default=Order.CREATED, metadata={"description": about, **facts})
 
     def _deserialize(
@@ -126,8 +126,8 @@ class OrderWord(fields.Field[Order]):
             raise ValidationError(INVALID) from None
 
 
-class Word(fields.Field[str]):
-    """One of these words, in any case; the first if none is given."""
+class Choice(fields.Field[str]):
+    """One of some words, in any case; the first one if missing."""
 
     def __init__(self, description: str, words: Collection[str]) -> None:
         facts = {"type": "string", "enum": list(words), "description": description}
@@ -143,8 +143,8 @@ class Word(fields.Field[str]):
         return word
 
 
-class Cursor(fields.Field[ListPosition]):
-    """A place in a list, as `cursor_of` writes it."""
+class PageCursor(fields.Field[ListPosition]):
+    """A position in a list, as written by `format_cursor`."""
 
     def __init__(self, description: str) -> None:
         facts = {"type": "string", "pattern": f"^{CURSOR.pattern}$"}
@@ -153,15 +153,15 @@ class Cursor(fields.Field[ListPosition]):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> ListPosition:
-        found = CURSOR.fullmatch(str(value))
-        ids = from_wire_id(found[1]) if found else None
-        if not found or not ids:
+        match = CURSOR.fullmatch(str(value))
+        ids = from_wire_id(match[1]) if match else None
+        if not match or not ids:
             raise ValidationError(INVALID)
         account_id, submission_id = ids
-        return ListPosition((found[2] or "").replace("T", " ") or None, submission_id, account_id)
+        return ListPosition((match[2] or "").replace("T", " ") or None, submission_id, account_id)
 
 
-def cursor_of(place: ListPosition) -> str:
-    """A text for the place, fit for a URL. Clients need not understand it."""
-    time = place.time.replace(" ", "T") if place.time else ""
-    return f"{wire_id(place.id, place.account_id)}-{time}"
+def format_cursor(position: ListPosition) -> str:
+    """Write a position as an opaque text for a URL."""
+    time = position.time.replace(" ", "T") if position.time else ""
+    return f"{wire_id(position.id, position.account_id)}-{time}"

@@ -1,8 +1,8 @@
-"""Kinds of properties in answers, and how an object of a schema is written.
+"""Properties of answers, and how an object of a schema becomes JSON.
 
-The schema of an answer is a marshmallow one, as those of parameters are, so that one document
-describes both. It is written by `writer_of`, which looks at the schema once; marshmallow's own
-`dump` looks at it for each value, and takes ten times as long."""
+Answers have marshmallow schemas, as parameters do, so that one OpenAPI document describes both.
+`json_writer` reads a schema once; marshmallow's own `dump` takes ten times as long.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ ID = "[0-9a-f]{24}"
 ID_EXAMPLE = "1234567890abcdef12345678"
 DATE = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z"
 
-Write = Callable[[Any], Any]
+ToJson = Callable[[Any], Any]
 
 
-def writer_of(schema: Schema) -> Write:
-    """What turns a mapping by the names of the schema's attributes into the JSON object: the
-    properties that the mapping has, in the order of the schema."""
-    known = [(name, field.data_key or name, _write(field)) for name, field in schema.fields.items()]
+def json_writer(schema: Schema) -> ToJson:
+    """Make a function from a mapping by the schema's attributes to the JSON object: the properties
+    that the mapping has, in the order of the schema."""
+    properties = [
+        (name, field.data_key or name, _writer(field)) for name, field in schema.fields.items()
+    ]
 
     def write(values: Mapping[str, Any]) -> dict[str, Any]:
         written = {
-            key: values[name] if write_one is None else write_one(values[name])
-            for name, key, write_one in known
+            key: values[name] if write_value is None else write_value(values[name])
+            for name, key, write_value in properties
             if name in values
         }
         if len(written) != len(values):
@@ -39,50 +41,50 @@ def writer_of(schema: Schema) -> Write:
     return write
 
 
-def _write(field: fields.Field[Any]) -> Write | None:
-    """How the value is written; None if it stays as it is."""
+def _writer(field: fields.Field[Any]) -> ToJson | None:
+    """The function that writes a value; None if it stays unchanged."""
     if isinstance(field, fields.Nested):
-        return writer_of(field.schema)
+        return json_writer(field.schema)
     if isinstance(field, fields.List):
-        one = _write(field.inner)
-        return None if one is None else lambda values: [one(value) for value in values]
-    return getattr(field, "written", None)
+        item = _writer(field.inner)
+        return None if item is None else lambda values: [item(value) for value in values]
+    return getattr(field, "to_json", None)
 
 
-def words(description: str = "", *, always: bool = True, **facts: Any) -> fields.String:
-    """A text. What is not `always` there may be left out."""
+def text(description: str = "", *, required: bool = True, **facts: Any) -> fields.String:
+    """A text."""
     described = {"description": description} if description else {}
-    return fields.String(required=always, metadata={**described, **facts})
+    return fields.String(required=required, metadata={**described, **facts})
 
 
-def number(description: str, *, always: bool = True, **facts: Any) -> fields.Integer:
-    """A whole number."""
-    return fields.Integer(required=always, metadata={"description": description, **facts})
+def number(description: str, *, required: bool = True, **facts: Any) -> fields.Integer:
+    """An integer."""
+    return fields.Integer(required=required, metadata={"description": description, **facts})
 
 
-def done() -> fields.Boolean:
-    """`success`."""
+def success() -> fields.Boolean:
+    """The property `success`."""
     return fields.Boolean(required=True, metadata={"example": True})
 
 
-def an_id(description: str = "", *, always: bool = True) -> fields.String:
-    """24 hexadecimal digits (section 1)."""
-    return words(description, always=always, pattern=f"^{ID}$", example=ID_EXAMPLE)
+def object_id(description: str = "", *, required: bool = True) -> fields.String:
+    """An id: 24 hexadecimal digits (section 1)."""
+    return text(description, required=required, pattern=f"^{ID}$", example=ID_EXAMPLE)
 
 
-def level(*, always: bool = True) -> fields.String:
-    """A level of access (section 3)."""
-    return words(always=always, enum=[each.value for each in Level])
+def access_level(*, required: bool = True) -> fields.String:
+    """An access level (section 3)."""
+    return text(required=required, enum=[level.value for level in Level])
 
 
-def texts(description: str, *, always: bool = True, **facts: Any) -> fields.List[str]:
+def text_list(description: str, *, required: bool = True, **facts: Any) -> fields.List[str]:
     """A list of texts."""
     inner = fields.String(metadata=facts)
-    return fields.List(inner, required=always, metadata={"description": description})
+    return fields.List(inner, required=required, metadata={"description": description})
 
 
 class Instant(fields.String):
-    """A date in ISO 8601, UTC, with milliseconds, or null; from a text of the store."""
+    """A time in ISO 8601, UTC, with milliseconds, or null; from a UTC text of the store."""
 
     def __init__(self, description: str) -> None:
         facts = {"format": "date-time", "pattern": f"^{DATE}$"}
@@ -91,21 +93,21 @@ class Instant(fields.String):
         )
 
     @staticmethod
-    def written(instant: str | None) -> str | None:
-        """As it stands on the wire."""
+    def to_json(instant: str | None) -> str | None:
+        """Convert a UTC text to its form on the wire."""
         if instant is None:
             return None
         return f"{instant.replace(' ', 'T')}{'' if '.' in instant else '.000'}Z"
 
 
 class Money(fields.Float):
-    """A number with decimals, from millionths."""
+    """A decimal number, from millionths."""
 
     def __init__(self, description: str) -> None:
         super().__init__(metadata={"description": description, "minimum": 0})
 
     @staticmethod
-    def written(millionths: int) -> int | float:
-        """As it stands on the wire; whole numbers have no decimals."""
+    def to_json(millionths: int) -> int | float:
+        """Convert millionths to a number, without decimals if it is whole."""
         whole, rest = divmod(millionths, MILLION)
         return millionths / MILLION if rest else whole

@@ -1,4 +1,4 @@
-"""What a resource is: an address, its methods, and who may use it."""
+"""Resources: a path and a method, with parameters, answer and failures."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from marshmallow import EXCLUDE, Schema, ValidationError
 from boxis_gateway.limiting import Limiter
 from boxis_gateway.model import Employee, Session
 from boxis_gateway.rest_api.failures import RestFailure, invalid, missing
-from boxis_gateway.rest_api.properties import Write, done, writer_of
+from boxis_gateway.rest_api.properties import ToJson, json_writer, success
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 
 MISSING = "is missing"
-"""The complaint of a schema that a field is needed; any other means a value that can't be used."""
+"""Error text of a schema's missing field; any other text means an invalid value."""
 
 
 @dataclass(frozen=True)
-class Call:
-    """All that a handler may see. `parts` are what stands in the places of the address, `address`
-    is where the client asks from. `session` is None where no token is needed. `count_rows` is told
-    how many rows are answered."""
+class ResourceCall:
+    """Everything that a handler may see. `path_params` are the variable parts of the path;
+    `address` is the client's; `session` is None where no token is needed; `count_rows` adds rows of
+    the answer to the request's record."""
 
     params: Mapping[str, Any]
-    parts: Mapping[str, str]
+    path_params: Mapping[str, str]
     session: Session | None
     address: str
     token: str | None
@@ -39,21 +39,21 @@ class Call:
 
     @property
     def employee(self) -> Employee:
-        """Who asks."""
+        """The employee of the session."""
         assert self.session is not None
         return self.session.employee
 
 
 class Done(Schema):
-    """That it is done."""
+    """Success."""
 
-    success = done()
+    success = success()
 
 
 @dataclass(frozen=True)
 class File:
-    """An answer that is saved: in pieces, which are made as the client takes them, from the store
-    as it is now. `close` is called at the end, whatever it is."""
+    """A file to download, in pieces that are made as the client takes them. `close` releases what
+    the pieces are made from."""
 
     name: str
     content_type: str
@@ -63,9 +63,10 @@ class File:
 
 @dataclass(frozen=True)
 class Answer:
-    """A JSON object by the attributes of its schema, a file, or nothing; a cookie holds the token
-    that is set (or "" to take it away). `next_page` are the parameters that lead on; an answer that
-    is cacheable may be asked for again by its tag. `retry_after` is in seconds."""
+    """A JSON object by the attributes of its schema, a file, or nothing.
+
+    `cookie` is the token to set, or "" to delete it; `next_page` has the parameters of the next
+    page; a `cacheable` answer gets an ETag; `retry_after` is in seconds."""
 
     body: Mapping[str, Any] | None
     status: int = 200
@@ -78,36 +79,36 @@ class Answer:
 
 @dataclass(frozen=True)
 class Resource:
-    """One method of an address. `answers` is the schema of what it answers, `fails` are failures
-    of its own, `empty` the statuses of answers without a body, `files` the types of files that it
-    answers in place of JSON. `acts` is of a GET that changes something, which a HEAD must not."""
+    """One method of a path. `answers` is the schema of its answer, `fails` has failures of its own,
+    `empty` statuses without a body, `files` media types of files in place of JSON. `unsafe` marks a
+    GET with side effects, which has no HEAD."""
 
     method: str
     path: str
     params: Schema
     answers: Schema
-    handler: Callable[[Call], Answer]
-    write: Write
+    handler: Callable[[ResourceCall], Answer]
+    to_json: ToJson
     needs_token: bool = True
     fails: tuple[RestFailure, ...] = ()
     empty: tuple[int, ...] = ()
     files: tuple[str, ...] = ()
     cacheable: bool = False
-    acts: bool = False
+    unsafe: bool = False
 
-    def load(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The parameters. Raises RestFailure for the first that is missing or can't be used, in the
+    def load(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Parse the parameters. Raises RestFailure for the first missing or invalid one, in the
         order of the schema."""
         try:
-            loaded: Mapping[str, Any] = self.params.load(given)
+            params: Mapping[str, Any] = self.params.load(fields)
         except ValidationError as failure:
             raise _first(self.params, failure) from None
-        return loaded
+        return params
 
-    def run(self, call: Call) -> Answer:
-        """What is answered, as it stands on the wire. Raises RestFailure."""
+    def run(self, call: ResourceCall) -> Answer:
+        """Handle the call. Raises RestFailure."""
         answer = self.handler(call)
-        body = None if answer.body is None else self.write(answer.body)
+        body = None if answer.body is None else self.to_json(answer.body)
         return replace(answer, body=body, cacheable=self.cacheable)
 
 
@@ -116,19 +117,22 @@ def resource(
     path: str,
     params: type[Schema] = Schema,
     answers: type[Schema] = Done,
-    **facts: Any,
-) -> Callable[[Callable[[Call], Answer]], Resource]:
-    """Describe a handler by its address, and whatever else Resource has; `resources/__init__.py`
-    puts it in the table."""
-    taken, given = params(unknown=EXCLUDE), answers()
-    write = writer_of(given)
-    return lambda handler: Resource(method, path, taken, given, handler, write, **facts)
+    **options: Any,
+) -> Callable[[Callable[[ResourceCall], Answer]], Resource]:
+    """Describe a handler by its method and path; `resources/__init__.py` puts it in the table.
+
+    `options` are other fields of Resource."""
+    params_schema, answer_schema = params(unknown=EXCLUDE), answers()
+    to_json = json_writer(answer_schema)
+    return lambda handler: Resource(
+        method, path, params_schema, answer_schema, handler, to_json, **options
+    )
 
 
 def _first(schema: Schema, failure: ValidationError) -> RestFailure:
-    complaints = failure.messages_dict
+    messages = failure.messages_dict
     for name in schema.fields:
         wire_name = schema.fields[name].data_key or name
-        if wire_name in complaints:
-            return missing(wire_name) if complaints[wire_name] == [MISSING] else invalid(wire_name)
+        if wire_name in messages:
+            return missing(wire_name) if messages[wire_name] == [MISSING] else invalid(wire_name)
     return invalid("body")

@@ -1,4 +1,4 @@
-"""Whose things an employee may see, by the table of levels.py."""
+"""Employees' rights to customers' messages, by the table of levels.py."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from boxis_gateway.model import Customer, Employee
 
 
 def can_see_messages(employee: Employee, customer: Customer) -> bool:
-    """Whether the employee may see what is that customer's."""
-    reach = VISIBILITY[employee.level].reach
-    if reach is MessageScope.ANY:
+    """True if the employee may see the customer's messages and employees."""
+    scope = VISIBILITY[employee.level].messages
+    if scope is MessageScope.ANY:
         return True
-    own = customer.id == employee.customer_id
-    sub = customer.parent_reseller_id == employee.customer_id
-    return (own and reach is not MessageScope.NOBODY) or (sub and reach is MessageScope.SUB)
+    is_own = customer.id == employee.customer_id
+    is_sub = customer.parent_reseller_id == employee.customer_id
+    return (is_own and scope is not MessageScope.NOBODY) or (is_sub and scope is MessageScope.SUB)
 
 
 def can_read_texts(employee: Employee, customer: Customer) -> bool:
-    """Whether the employee may see what that customer's messages say."""
-    content = VISIBILITY[employee.level].content
-    own = customer.id == employee.customer_id
-    return content is TextScope.ANY or (own and content is TextScope.OWN)
+    """True if the employee may read the texts of the customer's messages."""
+    scope = VISIBILITY[employee.level].texts
+    is_own = customer.id == employee.customer_id
+    return scope is TextScope.ANY or (is_own and scope is TextScope.OWN)

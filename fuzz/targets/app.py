@@ -98,7 +98,7 @@ class Gateway:
     def answer(self, request: Request) -> tuple[StartResponse, bytes]:
         """What is answered. A password costs no time here, and what is changed is undone."""
         start = StartResponse()
-        with self.faults.heard(), patch.object(auth, "is_right", is_right):
+        with self.faults.heard(), patch.object(auth, "verify_password", verify_password):
             answer = self.app(environ_of(request, BASE), start)
             body = b"".join((*start.written, *answer))
             getattr(answer, "close", lambda: None)()
@@ -120,7 +120,7 @@ class Gateway:
             backup.step()
 
 
-def is_right(password_hash: str | None, password: str) -> bool:
+def verify_password(password_hash: str | None, password: str) -> bool:
     """In place of Argon2."""
     return password_hash == "of tests" and password == PASSWORD
 

@@ -34,7 +34,7 @@ from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage, Prices, Status
 from boxis_gateway.rest_api.auth import token_digest
-from boxis_gateway.rest_api.properties import number, writer_of
+from boxis_gateway.rest_api.properties import json_writer, number
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
@@ -179,7 +179,7 @@ def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
 
 
 def test_a_property_without_a_schema_is_a_fault() -> None:
-    write = writer_of(Schema.from_dict({"code": number("")})())
+    write = json_writer(Schema.from_dict({"code": number("")})())
     assert write({"code": 1}) == {"code": 1}
     with pytest.raises(KeyError, match="lacks"):
         write({"code": 1, "other": 2})

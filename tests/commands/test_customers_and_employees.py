@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from boxis_gateway.levels import Level, State
-from boxis_gateway.passwords import is_right
+from boxis_gateway.passwords import verify_password
 from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.store import Store
 from tests.support.example_account import NOW
@@ -43,7 +43,7 @@ def test_a_reseller_its_customer_and_an_employee(gateway: Gateway, store: Store)
     assert gateway("employee", "list").stdout == "anna@example.com\tOWNER\tENABLED\tAnna's shop\n"
     anna = store.employees.get("ANNA@example.com")
     assert (anna.name, anna.level, anna.customer_id) == ("Anna", Level.OWNER, shop_id)
-    assert is_right(anna.password_hash, password)
+    assert verify_password(anna.password_hash, password)
 
 
 def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
@@ -59,7 +59,7 @@ def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
         "employee", "set-password", "anna@example.com", "--password", "-", stdin="12345678\n"
     )
     assert said.stdout == "Employee anna@example.com has a new password.\n"
-    assert is_right(store.employees.get("anna@example.com").password_hash, "12345678")
+    assert verify_password(store.employees.get("anna@example.com").password_hash, "12345678")
     assert store.tokens.find(token_digest("False")) is None
     assert store.tokens.find(token_digest("True")) is not None
 

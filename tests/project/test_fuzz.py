@@ -54,7 +54,7 @@ def test_all_that_was_kept_is_as_it_has_to_be(name: str) -> None:
         ("import_files", csv_records, "_parse_block", lambda lines, _: [(["a"], 1)] * len(lines)),
         ("http_requests", RequestReader, "on_url", last_part),
         ("app", endpoint, "find_action", fail),
-        ("app", rest_endpoint, "fields_of", fail),
+        ("app", rest_endpoint, "read_fields", fail),
     ],
 )
 def test_a_fault_is_noticed(

@@ -18,7 +18,7 @@ import apsw
 from boxis_gateway.app import create_app
 from boxis_gateway.commands import COMMANDS, cli
 from boxis_gateway.errors import OperatorError
-from boxis_gateway.rest_api.auth import RENEWED_AFTER
+from boxis_gateway.rest_api.auth import RENEWAL_INTERVAL
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
@@ -128,7 +128,7 @@ def run(job: dict[str, Any], telling: int) -> None:
 def served(url: str, path: str, query: dict[str, str]) -> None:
     """As the server does it; by a clock a little ahead, for a renewal to be due."""
     store = Store(url).require_current()
-    client = create_app(store, Settings(), lambda: utc_now() + 3 * RENEWED_AFTER).test_client()
+    client = create_app(store, Settings(), lambda: utc_now() + 3 * RENEWAL_INTERVAL).test_client()
     assert client.get(path, query_string=query).status_code in (200, 401)
     store.close()
 

@@ -11,39 +11,39 @@ from marshmallow import Schema
 from boxis_gateway.errors import GatewayError
 from boxis_gateway.rest_api.auth import check_password, find_session, open_session
 from boxis_gateway.rest_api.failures import credentials_invalid
-from boxis_gateway.rest_api.params import YesOrNo, needed_text, text
-from boxis_gateway.rest_api.properties import an_id, done, level, number, words
-from boxis_gateway.rest_api.resource import Answer, Call, resource
+from boxis_gateway.rest_api.params import Flag, optional_text, required_text
+from boxis_gateway.rest_api.properties import access_level, number, object_id, success, text
+from boxis_gateway.rest_api.resource import Answer, ResourceCall, resource
 
 UNTIL_LOGOUT = -1
 
 
 class LoginParams(Schema):
-    """User name and password. `smsKey` and `authenticatorToken` are of employees who use codes;
-    there are none here."""
+    """User name and password. `smsKey` and `authenticatorToken` are for two-factor logins, which
+    are not supported."""
 
-    username = needed_text(
-        "The employee's e-mail address or user name.", example="anna@example.com"
+    username = required_text(
+        "E-mail address or user name of the employee.", example="anna@example.com"
     )
-    password = needed_text("The employee's password.", format="password")
-    smsKey = text("Not looked at: no employee here has codes.")
-    authenticatorToken = text("Not looked at: no employee here has codes.")
-    cookie = YesOrNo("Set a cookie with the token, too.")
-    persist = YesOrNo("A token that lasts until logout.")
+    password = required_text("Password of the employee.", format="password")
+    smsKey = optional_text("Ignored: two-factor logins are not supported.")
+    authenticatorToken = optional_text("Ignored: two-factor logins are not supported.")
+    cookie = Flag("Set the token as a cookie, too.")
+    persist = Flag("Make a token that lasts until logout.")
 
 
 class LoggedIn(Schema):
-    """A token, and whose it is."""
+    """A token and its employee."""
 
-    token = words("To be shown from now on.")
-    expiresInMinutes = number("How long it lasts; -1 until logout.", example=15)
-    employee = an_id()
-    customer = an_id()
-    accessLevel = level()
+    token = text("Send it with every request.")
+    expiresInMinutes = number("Lifetime of the token; -1 means until logout.", example=15)
+    employee = object_id()
+    customer = object_id()
+    accessLevel = access_level()
 
 
-def log_in(call: Call) -> Answer:
-    """A token for a password."""
+def log_in(call: ResourceCall) -> Answer:
+    """Log in: get a token for a password."""
     params = call.params
     username, password = params["username"], params["password"]
     lockouts = call.limiter.lockouts
@@ -72,34 +72,34 @@ LOGIN: Mapping[str, Any] = MappingProxyType(
     {"needs_token": False, "fails": (credentials_invalid(),)}
 )
 post_login = resource("POST", "/auth/login", LoginParams, LoggedIn, **LOGIN)(log_in)
-get_login = resource("GET", "/auth/login", LoginParams, LoggedIn, acts=True, **LOGIN)(log_in)
+get_login = resource("GET", "/auth/login", LoginParams, LoggedIn, unsafe=True, **LOGIN)(log_in)
 
 
 class ValidateParams(Schema):
-    """`ip` has to be where the login came from; `simple` answers by the status alone."""
+    """Token to check, and form of the answer."""
 
-    token = text("The token to check; if not here, it may stand where any request has it.")
-    ip = text("The token is not good if its login came from another address.")
-    simple = YesOrNo("Answer by the status alone: 200, or 403 if the token is not good.")
-    extend = YesOrNo("Tell names too.")
+    token = optional_text("Token to check; by default the token of the request.")
+    ip = optional_text("Client address; a token whose login came from another one is not valid.")
+    simple = Flag("Answer by the status alone: 200, or 403 if the token is not valid.")
+    extend = Flag("Add names.")
 
 
 class Validated(Schema):
-    """Whether a token is good; if so, whose it is."""
+    """Validity of a token, and its employee if it is valid."""
 
-    success = done()
-    employee = an_id(always=False)
-    customer = an_id(always=False)
-    accessLevel = level(always=False)
-    name = words("The employee's, with `extend`.", always=False)
-    customerName = words("The customer's, with `extend`.", always=False)
+    success = success()
+    employee = object_id(required=False)
+    customer = object_id(required=False)
+    accessLevel = access_level(required=False)
+    name = text("Name of the employee; only with `extend`.", required=False)
+    customerName = text("Name of the customer; only with `extend`.", required=False)
 
 
 @resource(
     "GET", "/auth/validateToken", ValidateParams, Validated, needs_token=False, empty=(200, 403)
 )
-def validate_token(call: Call) -> Answer:
-    """Whether a token is good, and whose it is."""
+def validate_token(call: ResourceCall) -> Answer:
+    """Check a token."""
     try:
         session = find_session(call.store, call.token, call.now)
         ip = call.params.get("ip")
@@ -123,16 +123,16 @@ def validate_token(call: Call) -> Answer:
     return Answer(body)
 
 
-@resource("GET", "/auth/logout", acts=True)
-def log_out(call: Call) -> Answer:
-    """End all tokens of the user, but for those of machines."""
+@resource("GET", "/auth/logout", unsafe=True)
+def log_out(call: ResourceCall) -> Answer:
+    """Log out: end all tokens of the employee, except machine tokens."""
     call.store.tokens.log_out(call.employee)
     return Answer({"success": True}, cookie="")
 
 
 @resource("GET", "/ping")
-def ping(call: Call) -> Answer:
-    """Whether the token is good; like any use it restarts its time."""
+def ping(call: ResourceCall) -> Answer:
+    """Check the token of the request, and extend its lifetime like any request."""
     return Answer({"success": True})
 
 

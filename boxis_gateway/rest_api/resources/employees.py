@@ -1,4 +1,4 @@
-"""`/employee/EMPLOYEE_ID/…`: tokens of machines, and the end of sessions (section 2)."""
+"""`/employee/EMPLOYEE_ID/…`: machine tokens and sessions of employees (section 2)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from boxis_gateway.rest_api.failures import (
     unknown_id,
     unknown_token,
 )
-from boxis_gateway.rest_api.params import YesOrNo
-from boxis_gateway.rest_api.properties import done, words
-from boxis_gateway.rest_api.resource import Answer, Call, resource
+from boxis_gateway.rest_api.params import Flag
+from boxis_gateway.rest_api.properties import success, text
+from boxis_gateway.rest_api.resource import Answer, ResourceCall, resource
 from boxis_gateway.rest_api.visibility import can_read_texts, can_see_messages
 
 
 class NewToken(Schema):
-    """A token that is shown this once."""
+    """A new token, shown only once."""
 
-    success = done()
-    token = words("To be shown from now on.")
+    success = success()
+    token = text("Send it with every request.")
 
 
 MANAGED = (access_denied(), unknown_id("Employee"))
-"""What `employee_managed` raises."""
+"""Failures of `managed_employee`."""
 
 
 @resource(
@@ -36,38 +36,38 @@ MANAGED = (access_denied(), unknown_id("Employee"))
     answers=NewToken,
     fails=(*MANAGED, no_tokens_for_admins()),
 )
-def add_token(call: Call) -> Answer:
-    """A token for a machine: it acts with the employee's rights and does not expire."""
-    employee, customer = employee_managed(call)
+def add_token(call: ResourceCall) -> Answer:
+    """Make a machine token, which has the employee's rights and does not expire."""
+    employee, customer = managed_employee(call)
     if employee.level is Level.ADMIN:
         raise no_tokens_for_admins()
     reads_more = can_read_texts(employee, customer) and not can_read_texts(call.employee, customer)
     if reads_more or not may_log_in(employee):
-        raise access_denied()  # the token would lend what the caller lacks
+        raise access_denied()  # the token would have rights that the caller lacks
     token = new_token()
     call.store.tokens.add(employee, token_digest(token), call.now, machine=True)
     return Answer({"success": True, "token": token})
 
 
 @resource("DELETE", "/employee/<employee_id>/token/<token>", fails=(*MANAGED, unknown_token()))
-def delete_token(call: Call) -> Answer:
-    """The token is good no more."""
-    employee, _ = employee_managed(call)
-    if not call.store.tokens.end(employee, token_digest(call.parts["token"])):
+def delete_token(call: ResourceCall) -> Answer:
+    """Delete a machine token."""
+    employee, _ = managed_employee(call)
+    if not call.store.tokens.end(employee, token_digest(call.path_params["token"])):
         raise unknown_token()
     return Answer({"success": True})
 
 
 class ClearParams(Schema):
-    """`all` ends tokens of machines too."""
+    """Tokens to end."""
 
-    all = YesOrNo("End tokens of machines too.")
+    all = Flag("End machine tokens, too.")
 
 
-@resource("GET", "/employee/<employee_id>/clearTokens", ClearParams, fails=MANAGED, acts=True)
-def clear_tokens(call: Call) -> Answer:
-    """All sessions of the employee end."""
-    employee, _ = employee_managed(call)
+@resource("GET", "/employee/<employee_id>/clearTokens", ClearParams, fails=MANAGED, unsafe=True)
+def clear_tokens(call: ResourceCall) -> Answer:
+    """End all sessions of the employee."""
+    employee, _ = managed_employee(call)
     call.store.tokens.clear(employee, machines=call.params["all"])
     return Answer({"success": True})
 
@@ -75,20 +75,20 @@ def clear_tokens(call: Call) -> Answer:
 RESOURCES = (add_token, delete_token, clear_tokens)
 
 
-def employee_managed(call: Call) -> tuple[Employee, Customer]:
-    """The employee of the address, if the caller may manage them: from MANAGER up, of a customer
-    within reach, and of no higher level than the own; and their customer.
+def managed_employee(call: ResourceCall) -> tuple[Employee, Customer]:
+    """The employee in the path and their customer, if the caller may manage them: with MANAGER or
+    higher, for a visible customer, up to the caller's own level.
 
-    Raises RestFailure; nobody learns of employees out of reach."""
-    mine = call.employee
-    if mine.level.rank < Level.MANAGER.rank:
+    Raises RestFailure; an employee of a hidden customer looks like an unknown one."""
+    caller = call.employee
+    if caller.level.rank < Level.MANAGER.rank:
         raise access_denied()
-    employee = call.store.employees.by_id(call.parts["employee_id"])
+    employee = call.store.employees.by_id(call.path_params["employee_id"])
     customer = call.store.customers.find(employee.customer_id) if employee else None
     if employee is None or employee.state is State.DELETED or customer is None:
         raise unknown_id("Employee")
-    if not can_see_messages(mine, customer):
+    if not can_see_messages(caller, customer):
         raise unknown_id("Employee")
-    if employee.level.rank > mine.level.rank:
+    if employee.level.rank > caller.level.rank:
         raise access_denied()
     return employee, customer

@@ -10,47 +10,49 @@ from marshmallow import Schema, fields
 from boxis_gateway.levels import VISIBILITY, MessageScope
 from boxis_gateway.model import Customer
 from boxis_gateway.rest_api.failures import access_denied, customer_not_found, unknown_id
-from boxis_gateway.rest_api.messages import Message, View, seen
+from boxis_gateway.rest_api.messages import Message, message_in, view_of
 from boxis_gateway.rest_api.params import (
-    Address,
-    Cursor,
+    Flag,
     Month,
-    OrderWord,
+    PageCursor,
+    SmsAddress,
+    SortOrder,
     WholeNumber,
-    YesOrNo,
-    cursor_of,
-    text,
+    format_cursor,
+    optional_text,
 )
 from boxis_gateway.rest_api.properties import number
-from boxis_gateway.rest_api.resource import Answer, Call, resource
+from boxis_gateway.rest_api.resource import Answer, ResourceCall, resource
 from boxis_gateway.rest_api.visibility import can_see_messages
 from boxis_gateway.store import Criteria, ListedSubmission, position_after
 
-MOST = 1000
+MAX_LIMIT = 1000
 
 
 class SmsParams(Schema):
-    """All conditions have to hold; a number, sender, text or customer that is empty is none."""
+    """Filters, which all have to match; an empty one is ignored."""
 
-    offset = WholeNumber("How many messages to pass over, from the newest on.", default=0)
-    limit = WholeNumber(f"How many messages to answer; above {MOST} means {MOST}.", 100, MOST)
-    customer = text("Whose messages: for RESELLER and up; others always get their own customer's.")
-    to = Address("A recipient such as `+4581808888`, exactly; the `+` may be missing.")
-    from_ = Address("The sender: a number exactly, a name in any case.", data_key="from")
-    message = text("What the text contains, in any case; hidden texts contain nothing.")
-    fromDate = Month("The first month of creation, such as `2014-01`, UTC.")
-    toDate = Month("The last month of creation.")
-    sort = OrderWord()
-    names = YesOrNo("Add `fromName`, `toName` and `groupName`.")
-    cursor = Cursor("Where the page before ended, as its `Link` header says; in place of `offset`.")
+    offset = WholeNumber("Number of messages to skip, from the newest on.", default=0)
+    limit = WholeNumber(
+        f"Number of messages to return; above {MAX_LIMIT} means {MAX_LIMIT}.", 100, MAX_LIMIT
+    )
+    customer = optional_text("Customer id, for RESELLER and up; otherwise always the own customer.")
+    to = SmsAddress("Recipient such as `+4581808888`, exactly; the `+` may be missing.")
+    from_ = SmsAddress("Sender: a number exactly, a name in any case.", data_key="from")
+    message = optional_text("Part of the text, in any case; hidden texts never match.")
+    fromDate = Month("First month of creation, such as `2014-01`, in UTC.")
+    toDate = Month("Last month of creation.")
+    sort = SortOrder()
+    names = Flag("Add `fromName`, `toName` and `groupName`.")
+    cursor = PageCursor("Position of the next page, from its `Link` header; replaces `offset`.")
 
 
 class MessageList(Schema):
     """A page of messages."""
 
-    offset = number("As asked for; not in pages by `cursor`.", always=False, minimum=0)
-    limit = number("As asked for, at most 1000.", minimum=0, maximum=MOST)
-    total = number("Messages on all pages; not in pages by `cursor`.", always=False, minimum=0)
+    offset = number("As requested; absent in pages by `cursor`.", required=False, minimum=0)
+    limit = number(f"As requested, at most {MAX_LIMIT}.", minimum=0, maximum=MAX_LIMIT)
+    total = number("Messages on all pages; absent in pages by `cursor`.", required=False, minimum=0)
     messages = fields.List(fields.Nested(Message), required=True)
 
 
@@ -62,32 +64,30 @@ class MessageList(Schema):
     fails=(access_denied(), customer_not_found()),
     cacheable=True,
 )
-def list_sms(call: Call) -> Answer:
-    """The messages that a customer has sent, newest first.
+def list_sms(call: ResourceCall) -> Answer:
+    """List a customer's messages, newest first.
 
-    A `Link` header leads to the next page by its `cursor`; such pages cost the same however far
-    they are, and tell neither `offset` nor `total`."""
-    customer, params = customer_asked(call), call.params
-    view = View.of(call.employee, customer)
-    offset, limit = params["offset"], params["limit"]
-    accounts = call.store.submissions.accounts_of(customer.id)
-    which = criteria_from(params)
-    if which.text is not None and not view.texts:
-        accounts = []  # a text that is hidden is not found either
-    place, order = params.get("cursor"), params["sort"]
-    submissions = call.store.submissions
+    The `Link` header leads to the next page by its `cursor`. Such a page costs the same at any
+    depth, and has neither `offset` nor `total`."""
+    customer, params = requested_customer(call), call.params
+    view, submissions = view_of(call.employee, customer), call.store.submissions
+    offset, limit, order = params["offset"], params["limit"], params["sort"]
+    accounts, criteria = submissions.accounts_of(customer.id), criteria_from(params)
+    if criteria.text is not None and not view.texts:
+        accounts = []  # hidden texts never match
     body: dict[str, Any] = {"limit": limit}
-    if place:
-        found = submissions.page_behind(accounts, which, order, limit + 1, place)
+    if position := params.get("cursor"):
+        rows = submissions.page_behind(accounts, criteria, order, limit + 1, position)
     else:
-        found, total = submissions.page(accounts, which, order, offset, limit + 1)
+        rows, total = submissions.page(accounts, criteria, order, offset, limit + 1)
         body = {"offset": offset, "limit": limit, "total": total}
-    view = view._replace(names=names_of(call, customer.id, found[:limit]))
-    body["messages"] = [seen(one, view) for one in found[:limit]]
-    call.count_rows(len(body["messages"]))
-    more = limit and len(found) > limit
-    following = cursor_of(position_after(found[limit - 1], order)) if more else None
-    return Answer(body, next_page={"cursor": following} if following else None)
+    page = rows[:limit]
+    view = view._replace(names=contact_names(call, customer.id, page))
+    body["messages"] = [message_in(view, submission) for submission in page]
+    call.count_rows(len(page))
+    has_more = limit and len(rows) > limit
+    cursor = format_cursor(position_after(page[-1], order)) if has_more else None
+    return Answer(body, next_page={"cursor": cursor} if cursor else None)
 
 
 @resource(
@@ -97,29 +97,28 @@ def list_sms(call: Call) -> Answer:
     fails=(access_denied(), unknown_id("Message")),
     cacheable=True,
 )
-def get_sms(call: Call) -> Answer:
-    """One message."""
-    if VISIBILITY[call.employee.level].reach is MessageScope.NOBODY:
+def get_sms(call: ResourceCall) -> Answer:
+    """Get one message."""
+    if VISIBILITY[call.employee.level].messages is MessageScope.NOBODY:
         raise access_denied()
-    for found in call.store.submissions.find(call.parts["message_id"]):
-        customer = call.store.customers.of_account(found.account_id)
+    for submission in call.store.submissions.find(call.path_params["message_id"]):
+        customer = call.store.customers.of_account(submission.account_id)
         if customer is not None and can_see_messages(call.employee, customer):
-            return Answer(seen(found, View.of(call.employee, customer)))
-    raise unknown_id("Message")  # of others', as if there were none
+            return Answer(message_in(view_of(call.employee, customer), submission))
+    raise unknown_id("Message")  # also for one that the employee may not see
 
 
 RESOURCES = (list_sms, get_sms)
 
 
-def customer_asked(call: Call) -> Customer:
-    """Whose messages are asked for. Raises RestFailure."""
-    reach = VISIBILITY[call.employee.level].reach
-    if reach is MessageScope.NOBODY:
+def requested_customer(call: ResourceCall) -> Customer:
+    """The customer whose messages are requested. Raises RestFailure."""
+    scope, customer_id = VISIBILITY[call.employee.level].messages, call.employee.customer_id
+    if scope is MessageScope.NOBODY:
         raise access_denied()
-    asked = call.params.get("customer") or call.employee.customer_id
-    if reach is MessageScope.OWN:
-        asked = call.employee.customer_id
-    customer = call.store.customers.find(asked)
+    if scope is not MessageScope.OWN:
+        customer_id = call.params.get("customer") or customer_id
+    customer = call.store.customers.find(customer_id)
     if customer is None:
         raise customer_not_found()
     if not can_see_messages(call.employee, customer):
@@ -128,7 +127,7 @@ def customer_asked(call: Call) -> Customer:
 
 
 def criteria_from(params: Mapping[str, Any]) -> Criteria:
-    """The conditions that the parameters make."""
+    """Filters of the list."""
     return Criteria(
         first_month=params.get("fromDate", ""),
         last_month=params.get("toDate", ""),
@@ -138,11 +137,13 @@ def criteria_from(params: Mapping[str, Any]) -> Criteria:
     )
 
 
-def names_of(call: Call, customer_id: str, found: Sequence[ListedSubmission]) -> Mapping[str, str]:
-    """What the customer calls the numbers and groups of the messages, if that is asked for."""
+def contact_names(
+    call: ResourceCall, customer_id: str, submissions: Sequence[ListedSubmission]
+) -> Mapping[str, str]:
+    """Names in the customer's phone book by number and group id, if `names` is set."""
     if not call.params["names"]:
         return {}
-    numbers = {number for one in found for number in (one.sender, *one.recipients.split("\n"))}
-    groups = {one.group_id for one in found if one.group_id}
+    numbers = {key for row in submissions for key in (row.sender, *row.recipients.split("\n"))}
+    groups = {row.group_id for row in submissions if row.group_id}
     contacts = call.store.contacts
     return {**contacts.names(customer_id, numbers), **contacts.group_names(groups)}

@@ -1,4 +1,4 @@
-"""`GET /sms/export`: the messages of a list as a file; ours, not in the protocol page."""
+"""`GET /sms/export`: a list of messages as a file; our extension of the protocol page."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from boxis_gateway.exporters import EXPORTERS
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Status
 from boxis_gateway.rest_api.failures import access_denied, customer_not_found, unavailable
-from boxis_gateway.rest_api.messages import View
-from boxis_gateway.rest_api.params import Word
-from boxis_gateway.rest_api.resource import Answer, Call, File, resource
-from boxis_gateway.rest_api.resources.sms import SmsParams, criteria_from, customer_asked
+from boxis_gateway.rest_api.messages import view_of
+from boxis_gateway.rest_api.params import Choice
+from boxis_gateway.rest_api.resource import Answer, File, ResourceCall, resource
+from boxis_gateway.rest_api.resources.sms import SmsParams, criteria_from, requested_customer
 from boxis_gateway.store import Row
 
-TAKEN = tuple(status.value for status in Status if status is not Status.REFUSED)
-"""What lists show, too."""
+EXPORTED_STATUSES = tuple(status.value for status in Status if status is not Status.REFUSED)
 
 
 class ExportParams(SmsParams):
-    """The conditions of a list; all have to hold."""
+    """Filters of the list, which all have to match."""
 
-    format = Word("What is written.", EXPORTERS)
+    format = Choice("Format of the file.", EXPORTERS)
 
     class Meta:
         exclude = ("offset", "limit", "sort", "names", "cursor")
@@ -41,22 +40,22 @@ class Exported(Schema):
     ExportParams,
     Exported,
     fails=(access_denied(), customer_not_found()),
-    files=tuple(one.CONTENT_TYPE.partition(";")[0] for one in EXPORTERS.values()),
+    files=tuple(exporter.CONTENT_TYPE.partition(";")[0] for exporter in EXPORTERS.values()),
 )
-def export_sms(call: Call) -> Answer:
-    """The messages of a list as a file: a row for each recipient, oldest first; for OWNER and up.
+def export_sms(call: ResourceCall) -> Answer:
+    """Export messages as a file: a row for each recipient, oldest first; for OWNER and up.
 
-    `to` finds the rows of that recipient. Columns that the level does not see are empty."""
+    `to` selects the rows of that recipient. Columns hidden from the access level are empty."""
     if call.employee.level.rank < Level.OWNER.rank:
         raise access_denied()
-    customer, which = customer_asked(call), criteria_from(call.params)
-    view = View.of(call.employee, customer)
-    sights = {"text": view.texts, "whole_sale": view.whole_sale, "cost": view.cost}
-    hidden = [name for name, seen in sights.items() if not seen]
+    customer, criteria = requested_customer(call), criteria_from(call.params)
+    view = view_of(call.employee, customer)
+    visible = {"text": view.texts, "whole_sale": view.whole_sale, "cost": view.cost}
+    hidden = [name for name, is_visible in visible.items() if not is_visible]
     exports = call.store.exports
-    batches = exports.rows(exports.accounts(customer.id), which, TAKEN, hidden)
+    batches = exports.rows(exports.accounts(customer.id), criteria, EXPORTED_STATUSES, hidden)
     exporter = EXPORTERS[call.params["format"]]
-    first = next(batches, [])  # what cannot be read at all is a failure yet
+    first = next(batches, [])  # a store that cannot be read is still a failure here
     try:
         pieces = exporter.encode(_counted(chain([first], batches), call))
     except OperatorError as problem:
@@ -69,7 +68,7 @@ def export_sms(call: Call) -> Answer:
 RESOURCES = (export_sms,)
 
 
-def _counted(batches: Iterable[list[Row]], call: Call) -> Iterator[list[Row]]:
+def _counted(batches: Iterable[list[Row]], call: ResourceCall) -> Iterator[list[Row]]:
     for rows in batches:
         call.count_rows(len(rows))
         yield rows
