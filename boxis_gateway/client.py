@@ -1,4 +1,4 @@
-"""Client of a Boxis-compatible form API: signs a request, sends it, and corrects the clock."""
+"""Client of a Boxis-compatible form API; corrects the clock."""
 
 from __future__ import annotations
 

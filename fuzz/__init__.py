@@ -1,5 +1,5 @@
 """Coverage-guided fuzzing, by atheris: `python -m fuzz`.
 
-A target (targets/) says what has to be true of any octets. What was found worth trying is kept in
-corpus/, a file for each target; tests/project/test_fuzz.py tries all of that without atheris.
+A target (targets/) checks properties that hold for any input. Inputs worth keeping are in corpus/,
+a file for each target; tests/project/test_fuzz.py runs them without atheris.
 """

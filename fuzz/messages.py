@@ -1,4 +1,4 @@
-"""What is true of all that an importer hands on."""
+"""Properties of the lines that any importer yields."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ INTEGERS = range(-(2**63), 2**63)  # SQLite's
 
 
 def check_lines(lines: Iterable[Line]) -> list[Line]:
-    """The lines: messages can be stored, and reasons quote nothing."""
-    found = list(lines)
-    for line in found:
+    """Check and return the lines: messages can be stored, reasons are short texts."""
+    checked = list(lines)
+    for line in checked:
         assert line.number >= 1
         if isinstance(line, GoodLine):
             check_message(line.message)
@@ -23,11 +23,11 @@ def check_lines(lines: Iterable[Line]) -> list[Line]:
         elif isinstance(line, BadLine):
             assert line.reason.isprintable()
             assert len(line.reason) < 150
-    return found
+    return checked
 
 
 def check_message(message: NewMessage) -> None:
-    """The store can hold it."""
+    """Check that the store can hold the message."""
     assert message.recipient
     assert message.parts >= 1
     assert INSTANT.fullmatch(message.sent_at), message.sent_at

@@ -25,9 +25,9 @@ def convert_columns(
     ]
 
 
-def cached(convert: Callable[[Any], Any], most: int = 4096) -> Conversion:
+def cached(convert: Callable[[Any], Any], max_values: int = 4096) -> Conversion:
     """Convert a column value by value, with a cache since values repeat."""
-    return BoundedCache(convert, most).map
+    return BoundedCache(convert, max_values).map
 
 
 def iso_times(instants: Iterable[str | None]) -> list[str | None]:

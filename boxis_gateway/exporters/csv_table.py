@@ -1,7 +1,7 @@
-"""`csv`: a table for spreadsheets; importers/csv_table.py reads it back unchanged.
+"""`csv`: a table for spreadsheets.
 
-UTF-8 with the byte order mark that Excel needs, CR LF line ends, and cells escaped against CSV
-injection (export_columns.py).
+importers/csv_table.py reads it back unchanged. UTF-8 with the byte order mark that Excel needs, CR
+LF line ends, and cells escaped against CSV injection (export_columns.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""`parquet`: typed columns for pandas, DuckDB, Spark and others; needs pyarrow.
+"""`parquet`: typed columns for pandas, DuckDB, Spark and others.
 
-Each row group is written when it is full, so that only one is in memory. Writing one takes pyarrow
-a tenth of a second, in a thread, so that a server can serve other requests meanwhile.
+It needs pyarrow. Each row group is written when it is full, so that only one is in memory. Writing
+one takes pyarrow a tenth of a second, in a thread, so that a server can serve other requests
+meanwhile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Import formats, one file or folder each: lines of a source -> messages; no store.
+"""Import formats, one file or folder each: lines of a source -> messages.
 
 Formats share the readers in reading/; tables of other programs are read by reading/tables/.
 

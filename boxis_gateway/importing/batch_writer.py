@@ -1,4 +1,4 @@
-"""Writing of messages and delivery reports in batches, one transaction each."""
+"""Writer of messages and delivery reports in batches."""
 
 from __future__ import annotations
 

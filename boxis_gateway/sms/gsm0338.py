@@ -1,4 +1,4 @@
-"""GSM 7-bit default alphabet and its extension table (3GPP TS 23.038, 6.2.1)."""
+"""GSM 7-bit default alphabet with extension table (3GPP TS 23.038, 6.2.1)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Phone numbers: E.164 in the store (`+48514151563`), bare digits in the form API.
+"""Phone numbers: E.164 in the store, bare digits in the form API.
 
-Other addresses (short codes, names) are kept unchanged, since real logs contain them.
+Example: `+48514151563`. Other addresses (short codes, names) are kept unchanged, since real logs
+contain them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What is fuzzed, one file each: `check(octets)` raises AssertionError, or whatever broke, if what
-has to be true of these octets is not; `seeds()` is where to begin; `WORDS` are worth trying.
+"""Fuzz targets, one file each.
 
-To add one, write `targets/acme.py`, name it here, and run `make fuzz-keep`.
+`check(octets)` raises an error if a property does not hold for the input; `seeds()` are the first
+inputs, `WORDS` the dictionary. To add one, write `targets/acme.py`, add it to TARGETS, and run
+`make fuzz-keep`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ TARGETS = ("form", "php_list", "dates", "kannel_log", "import_files", "http_requ
 
 
 class Target(Protocol):
-    """A module with these names is enough."""
+    """Interface of a target, implemented by a module."""
 
     WORDS: Sequence[str]
     check: Callable[[bytes], None]
@@ -22,5 +23,5 @@ class Target(Protocol):
 
 
 def find_target(name: str) -> Target:
-    """The target of that name. It is imported here, for the fuzzer to see what it imports."""
+    """Import the target of that name; not before, so that the fuzzer can instrument it."""
     return cast(Target, import_module(f"fuzz.targets.{name}"))

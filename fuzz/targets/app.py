@@ -1,8 +1,8 @@
-"""The whole application, both APIs: a request as HTTP writes it, with bare line feeds.
+"""Application with both APIs.
 
-`@signed` stands for what a form needs to be let in, `@sms` for the id of a message; `owner` and
-`admin` are tokens. Every answer is an envelope or a JSON object, and none is a failure of ours.
-What a request changes is undone before the next.
+Input: an HTTP request with bare line feeds. `@signed` stands for the signature of a form, `@sms`
+for the id of a message; `owner` and `admin` are tokens. Every answer is an envelope or a JSON
+object, and none is an internal error. Changes of a request are undone before the next.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ SETTINGS = Settings(
     trusted_proxies="127.0.0.1",
     cors_origins="https://app.example.com",
 )
-REST = {one.path.split("/")[1] for one in RESOURCES}
+REST = {resource.path.split("/")[1] for resource in RESOURCES}
 PAGES = ("openapi.json", "docs")
 WORDS = (
     *("@signed", "owner", "admin", "@sms", "POST /", "GET /sms?token=owner", "returntype=json"),
-    *{one.path for one in RESOURCES},
-    *{name for one in RESOURCES for name in one.params.fields},
+    *{resource.path for resource in RESOURCES},
+    *{name for resource in RESOURCES for name in resource.params.fields},
     *("datefrom=2012-05-09 10:28", "dateto=", "HEAD", "OPTIONS", "DELETE", "%00", "\n\n"),
     *("Content-Type: application/json\n", "Authorization: Bearer owner\n", "Cookie: token=owner"),
     *("X-Forwarded-For: 192.0.2.1, 2001:db8::7\n", "Origin: https://app.example.com\n"),
@@ -57,22 +57,22 @@ WORDS = (
 LOG = logging.getLogger("boxis_gateway")
 
 
-class Faults(logging.Handler):
-    """Keeps what the application says of faults of its own, and from whoever else listens."""
+class ErrorLog(logging.Handler):
+    """Log handler that keeps the exceptions that the application logs."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.errors: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See Handler."""
+        """Keep a record of an exception."""
         if record.exc_info:
-            self.found.append(logging.Formatter().format(record))
+            self.errors.append(logging.Formatter().format(record))
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Meanwhile, from no fault on."""
-        self.found.clear()
+    def attached(self) -> Iterator[None]:
+        """Collect errors inside the context; no other handler gets them."""
+        self.errors.clear()
         propagate, LOG.propagate = LOG.propagate, False
         LOG.addHandler(self)
         yield
@@ -81,7 +81,7 @@ class Faults(logging.Handler):
 
 
 class Gateway:
-    """A store with something of everything in it, and the application over it."""
+    """Application over a store with rows in every table."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory()
@@ -93,17 +93,17 @@ class Gateway:
         self._copy(self._watcher, self._pristine)
         self._version = self._data_version()
         self.app = create_app(self.store, SETTINGS, lambda: NOW)
-        self.faults = Faults()
+        self.log = ErrorLog()
 
     def answer(self, request: Request) -> tuple[StartResponse, bytes]:
-        """What is answered. A password costs no time here, and what is changed is undone."""
+        """Answer a request with a fast password hash, and undo its changes."""
         start = StartResponse()
-        with self.faults.heard(), patch.object(auth, "verify_password", verify_password):
+        with self.log.attached(), patch.object(auth, "verify_password", verify_password):
             answer = self.app(environ_of(request, BASE), start)
             body = b"".join((*start.written, *answer))
             getattr(answer, "close", lambda: None)()
         self._undo()
-        assert not self.faults.found, self.faults.found[0]
+        assert not self.log.errors, self.log.errors[0]
         return start, body
 
     def _undo(self) -> None:
@@ -121,20 +121,21 @@ class Gateway:
 
 
 def verify_password(password_hash: str | None, password: str) -> bool:
-    """In place of Argon2."""
+    """Check a password instead of Argon2."""
     return password_hash == "of tests" and password == PASSWORD
 
 
 def fill(store: Store) -> str:
-    """Messages, an employee with a password, two with tokens (their names); the id of a message."""
+    """Add messages, and two employees with tokens (their names), one with a password; return the id
+    of a message."""
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
-    rows = [one for name in EXCHANGES for one in load(name).get("messages", [])]
+    rows = [row for name in EXCHANGES for row in load(name).get("messages", [])]
     add_messages(store, account, *rows)
     customer = store.customers.get(USERNAME)
     owner = store.employees.add(customer, "owner", "Owner", Level.OWNER, "of tests", NOW)
     admin = store.employees.add(customer, "admin", "Admin", Level.ADMIN, None, NOW)
-    for one in (owner, admin):
-        store.tokens.add(one, token_digest(one.username), NOW)
+    for employee in (owner, admin):
+        store.tokens.add(employee, token_digest(employee.username), NOW)
     ask = create_app(store, Settings(), lambda: NOW).test_client()
     answer: Any = ask.get("/sms", query_string={"token": "owner", "limit": "1"}).json
     return str(answer["messages"][0]["_id"])
@@ -142,30 +143,32 @@ def fill(store: Store) -> str:
 
 @lru_cache(maxsize=1)
 def gateway() -> Gateway:
-    """There is one."""
+    """Create the gateway once."""
     return Gateway()
 
 
 def seeds() -> Iterator[bytes]:
-    """The requests of tests/wire, and one to each address of the REST API."""
+    """Yield the requests of tests/wire, and some to each resource of the REST API."""
     for name in EXCHANGES:
         form = urlencode({k: v for k, v in load(name).get("form", {}).items() if v}).encode()
         yield b"POST /\n\n@signed&returntype=json&" + form
         yield b"GET /xmlapi.php?@signed&" + form + b"\n\n"
-    for one in RESOURCES:
-        path = one.path.replace("<employee_id>", "1").replace("<message_id>", "@sms")
-        yield f"{one.method} {path}?token=owner\n\n".encode()
-        names = dict.fromkeys(one.params.fields, "1") | {"username": "owner", "password": PASSWORD}
-        yield f"{one.method} {path}?{urlencode(names)}&token=owner\n\n".encode()
+    for resource in RESOURCES:
+        method = resource.method
+        path = resource.path.replace("<employee_id>", "1").replace("<message_id>", "@sms")
+        yield f"{method} {path}?token=owner\n\n".encode()
+        login = {"username": "owner", "password": PASSWORD}
+        names = dict.fromkeys(resource.params.fields, "1") | login
+        yield f"{method} {path}?{urlencode(names)}&token=owner\n\n".encode()
         head = f"POST {path}\nContent-Type: application/json\nAuthorization: Bearer owner\n\n"
         yield (head + json.dumps(names)).encode()
-        yield f"{one.method} {path}?token=admin\n\n".encode()
+        yield f"{method} {path}?token=admin\n\n".encode()
     yield b"GET /openapi.json\n\n"
     yield b"GET /ping?token=owner\nX-Forwarded-For: 192.0.2.1\nOrigin: https://app.example.com\n\n"
 
 
 def check(octets: bytes) -> None:
-    """See above."""
+    """Check the properties above."""
     request = request_of(octets)
     start, body = gateway().answer(request)
     assert USER_KEY.encode() not in body
@@ -179,7 +182,7 @@ def check(octets: bytes) -> None:
 
 
 def request_of(octets: bytes) -> Request:
-    """The request that these describe."""
+    """Parse the input into a request."""
     octets = octets.replace(b"@signed", SIGNED).replace(b"@sms", gateway().sms.encode())
     head, _, body = octets.partition(b"\n\n")
     first, *lines = head.split(b"\n")
@@ -189,7 +192,7 @@ def request_of(octets: bytes) -> Request:
 
 
 def check_form(request: Request, status: int, headers: dict[str, str], body: bytes) -> None:
-    """An envelope; 404 for an address that nothing is at, else 200."""
+    """Check an answer of the form API: an envelope, with status 404 or 200."""
     assert status in (200, 404), status
     if request.method == "HEAD":
         assert not body
@@ -207,7 +210,8 @@ def check_form(request: Request, status: int, headers: dict[str, str], body: byt
 
 
 def check_rest(request: Request, status: int, headers: dict[str, str], body: bytes) -> None:
-    """A JSON object, of a failure with the status in it; or nothing, or a file."""
+    """Check an answer of the REST API: a JSON object, with the status in an error; nothing; a
+    file."""
     assert status < 500, status
     if status >= 400 and request.method != "HEAD" and body:
         answer = json.loads(body)

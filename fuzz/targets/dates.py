@@ -1,8 +1,8 @@
-"""Dates of the wire and of files: one character for the zone, then the date.
+"""Parsers of dates of the form API and of files.
 
-The wire's date is what the standard library reads; the instants that it bounds show that date in
-the zone, and none outside of them does; what is worked out once for many dates of a file is what
-each of them means in full.
+Input: one character for the zone, then the date. The parser agrees with the standard library; the
+instants that a date bounds show that date in the zone, and none outside of them does; dates of
+files are the same with and without the cache.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ SHAPES = {
 
 
 def seeds() -> Iterator[bytes]:
-    """Around changes of clocks, and in each shape."""
+    """Yield dates around changes of clocks, in each shape."""
     for number in range(len(ZONES)):
         for date in ("2012-03-25 02:30", "2012-10-28 02:30:00", "2011-12-30T12:00:00+01:00"):
             yield f"{number}{date}".encode()
 
 
 def check(octets: bytes) -> None:
-    """See above."""
+    """Check the properties above."""
     text = octets.decode("utf-8", "replace")
     zone, date = find_zone(ZONES[ord(text[:1] or "0") % len(ZONES)]), text[1:]
     assert _instant(parse_date, date, zone) == _instant(parse_date_uncached, date, zone)
@@ -86,10 +86,10 @@ def _check_bounds(zone: Zone, local: datetime) -> None:
     first, last = zone.earliest_instant(local), zone.latest_instant(local)
     info = ZoneInfo(zone.name)
     passes = {local.replace(tzinfo=info, fold=fold).astimezone(UTC) for fold in (0, 1)}
-    shown = [one for one in passes if one.astimezone(info).replace(tzinfo=None) == local]
+    shown = [time for time in passes if time.astimezone(info).replace(tzinfo=None) == local]
     if shown:
         assert [first, last] == [str(end(shown).replace(tzinfo=None)) for end in (min, max)]
     for instant in (first, last):
-        seen = datetime.fromisoformat(f"{instant}+00:00").astimezone(info)
-        assert zone.to_local([instant]) == [str(seen.replace(tzinfo=None, microsecond=0))]
-        assert not shown or seen.replace(tzinfo=None) == local
+        in_zone = datetime.fromisoformat(f"{instant}+00:00").astimezone(info).replace(tzinfo=None)
+        assert zone.to_local([instant]) == [str(in_zone.replace(microsecond=0))]
+        assert not shown or in_zone == local

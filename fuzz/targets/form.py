@@ -1,7 +1,7 @@
-"""The form parser: content type, query and body, each on a line of its own (the body is the rest).
+"""Parser of forms, compared with a simpler one.
 
-A reading of forms that looks at one octet after the other has to find the same fields; and what was
-read comes through the other way of sending a form.
+Input: content type, query and body, each on a line of its own (the body is the rest). A parser that
+goes octet by octet reads the same fields; and the fields survive a multipart body.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PLAIN_NAME = re.compile(r"[A-Za-z0-9_.\[\]%+&= -]+", re.ASCII)
 
 
 def seeds() -> Iterator[bytes]:
-    """The requests of tests/wire."""
+    """Yield the requests of tests/wire."""
     for name in EXCHANGES:
         _, path, headers, body = to_send(name, "json", 1336564800)
         query = path.partition("?")[2].encode("latin-1", "replace")
@@ -39,7 +39,7 @@ def seeds() -> Iterator[bytes]:
 
 
 def check(octets: bytes) -> None:
-    """See above."""
+    """Check the properties above."""
     kind, query, body = (*octets.split(b"\n", 2), b"", b"")[:3]
     content_type = kind.decode("latin-1")
     form, problem = read_form(query, content_type, body)
@@ -49,13 +49,13 @@ def check(octets: bytes) -> None:
             assert _octets(form, value) in body, name
     elif problem is None and sent_as in ("", URLENCODED):
         assert form == naive(query + b"&" + body)
-    again, problem = read_form(b"", f"{MULTIPART}; boundary={BOUNDARY.decode()}", resent(form))
+    repeated, problem = read_form(b"", f"{MULTIPART}; boundary={BOUNDARY.decode()}", resent(form))
     assert problem is None
-    assert again.fields == resendable(form)
+    assert repeated.fields == resendable(form)
 
 
 def naive(text: bytes) -> Form:
-    """The fields of a urlencoded text, octet by octet."""
+    """Parse a urlencoded text octet by octet."""
     raw: dict[bytes, bytes] = {}
     for field in text.split(b"&"):
         name, _, value = field.partition(b"=")
@@ -67,20 +67,20 @@ def naive(text: bytes) -> Form:
 
 
 def unescaped(text: bytes) -> bytes:
-    """Without `+` and `%XX`."""
+    """Decode `+` and `%XX`."""
     digits = b"0123456789abcdefABCDEF"
-    found, at = bytearray(), 0
+    decoded, at = bytearray(), 0
     while at < len(text):
         octet, escape = text[at], text[at + 1 : at + 3]
         if octet == ord("%") and len(escape) == 2 and all(digit in digits for digit in escape):
             octet, at = int(escape, 16), at + 2
-        found.append(ord(" ") if text[at] == ord("+") else octet)
+        decoded.append(ord(" ") if text[at] == ord("+") else octet)
         at += 1
-    return bytes(found)
+    return bytes(decoded)
 
 
 def resendable(form: Form) -> dict[str, str]:
-    """The fields that a multipart body of ours can carry."""
+    """Fields that the multipart body of this target can contain."""
     return {
         name: value
         for name, value in form.fields.items()
@@ -89,7 +89,7 @@ def resendable(form: Form) -> dict[str, str]:
 
 
 def resent(form: Form) -> bytes:
-    """The same as a multipart body."""
+    """Encode the fields as a multipart body."""
     parts = [
         b'--%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
         % (BOUNDARY, name.encode(), _octets(form, value))

@@ -1,4 +1,4 @@
-"""The reader of requests: however the network cuts the octets, the same requests come out."""
+"""Parser of HTTP requests: the same in whatever pieces they arrive."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ BASE = base_environ(("127.0.0.1", 80), "127.0.0.1")
 
 
 def seeds() -> Iterator[bytes]:
-    """The requests of tests/wire, as they are and in chunks; and what old clients send."""
+    """Yield the requests of tests/wire, whole and chunked, and one of an old client."""
     yield b"\r\nGET /?content=\xb3\xf3d\xbc HTTP/1.0\r\nHost: \xb3\r\n\r\n"
     for name in EXCHANGES:
         method, path, headers, body = to_send(name, "xml", 1336564800)
@@ -40,7 +40,7 @@ def seeds() -> Iterator[bytes]:
 
 
 def check(octets: bytes) -> None:
-    """See above."""
+    """Check the properties above."""
     whole = read([octets])
     for request in whole:
         assert len(request.body) <= MOST_BODY + 1
@@ -54,11 +54,11 @@ def check(octets: bytes) -> None:
 
 
 def read(pieces: Iterable[bytes]) -> list[Request]:
-    """The requests of a client that sends these and then no more. How far one that is no HTTP was
-    understood depends on the pieces."""
-    reader, found = RequestReader(MOST_BODY), []
+    """Parse the pieces and the end of input. Of a faulty request only the fault is returned, since
+    the rest depends on the pieces."""
+    reader, requests = RequestReader(MOST_BODY), []
     for piece in pieces:
         if piece and not reader.ended:
-            found += reader.feed(piece)
-    found += reader.end_of_input()
-    return [Request(fault=one.fault) if one.fault else one for one in found]
+            requests += reader.feed(piece)
+    requests += reader.end_of_input()
+    return [Request(fault=each.fault) if each.fault else each for each in requests]

@@ -1,7 +1,7 @@
-"""All formats of files: the name of a format on the first line, then the file.
+"""Importers of files.
 
-Nothing but ImportFailed is raised. What is read of CSV in one go is what is read with care, and
-what is read of JSON is the same in whatever pieces it comes.
+Input: the name of a format on the first line, then the file. Only ImportFailed is raised. CSV
+records are the same parsed as a block or one by one, JSON values in whatever pieces they arrive.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LONGEST = 4000  # octets of a sample
 
 
 def seeds() -> Iterator[bytes]:
-    """The samples that are texts, each by its beginning."""
+    """Yield the start of each text sample."""
     for sample in sorted(SAMPLES.glob("*")):
         if sample.suffix not in (".golden", ".db"):
             name = sample.name.partition("-")[0]
@@ -39,7 +39,7 @@ def seeds() -> Iterator[bytes]:
 
 
 def check(octets: bytes) -> None:
-    """See above."""
+    """Check the properties above."""
     name, _, content = octets.partition(b"\n")
     importer = IMPORTERS.get(name.decode("latin-1"))
     if importer is None:
@@ -55,16 +55,16 @@ def check(octets: bytes) -> None:
 
 def _check_records(content: bytes) -> None:
     lines = content.splitlines(keepends=True)[: csv_records.BLOCK]
-    at_once = csv_records._parse_block(deque(lines), ",")
-    if at_once:
-        width = len(at_once[0][0])
-        assert at_once == list(csv_records._parse_each(deque(lines), iter(()), ",", width))
+    block = csv_records._parse_block(deque(lines), ",")
+    if block:
+        width = len(block[0][0])
+        assert block == list(csv_records._parse_each(deque(lines), iter(()), ",", width))
 
 
 def _walked(pieces: list[bytes]) -> list[Any]:
-    found: list[Any] = []
+    values: list[Any] = []
     try:
-        found.extend(walk(pieces, OPENED))
+        values.extend(walk(pieces, OPENED))
     except NotJson:
-        return ["no JSON"]  # behind as many values as came in whole pieces
-    return found
+        return ["no JSON"]  # after as many values as came in whole pieces
+    return values

@@ -1,4 +1,4 @@
-"""The reader of Kannel's log: something is said of every line, and a bad one spoils no other."""
+"""Importer of Kannel's log: each line has a result, whatever is around it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SAMPLES = PROJECT / "tests/imports"
 
 
 def seeds() -> Iterator[bytes]:
-    """The lines of the samples."""
+    """Yield the lines of the samples."""
     for sample in sorted(SAMPLES.glob("kannel-*.log")):
         yield from sample.read_bytes().splitlines(keepends=True)
 
 
 def check(octets: bytes) -> None:
-    """See above."""
+    """Check the properties above."""
     lines = check_lines(read(octets))
     assert [line.number for line in lines] == list(range(1, len(list(BytesIO(octets))) + 1))
     alone = [type(line) for raw in BytesIO(octets) for line in read(raw)]
@@ -41,5 +41,5 @@ def check(octets: bytes) -> None:
 
 
 def read(octets: bytes) -> list[Line]:
-    """What the importer makes of a file of these octets."""
+    """Import a file of these octets."""
     return list(kannel_log.read(Source(BytesIO(octets)), OPTIONS))

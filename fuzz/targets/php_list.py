@@ -1,4 +1,4 @@
-"""The reader of PHP's lists, against one that takes the text apart word by word."""
+"""Parser of PHP lists, compared with a simpler one."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ WHOLE = re.compile(rb"0|-?[1-9][0-9]*")
 
 
 def seeds() -> Iterator[bytes]:
-    """As they were documented."""
+    """Yield the documented examples."""
     yield b'a:1:{i:0;s:11:"48599131568";}'
     yield b'a:3:{i:0;s:11:"48599131568";i:1;i:48599131568;i:0;s:2:"\xc5\x82";}'
     yield b"a:0:{}"
 
 
 def check(octets: bytes) -> None:
-    """See above."""
+    """Check the properties above."""
     try:
-        found: list[bytes] | None = read_php_list(octets)
+        values: list[bytes] | None = read_php_list(octets)
     except NotPhpList:
-        found = None
-    assert found == naive(octets), found
+        values = None
+    assert values == naive(octets), values
 
 
 def naive(octets: bytes) -> list[bytes] | None:
-    """The values; None if it is no list."""
+    """Parse word by word; None if the text is no list."""
     try:
-        count, rest = _number(octets, b"a:", b":{", most=10_000)
+        count, rest = _number(octets, b"a:", b":{", largest=10_000)
         if count < 0:
             return None
         values: dict[int, bytes] = {}
@@ -42,11 +42,13 @@ def naive(octets: bytes) -> list[bytes] | None:
     return list(values.values()) if rest == b"}" else None
 
 
-def _number(text: bytes, before: bytes, after: bytes, most: int = 10**19 - 1) -> tuple[int, bytes]:
-    digits, found, rest = text.removeprefix(before).partition(after)
-    if not (text.startswith(before) and found and WHOLE.fullmatch(digits)):
+def _number(
+    text: bytes, before: bytes, after: bytes, largest: int = 10**19 - 1
+) -> tuple[int, bytes]:
+    digits, end, rest = text.removeprefix(before).partition(after)
+    if not (text.startswith(before) and end and WHOLE.fullmatch(digits)):
         raise ValueError
-    if abs(int(digits)) > most:
+    if abs(int(digits)) > largest:
         raise ValueError
     return int(digits), rest
 
@@ -55,7 +57,7 @@ def _value(text: bytes) -> tuple[bytes, bytes]:
     if text.startswith(b"i:"):
         number, rest = _number(text, b"i:", b";")
         return b"%d" % number, rest
-    octets, rest = _number(text, b"s:", b':"', most=9_999_999)
+    octets, rest = _number(text, b"s:", b':"', largest=9_999_999)
     if octets < 0 or len(rest) < octets + 2 or rest[octets : octets + 2] != b'";':
         raise ValueError
     return rest[:octets], rest[octets + 2 :]

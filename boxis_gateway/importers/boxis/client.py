@@ -55,27 +55,27 @@ class BoxisClient:
     clock_offset: int = 0
 
     def history(
-        self, first: datetime, last: datetime, most: int | None
+        self, first: datetime, last: datetime, max_octets: int | None
     ) -> tuple[list[HistoryRow], int]:
         """Request the rows between two dates; return them and the size of the answer in octets.
 
-        Raises ResponseTooLarge above `most` octets, TransientError and ImportFailed."""
+        Raises ResponseTooLarge above `max_octets`, TransientError and ImportFailed."""
         try:
-            return self._request(first, last, most)
+            return self._request(first, last, max_octets)
         except RefusedRequest as refusal:
             now = bounded(refusal.clock or "", 0, LATEST_SECOND)
             if now is None:
                 raise self._error(refusal) from None
             self.clock_offset = now - _seconds_now()
         try:
-            return self._request(first, last, most)
+            return self._request(first, last, max_octets)
         except RefusedRequest as refusal:
             raise self._error(refusal) from None
 
     def _request(
-        self, first: datetime, last: datetime, most: int | None
+        self, first: datetime, last: datetime, max_octets: int | None
     ) -> tuple[list[HistoryRow], int]:
-        with send(self._signed(first, last), most) as answer:
+        with send(self._signed(first, last), max_octets) as answer:
             try:
                 return list(parse_history(answer.chunks())), answer.octets
             except TruncatedAnswer:
@@ -134,9 +134,9 @@ def _windows(
     backoff = Backoff(client.address.shown)
     while start < stop:
         end = min(start + width, stop)
-        most = MOST_OCTETS if end - start > MINUTE else None
+        max_octets = MOST_OCTETS if end - start > MINUTE else None
         try:
-            rows, octets = client.history(start - SECOND, end, most)
+            rows, octets = client.history(start - SECOND, end, max_octets)
         except ResponseTooLarge:
             width = _half(end - start)
             continue

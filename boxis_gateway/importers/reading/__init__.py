@@ -1,1 +1,1 @@
-"""Readers that formats share: source, lines, dates, columns, CSV, JSON, tables."""
+"""Readers shared by formats: lines, dates, columns, CSV, JSON, tables."""

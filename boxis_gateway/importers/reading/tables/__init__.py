@@ -1,6 +1,6 @@
-"""Rows of a table of another program. Read this file first, then paging.py.
+"""Tables of other programs. Read this file first, then paging.py.
 
-The table is in a SQLite file, in PostgreSQL, MySQL or MariaDB, or in a CSV dump with a header. An
+A table is in a SQLite file, in PostgreSQL, MySQL or MariaDB, or in a CSV dump with a header. An
 importer names the table, columns and key; this package reads them from any of these.
 """
 

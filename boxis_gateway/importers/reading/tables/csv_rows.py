@@ -1,4 +1,4 @@
-"""CSV dump of a table: the header names the columns, in any order and case."""
+"""CSV dump of a table; its header names columns in any order and case."""
 
 from __future__ import annotations
 
