@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 from typing import NamedTuple
 
 from benchmarks import chart, machine
@@ -134,7 +135,11 @@ def write(results: Sequence[Result], command: str) -> Path:
     bars = [bar(result.case, ratio) for result in results for ratio in result.bounded()]
     (DOCS / "benchmarks.svg").write_text(chart.draw(bars))
     path = DOCS / "benchmarks.md"
-    path.write_text("\n".join(page(results, command)) + "\n")
+    lines = (
+        line if line[:1] in ("|", "#", "!") else fill(line, 100, break_on_hyphens=False)
+        for line in "\n".join(page(results, command)).splitlines()
+    )
+    path.write_text("\n".join(lines) + "\n")
     return path
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 
 from checks.soak.clients import Soak
 from checks.soak.resources import Resources
@@ -32,7 +33,7 @@ def report(
         HEAD.format(seconds=seconds, cores=os.cpu_count()).rstrip(),
         *(f"| {kind} | {outcomes} |" for kind, outcomes in _outcomes(soak)),
         "",
-        f"The server's own metrics count {by_server}.",
+        fill(f"The server's own metrics count {by_server}.", 100),
         "",
         "| Process | MB in each third | Descriptors before | at most | after |",
         "|---|---|---|---|---|",
