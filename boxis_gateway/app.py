@@ -87,7 +87,7 @@ def create_app(
     counters: SharedCounters | None = None,
     metrics: Metrics | None = None,
 ) -> Gateway:
-    """Both APIs over one store. `counters` default to ones of this process; without `metrics`
+    """Wire both APIs to a store. `counters` default to ones of this process; without `metrics`
     nothing is counted. Raises ConfigurationError if traces are enabled but not installed."""
     limiter = Limiter(settings, counters or shared_counters(settings.counters))
     services = Services(store, settings, limiter, clock)

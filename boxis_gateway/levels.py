@@ -32,8 +32,8 @@ class State(StrEnum):
     DELETED = "DELETED"
 
 
-class MessageScope(StrEnum):
-    """Customers whose messages a level may see."""
+class Scope(StrEnum):
+    """Customers whose messages a level may see, or whose texts it may read."""
 
     NOBODY = "none"
     OWN = "the own customer"
@@ -41,30 +41,22 @@ class MessageScope(StrEnum):
     ANY = "all customers"
 
 
-class TextScope(StrEnum):
-    """Customers whose texts a level may read, among visible messages."""
-
-    NOBODY = "none"
-    OWN = "the own customer"
-    ANY = "all customers"
-
-
 class Visibility(NamedTuple):
-    """Rights of a level to see messages, texts and prices."""
+    """Rights of a level: to see messages, to read their texts, to see prices."""
 
-    messages: MessageScope
-    texts: TextScope
+    messages: Scope
+    texts: Scope
     whole_sale: bool
     cost: bool
 
 
 VISIBILITY = {
-    Level.NO_LOGIN: Visibility(MessageScope.NOBODY, TextScope.NOBODY, whole_sale=False, cost=False),
-    Level.PERSONAL: Visibility(MessageScope.NOBODY, TextScope.NOBODY, whole_sale=False, cost=False),
-    Level.VIEWER: Visibility(MessageScope.OWN, TextScope.NOBODY, whole_sale=False, cost=False),
-    Level.MANAGER: Visibility(MessageScope.OWN, TextScope.NOBODY, whole_sale=False, cost=False),
-    Level.OWNER: Visibility(MessageScope.OWN, TextScope.OWN, whole_sale=False, cost=False),
-    Level.RESELLER: Visibility(MessageScope.SUB, TextScope.OWN, whole_sale=True, cost=False),
-    Level.RESELLER_ADMIN: Visibility(MessageScope.ANY, TextScope.OWN, whole_sale=True, cost=False),
-    Level.ADMIN: Visibility(MessageScope.ANY, TextScope.ANY, whole_sale=True, cost=True),
+    Level.NO_LOGIN: Visibility(Scope.NOBODY, Scope.NOBODY, whole_sale=False, cost=False),
+    Level.PERSONAL: Visibility(Scope.NOBODY, Scope.NOBODY, whole_sale=False, cost=False),
+    Level.VIEWER: Visibility(Scope.OWN, Scope.NOBODY, whole_sale=False, cost=False),
+    Level.MANAGER: Visibility(Scope.OWN, Scope.NOBODY, whole_sale=False, cost=False),
+    Level.OWNER: Visibility(Scope.OWN, Scope.OWN, whole_sale=False, cost=False),
+    Level.RESELLER: Visibility(Scope.SUB, Scope.OWN, whole_sale=True, cost=False),
+    Level.RESELLER_ADMIN: Visibility(Scope.ANY, Scope.OWN, whole_sale=True, cost=False),
+    Level.ADMIN: Visibility(Scope.ANY, Scope.ANY, whole_sale=True, cost=True),
 }

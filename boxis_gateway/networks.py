@@ -1,4 +1,4 @@
-"""Client addresses: networks that contain them, and `X-Forwarded-For` of trusted proxies."""
+"""Client addresses: networks, `X-Forwarded-For` of trusted proxies."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Passwords of employees: Argon2id with OWASP's minimum cost (19 MiB, two passes).
+"""Passwords of employees: Argon2id with OWASP's minimum cost.
 
-A check takes about 20 ms, in which its server process answers nobody else. Lockouts
-(limiting/lockouts.py) slow guessing down, not the cost alone.
+That is 19 MiB and two passes, or about 20 ms in which the server process answers nobody else; so
+lockouts (limiting/lockouts.py) protect against guessing, too.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 document of both APIs at `/openapi.json`, and as a page at `/docs/`.
+"""OpenAPI 3.1 document of both APIs: `/openapi.json`, and page `/docs/`.
 
 The page is Swagger UI from a package, so it works without internet access; its headers forbid it to
 load anything from other servers.

@@ -1,4 +1,4 @@
-"""Frame of the OpenAPI document; the rest comes from the tables of both APIs."""
+"""Frame of the OpenAPI document; the tables of both APIs fill it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form API in the OpenAPI document: one form with a variant per action."""
+"""The form API in the OpenAPI document: a form variant per action."""
 
 from __future__ import annotations
 

@@ -25,8 +25,8 @@ def _ignore(rows: int) -> None:
 
 @dataclass(frozen=True)
 class ActionCall:
-    """Everything that a handler may see. `now` is aware, in UTC; `settings` are those of the
-    account; `count_rows` adds rows of the answer to the request's record."""
+    """Arguments of a handler, and all that it may see. `now` is aware, in UTC; `settings` are those
+    of the account; `count_rows` adds rows of the answer to the request's record."""
 
     account: Account
     params: Mapping[str, Any]

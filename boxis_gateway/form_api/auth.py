@@ -1,4 +1,4 @@
-"""ApiRequest -> Account: the authcode and the clock window (protocol page, section 3)."""
+"""Authcode and clock window of a request (protocol page, section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""START HERE: bytes in, bytes out. The whole path of a request on one screen.
+"""START HERE: bytes in, bytes out; the whole path of a request.
 
 Every answer is an envelope in the requested format with HTTP status 200: legacy clients read the
 body, and some of their libraries hide it under any other status.

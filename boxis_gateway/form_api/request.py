@@ -1,4 +1,4 @@
-"""Form fields -> ApiRequest: the parameters that all actions have (protocol page, section 2)."""
+"""Common parameters of all actions (protocol page, section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rate limits, lockouts, replay protection and the limit of concurrent streams; no HTTP.
+"""Rate limits, lockouts, replay protection, stream limit; no HTTP.
 
 The APIs call a Limiter; shared_counters.py has what it counts in.
 """

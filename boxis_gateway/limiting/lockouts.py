@@ -1,7 +1,7 @@
-"""Lockouts against guessing: each failure in a row prolongs the wait, for the guesser alone.
+"""Lockouts against guessing, longer with each failure in a row.
 
-A failure counts for the user name *from one address*: wrong codes from another address lock nobody
-out. An address that fails for many names is locked out too, except for names that recently
+A failure counts for the user name *from one address*, so nobody is locked out by guesses from
+elsewhere. An address that fails for many names is locked out too, except for names that recently
 succeeded from it. A new key or password resets the count.
 """
 

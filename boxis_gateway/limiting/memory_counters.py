@@ -1,4 +1,4 @@
-"""Counters in memory that forked processes share: a storage for the library `limits`.
+"""Counters in shared memory: a storage for the library `limits`.
 
 A hash table of fixed size, so that no client can make it grow: a full bucket evicts its lowest
 counter.

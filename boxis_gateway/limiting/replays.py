@@ -1,7 +1,8 @@
-"""Replay protection: each signed request is answered once (protocol page, section 3).
+"""Replay protection: each signed request is answered once.
 
-The authcode signs the timestamp alone, so an eavesdropper can use it until the clock window closes.
-It is an option, as documented clients may repeat a request within a second.
+The authcode signs the timestamp alone (protocol page, section 3), so an eavesdropper can use it
+until the clock window closes. It is an option, as documented clients may repeat a request within a
+second.
 """
 
 from __future__ import annotations

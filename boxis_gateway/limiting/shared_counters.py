@@ -1,4 +1,4 @@
-"""Counters shared by the processes of a machine, or through Redis by several machines."""
+"""Counters shared by processes, or through Redis by machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limit of concurrent streams: each holds a database snapshot and some memory."""
+"""Limit of concurrent streams, each of which holds a database snapshot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Monitoring of requests: log lines, Prometheus metrics, OpenTelemetry traces, health.
+"""Monitoring: log lines, Prometheus metrics, traces, health checks.
 
 Reading order: request_record.py (facts about one request), monitor.py (records its end), then the
 outputs: metrics.py, traces.py, logs.py; endpoint.py serves the metrics and health.

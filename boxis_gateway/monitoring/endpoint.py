@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus, and the health checks `/healthz` and `/readyz`; plain WSGI.
+"""`/metrics`, `/healthz` and `/readyz`, in plain WSGI.
 
 By default they have a port of their own, for the operator's network. Nothing in them identifies a
 client, a recipient or an account.

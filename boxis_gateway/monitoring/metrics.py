@@ -1,4 +1,4 @@
-"""Prometheus metrics of requests and of processes; docs/monitoring.md lists them.
+"""Prometheus metrics of requests and processes (docs/monitoring.md).
 
 Import this module late and only in a server: prometheus_client decides at import whether processes
 share their metrics (multiprocess.py). Label values come from fixed sets, never from a client.

@@ -1,4 +1,4 @@
-"""Folder in which the server processes share their metrics (Prometheus multiprocess mode)."""
+"""Metrics shared by server processes (Prometheus multiprocess mode)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The TelecomX REST API. Read endpoint.py, then auth.py, resource.py, resources/."""
+"""The TelecomX REST API.
+
+Reading order: endpoint.py, auth.py, resource.py, resources/.
+"""
 
 from boxis_gateway.rest_api.endpoint import METHODS, rest_api
 

@@ -1,4 +1,4 @@
-"""Password -> token, token -> session (REST protocol page, section 2); no HTTP."""
+"""Password -> token, token -> session (REST protocol page, section 2)."""
 
 from __future__ import annotations
 

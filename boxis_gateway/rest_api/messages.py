@@ -1,4 +1,7 @@
-"""Message objects, and which properties an employee sees (REST protocol page, sections 3 and 5)."""
+"""Message objects and their visible properties.
+
+See the REST protocol page, sections 3 and 5.
+"""
 
 from __future__ import annotations
 

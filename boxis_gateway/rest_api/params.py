@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Collection
+from typing import Any, TypeVar
 
 from marshmallow import ValidationError, fields
 
@@ -20,21 +21,7 @@ CURSOR = re.compile(
 MONTH = re.compile(r"([1-9][0-9]{3})-(0[1-9]|1[0-2])(-[0-9]{2}.*)?", re.ASCII)
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
-
-class Flag(fields.Field[bool]):
-    """`true`, `1`, `false` or `0`, also as JSON values; false if missing."""
-
-    def __init__(self, description: str) -> None:
-        facts = {"description": description, "type": "boolean"}
-        super().__init__(load_default=False, metadata=facts)
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> bool:
-        word = str(value).lower()
-        if word not in FLAGS:
-            raise ValidationError(INVALID)
-        return FLAGS[word]
+T = TypeVar("T")
 
 
 def required_text(description: str, **facts: Any) -> fields.String:
@@ -57,103 +44,110 @@ def _not_empty(value: str) -> None:
         raise ValidationError(MISSING)
 
 
-class WholeNumber(fields.Field[int]):
+class Param(fields.Field[T]):
+    """A parameter parsed from the text of any JSON value. `facts` are JSON Schema."""
+
+    def __init__(self, description: str, facts: dict[str, Any], **options: Any) -> None:
+        super().__init__(metadata={"description": description, **facts}, **options)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> T:
+        return self._parse(str(value))
+
+    @abstractmethod
+    def _parse(self, text: str) -> T:
+        """Parse the text. Raises ValidationError."""
+
+
+class Flag(Param[bool]):
+    """`true`, `1`, `false` or `0`, also as JSON values; false if missing."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description, {"type": "boolean"}, load_default=False)
+
+    def _parse(self, text: str) -> bool:
+        if text.lower() not in FLAGS:
+            raise ValidationError(INVALID)
+        return FLAGS[text.lower()]
+
+
+class WholeNumber(Param[int]):
     """Decimal digits; a number above `maximum` means `maximum`."""
 
     def __init__(self, description: str, default: int, maximum: int = 10**15) -> None:
-        facts = {"description": description, "type": "integer", "minimum": 0}
-        super().__init__(load_default=default, metadata=facts)
+        super().__init__(description, {"type": "integer", "minimum": 0}, load_default=default)
         self._maximum = maximum
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> int:
-        digits = str(value)
-        if not (digits.isascii() and digits.isdigit()):
+    def _parse(self, text: str) -> int:
+        if not (text.isascii() and text.isdigit()):
             raise ValidationError(INVALID)
-        significant = digits.lstrip("0") or "0"
+        significant = text.lstrip("0") or "0"
         return self._maximum if len(significant) > 15 else min(int(significant), self._maximum)
 
 
-class SmsAddress(fields.Field[str]):
+class SmsAddress(Param[str]):
     """A number or a name. The `+` of a number may be missing, or a space: an unquoted `+` in a
     URL."""
 
     def __init__(self, description: str, *, data_key: str | None = None) -> None:
-        facts = {"description": description, "type": "string"}
-        super().__init__(data_key=data_key, metadata=facts)
+        super().__init__(description, {"type": "string"}, data_key=data_key)
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> str:
-        address = str(value)
-        if address and not address.strip():
+    def _parse(self, text: str) -> str:
+        digits = text.strip()
+        if text and not digits:
             raise ValidationError(INVALID)  # ignoring the filter would list too much
-        digits = address.strip()
-        return to_e164(digits) or (digits if digits.isdigit() else address)
+        return to_e164(digits) or (digits if digits.isdigit() else text)
 
 
-class Month(fields.Field[str]):
+class Month(Param[str]):
     """A month `yyyy-mm`; the rest of a longer date is ignored."""
 
     def __init__(self, description: str) -> None:
-        facts = {"type": "string", "pattern": f"^{MONTH.pattern}$"}
-        super().__init__(metadata={"description": description, **facts})
+        super().__init__(description, {"type": "string", "pattern": f"^{MONTH.pattern}$"})
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> str:
-        match = MONTH.fullmatch(str(value))
+    def _parse(self, text: str) -> str:
+        match = MONTH.fullmatch(text)
         if not match:
             raise ValidationError(INVALID)
         return f"{match[1]}-{match[2]}"
 
 
-class SortOrder(fields.Field[Order]):
+class SortOrder(Param[Order]):
     """`CREATED`, `SENT` or `INVOICED`, in any case."""
 
     def __init__(self) -> None:
+        description = "Time to sort by, newest first; messages without it come last."
         facts = {"type": "string", "enum": [order.value for order in Order]}
-        about = "Time to sort by, newest first; messages without it come last."
-        super().__init__(load_default=Order.CREATED, metadata={"description": about, **facts})
+        super().__init__(description, facts, load_default=Order.CREATED)
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> Order:
+    def _parse(self, text: str) -> Order:
         try:
-            return Order(str(value).upper())
+            return Order(text.upper())
         except ValueError:
             raise ValidationError(INVALID) from None
 
 
-class Choice(fields.Field[str]):
-    """One of some words, in any case; the first one if missing."""
+class Choice(Param[str]):
+    """A choice of words, in any case; the first one if missing."""
 
     def __init__(self, description: str, words: Collection[str]) -> None:
-        facts = {"type": "string", "enum": list(words), "description": description}
-        super().__init__(load_default=next(iter(words)), metadata=facts)
+        facts = {"type": "string", "enum": list(words)}
+        super().__init__(description, facts, load_default=next(iter(words)))
         self._words = frozenset(words)
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> str:
-        word = str(value).lower()
-        if word not in self._words:
+    def _parse(self, text: str) -> str:
+        if text.lower() not in self._words:
             raise ValidationError(INVALID)
-        return word
+        return text.lower()
 
 
-class PageCursor(fields.Field[ListPosition]):
+class PageCursor(Param[ListPosition]):
     """A position in a list, as written by `format_cursor`."""
 
     def __init__(self, description: str) -> None:
-        facts = {"type": "string", "pattern": f"^{CURSOR.pattern}$"}
-        super().__init__(metadata={"description": description, **facts})
+        super().__init__(description, {"type": "string", "pattern": f"^{CURSOR.pattern}$"})
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> ListPosition:
-        match = CURSOR.fullmatch(str(value))
+    def _parse(self, text: str) -> ListPosition:
+        match = CURSOR.fullmatch(text)
         ids = from_wire_id(match[1]) if match else None
         if not match or not ids:
             raise ValidationError(INVALID)

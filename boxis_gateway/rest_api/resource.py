@@ -22,9 +22,9 @@ MISSING = "is missing"
 
 @dataclass(frozen=True)
 class ResourceCall:
-    """Everything that a handler may see. `path_params` are the variable parts of the path;
-    `address` is the client's; `session` is None where no token is needed; `count_rows` adds rows of
-    the answer to the request's record."""
+    """Arguments of a handler, and all that it may see. `path_params` are the variable parts of the
+    path; `address` is the client's; `session` is None where no token is needed; `count_rows` adds
+    rows of the answer to the request's record."""
 
     params: Mapping[str, Any]
     path_params: Mapping[str, str]
@@ -79,7 +79,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Resource:
-    """One method of a path. `answers` is the schema of its answer, `fails` has failures of its own,
+    """A method of a path. `answers` is the schema of its answer, `fails` has failures of its own,
     `empty` statuses without a body, `files` media types of files in place of JSON. `unsafe` marks a
     GET with side effects, which has no HEAD."""
 

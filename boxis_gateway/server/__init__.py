@@ -1,4 +1,4 @@
-"""An HTTP server for any WSGI application: gunicorn's processes, asyncio's sockets.
+"""HTTP server for a WSGI application: gunicorn's processes, asyncio.
 
 Reading order: guest.py (what it serves), processes.py (start, stop), worker.py (one process),
 state.py, connection.py (one client), requests.py (bytes to requests), wsgi.py (requests to WSGI and

@@ -1,4 +1,4 @@
-"""One client connection: requests in, answers out, in their order and one at a time.
+"""Client connection: requests in, answers out, in order, one at a time.
 
 An answer whose length the application knows leaves at once. Any other is a stream: its pieces are
 made as the client takes them, in turns with other streams (turns.py). Chunked encoding frames it,

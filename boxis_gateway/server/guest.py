@@ -1,4 +1,4 @@
-"""The served WSGI application with its callbacks, and addresses to listen on."""
+"""The served WSGI application, its callbacks, and listen addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of a connection to HTTP requests, by httptools (llhttp); no sockets."""
+"""HTTP parser: bytes of a connection to requests, by httptools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One server process: an event loop that accepts connections and stops gracefully.
+"""Server process: an event loop that accepts connections.
 
 The application runs in the loop itself: one request, or one piece of a long answer, takes about a
 millisecond of Python and SQLite, which threads would only slow down.

@@ -1,4 +1,4 @@
-"""Requests to WSGI environs, and WSGI answers to HTTP (PEP 3333); no sockets."""
+"""Requests to WSGI environs, and WSGI answers to HTTP (PEP 3333)."""
 
 from __future__ import annotations
 

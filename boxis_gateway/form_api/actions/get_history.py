@@ -1,4 +1,4 @@
-"""`getHistory`: the account's messages, newest first (protocol page, section 8.1)."""
+"""`getHistory`: the account's messages (protocol page, section 8.1)."""
 
 from __future__ import annotations
 

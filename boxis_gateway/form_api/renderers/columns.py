@@ -47,7 +47,7 @@ def _literal(text: str) -> str:
 
 
 def may_need_escaping(rows: Rows) -> list[bool]:
-    """One flag per column: whether `escaped` has to check it."""
+    """Flags of the columns that `escaped` has to check."""
     return [field not in rows.plain for field in rows.fields] or [True]
 
 

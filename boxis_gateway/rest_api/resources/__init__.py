@@ -1,4 +1,4 @@
-"""Resources of the REST API, one noun a file. To add one, write its file and name it here."""
+"""Resources of the REST API, one noun a file; new ones are added here."""
 
 from boxis_gateway.rest_api.resources import auth, employees, sms, sms_export
 

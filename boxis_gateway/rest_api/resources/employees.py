@@ -1,4 +1,4 @@
-"""`/employee/EMPLOYEE_ID/…`: machine tokens and sessions of employees (section 2)."""
+"""`/employee/EMPLOYEE_ID/…`: machine tokens, sessions (section 2)."""
 
 from __future__ import annotations
 

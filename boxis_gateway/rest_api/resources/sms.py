@@ -1,4 +1,4 @@
-"""`GET /sms` and `GET /sms/MESSAGE_ID` (REST protocol page, sections 3, 5 and 6)."""
+"""`GET /sms` and `GET /sms/MESSAGE_ID` (sections 3, 5 and 6)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from boxis_gateway.levels import VISIBILITY, MessageScope
+from boxis_gateway.levels import VISIBILITY, Scope
 from boxis_gateway.model import Customer
 from boxis_gateway.rest_api.failures import access_denied, customer_not_found, unknown_id
 from boxis_gateway.rest_api.messages import Message, message_in, view_of
@@ -99,7 +99,7 @@ def list_sms(call: ResourceCall) -> Answer:
 )
 def get_sms(call: ResourceCall) -> Answer:
     """Get one message."""
-    if VISIBILITY[call.employee.level].messages is MessageScope.NOBODY:
+    if VISIBILITY[call.employee.level].messages is Scope.NOBODY:
         raise access_denied()
     for submission in call.store.submissions.find(call.path_params["message_id"]):
         customer = call.store.customers.of_account(submission.account_id)
@@ -114,9 +114,9 @@ RESOURCES = (list_sms, get_sms)
 def requested_customer(call: ResourceCall) -> Customer:
     """The customer whose messages are requested. Raises RestFailure."""
     scope, customer_id = VISIBILITY[call.employee.level].messages, call.employee.customer_id
-    if scope is MessageScope.NOBODY:
+    if scope is Scope.NOBODY:
         raise access_denied()
-    if scope is not MessageScope.OWN:
+    if scope is not Scope.OWN:
         customer_id = call.params.get("customer") or customer_id
     customer = call.store.customers.find(customer_id)
     if customer is None:

@@ -1,4 +1,4 @@
-"""`GET /sms/export`: a list of messages as a file; our extension of the protocol page."""
+"""`GET /sms/export`: messages as a file; not in the protocol page."""
 
 from __future__ import annotations
 
