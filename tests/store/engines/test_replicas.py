@@ -228,7 +228,7 @@ def test_doctor_warns_of_unreadable_replicas(
         (f"{url(standby)} sqlite:///a.db", [Severity.FAIL]),
     ):
         found = list(check_replicas(Settings(database_url=url(primary), replica_urls=urls)))
-        assert [one.level for one in found] == said
+        assert [one.severity for one in found] == said
         assert "s3cret" not in repr(found)
 
 

@@ -44,7 +44,7 @@ def test_a_long_history_of_a_server_is_the_same_in_pieces(
         return list(chain(*server_store.history.read(account.id, with_status=False)))
 
     whole = history()
-    monkeypatch.setitem(vars(places_of(server_store)), "is_distributed", True)
+    monkeypatch.setitem(vars(shard_map_of(server_store)), "is_distributed", True)
     assert history() == whole
     assert len({row[1] for row in whole}) == len(sent) == len(whole)
     assert {row[0] for row in whole} == {"n\ufffd"}
@@ -113,9 +113,9 @@ def partitions(store: Store) -> list[str]:
     return [name for (name,) in store.database.execute_sql(sql)]
 
 
-def places_of(store: Store) -> ShardMap:
+def shard_map_of(store: Store) -> ShardMap:
     assert isinstance(store.database, PostgresDatabase)
-    return store.database.places
+    return store.database.shard_map
 
 
 def test_a_history_query_ends_with_the_clauses_that_citus_workers_run(server_store: Store) -> None:
