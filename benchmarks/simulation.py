@@ -1,6 +1,6 @@
 """What was measured, extended to 10 billion messages of 100,000 accounts: `python -m
-benchmarks.simulation [--seed N]`. The same seed prints the same tables; docs/scaling.md has those
-of seed 1. Nothing here is measured: simulated.py says what is assumed.
+benchmarks.simulation [--seed N]`. The same seed prints the same tables; docs/scaling.md and
+docs/sizing.md have those of seed 1. Nothing here is measured: simulated.py has the assumptions.
 """
 
 from __future__ import annotations

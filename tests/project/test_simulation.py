@@ -1,10 +1,10 @@
-"""The simulation of docs/scaling.md: it is of a seed, and the document has what it prints."""
+"""Simulation of large stores: a seed has one output, which scaling.md and sizing.md show."""
 
 from __future__ import annotations
 
 from benchmarks.simulated import Load
 from benchmarks.simulation import page
-from tests.support.paths import PROJECT
+from tests.support.documents import TEXTS
 
 SMALL = Load(messages=1_000_000, accounts=500)
 
@@ -15,5 +15,5 @@ def test_a_seed_has_one_answer() -> None:
 
 
 def test_the_document_shows_the_output_of_seed_1() -> None:
-    document = (PROJECT / "docs" / "scaling.md").read_text()
-    assert [line for line in page(1, Load()) if line and line not in document] == []
+    documents = "".join(TEXTS[f"docs/{name}.md"] for name in ("scaling", "sizing"))
+    assert [line for line in page(1, Load()) if line and line not in documents] == []
