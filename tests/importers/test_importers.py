@@ -29,6 +29,7 @@ from boxis_gateway.importers.reading.lines import (
 )
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.zones import find_zone
+from tests.support.importing import read_lines
 from tests.support.paths import IMPORTS
 
 SAMPLES = sorted(p for p in IMPORTS.glob("*") if p.suffix != ".golden")
@@ -41,7 +42,7 @@ ANSWERS = ("boxis", "telecomx")
 
 
 def read(name: str, content: bytes, options: ReadOptions = OPTIONS) -> list[Line]:
-    return list(IMPORTERS[name].read(Source(BytesIO(content)), options))
+    return read_lines(name, content, options)
 
 
 def read_sample(sample: Path) -> tuple[str, list[Line]]:

@@ -20,17 +20,17 @@ from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.jasmin.log import LARGEST_COUNTER, references_of
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing import AccountMap, run_import
-from boxis_gateway.model import Account, NewMessage, Status
+from boxis_gateway.model import Account, Status
 from boxis_gateway.sms.short_message import read_short_message
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests.support.example_account import NOW, USERNAME
+from tests.support.importing import import_file, messages, read_lines
 from tests.support.paths import IMPORTS
 from tests.support.stores import Stores
 
 SAMPLE, TABLE = IMPORTS / "jasmin-sample.log", IMPORTS / "jasmin-submit_log.csv"
-UTC = find_zone("UTC")
+ZONE = find_zone("UTC")
 HEAD = (
     "2026-11-22 10:00:00 INFO     7 SMS-MT [cid:sim] [queue-msgid:q{}] [smpp-msgid:{}] "
     "[status:CommandStatus.ESME_ROK] [prio:0] [dlr:x] [validity:none] [from:{}] [to:b'48514151563']"
@@ -43,11 +43,7 @@ REPORT = (
 
 
 def read(content: bytes, field: str | None = None) -> list[Line]:
-    return list(IMPORTERS["jasmin"].read(Source(BytesIO(content)), ReadOptions(UTC, field)))
-
-
-def messages(lines: list[Line]) -> list[NewMessage]:
-    return [line.message for line in lines if isinstance(line, GoodLine)]
+    return read_lines("jasmin", content, ReadOptions(ZONE, field))
 
 
 def test_the_log_of_jasmin_is_read_as_by_plain_splitting() -> None:
@@ -141,7 +137,7 @@ def outcome(stores: Stores, directory: Path, *contents: list[str]) -> list[Any]:
     account = store.accounts.add(USERNAME, "k", NOW)
     for lines in contents:
         log.write_text("\n".join(lines) + "\n")
-        run_import(log, AccountMap(store, account, {}), ReadOptions(UTC), format_name="jasmin")
+        import_file(store, account, log, format_name="jasmin")
     found = store.database.execute_sql(
         "SELECT text, status, status_changed_at FROM message "
         "JOIN submission ON submission.id = submission_id ORDER BY text"
@@ -209,9 +205,8 @@ def test_a_message_of_log_and_table_comes_in_once(
         "binary_message,status,uid,created_at,status_at\n"
     )
     table.write_text(header + row.format("2026-11-22 10:00:01") + "\n")
-    accounts = AccountMap(store, account, {})
-    assert run_import(log, accounts, ReadOptions(UTC)).added == 1
-    summary = run_import(table, accounts, ReadOptions(UTC))
+    assert import_file(store, account, log).added == 1
+    summary = import_file(store, account, table)
     assert (summary.added, summary.known, summary.changed) == (0, 1, 1)
 
 
@@ -251,7 +246,7 @@ ROWS = [
 
 def test_the_table_is_read_from_postgresql(submit_log: str) -> None:
     """What is text and what octets, the table tells: nothing has to be guessed."""
-    lines = list(IMPORTERS["jasmin"].read(Source(url=submit_log), ReadOptions(UTC, "uid")))
+    lines = list(IMPORTERS["jasmin"].read(Source(url=submit_log), ReadOptions(ZONE, "uid")))
     found = messages(lines)
     assert [one.text for one in found] == ["Hello ]@", "Zażółć", "你好吗", "Kölns"]
     assert [one.status for one in found] == [

@@ -12,15 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers import IMPORTERS, find_importer
+from boxis_gateway.importers import find_importer
 from boxis_gateway.importers.boxis.answers import parse_history
 from boxis_gateway.importers.reading.json_walk import NotJson, walk
-from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, ReadOptions
+from boxis_gateway.importers.reading.lines import BadLine, GoodLine
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Criteria, Order, Store
-from boxis_gateway.zones import find_zone
+from tests.support.importing import import_file, read_lines
 from tests.support.paths import DOCUMENTED, IMPORTS
 
 SAMPLES = IMPORTS
@@ -32,11 +31,6 @@ documents = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
     max_leaves=6,
 )
-
-
-def read(name: str, content: bytes) -> list[Line]:
-    options = ReadOptions(find_zone("UTC"))
-    return list(IMPORTERS[name].read(Source(BytesIO(content)), options))
 
 
 def pieces(content: bytes, size: int) -> list[bytes]:
@@ -109,14 +103,14 @@ def test_rows_do_not_depend_on_where_pieces_end(name: str, size: int) -> None:
 def test_the_documented_answers_are_read(kind: str) -> None:
     content = (DOCUMENTED / f"history_success.{kind}").read_bytes()
     assert find_importer(None, Source(BytesIO(content))).NAME == "boxis"
-    assert [line.message.sent_at for line in read("boxis", content) if len(line) == 3] == [
+    assert [line.message.sent_at for line in read_lines("boxis", content) if len(line) == 3] == [
         "2012-05-09 10:28:00",
         "2012-05-09 10:20:00",
     ]
     error = (DOCUMENTED / f"history_error.{kind}").read_bytes()
     assert find_importer(None, Source(BytesIO(error))).NAME == "boxis"
     with pytest.raises(ImportFailed, match=r"rror: \{error description\}"):
-        read("boxis", error)
+        read_lines("boxis", error)
 
 
 PAGE = b'{"offset":0,"limit":1,"total":1,"messages":[{"_id":"a","type":"SMS","from":"s",'
@@ -138,7 +132,7 @@ DAMAGED = {
 @pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_answer_is_reported(content: bytes) -> None:
     with pytest.raises(ImportFailed, match=DAMAGED[content]):
-        read("boxis", content)
+        read_lines("boxis", content)
 
 
 def answer(kind: str, *seconds: int) -> bytes:
@@ -161,12 +155,11 @@ def test_messages_before_the_damage_are_imported(
     content = answer(kind, 9, 8, 7, 7, 6)
     path = tmp_path / "answer"
     path.write_bytes(content[: content.index(b"sms5")])
-    accounts = AccountMap(store, account, {})
     with pytest.raises(ImportFailed, match=r"truncated\. The rows before are imported"):
-        run_import(path, accounts, ReadOptions(find_zone("UTC")))
+        import_file(store, account, path)
     assert len(store.history.recent(account.id, "0", "9999", 9)) == 2
     path.write_bytes(content)
-    summary = run_import(path, accounts, ReadOptions(find_zone("UTC")))
+    summary = import_file(store, account, path)
     assert (summary.added, summary.known) == (3, 2)
 
 
@@ -175,7 +168,7 @@ def test_messages_before_the_damage_are_imported(
 )
 def test_a_damaged_page_is_reported(content: bytes) -> None:
     with pytest.raises(ImportFailed, match=r"no list of messages|truncated"):
-        read("telecomx", content)
+        read_lines("telecomx", content)
 
 
 def with_entity(definition: str, name: str) -> bytes:
@@ -190,7 +183,7 @@ def test_entities_are_not_looked_up(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hidden")
     outside = f'<!ENTITY e SYSTEM "{(tmp_path / "secret").as_uri()}">'
     for definition in (outside, '<!ENTITY e "inside">'):
-        (line,) = read("boxis", with_entity(definition, "e"))
+        (line,) = read_lines("boxis", with_entity(definition, "e"))
         assert isinstance(line, GoodLine)
         assert line.message.sender == "a"
 
@@ -199,7 +192,7 @@ def test_entities_are_not_looked_up(tmp_path: Path) -> None:
 def test_entities_do_not_explode(depth: int) -> None:
     """Ten times as long with each step. libxml2 itself refuses more of them."""
     bomb = "".join(f'<!ENTITY e{n + 1} "{f"&e{n};" * 10}">' for n in range(depth))
-    (line,) = read("boxis", with_entity(f'<!ENTITY e0 "x">{bomb}', f"e{depth}"))
+    (line,) = read_lines("boxis", with_entity(f'<!ENTITY e0 "x">{bomb}', f"e{depth}"))
     assert isinstance(line, GoodLine)
     assert line.message.sender == "a"
 
@@ -224,7 +217,7 @@ def page(*messages: dict[str, Any]) -> bytes:
 def listed(store: Store, account: Account, path: Path, content: bytes) -> list[Any]:
     """What is listed after a file of that was imported."""
     path.write_bytes(content)
-    run_import(path, AccountMap(store, account, {}), ReadOptions(find_zone("UTC")))
+    import_file(store, account, path)
     return store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 100)[0]
 
 
@@ -233,7 +226,9 @@ WAITS = {"_id": "52f4fd8034697b28ccaf7810", "sent": None, "message": "hello"}
 
 def test_a_malformed_id_rejects_one_message_only() -> None:
     sent = {"sent": "2014-02-07T15:36:23Z", "message": "hello"}
-    bad, *good = read("telecomx", page(sent | {"_id": "half \ud800"}, sent | {"_id": "whole"}))
+    bad, *good = read_lines(
+        "telecomx", page(sent | {"_id": "half \ud800"}, sent | {"_id": "whole"})
+    )
     assert bad == BadLine(1, "a text has a lone surrogate")
     assert [type(line) for line in good] == [GoodLine] * 2
 

@@ -14,7 +14,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import AccountMap, Summary, run_import
+from boxis_gateway.importing import Summary
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
 from boxis_gateway.rest_api.auth import token_digest
@@ -22,6 +22,7 @@ from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests.support.example_account import NOW, USERNAME
+from tests.support.importing import import_file
 from tests.support.paths import IMPORTS
 
 FOLDER = IMPORTS
@@ -32,8 +33,7 @@ Row = tuple[str, str, str]  # date, sender, recipient
 
 
 def load(store: Store, account: Account, sample: Path) -> Summary:
-    options = ReadOptions(find_zone("UTC"), sender=SENDER)
-    return run_import(sample, AccountMap(store, account, {}), options)
+    return import_file(store, account, sample, ReadOptions(find_zone("UTC"), sender=SENDER))
 
 
 def at_the_form_api(post: Post) -> Counter[Row]:

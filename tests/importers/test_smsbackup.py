@@ -19,10 +19,10 @@ from boxis_gateway.importers import smsbackup
 from boxis_gateway.importers.reading.lines import GoodLine, Line, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importers.reading.xml_references import repair_references
-from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
+from tests.support.importing import import_file, read_lines
 from tests.support.paths import PROJECT
 
 OPTIONS = ReadOptions(find_zone("Asia/Tokyo"), sender="+48500100200")  # the zone has no say in it
@@ -31,7 +31,7 @@ SMS = '<sms address="+48514151563" date="{}" type="2" status="-1" body="{}"/>\n'
 
 
 def read(content: bytes) -> list[Line]:
-    return list(smsbackup.read(Source(BytesIO(content)), OPTIONS))
+    return read_lines("smsbackup", content, OPTIONS)
 
 
 def texts(lines: list[Line]) -> list[str | None]:
@@ -140,13 +140,13 @@ def test_an_unknown_encoding_is_refused(encoding: str) -> None:
 def test_messages_before_an_early_end_are_kept(
     end: str, store: Store, account: Account, tmp_path: Path
 ) -> None:
-    path, accounts = tmp_path / "sms.xml", AccountMap(store, account, {})
+    path = tmp_path / "sms.xml"
     good = START + "".join(SMS.format(1_795_300_204_123 + n, n) for n in range(7))
     path.write_bytes((good + end).encode("latin-1"))
     with pytest.raises(ImportFailed, match="after message 7"):
-        run_import(path, accounts, OPTIONS)
+        import_file(store, account, path, OPTIONS)
     path.write_text(good + SMS.format(1, "one more") + "</smses>")
-    summary = run_import(path, accounts, OPTIONS)
+    summary = import_file(store, account, path, OPTIONS)
     assert (summary.format, summary.added, summary.known) == ("smsbackup", 1, 7)
 
 

@@ -29,11 +29,12 @@ from boxis_gateway.importers import IMPORTERS, find_importer
 from boxis_gateway.importers.reading.lines import GoodLine, Line, OtherLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importers.reading.tables import paging, read_table
-from boxis_gateway.importing import AccountMap, Summary, run_import
-from boxis_gateway.model import Account, NewMessage, Status
+from boxis_gateway.importing import Summary
+from boxis_gateway.model import Account, Status
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests.support.example_account import USERNAME
+from tests.support.importing import import_file, messages
 from tests.support.paths import IMPORTS, PROJECT
 from tests.support.waiting import until
 
@@ -227,12 +228,8 @@ def read(name: str | None, place: Path | str, options: ReadOptions = OPTIONS) ->
         return list(find_importer(name, source).read(source, options))
 
 
-def messages(lines: list[Line]) -> list[NewMessage]:
-    return [line.message for line in lines if isinstance(line, GoodLine)]
-
-
-def load(store: Store, account: Account, place: Path | str) -> Summary:
-    return run_import(place, AccountMap(store, account, {}), OPTIONS, format_name="gammu")
+def load(store: Store, account: Account, location: Path | str) -> Summary:
+    return import_file(store, account, location, OPTIONS, format_name="gammu")
 
 
 def asked(path: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers import find_importer, twilio
+from boxis_gateway.importers import find_importer
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, OtherLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
-from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
+from tests.support.importing import import_file, read_lines
 from tests.support.paths import IMPORTS
 
 CONSOLE, BULK = IMPORTS / "twilio-console.csv", IMPORTS / "twilio-bulk.jsonl"
@@ -38,7 +38,7 @@ WHOLE = {
 
 
 def read(content: bytes, field: str | None = None) -> list[Line]:
-    return list(twilio.read(Source(BytesIO(content)), ReadOptions(WARSAW, field)))
+    return read_lines("twilio", content, ReadOptions(WARSAW, field))
 
 
 def one(**fields: Any) -> Line:
@@ -169,7 +169,6 @@ def test_both_exports_of_a_message_are_one(store: Store, account: Account, tmp_p
     rows = [list(WHOLE), list((WHOLE | {"status": "sent"}).values())]
     console.write_text("".join(",".join(row) + "\r\n" for row in rows))
     bulk.write_bytes(gzip.compress(json.dumps(WHOLE).encode() + b"\n"))
-    accounts = AccountMap(store, account, {})
-    assert run_import(console, accounts, ReadOptions(WARSAW)).added == 1
-    summary = run_import(bulk, accounts, ReadOptions(WARSAW))
+    assert import_file(store, account, console, ReadOptions(WARSAW)).added == 1
+    summary = import_file(store, account, bulk, ReadOptions(WARSAW))
     assert (summary.format, summary.known, summary.changed) == ("twilio", 1, 1)

@@ -26,6 +26,7 @@ from boxis_gateway.zones import find_zone
 from tests.support.engines import statements
 from tests.support.example_account import NOW, USERNAME
 from tests.support.forked_commands import DIE_AT_COMMIT, Forked
+from tests.support.importing import import_file
 from tests.support.paths import IMPORTS
 from tests.support.running_server import GATEWAY
 from tests.support.stores import Stores
@@ -35,11 +36,6 @@ HEADER = "recipient,sender,date,text\n"
 LINE = "48514151563,boxis.net,2012-05-09 10:28:{:02},hello\n"
 SAMPLE = IMPORTS / "kannel-sample.log"
 Gateway = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def load(store: Store, account: Account, path: Path, **options: Any) -> Summary:
-    zone = options.pop("zone", find_zone("UTC"))
-    return run_import(path, AccountMap(store, account, {}), ReadOptions(zone), **options)
 
 
 def rows(store: Store) -> list[Any]:
@@ -55,9 +51,9 @@ def counts(summary: Summary) -> tuple[int, int, int]:
 
 
 def test_importing_again_adds_nothing(store: Store, account: Account) -> None:
-    assert counts(load(store, account, SAMPLE)) == (13, 0, 0)
+    assert counts(import_file(store, account, SAMPLE)) == (13, 0, 0)
     before = rows(store)
-    assert counts(load(store, account, SAMPLE)) == (0, 13, 0)
+    assert counts(import_file(store, account, SAMPLE)) == (0, 13, 0)
     assert rows(store) == before
 
 
@@ -67,17 +63,17 @@ def test_a_copy_and_a_grown_file_add_only_new_lines(
     lines = SAMPLE.read_text().splitlines(keepends=True)
     part = tmp_path / "rotated.log"
     part.write_text("".join(lines[:20]))
-    first = load(store, account, part).added
-    assert counts(load(store, account, SAMPLE)) == (13 - first, first, 0)
+    first = import_file(store, account, part).added
+    assert counts(import_file(store, account, SAMPLE)) == (13 - first, first, 0)
 
 
 def test_equal_lines_are_as_many_messages(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_text(HEADER + LINE.format(0) * 3)
-    assert counts(load(store, account, path)) == (3, 0, 0)
-    assert counts(load(store, account, path)) == (0, 3, 0)
+    assert counts(import_file(store, account, path)) == (3, 0, 0)
+    assert counts(import_file(store, account, path)) == (0, 3, 0)
     path.write_text(HEADER + LINE.format(0) * 4)
-    assert counts(load(store, account, path)) == (1, 3, 0)
+    assert counts(import_file(store, account, path)) == (1, 3, 0)
 
 
 def test_an_id_is_enough_to_know_a_message_again(
@@ -87,10 +83,14 @@ def test_an_id_is_enough_to_know_a_message_again(
     columns = "recipient,sender,date,sms_id,status\n48514151563,s,2012-05-09 10:28,{},{}\n"
     for wire_id in ("77", "133655645431563000007320", "SM-x"):
         path.write_text(columns.format(wire_id, "sent"))
-        assert counts(load(store, account, path)) == (1, 0, 0)
+        assert counts(import_file(store, account, path)) == (1, 0, 0)
         path.write_text(columns.format(wire_id, "delivered"))
-        assert counts(load(store, account, path)) == (0, 1, 0)
-        assert counts(load(store, account, path, zone=find_zone("Asia/Tokyo"))) == (0, 1, 0)
+        assert counts(import_file(store, account, path)) == (0, 1, 0)
+        assert counts(import_file(store, account, path, ReadOptions(find_zone("Asia/Tokyo")))) == (
+            0,
+            1,
+            0,
+        )
 
 
 def test_a_dry_run_reports_the_same_and_changes_nothing(
@@ -100,12 +100,12 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(
     path.write_text(HEADER + LINE.format(0) * 2 + "bad\n")
     expected = (2, 0, 1)
     rejects = tmp_path / "rejects.csv"
-    dry = load(store, account, path, dry_run=True, rejects_path=rejects)
+    dry = import_file(store, account, path, dry_run=True, rejects_path=rejects)
     assert counts(dry) == expected
     assert rows(store) == [[], []]
     assert not rejects.exists()
-    assert counts(load(store, account, path)) == expected
-    assert counts(load(store, account, path, dry_run=True)) == (0, 2, 1)
+    assert counts(import_file(store, account, path)) == expected
+    assert counts(import_file(store, account, path, dry_run=True)) == (0, 2, 1)
 
 
 def test_bad_lines_are_listed_and_the_good_ones_kept(
@@ -113,18 +113,18 @@ def test_bad_lines_are_listed_and_the_good_ones_kept(
 ) -> None:
     path, rejects = tmp_path / "m.csv", tmp_path / "rejects.csv"
     path.write_text(HEADER + LINE.format(0) + "nobody,s,2012-05-09 10:00,x\n" + LINE.format(1))
-    assert counts(load(store, account, path, rejects_path=rejects)) == (2, 0, 1)
+    assert counts(import_file(store, account, path, rejects_path=rejects)) == (2, 0, 1)
     with open(rejects, newline="") as file:
         listed = list(csv.reader(file))
     assert listed == [["number", "reason"], ["3", "recipient is not a phone number"]]
     assert stat.S_IMODE(rejects.stat().st_mode) == 0o600
     path.write_text(HEADER + LINE.format(0))
-    load(store, account, path, rejects_path=rejects)
+    import_file(store, account, path, rejects_path=rejects)
     assert not rejects.exists()
 
 
 def test_refused_messages_are_kept_but_not_shown(store: Store, account: Account) -> None:
-    assert load(store, account, SAMPLE).refused == 1
+    assert import_file(store, account, SAMPLE).refused == 1
     shown = [row for batch in store.history.read(account.id, with_status=False) for row in batch]
     assert len(shown) == 12
     assert len(rows(store)[0]) == 13
@@ -132,7 +132,7 @@ def test_refused_messages_are_kept_but_not_shown(store: Store, account: Account)
 
 def test_the_kannel_log_becomes_its_history(store: Store, account: Account) -> None:
     """Read here by other means: by its columns, with no regular expression."""
-    load(store, account, SAMPLE, zone=find_zone("Europe/Warsaw"))
+    import_file(store, account, SAMPLE, ReadOptions(find_zone("Europe/Warsaw")))
     expected = []
     for line in SAMPLE.read_text().splitlines():
         if " Sent SMS " in line:
@@ -195,7 +195,7 @@ def test_an_unreadable_file_is_reported(
     what: str, store: Store, account: Account, tmp_path: Path
 ) -> None:
     with pytest.raises(ImportFailed, match=str(tmp_path)):
-        load(store, account, tmp_path / what)
+        import_file(store, account, tmp_path / what)
 
 
 def test_lines_before_a_truncation_are_kept(store: Store, account: Account, tmp_path: Path) -> None:
@@ -204,11 +204,11 @@ def test_lines_before_a_truncation_are_kept(store: Store, account: Account, tmp_
     whole = gzip.compress((tmp_path / "m.csv").read_bytes())
     path.write_bytes(whole[: len(whole) * 9 // 10])
     with pytest.raises(ImportFailed, match="damaged"):
-        load(store, account, path)
+        import_file(store, account, path)
     kept = len(rows(store)[0])
     assert kept > 3_000
     path.write_bytes(whole)
-    assert counts(load(store, account, path)) == (4_000 - kept, kept, 0)
+    assert counts(import_file(store, account, path)) == (4_000 - kept, kept, 0)
 
 
 def test_lines_without_end_do_not_fill_the_memory(
@@ -216,7 +216,7 @@ def test_lines_without_end_do_not_fill_the_memory(
 ) -> None:
     path = tmp_path / "m.csv"
     path.write_text(HEADER + LINE.format(0) + "x" * 3_000_000 + "\n" + LINE.format(1))
-    summary = load(store, account, path)
+    summary = import_file(store, account, path)
     assert summary.added == 2
     assert summary.bad >= 1
 
@@ -280,7 +280,7 @@ def test_two_imports_of_one_file_at_once_double_nothing(
 def test_a_line_too_long_is_one_bad_line(store: Store, account: Account, tmp_path: Path) -> None:
     path, rejects = tmp_path / "m.csv", tmp_path / "r.csv"
     path.write_text(HEADER + "x" * 3_000_000 + "\n" + LINE.format(1) + "bad\n")
-    assert counts(load(store, account, path, rejects_path=rejects)) == (1, 0, 2)
+    assert counts(import_file(store, account, path, rejects_path=rejects)) == (1, 0, 2)
     assert [row.split(",")[0] for row in rejects.read_text().splitlines()] == ["number", "2", "4"]
 
 
@@ -290,7 +290,7 @@ def test_an_unwritable_rejects_file_is_reported(
     path = tmp_path / "m.csv"
     path.write_text(HEADER + "bad\n")
     with pytest.raises(ImportFailed, match="--rejects"):
-        load(store, account, path, rejects_path=tmp_path / "none" / "r.csv")
+        import_file(store, account, path, rejects_path=tmp_path / "none" / "r.csv")
 
 
 def test_an_account_field_that_the_format_lacks_is_reported(
@@ -310,11 +310,11 @@ def test_many_messages_of_one_time_are_no_burden(
     lines = (f"4851{n:07},s,2012-05-09 10:00,x\n" for n in range(30_000))
     path.write_text(HEADER + "".join(lines))
     with statements(store) as asked:
-        assert counts(load(store, account, path)) == (30_000, 0, 0)
+        assert counts(import_file(store, account, path)) == (30_000, 0, 0)
     own = {"sqlite": 0, "postgresql": 3}[stores.name]  # of partitions
     asked = [sql for sql in asked if not sql.startswith("SELECT pg_advisory_xact_lock")]
     assert len([sql for sql in asked if sql.startswith("SELECT")]) <= 3 * 6 + own
-    assert counts(load(store, account, path)) == (0, 30_000, 0)
+    assert counts(import_file(store, account, path)) == (0, 30_000, 0)
 
 
 @pytest.mark.sqlite_only("a limit of pages")
@@ -325,10 +325,10 @@ def test_a_full_disk_is_named_and_leaves_whole_batches(
     pages = store.database.execute_sql("PRAGMA page_count").fetchone()[0]
     store.database.execute_sql(f"PRAGMA max_page_count = {pages + 800}")
     with pytest.raises(StoreError, match="full"):
-        load(store, account, tmp_path / "big.csv")
+        import_file(store, account, tmp_path / "big.csv")
     kept = len(rows(store)[0])
     assert kept
     assert kept % 5000 == 0
     assert len(rows(store)[1]) == kept
     store.database.execute_sql("PRAGMA max_page_count = 1000000")
-    assert counts(load(store, account, tmp_path / "big.csv")) == (40_000 - kept, kept, 0)
+    assert counts(import_file(store, account, tmp_path / "big.csv")) == (40_000 - kept, kept, 0)

@@ -23,7 +23,6 @@ from boxis_gateway.app import create_app
 from boxis_gateway.commands import cli, operator
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import AccountMap, run_import
 from boxis_gateway.levels import Level, State
 from boxis_gateway.model import Account, Employee, NewMessage
 from boxis_gateway.passwords import hash_password
@@ -36,6 +35,7 @@ from boxis_gateway.zones import find_zone
 from tests.commands.test_commands import all_commands
 from tests.support.engines import statements
 from tests.support.example_account import NOW, USERNAME
+from tests.support.importing import import_file
 from tests.support.paths import IMPORTS
 from tests.support.running_server import RunningServer
 from tests.support.stores import Stores
@@ -479,7 +479,7 @@ def test_an_import_that_stops_early_is_audited(
     path.write_bytes(gzip.compress(many_lines())[:-500])
     options = ReadOptions(find_zone("UTC"))
     with pytest.raises(OperatorError, match="damaged"):
-        run_import(path, AccountMap(store, account, {}), options)
+        import_file(store, account, path, options)
     what, subject, details = told(store)[-1]
     assert (what, subject, details["whole"]) == ("import.run", "cut.csv.gz", False)
     stored = store.database.execute_sql("SELECT count(*) FROM message").fetchone()[0]
@@ -497,7 +497,7 @@ def many_lines() -> bytes:
 def test_an_import_is_one_statement_more(store: Store, account: Account) -> None:
     options = ReadOptions(find_zone("Europe/Warsaw"))
     with statements(store) as ran:
-        run_import(SAMPLE, AccountMap(store, account, {}), options)
+        import_file(store, account, SAMPLE, options)
     assert sum("INSERT INTO audit_entry" in sql for sql in ran) == 1
 
 

@@ -37,7 +37,7 @@ MIN_LENGTH = 8  # characters at the beginning of a secret that make a leak
 MIN_DIGITS = 11  # of a number; shorter ones of generated tests occur in any figure
 MIN_TEXT = 12  # characters of a text
 MAX_MESSAGES = 100  # noted of a batch
-PUBLIC = ("password", "anna@example.com", "(none)")  # words of ours, which tests also type
+PUBLIC = ("password", "anna@example.com", "(none)", "a short code")  # also words of ours
 TABLES = (("submission", "text"), ("message", "recipient"), ("message", "sender"))
 
 SECRETS: dict[str, str] = {}

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,10 @@ from tests.support import leak_scan
 from tests.support.forked_commands import Forked
 from tests.support.waiting import LIMIT_SECONDS
 
+Serve = Callable[..., "RunningServer"]
+"""Of the fixture `serve`."""
+Gateway = Callable[..., subprocess.CompletedProcess[str]]
+"""Of the fixture `gateway`."""
 GATEWAY = (sys.executable, "-m", "boxis_gateway")
 
 

@@ -19,8 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.levels import Level
 from boxis_gateway.model import Account, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.rest_api.auth import token_digest
@@ -31,10 +29,10 @@ from boxis_gateway.store import Criteria, ErasureCounts, Order, Store
 from boxis_gateway.store.engines.schema_version import set_version
 from boxis_gateway.store.privacy import erasing
 from boxis_gateway.store.tables import TABLES
-from boxis_gateway.zones import find_zone
 from tests.store.privacy.test_retention import counted, fill, recounted, start
 from tests.support.example_account import NOW, USER_KEY, USERNAME, signed
 from tests.support.forked_commands import DIE_AT_COMMIT
+from tests.support.importing import import_file
 from tests.support.running_server import GATEWAY, RunningServer
 from tests.support.stores import Stores
 from tests.support.waiting import LIMIT_SECONDS
@@ -352,25 +350,19 @@ LINES = (
 )
 
 
-def load(store: Store, account: Account, path: Path, **options: Any) -> Summary:
-    return run_import(
-        path, AccountMap(store, account, {}), ReadOptions(find_zone("UTC")), **options
-    )
-
-
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_the_same_file_again_adds_nothing(
     store: Store, account: Account, tmp_path: Path, dry_run: bool
 ) -> None:
     path, rejects = tmp_path / "m.csv", tmp_path / "rejects.csv"
     path.write_text(HEADER + LINES)
-    assert load(store, account, path).added == 3
+    assert import_file(store, account, path).added == 3
     store.erasure.erase(NUMBER, NOW)
     before = told(store)
     path.write_text(HEADER + LINES.replace("sent,", "delivered,2012-05-09 11:00:00"))
     again = Store(store.url)  # another process, which has asked for the erased numbers before
-    assert load(again, account, path, dry_run=True).other
-    summary = load(again, account, path, dry_run=dry_run, rejects_path=rejects)
+    assert import_file(again, account, path, dry_run=True).other
+    summary = import_file(again, account, path, dry_run=dry_run, rejects_path=rejects)
     again.close()
     assert (summary.added, summary.known, summary.changed, summary.bad) == (0, 1, 1, 0)
     assert summary.other == {"message of a number that was erased": 2}
@@ -386,7 +378,7 @@ def test_erased_messages_can_move_to_another_store(
     """A message to nobody is no bad line, so that totals go along."""
     path = tmp_path / "m.csv"
     path.write_text("recipient,sender,date\n0,0,2012-05-09 10:28:01\n")
-    summary = load(store, account, path)
+    summary = import_file(store, account, path)
     assert (summary.added, summary.bad) == (1, 0)
 
 
@@ -452,7 +444,7 @@ def test_no_octet_is_left_beside_a_server_and_an_import(
     (tmp_path / "home").mkdir()
     store = stores.make(tmp_path / "home/store.db")
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
-    load(store, account, big_csv(tmp_path / "files/m.csv", 12_000))
+    import_file(store, account, big_csv(tmp_path / "files/m.csv", 12_000))
     new = big_csv(tmp_path / "files/new.csv", 12_000, first=12_000)
     before = sums(store)
     # What was changed and removed before leaves traces too.
@@ -539,7 +531,7 @@ def test_erase_waits_for_readers_of_an_older_state(
 ) -> None:
     store = stores.make(tmp_path / "store.db")
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
-    load(store, account, big_csv(tmp_path / "files/m.csv", 1_000))
+    import_file(store, account, big_csv(tmp_path / "files/m.csv", 1_000))
     (tmp_path / "files/m.csv").unlink()
     (tmp_path / "files").rmdir()
     history = store.history.read(account.id, with_status=False)

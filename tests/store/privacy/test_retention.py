@@ -19,8 +19,6 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from boxis_gateway.importers.reading.lines import ReadOptions
-from boxis_gateway.importing import AccountMap, Summary, run_import
 from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.settings import Settings
 from boxis_gateway.sms.dlr import DeliveryReport
@@ -29,9 +27,10 @@ from boxis_gateway.store import Criteria, Cutoffs, Order, Pruned, Store, cutoffs
 from boxis_gateway.store.engines.schema_version import set_version
 from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 from boxis_gateway.store.privacy import retention
-from boxis_gateway.zones import find_zone, utc_now, utc_text
+from boxis_gateway.zones import utc_now, utc_text
 from tests.support.example_account import NOW, USERNAME, signed
 from tests.support.forked_commands import DIE_AT_COMMIT, Forked
+from tests.support.importing import import_file
 from tests.support.running_server import GATEWAY, RunningServer
 from tests.support.stores import Stores
 from tests.support.waiting import LIMIT_SECONDS
@@ -217,18 +216,13 @@ def csv_of(path: Path, days: Sequence[float], name: str = "") -> Path:
     return path
 
 
-def load(store: Store, account: Account, path: Path, **options: Any) -> Summary:
-    accounts = AccountMap(store, account, {}, settings=options.pop("settings", Settings()))
-    return run_import(path, accounts, ReadOptions(find_zone("UTC")), **options)
-
-
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_messages_that_are_too_old_are_not_imported(
     store: Store, account: Account, tmp_path: Path, dry_run: bool
 ) -> None:
     path = csv_of(tmp_path / "m.csv", [50, 20, 1])
     kept = Settings(keep_messages_days=30, keep_texts_days=10)
-    summary = load(store, account, path, settings=kept, dry_run=dry_run)
+    summary = import_file(store, account, path, settings=kept, dry_run=dry_run)
     assert (summary.added, summary.bad) == (2, 0)
     assert summary.other == {"message older than the account keeps": 1}
     if not dry_run:
@@ -238,13 +232,13 @@ def test_messages_that_are_too_old_are_not_imported(
 
 def test_pruned_messages_do_not_come_back(store: Store, account: Account, tmp_path: Path) -> None:
     path = csv_of(tmp_path / "m.csv", [50, 20, 1])
-    assert load(store, account, path).added == 3
+    assert import_file(store, account, path).added == 3
     store.accounts.set_options(account, {"keep_messages_days": "30", "keep_texts_days": "10"})
     account = store.accounts.get(USERNAME)
     limits = cutoffs_of(Settings(), account, utc_now())
     assert store.retention.prune(account, limits) == Pruned(1, 1)
     before = everything(store)
-    summary = load(store, account, path)
+    summary = import_file(store, account, path)
     assert (summary.added, summary.known, summary.bad) == (0, 2, 0)
     assert everything(store) == before
 
@@ -255,7 +249,7 @@ def test_the_age_of_messages_goes_by_the_clock(
     path = csv_of(tmp_path / "m.csv", [50, 20, 1])
     kept = Settings(keep_messages_days=30)
     later = utc_now() + timedelta(days=15)
-    assert load(store, account, path, settings=kept, clock=lambda: later).added == 1
+    assert import_file(store, account, path, settings=kept, clock=lambda: later).added == 1
 
 
 # The room that the file takes.
@@ -272,7 +266,7 @@ def size_after(gateway: Gateway, store: Store, *words: str) -> tuple[int, int]:
 def full_store(path: Path, store: Store) -> Store:
     store.accounts.add(USERNAME, "k", NOW, options={"keep_messages_days": "30"})
     days = [1 + 100 * n / 6_000 for n in range(6_000)]
-    load(store, store.accounts.get(USERNAME), csv_of(path, days), settings=Settings())
+    import_file(store, store.accounts.get(USERNAME), csv_of(path, days), settings=Settings())
     account = store.accounts.get(USERNAME)
     text = "text " * 30
     times = (f"2012-05-09 12:{n // 60:02}:{n % 60:02}" for n in range(3600))
@@ -333,7 +327,7 @@ def test_the_command_reports_each_account(stores: Stores, tmp_path: Path, gatewa
     store = stores.make(tmp_path / "store.db")
     for name in ("a@example.com", "b@example.com"):
         account = store.accounts.add(name, "k", NOW)
-        load(store, account, csv_of(tmp_path / "m.csv", [50, 20, 1]))
+        import_file(store, account, csv_of(tmp_path / "m.csv", [50, 20, 1]))
     store.close()
     assert gateway("prune").stdout.startswith("Nothing to delete: no account has keep_texts_days")
     gateway("account", "set", "a@example.com", "keep_messages_days=30", "keep_texts_days=10")
@@ -358,7 +352,7 @@ def big(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = stores.make(folder / "store.db")
     account = store.accounts.add(USERNAME, "0123456789abcdefABCDEF01", NOW)
     days = [90 - 85 * n / COUNT for n in range(COUNT)]
-    load(store, account, csv_of(folder / "m.csv", days))
+    import_file(store, account, csv_of(folder / "m.csv", days))
     store.accounts.set_options(account, {"keep_messages_days": "30", "keep_texts_days": "10"})
     store.close()
     return folder / "store.db"

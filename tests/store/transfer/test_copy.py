@@ -10,9 +10,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from itertools import cycle, pairwise
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,7 +22,6 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peewee import Model
 
 from boxis_gateway import client
 from boxis_gateway.errors import OperatorError, StoreError
@@ -35,16 +34,14 @@ from boxis_gateway.store.transfer import load as loading
 from boxis_gateway.store.transfer import row_blocks
 from boxis_gateway.store.transfer.row_blocks import Block, digest_of
 from boxis_gateway.zones import find_zone
+from tests.store.transfer.conftest import rows
 from tests.support.engines import examples
+from tests.support.every_table import all_rows, fill, opened, without_transfers
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 from tests.support.postgresql_server import Databases
-from tests.support.running_server import RunningServer
+from tests.support.running_server import Gateway, Serve
 from tests.support.stores import Stores
 
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
-Serve = Callable[..., RunningServer]
-ODD = ("żółć", "a\0b", "\0", "\ufdd0", "\ufdd1\ufdd2", "\ufdd1", "\ufffe", "'\"\\\n\t\\N", "😀", "")
-AT, LATER = "2012-05-09 12:00:00", "2012-05-09 12:00:00.001"
 KILLED = """
 import os, signal, sys
 from boxis_gateway.store import Store, copy
@@ -82,97 +79,6 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases)
     target.close()
 
 
-def rows(count: int, month: int = 5) -> Iterator[dict[str, str]]:
-    for n in range(count):
-        yield {
-            "date": f"2012-{month:02}-{1 + n % 28:02} {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}"
-        }
-
-
-def all_rows(store: Store) -> dict[str, list[str]]:
-    """What is to be the same in a copy, where U+FFFD stands for U+0000."""
-    snapshot = store.database.snapshot()
-    try:
-        found: dict[str, list[str]] = {}
-        for table in TABLES:
-            block = row_blocks.table_block(snapshot, table)
-            texts = (repr(row).replace(r"\x00", "\ufffd") for row in block.rows())
-            found[table._meta.table_name] = sorted(texts)
-        return found
-    finally:
-        snapshot.close()
-
-
-def without_copies(found: dict[str, list[str]]) -> dict[str, list[str]]:
-    entries = [row for row in found["audit_entry"] if "'store.copy'" not in row]
-    return {**found, "audit_entry": entries}
-
-
-def fill(store: Store, texts: Sequence[str] = ODD) -> None:
-    """Rows in every table, with these texts wherever one may be."""
-    words = cycle(texts)
-    keyed = [f"{text}{n}" for n, text in enumerate(texts)]  # texts of keys differ
-
-    def put(table: type[Model], *given: tuple[Any, ...]) -> None:
-        store.database.bulk_inserter(table).insert(given)
-
-    tables = {table._meta.table_name: table for table in TABLES}
-    store.database.ensure_partitions([AT])
-    with store.database.atomic():
-        for name, made in _made(keyed, words).items():
-            put(tables[name], *made)
-
-
-def _made(keyed: Sequence[str], words: Iterator[str]) -> dict[str, list[tuple[Any, ...]]]:
-    ids = [f"{n:024x}" for n in range(len(keyed))]
-    numbered = list(enumerate(keyed, 1))
-    big = (1 << 63) - 1
-    return {
-        "customer": [(one, next(words), AT, None) for one in ids],
-        "account": [
-            (n, ids[0], next(words), one, next(words), n % 2 == 0, "{}", AT) for n, one in numbered
-        ],
-        "sender_name": [(1, one[:20], n) for n, one in numbered],
-        "submission": [
-            (
-                *(n, big - n, next(words), next(words), AT, None, n % 2 == 0, True, next(words)),
-                *(AT, LATER, -big - 1, 0, None, ids[0], one),
-            )
-            for n, one in numbered
-        ],
-        "submission_count": [(1, one, "2012-05", next(words), n) for n, one in numbered],
-        "message": [
-            (
-                *(n, at, big - n, big - n, next(words), next(words), 1, 1500, "sent", "sent"),
-                *(LATER, None if at == AT else one, -n, big),
-            )
-            for at in (AT, LATER)
-            for n, one in numbered
-        ],
-        "delivery_report": [(n, -n, "sent", AT, LATER) for n, _ in numbered],
-        "followed_log": [(one, 7, next(words), 1 << 40, 1, None) for one in keyed],
-        "audit_entry": [
-            (n + 1, AT, next(words), next(words), next(words), one, "{}") for n, one in numbered
-        ],
-        "erased_number": [(one, AT) for one in keyed],
-        "secret": [("erased_number", next(words))],
-        "employee": [
-            (one, ids[0], next(words), next(words), key, None, "VIEWER", "ENABLED", AT)
-            for one, key in zip(ids, keyed, strict=True)
-        ],
-        "token": [(one, ids[0], n % 2 == 0, AT, None, next(words)) for n, one in numbered],
-        "contact": [(ids[0], one, next(words)) for one in keyed],
-        "contact_group": [(one, ids[0], next(words)) for one in ids],
-        "group_member": [(ids[0], one) for one in keyed],
-    }
-
-
-def opened(store: Store) -> Store:
-    """With a key that opens all that `fill` has put there."""
-    store.vault.opens = lambda sealed: True  # type: ignore[method-assign]
-    return store
-
-
 def test_every_row_is_the_same_after_a_way_over_both_engines(
     store: Store, databases: Databases, tmp_path: Path
 ) -> None:
@@ -182,9 +88,9 @@ def test_every_row_is_the_same_after_a_way_over_both_engines(
     found = all_rows(store)
     assert (copied.rows, copied.tables) == (sum(map(len, found.values())), len(TABLES))
     assert all(found.values())
-    assert without_copies(all_rows(there)) == found
+    assert without_transfers(all_rows(there)) == found
     copy(there, opened(back))
-    assert without_copies(all_rows(back)) == found
+    assert without_transfers(all_rows(back)) == found
     there.close()
     back.close()
 
@@ -197,7 +103,7 @@ def test_texts_may_be_any(stores: Stores, databases: Databases, texts: list[str]
         target = opened(Store(databases.new()))
         fill(source, texts)
         copy(source, target)
-        assert without_copies(all_rows(target)) == all_rows(source)
+        assert without_transfers(all_rows(target)) == all_rows(source)
         with closing(Store(f"sqlite:///{folder}/back.db")) as back:
             assert copy(target, opened(back)).rows
         source.close()
@@ -245,7 +151,7 @@ def test_a_place_that_init_has_made_is_as_good_as_an_empty_one(
     target.create()
     target.migrate()
     copy(store, target)
-    assert without_copies(all_rows(target)) == all_rows(store)
+    assert without_transfers(all_rows(target)) == all_rows(store)
 
 
 def killed_copy(store: Store, target: Store, after: int) -> None:
@@ -274,7 +180,7 @@ def test_a_copy_that_was_killed_is_taken_up_where_it_was(
     assert copy(store, target).messages == 1000
     again = [block for block in replaced if block.table is Message]
     assert 3 <= len(again) <= 5
-    assert without_copies(all_rows(target)) == all_rows(store)
+    assert without_transfers(all_rows(target)) == all_rows(store)
 
 
 def test_a_copy_that_has_not_come_to_its_end_is_not_used(
@@ -303,7 +209,7 @@ def test_changes_of_the_source_meanwhile_reach_the_copy(
     run("UPDATE customer SET name = 'Third' WHERE name = 'Second'")
     store.accounts.add("berta@example.com", "b" * 24, NOW)
     copy(store, target)
-    assert without_copies(all_rows(target)) == all_rows(store)
+    assert without_transfers(all_rows(target)) == all_rows(store)
 
 
 def test_the_source_answers_and_takes_messages_meanwhile(
@@ -326,7 +232,7 @@ def test_the_source_answers_and_takes_messages_meanwhile(
     assert copied.messages == 503
     assert answers[0] == 500
     assert answers[-1] == 503
-    assert without_copies(all_rows(target)) == all_rows(store)
+    assert without_transfers(all_rows(target)) == all_rows(store)
 
 
 def add_one(store: Store, account: Account, number: int) -> None:
@@ -355,7 +261,7 @@ def test_a_source_that_never_rests_is_reported_and_the_copy_stays(
     ):
         copy(store, target, write)
     assert copy(store, target).messages == added
-    assert without_copies(all_rows(target)) == all_rows(store)
+    assert without_transfers(all_rows(target)) == all_rows(store)
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, 35])
