@@ -93,7 +93,7 @@ def test_several_processes_part_with_a_file_one_after_the_other(
     assert store.find_damage() == ""
 
 
-def test_erase_waits_for_readers_of_an_older_state(
+def test_a_reader_of_the_old_file_keeps_its_log_in_place(
     store: Store, account: Account, other: Path
 ) -> None:
     """What they read stands in the log of the old file, which so is still in the way."""
