@@ -77,7 +77,7 @@ def list_sms(call: ResourceCall) -> Answer:
         accounts = []  # hidden texts never match
     body: dict[str, Any] = {"limit": limit}
     if position := params.get("cursor"):
-        rows = submissions.page_behind(accounts, criteria, order, limit + 1, position)
+        rows = submissions.page_after(accounts, criteria, order, limit + 1, position)
     else:
         rows, total = submissions.page(accounts, criteria, order, offset, limit + 1)
         body = {"offset": offset, "limit": limit, "total": total}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from peewee import __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
 
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
+
+CHUNK = 5_000  # rows or values of one query; SQLite takes 32,766 parameters
+T = TypeVar("T")
 
 
 def compile_sql(database: StoreDatabase, query: Any) -> str:
@@ -22,6 +25,12 @@ def take(database: StoreDatabase, rows: Iterator[Row], number: int) -> list[Row]
     """The next rows of a query, up to that number. Raises StoreError."""
     with translate_errors(), __exception_wrapper__:
         return list(islice(rows, number))
+
+
+def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """Items in portions of that size."""
+    for first in range(0, len(items), size):
+        yield items[first : first + size]
 
 
 def fetch_rows(database: StoreDatabase, query: Any) -> list[Row]:

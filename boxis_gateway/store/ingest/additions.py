@@ -125,7 +125,7 @@ class Additions:
                 if message.status is not Status.REFUSED
             ),
         )
-        self._delivery_reports.catch_up(reported(rows))
+        self._delivery_reports.apply_waiting(reported(rows))
 
     def _ids(
         self, account_id: int, messages: Sequence[FingerprintedMessage], nearby: list[Row] | None

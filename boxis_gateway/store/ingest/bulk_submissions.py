@@ -114,7 +114,9 @@ class BulkSubmissions:
             if self._list(account_id, found, rows[name]):
                 counted[found.sender, found.created_at[:7]] += 1
         self._counts.change(account_id, counted)
-        self._delivery_reports.catch_up(reported(row for some in rows.values() for row in some))
+        self._delivery_reports.apply_waiting(
+            reported(row for some in rows.values() for row in some)
+        )
 
     def _submission(self, account_id: int, group: Sequence[FingerprintedMessage]) -> _Found:
         """The submission of the messages, which is stored from now on."""
@@ -147,7 +149,7 @@ class BulkSubmissions:
             row = self._database.execute_sql(WAITING_SQL, (*key, Status.PENDING.value)).fetchone()
             if row:
                 waiting = StoredMessage(*row)
-                self._statuses.take_off_lists(waiting)
+                self._statuses.hide_recipient(waiting)
                 place = (account_id, waiting.sent_at, waiting.id)
                 self._database.execute_sql(FORGET_SQL, place)
                 went += 1

@@ -1,1 +1,5 @@
-"""Messages as they are read: history, lists, exports; statuses and delivery reports."""
+"""Reading messages, and changes of their status.
+
+Read history.py, listing.py with list_pages.py and listing_sql.py, exports.py; then statuses.py,
+delivery_reports.py, counts.py.
+"""

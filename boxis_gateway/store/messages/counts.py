@@ -1,4 +1,4 @@
-"""Counts of what lists show, by account, month and sender."""
+"""Counts of listed submissions, by account, month and sender."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from peewee import EXCLUDED
 
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.sql import chunks
 from boxis_gateway.store.messages.listing_sql import Criteria
 from boxis_gateway.store.tables import SubmissionCount
 
-ROWS_AT_ONCE = 5_000
-END_OF_TIME = "9999-12"
+LAST_MONTH = "9999-12"
 KEY = ("account_id", "sender_key", "month", "sender")
 
 IN_MONTHS = "FROM submission_count WHERE account_id = ? AND month BETWEEN ? AND ? AND listed > 0"
@@ -24,11 +24,11 @@ SENDERS_SQL = f"""
     GROUP BY sender
 """
 
-FORGET_SQL = "DELETE FROM submission_count WHERE account_id = ? AND listed = 0"
+DELETE_ZEROS_SQL = "DELETE FROM submission_count WHERE account_id = ? AND listed = 0"
 
 
 class Spelling(NamedTuple):
-    """A sender as it is written in some submissions, the months that have it, and how many."""
+    """One spelling of a sender: its first and last month, and the number of its submissions."""
 
     sender: str
     first_month: str
@@ -43,41 +43,41 @@ class Counts:
         self._database = database
 
     def change(self, account_id: int, counted: Counter[tuple[str, str]]) -> None:
-        """Count so many more submissions, or less, by sender and month."""
+        """Add to the counts, by (sender, month); negative to subtract."""
         rows = [
             (account_id, sender_key(sender), month, sender, count)
             for (sender, month), count in counted.items()
         ]
         more = {SubmissionCount.listed: SubmissionCount.listed + EXCLUDED.listed}
-        for first in range(0, len(rows), ROWS_AT_ONCE):
-            query = SubmissionCount.insert_many(
-                rows[first : first + ROWS_AT_ONCE], SubmissionCount._meta.sorted_fields
-            )
+        for chunk in chunks(rows):
+            query = SubmissionCount.insert_many(chunk, SubmissionCount._meta.sorted_fields)
             query.on_conflict(conflict_target=KEY, update=more).execute(self._database)
 
-    def forget_none(self, account_id: int) -> None:
-        """Drop the counts that have come to nothing, and so the names of their senders."""
-        self._database.execute_sql(FORGET_SQL, (account_id,))
+    def delete_zeros(self, account_id: int) -> None:
+        """Delete counts of 0, and with them the names of their senders."""
+        self._database.execute_sql(DELETE_ZEROS_SQL, (account_id,))
 
-    def total(self, account_id: int, which: Criteria) -> int:
-        """How many submissions there are, of those months and that sender."""
-        if which.sender is not None:
-            return sum(one.listed for one in self.spellings(account_id, which))
-        row = self._database.execute_sql(TOTAL_SQL, (account_id, *_months(which))).fetchone()
+    def total(self, account_id: int, criteria: Criteria) -> int:
+        """Number of submissions by months and sender; other criteria are ignored."""
+        if criteria.sender is not None:
+            return sum(spelling.listed for spelling in self.spellings(account_id, criteria))
+        row = self._database.execute_sql(TOTAL_SQL, (account_id, *_months(criteria))).fetchone()
         return row[0] or 0
 
-    def by_month(self, account_id: int, which: Criteria) -> Counter[str]:
-        """The same for each month."""
-        anybody, key = which.sender is None, sender_key(which.sender or "")
-        rows = self._database.execute_sql(MONTHS_SQL, (account_id, *_months(which), anybody, key))
+    def by_month(self, account_id: int, criteria: Criteria) -> Counter[str]:
+        """The same by month."""
+        anybody, key = criteria.sender is None, sender_key(criteria.sender or "")
+        rows = self._database.execute_sql(
+            MONTHS_SQL, (account_id, *_months(criteria), anybody, key)
+        )
         return Counter(dict(rows))
 
-    def spellings(self, account_id: int, which: Criteria) -> list[Spelling]:
-        """How the sender is written in those months."""
-        key = sender_key(which.sender or "")
-        rows = self._database.execute_sql(SENDERS_SQL, (account_id, *_months(which), key))
+    def spellings(self, account_id: int, criteria: Criteria) -> list[Spelling]:
+        """Spellings of the sender in those months."""
+        key = sender_key(criteria.sender or "")
+        rows = self._database.execute_sql(SENDERS_SQL, (account_id, *_months(criteria), key))
         return [Spelling(*row) for row in rows]
 
 
-def _months(which: Criteria) -> tuple[str, str]:
-    return which.first_month, which.last_month or END_OF_TIME
+def _months(criteria: Criteria) -> tuple[str, str]:
+    return criteria.first_month, criteria.last_month or LAST_MONTH

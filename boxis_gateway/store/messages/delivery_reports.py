@@ -1,4 +1,4 @@
-"""Delivery reports: each changes its message, or waits until that is stored."""
+"""Delivery reports: applied to their message, or kept until it arrives."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ FIND_SQL = f"""
         AND sent_at BETWEEN ? AND ? AND (? = 0 OR account_id = ?)
     ORDER BY sent_at DESC, id DESC LIMIT 1
 """
-WAIT_SQL = "INSERT INTO delivery_report VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-ANY_WAITING_SQL = "SELECT EXISTS (SELECT 1 FROM delivery_report)"
+KEEP_SQL = "INSERT INTO delivery_report VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+HAS_WAITING_SQL = "SELECT EXISTS (SELECT 1 FROM delivery_report)"
 WAITING_SQL = f"""
     SELECT reference, account_id, changed_at, status FROM delivery_report
     WHERE reference {IN_NUMBERS} AND account_id IN (0, ?)
 """
-ARRIVED_SQL = """
+DELETE_SQL = """
     DELETE FROM delivery_report
     WHERE reference = ? AND account_id = ? AND changed_at = ? AND status = ?
 """
-FORGET_SQL = """
+DELETE_OLD_SQL = """
     DELETE FROM delivery_report WHERE (reference, account_id, changed_at, status) IN (
         SELECT reference, account_id, changed_at, status FROM delivery_report
         WHERE received_at < ? LIMIT ?
@@ -41,7 +41,7 @@ FORGET_SQL = """
 
 
 class Applied(NamedTuple):
-    """Reports that changed their message, and reports whose message is not here (yet)."""
+    """Number of reports that changed their message, and of those that wait for it."""
 
     changed: int
     waiting: int
@@ -57,31 +57,31 @@ class DeliveryReports:
     def apply(
         self, reports: Sequence[DeliveryReport], account_id: int, received_at: str
     ) -> Applied:
-        """Change the messages that the reports are about, those of one account or (0) of any, in
-        one transaction. A report whose message is not here waits for it."""
+        """Change the reports' messages in one transaction: those of an account, or (0) of any. A
+        report whose message is not stored waits for it."""
         changed, waiting = 0, 0
         with translate_errors(), self._database.write_transaction(account_id):
             require_unmigrated(self._database)
             for report in reports:
-                found = self._find(report, account_id)
-                if found:
-                    changed += self._statuses.change(found, report.status, report.changed_at)
+                message = self._find(report, account_id)
+                if message:
+                    changed += self._statuses.change(message, report.status, report.changed_at)
                     continue
                 waiting += 1
                 for reference in report.references:
                     row = (account_id, reference, report.status.value, report.changed_at)
-                    self._database.execute_sql(WAIT_SQL, (*row, received_at))
+                    self._database.execute_sql(KEEP_SQL, (*row, received_at))
         return Applied(changed, waiting)
 
     def find(self, reports: Sequence[DeliveryReport], account_id: int) -> int:
-        """How many of the reports are about a message that is here."""
+        """Number of the reports whose message is stored."""
         with translate_errors():
             return sum(self._find(report, account_id) is not None for report in reports)
 
-    def catch_up(self, messages: Sequence[tuple[int, StoredMessage]]) -> None:
-        """Change messages of one account that are new, given with their references, by the reports
-        that came before them. To be called inside a transaction."""
-        if not messages or not self._database.execute_sql(ANY_WAITING_SQL, ()).fetchone()[0]:
+    def apply_waiting(self, messages: Sequence[tuple[int, StoredMessage]]) -> None:
+        """Apply the reports that came before these new messages of one account, given with their
+        references. Called inside a transaction."""
+        if not messages or not self._database.execute_sql(HAS_WAITING_SQL).fetchone()[0]:
             return
         references = json.dumps([reference for reference, _ in messages])
         parameters = (references, messages[0][1].account_id)
@@ -93,27 +93,27 @@ class DeliveryReports:
                 first, last = message_window(row[2])
                 if first <= message.sent_at <= last:
                     self._statuses.change(message, Status(row[3]), row[2])
-                    message = self._now(message)
-                    self._database.execute_sql(ARRIVED_SQL, row)
+                    message = self._reread(message)
+                    self._database.execute_sql(DELETE_SQL, row)
 
-    def forget_waiting(self, before: str, most: int) -> int:
-        """Drop some of the reports that have waited since before that time; how many they were."""
-        cursor = self._database.execute_sql(FORGET_SQL, (before, most))
+    def delete_waiting(self, before: str, limit: int) -> int:
+        """Delete up to `limit` reports that were received before that time; how many."""
+        cursor = self._database.execute_sql(DELETE_OLD_SQL, (before, limit))
         return int(self._database.rows_affected(cursor))
 
-    def waiting(self, before: str) -> int:
-        """How many reports have waited since before that time."""
+    def count_waiting(self, before: str) -> int:
+        """Number of waiting reports that were received before that time."""
         sql = "SELECT count(*) FROM delivery_report WHERE received_at < ?"
         return int(self._database.execute_sql(sql, (before,)).fetchone()[0])
 
     def _find(self, report: DeliveryReport, account_id: int) -> StoredMessage | None:
         first, last = message_window(report.changed_at)
-        tens, references = day_prefixes(first[:10], last[:10]), json.dumps(report.references)
-        parameters = (tens, references, first, last, account_id, account_id)
+        prefixes, references = day_prefixes(first[:10], last[:10]), json.dumps(report.references)
+        parameters = (prefixes, references, first, last, account_id, account_id)
         row = self._database.execute_sql(FIND_SQL, parameters).fetchone()
         return StoredMessage(*row) if row else None
 
-    def _now(self, message: StoredMessage) -> StoredMessage:
+    def _reread(self, message: StoredMessage) -> StoredMessage:
         sql = f"SELECT {COLUMNS} FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
         key = (message.account_id, message.sent_at, message.id)
         return StoredMessage(*self._database.execute_sql(sql, key).fetchone())

@@ -1,8 +1,7 @@
-"""Messages as files have them: a row for each, oldest first, with all that the store knows of it.
+"""Exports: every column of messages, oldest first, in batches.
 
-Of every account one walk over its messages is open, and they are merged; all of them read one state
-of the store. A batch is a fixed number of messages that were looked at, whether they are wanted or
-not: so whoever waits between two batches never waits long.
+Each account has an open scan of one snapshot, and the scans are merged. A batch is a fixed number
+of scanned messages, matching or not: so the time between two batches is short.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from boxis_gateway.store.engines.sql import take
 from boxis_gateway.store.ids import ids_of_months
 from boxis_gateway.store.messages.listing_sql import Criteria
 
-BATCH = 150  # messages that are looked at; their rows are made in a few milliseconds
+BATCH = 150  # scanned messages, a few milliseconds
 
 _EXPRESSIONS = {
     "account": "?1",
@@ -46,16 +45,16 @@ _EXPRESSIONS = {
     "submission_place": "CASE WHEN s.wire_id IS NOT NULL THEN CAST(s.id AS TEXT) END",
 }
 assert list(_EXPRESSIONS) == list(EXPORT_COLUMNS)
-_PLACE = ("m.sent_at", "m.account_id", "m.id", "s.id IS NOT NULL")
-"""What stands before the columns: what rows are merged by, and whether a first look wants them."""
+_KEY = ("m.sent_at", "m.account_id", "m.id", "s.id IS NOT NULL")
+"""Columns before the exported ones: the sort key, and whether the SQL conditions hold."""
 
 SENDER, TEXT, STATUS = (
-    len(_PLACE) + list(EXPORT_COLUMNS).index(name) for name in ("sender", "text", "status")
+    len(_KEY) + list(EXPORT_COLUMNS).index(name) for name in ("sender", "text", "status")
 )
 
 
 class Exports:
-    """The way out of a store for many messages."""
+    """Exports of a store."""
 
     def __init__(self, database: StoreDatabase, servers: ReadServers) -> None:
         self._database, self._servers = database, servers
@@ -68,37 +67,36 @@ class Exports:
     def rows(
         self,
         accounts: Mapping[int, str],
-        which: Criteria,
+        criteria: Criteria,
         statuses: Collection[str] = (),
         hidden: Collection[str] = (),
     ) -> Generator[list[Row], None, None]:
-        """Batches, which may be empty, of rows with a value for each of EXPORT_COLUMNS: of these
-        accounts, given with their names, and of these statuses, if any are named. Hidden columns
-        are None, and a text that is hidden is not found either.
+        """Batches, perhaps empty, of rows with EXPORT_COLUMNS, of accounts given with their names
+        and of any status unless some are given. Hidden columns are None, and not searched.
 
-        The connection is in use until the iterator has ended or is closed. Raises StoreError."""
-        sql, wanted = _sql(hidden), _condition(which, statuses)
-        months = ids_of_months(which.first_month, which.last_month)
-        recipient = (which.recipient is None, which.recipient or "")
+        The connection is in use until the iterator ends or is closed. Raises StoreError."""
+        sql, matches = _sql(hidden), _matcher(criteria, statuses)
+        months = ids_of_months(criteria.first_month, criteria.last_month)
+        recipient = (criteria.recipient is None, criteria.recipient or "")
         snapshot = self._servers.read(lambda database: database.snapshot())
         try:
-            walks = [
+            scans = [
                 snapshot.walk(sql, (name, account_id, *months, *recipient))
                 for account_id, name in accounts.items()
             ]
-            merged = merge(*walks)
-            while looked_at := take(self._database, merged, BATCH):
-                yield [row[len(_PLACE) :] for row in looked_at if row[3] and wanted(row)]
+            merged = merge(*scans)
+            while rows := take(self._database, merged, BATCH):
+                yield [row[len(_KEY) :] for row in rows if row[3] and matches(row)]
         finally:
             snapshot.close()
 
 
 def _sql(hidden: Collection[str]) -> str:
-    """The messages of an account. The submission of one that is of other months, or to another
-    recipient, is not looked up."""
-    shown = ["NULL" if name in hidden else told for name, told in _EXPRESSIONS.items()]
+    """Query for the messages of an account. Submissions are joined only if months and recipient
+    match."""
+    shown = ["NULL" if name in hidden else sql for name, sql in _EXPRESSIONS.items()]
     return f"""
-        SELECT {", ".join((*_PLACE, *shown))}
+        SELECT {", ".join((*_KEY, *shown))}
         FROM message m LEFT JOIN submission s
             ON s.account_id = m.account_id AND s.id = m.submission_id
             AND m.submission_id >= ?3 AND m.submission_id < ?4
@@ -107,15 +105,15 @@ def _sql(hidden: Collection[str]) -> str:
     """
 
 
-def _condition(which: Criteria, statuses: Collection[str]) -> Callable[[Row], bool]:
-    key = None if which.sender is None else sender_key(which.sender)
-    folded = None if which.text is None else which.text.casefold()
+def _matcher(criteria: Criteria, statuses: Collection[str]) -> Callable[[Row], bool]:
+    key = None if criteria.sender is None else sender_key(criteria.sender)
+    folded = None if criteria.text is None else criteria.text.casefold()
 
-    def wanted(row: Row) -> bool:
+    def matches(row: Row) -> bool:
         return (
             (key is None or sender_key(row[SENDER]) == key)
             and (folded is None or folded in (row[TEXT] or "").casefold())
             and (not statuses or row[STATUS] in statuses)
         )
 
-    return wanted
+    return matches

@@ -1,4 +1,4 @@
-"""History of an account: its messages by time, newest first."""
+"""History: an account's messages, newest first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REFUSED = Status.REFUSED.value  # a plain text, which is bound at once
 
 
 class RecentMessage(NamedTuple):
-    """What `History.recent` tells a person of a message."""
+    """A message as `boxis-gateway history` shows it."""
 
     sent_at: str
     sender: str
@@ -31,11 +31,11 @@ class RecentMessage(NamedTuple):
 
 
 class History:
-    """The messages of a store, always of one account."""
+    """Histories of accounts."""
 
     def __init__(self, database: StoreDatabase, servers: ReadServers) -> None:
         self._database, self._servers = database, servers
-        before = BEFORE if database.merges_ordered_unions else BEFORE_BY_PLACE
+        before = BEFORE if database.merges_ordered_unions else BEFORE_KEY
         with_status = (*HISTORY_COLUMNS, *HISTORY_STATUS_COLUMNS)
         self._history_sql = compile_sql(database, _history(before, HISTORY_COLUMNS))
         self._history_with_status_sql = compile_sql(database, _history(before, with_status))
@@ -43,17 +43,17 @@ class History:
     def read(
         self, account_id: int, start: str = EARLIEST, end: str = LATEST, *, with_status: bool
     ) -> Iterator[list[Row]]:
-        """Batches of rows with start <= sent_at < end, newest first; refused messages left out.
+        """Batches of rows with start <= sent_at < end, newest first, without refused messages.
 
-        Rows are tuples of HISTORY_COLUMNS, and of HISTORY_STATUS_COLUMNS behind them if asked for.
-        The query has run when this returns; the rest is read as it is iterated, from the state that
-        the store has now. An iterator that is dropped lets go of the store."""
+        Rows have HISTORY_COLUMNS, then HISTORY_STATUS_COLUMNS if `with_status`. The query has run
+        when this returns; iterating reads the rest of that state. Dropping the iterator releases
+        the connection."""
         sql = self._history_with_status_sql if with_status else self._history_sql
         parameters = (account_id, start, end, REFUSED)
         return self._servers.read(lambda database: database.stream(sql, parameters))
 
     def recent(self, account_id: int, start: str, end: str, limit: int) -> list[RecentMessage]:
-        """The newest messages with start <= sent_at < end, refused ones too."""
+        """The newest messages with start <= sent_at < end, refused ones included."""
         query = (
             Message.select(*(getattr(Message, name) for name in RecentMessage._fields))
             .where(Message.account == account_id, Message.sent_at >= start, Message.sent_at < end)
@@ -75,9 +75,9 @@ HISTORY_STATUS_COLUMNS = (Message.id, Message.wire_id, Message.status_changed_at
 
 
 BEFORE = Message.sent_at < ""
-BEFORE_BY_PLACE = Tuple(Message.sent_at, Message.id) < Tuple("", SQL(str(LEAST_ID)))
-"""The same. A pair of bounds on one column makes PostgreSQL expect so few rows of a history that it
-might sort all of them, rather than walk."""
+BEFORE_KEY = Tuple(Message.sent_at, Message.id) < Tuple("", SQL(str(LEAST_ID)))
+"""The same, for PostgreSQL: from a pair of bounds on one column it estimates so few rows that it
+may sort them all instead of scanning the key."""
 
 
 def _history(before: Any, columns: Sequence[Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Submissions: the lists of the REST API, over all accounts of a customer."""
+"""Submissions as the REST API lists them, over a customer's accounts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, from_wire_id
 from boxis_gateway.store.messages.list_pages import ListedSubmission, ListPages, ListPosition
 from boxis_gateway.store.messages.listing_sql import COLUMNS, LISTED, Criteria, Order
 
-NOBODYS = (0, 0)
+NO_SUBMISSION = (0, 0)
 ACCOUNTS_SQL = "SELECT id FROM account WHERE customer_id = ?"
 LISTED_SQL = f"SELECT {', '.join(COLUMNS)} FROM submission WHERE {LISTED}"
 FIND_SQL = f"""
@@ -19,52 +19,57 @@ FIND_SQL = f"""
 
 
 class Submissions:
-    """The submissions of a store, always of some accounts."""
+    """Lists of submissions, read from any server."""
 
     def __init__(self, servers: ReadServers) -> None:
         self._servers = servers
 
     def accounts_of(self, customer_id: str) -> list[int]:
-        """The accounts whose submissions are the customer's."""
+        """Ids of the customer's accounts."""
         rows = self._servers.read(
-            lambda one: one.execute_sql(ACCOUNTS_SQL, (customer_id,)).fetchall()
+            lambda database: database.execute_sql(ACCOUNTS_SQL, (customer_id,)).fetchall()
         )
         return [account_id for (account_id,) in rows]
 
     def page(
         self,
         accounts: Sequence[int],
-        which: Criteria,
+        criteria: Criteria,
         order: Order,
         offset: int,
         limit: int,
     ) -> tuple[list[ListedSubmission], int]:
-        """`limit` submissions from the index `offset` on, and how many there are on all pages; both
-        of one state of the store."""
+        """`limit` submissions from index `offset`, and the number on all pages, of one state."""
         return self._servers.read(
-            lambda one: ListPages(one).page(accounts, which, order, offset, limit)
+            lambda database: ListPages(database).page(accounts, criteria, order, offset, limit)
         )
 
-    def page_behind(
+    def page_after(
         self,
         accounts: Sequence[int],
-        which: Criteria,
+        criteria: Criteria,
         order: Order,
         limit: int,
-        place: ListPosition,
+        position: ListPosition,
     ) -> list[ListedSubmission]:
-        """`limit` submissions behind a place; that costs the same however far it is."""
+        """`limit` submissions after a position, at the same cost for any position."""
         return self._servers.read(
-            lambda one: ListPages(one).page_behind(accounts, which, order, limit, place)
+            lambda database: ListPages(database).page_after(
+                accounts, criteria, order, limit, position
+            )
         )
 
     def find(self, wire_id: str) -> list[ListedSubmission]:
-        """The submissions that clients know by that id, as far as lists show them: by ours, and by
-        that of another system, which may be given twice; always in the same order."""
-        account_id, submission_id = from_wire_id(wire_id) or NOBODYS
+        """The listed submissions with that id on the wire, in a stable order: at most one with an
+        id of ours, and any number with an id of another system."""
+        account_id, submission_id = from_wire_id(wire_id) or NO_SUBMISSION
         if account_id > GREATEST_ACCOUNT_ID:
-            account_id, submission_id = NOBODYS  # Citus does not take such a one
+            account_id, submission_id = NO_SUBMISSION  # Citus rejects larger ids
         parameters = (account_id, submission_id, wire_id, wire_id.lower())
-        rows = self._servers.read(lambda one: one.execute_sql(FIND_SQL, parameters).fetchall())
-        found = (ListedSubmission(*row) for row in rows)
-        return sorted(found, key=lambda one: (one.wire_id or "", one.account_id, one.id))
+        rows = self._servers.read(
+            lambda database: database.execute_sql(FIND_SQL, parameters).fetchall()
+        )
+        submissions = [ListedSubmission(*row) for row in rows]
+        return sorted(
+            submissions, key=lambda found: (found.wire_id or "", found.account_id, found.id)
+        )

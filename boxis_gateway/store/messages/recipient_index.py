@@ -1,4 +1,4 @@
-"""Ten days at a time: how messages to a number are found (tables/messages.py)."""
+"""Keys of the recipient index, which starts with ten days (tables/messages.py)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ SPAN_SQL = """
 
 
 def account_prefixes(database: StoreDatabase, account_id: int) -> str:
-    """The beginnings, `yyyy-mm-d`, of all days from the account's oldest message to its newest, as
-    JSON."""
+    """The prefixes `yyyy-mm-d` of all days from the account's oldest message to its newest, as a
+    JSON array."""
     first, last = database.execute_sql(SPAN_SQL, (account_id, account_id)).fetchone()
     return day_prefixes((first or "")[:10], (last or "")[:10])
 
 
 @lru_cache(maxsize=1024)
 def day_prefixes(first: str, last: str) -> str:
-    """The same from one day to another, both `yyyy-mm-dd`; of none if the first is ""."""
+    """The prefixes of all days between two, both `yyyy-mm-dd`; none if the first is ""."""
     if not first:
         return "[]"
     months = range(number_of(first[:7]), number_of(last[:7]) + 1)
-    tens = (f"{n // 12:04}-{n % 12 + 1:02}-{ten}" for n in months for ten in range(4))
-    return json.dumps([ten for ten in tens if first[:9] <= ten <= last[:9]])
+    prefixes = (f"{n // 12:04}-{n % 12 + 1:02}-{digit}" for n in months for digit in range(4))
+    return json.dumps([prefix for prefix in prefixes if first[:9] <= prefix <= last[:9]])

@@ -1,5 +1,7 @@
-"""What becomes of a message that is stored: its status, and what follows from that for its
-submission and for the counts of lists. To be called inside a transaction."""
+"""Status changes of stored messages, with their submissions and counts.
+
+All of it is called inside a transaction.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,19 @@ UPDATE_SQL = """
         credit_thousandths = CASE WHEN ? = 'refused' THEN 0 ELSE credit_thousandths END
     WHERE account_id = ? AND sent_at = ? AND id = ?
 """
-SENT_SQL = """
+SET_SENT_SQL = """
     UPDATE submission SET sent_at = CASE WHEN sent_at < ?1 THEN sent_at ELSE ?1 END
     WHERE account_id = ?2 AND id = ?3
 """
-LISTED_SQL = "SELECT recipients, sender, created_at FROM submission WHERE account_id = ? AND id = ?"
-UNLISTED_SQL = "UPDATE submission SET recipients = ? WHERE account_id = ? AND id = ?"
+SUBMISSION_SQL = (
+    "SELECT recipients, sender, created_at FROM submission WHERE account_id = ? AND id = ?"
+)
+SET_RECIPIENTS_SQL = "UPDATE submission SET recipients = ? WHERE account_id = ? AND id = ?"
 RECIPIENT_SQL = "SELECT recipient FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
 
 
 class StoredMessage(NamedTuple):
-    """A message as it lies in the store: where, and what has become of it."""
+    """Key and status of a message in the store."""
 
     account_id: int
     sent_at: str
@@ -37,19 +41,18 @@ class StoredMessage(NamedTuple):
 
 
 COLUMNS = "account_id, sent_at, id, submission_id, status, status_changed_at"
-"""Those of `StoredMessage`."""
+"""Columns of StoredMessage."""
 
 
 class Statuses:
-    """The way to change what has become of messages."""
+    """Status changes of a store."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._counts = Counts(database)
 
     def change(self, message: StoredMessage, status: Status, changed_at: str | None) -> bool:
-        """The message has come to that status, if that is later than what is known of it; whether
-        it is."""
+        """Set the status if it is later than the stored one; true if it is."""
         old = Status(message.status), message.changed_at
         new = later_state(old, (status, changed_at))
         if new == old:
@@ -57,27 +60,29 @@ class Statuses:
         key = (message.account_id, message.sent_at, message.id)
         self._database.execute_sql(UPDATE_SQL, (new[0].value, new[1], new[0].value, *key))
         if old[0] is Status.PENDING and new[0] is Status.REFUSED:
-            self.take_off_lists(message)
+            self.hide_recipient(message)
         elif old[0] is Status.PENDING and new[0] is not Status.PENDING:
             submission = (message.account_id, message.submission_id)
-            self._database.execute_sql(SENT_SQL, (message.sent_at, *submission))
+            self._database.execute_sql(SET_SENT_SQL, (message.sent_at, *submission))
         return True
 
     @staticmethod
     def would_change(message: StoredMessage, new: NewMessage) -> bool:
-        """Whether `change` would find a later status in the message that comes again."""
+        """True if the repeated message has a later status than the stored one."""
         old = Status(message.status), message.changed_at
         return later_state(old, (new.status, new.status_changed_at)) != old
 
-    def take_off_lists(self, message: StoredMessage) -> None:
-        """The recipient is none of the submission's any more; without any, nobody sees it."""
+    def hide_recipient(self, message: StoredMessage) -> None:
+        """Remove the recipient from its submission, which lists hide without recipients."""
         submission = (message.account_id, message.submission_id)
-        listed, sender, created_at = self._database.execute_sql(LISTED_SQL, submission).fetchone()
-        place = (message.account_id, message.sent_at, message.id)
-        (recipient,) = self._database.execute_sql(RECIPIENT_SQL, place).fetchone()
+        listed, sender, created_at = self._database.execute_sql(
+            SUBMISSION_SQL, submission
+        ).fetchone()
+        key = (message.account_id, message.sent_at, message.id)
+        (recipient,) = self._database.execute_sql(RECIPIENT_SQL, key).fetchone()
         recipients = (listed or "").split("\n")
         if recipient in recipients:
             recipients.remove(recipient)
-        self._database.execute_sql(UNLISTED_SQL, ("\n".join(recipients) or None, *submission))
+        self._database.execute_sql(SET_RECIPIENTS_SQL, ("\n".join(recipients) or None, *submission))
         if listed and not recipients:
             self._counts.change(message.account_id, Counter({(sender, created_at[:7]): -1}))

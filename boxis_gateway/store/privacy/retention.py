@@ -110,7 +110,7 @@ class Retention:
         forgotten = 0
         while True:
             with self._maintenance.throttled_transaction(EVERY_ACCOUNT):
-                some = self._delivery_reports.forget_waiting(
+                some = self._delivery_reports.delete_waiting(
                     utc_text(now - MAX_DELAY), ROWS_AT_ONCE
                 )
             forgotten += some
@@ -119,7 +119,7 @@ class Retention:
 
     def would_prune_reports(self, now: datetime) -> int:
         """How many `prune_reports` would forget."""
-        return self._delivery_reports.waiting(utc_text(now - MAX_DELAY))
+        return self._delivery_reports.count_waiting(utc_text(now - MAX_DELAY))
 
     def _remove_messages(self, account_id: int, before: str) -> Iterator[int]:
         """How many in each transaction."""
@@ -158,7 +158,7 @@ class Retention:
                 empty.append(number)
         self._database.execute_sql(DELETE_SUBMISSIONS_SQL, (account_id, json.dumps(empty)))
         self._counts.change(account_id, counted)
-        self._counts.forget_none(account_id)
+        self._counts.delete_zeros(account_id)
 
     def _old_texts(self, account_id: int, limits: Cutoffs) -> Iterator[list[int]]:
         """Submissions whose messages are all too old to have a text, and which have one."""

@@ -212,5 +212,5 @@ def test_the_order_of_reports_makes_no_difference(first: Any, others: list[Any])
 def test_a_report_that_waits_too_long_is_forgotten(store: Store, account: Account) -> None:
     reports = [DeliveryReport((1,), Status.DELIVERED, WHEN)]
     store.delivery_reports.apply(reports, account.id, "2026-01-01 00:00:00")
-    assert store.delivery_reports.forget_waiting("2026-01-01 00:00:00", 9) == 0
-    assert store.delivery_reports.forget_waiting("2026-01-01 00:00:01", 9) == 1
+    assert store.delivery_reports.delete_waiting("2026-01-01 00:00:00", 9) == 0
+    assert store.delivery_reports.delete_waiting("2026-01-01 00:00:01", 9) == 1

@@ -116,28 +116,28 @@ def expected(shop: Shop, which: Criteria, order: Order) -> list[ListedSubmission
 
 
 @given(MESSAGES, FILTERS, st.sampled_from(Order), st.integers(0, 8), st.integers(0, 12))
-@pytest.mark.parametrize("walks_at_once", [200, 1])
+@pytest.mark.parametrize("scans_per_query", [200, 1])
 @settings(
     max_examples=examples(80),
 )
 def test_a_page_is_a_part_of_the_whole_list(
     shop: Shop,
     monkeypatch: pytest.MonkeyPatch,
-    walks_at_once: int,
+    scans_per_query: int,
     messages: list[tuple[int, NewMessage]],
     which: Criteria,
     order: Order,
     offset: int,
     limit: int,
 ) -> None:
-    monkeypatch.setattr(lists, "WALKS_AT_ONCE", walks_at_once)
+    monkeypatch.setattr(lists, "SCANS_PER_QUERY", scans_per_query)
     shop.fill(messages)
     whole = expected(shop, which, order)
     page, total = shop.store.submissions.page(shop.ids, which, order, offset, limit)
     assert (page, total) == (whole[offset : offset + limit], len(whole))
     walked: list[ListedSubmission] = page[:1] if (offset, limit > 0) == (0, True) else whole[:1]
     while walked and (
-        more := shop.store.submissions.page_behind(
+        more := shop.store.submissions.page_after(
             shop.ids, which, order, max(1, limit), position_after(walked[-1], order)
         )
     ):

@@ -100,7 +100,7 @@ def use_all(store: Store, account: Account) -> None:
         for order in Order:
             found, _ = store.submissions.page([account.id], which, order, 1, 1)
             place = position_after(found[0], order)
-            store.submissions.page_behind([account.id], which, order, 1, place)
+            store.submissions.page_after([account.id], which, order, 1, place)
     store.submissions.find("9")
     list(store.exports.rows({account.id: "anna"}, Criteria(recipient="+48500000001")))
     limits = Cutoffs(MAY[5], MAY[9])
@@ -135,9 +135,9 @@ def test_a_statement_without_the_account_is_found_out() -> None:
 
 
 @pytest.mark.parametrize("order", Order)
-@pytest.mark.parametrize("late", [False, True])
-def test_each_walk_of_a_page_is_of_one_account(order: Order, late: bool) -> None:
-    shape = Shape(True, True, True, True, order, late, behind=True, bounded=True)
+@pytest.mark.parametrize("untimed", [False, True])
+def test_each_walk_of_a_page_is_of_one_account(order: Order, untimed: bool) -> None:
+    shape = Shape(True, True, True, True, order, untimed, after=True, bounded=True)
     assert is_of_one_account(page_sql(shape, 3))
 
 
