@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.support import engines, leak_scan
-from tests.support.example_account import NOW, USER_KEY, USERNAME, signed
+from tests.support.example_account import NOW, USER_KEY, USERNAME, add_many, signed
 from tests.support.forked_commands import warm
 from tests.support.running_server import RunningServer
 from tests.support.stores import Stores
@@ -101,6 +102,21 @@ def store(stores: Stores, tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def account(store: Store) -> Account:
     return store.accounts.add(USERNAME, USER_KEY, NOW)
+
+
+@pytest.fixture(scope="session")
+def long_template(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("long") / "store.db"
+    with closing(stores.make(path)) as store:
+        add_many(store, store.accounts.add(USERNAME, USER_KEY, NOW))
+    return path
+
+
+@pytest.fixture
+def long_store(stores: Stores, long_template: Path, tmp_path: Path) -> Iterator[Store]:
+    """A store with a long history of the account."""
+    with closing(stores.copy(long_template, tmp_path / "store.db")) as store:
+        yield store
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import resource
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -37,15 +36,13 @@ from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Criteria, Store
 from boxis_gateway.store.ids import first_id
-from boxis_gateway.store.tables import Message, Submission
 from boxis_gateway.zones import find_zone
-from tests.support.example_account import NOW, USER_KEY
+from tests.support.example_account import MANY, NOW, USER_KEY, USERNAME
 from tests.support.paths import PROJECT
-from tests.support.running_server import GATEWAY, RunningServer
+from tests.support.running_server import GATEWAY, Gateway, RunningServer
 from tests.support.stores import Stores
 from tests.support.waiting import until
 
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
 Row = dict[str, Any]
 
 NAMES = """
@@ -345,88 +342,15 @@ def test_an_impossible_export_is_one_line(
     assert done.stderr.count("\n") == 1
 
 
-def fill(store: Store, count: int) -> None:
-    """So many messages of two accounts, each its own submission, a second apart."""
-    first = store.accounts.get("anna").id
-    times = [second(1_400_000_000 + n) for n in range(count)]
-    facts = [(first + n % 2, (1_400_000_000 + n) * 10**9, time) for n, time in enumerate(times)]
-    number, sender, none = "+48514151563", "boxis.net", None
-    store.database.ensure_partitions(times)
-    with store.database.atomic():
-        store.database.bulk_inserter(Submission).insert(
-            [
-                (
-                    account,
-                    one,
-                    sender,
-                    f"The code is {n}, żółw.",
-                    time,
-                    none,
-                    False,
-                    False,
-                    number,
-                    time,
-                    none,
-                    n,
-                    none,
-                    none,
-                    none,
-                    none,
-                )
-                for n, (account, one, time) in enumerate(facts)
-            ]
-        )
-        store.database.bulk_inserter(Message).insert(
-            [
-                (
-                    account,
-                    time,
-                    one,
-                    one,
-                    sender,
-                    number,
-                    1,
-                    1000,
-                    "sent",
-                    "sent",
-                    none,
-                    none,
-                    one,
-                    none,
-                )
-                for account, one, time in facts
-            ]
-        )
-
-
-def second(unix: int) -> str:
-    """A time as the store has it."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(unix))
-
-
-def filled(stores: Stores, path: Path, count: int) -> Store:
-    """A store with so many messages, and an owner's token."""
-    store = stores.make(path)
-    for name in ("anna", "bob"):
-        store.accounts.add(name, USER_KEY, NOW, customer="shop")
-    fill(store, count)
-    shop = store.customers.get("shop")
-    owner = store.employees.add(shop, "owner", "owner", Level.OWNER, None, NOW)
+@pytest.fixture(scope="module")
+def big(
+    stores: Stores, long_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """A long history, and a token of its owner."""
+    store = stores.copy(long_template, tmp_path_factory.mktemp("big") / "store.db")
+    customer = store.customers.get(USERNAME)
+    owner = store.employees.add(customer, "owner", "owner", Level.OWNER, None, NOW)
     store.tokens.add(owner, token_digest("token"), NOW, machine=True)
-    return store
-
-
-@pytest.fixture(scope="module")
-def big(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = filled(stores, tmp_path_factory.mktemp("big") / "store.db", 120_000)
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def served(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """Enough for a client to see it come, and for two groups of Parquet."""
-    store = filled(stores, tmp_path_factory.mktemp("served") / "store.db", 60_000)
     yield store
     store.close()
 
@@ -458,10 +382,10 @@ def test_memory_does_not_grow_with_the_rows(
     assert many - few < most
     if name == "parquet":
         found = pyarrow.parquet.ParquetFile(tmp_path / "many.parquet").metadata
-        assert (found.num_rows, found.num_row_groups) == (120_000, 3)
+        assert (found.num_rows, found.num_row_groups) == (MANY, 2)
     else:
         with (tmp_path / f"many.{name}").open("rb") as file:
-            assert sum(1 for _ in file) == 120_000 + (name == "csv")
+            assert sum(1 for _ in file) == MANY + (name == "csv")
 
 
 def test_a_full_disk_leaves_the_old_file(big: Store, tmp_path: Path) -> None:
@@ -655,8 +579,8 @@ def test_a_head_makes_no_file(shop: Shop, stores: Stores) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(served: Store) -> Iterator[RunningServer]:
-    running = RunningServer(served, "--log-level", "warning", "--workers", "1")
+def server(big: Store) -> Iterator[RunningServer]:
+    running = RunningServer(big, "--log-level", "warning", "--workers", "1")
     yield running
     running.stop()
 
@@ -677,26 +601,26 @@ def test_a_server_streams_and_goes_on_answering(
             content += piece
     (tmp_path / "file").write_bytes(content)
     if name == "parquet":
-        assert pyarrow.parquet.ParquetFile(tmp_path / "file").metadata.num_rows == 60_000
+        assert pyarrow.parquet.ParquetFile(tmp_path / "file").metadata.num_rows == MANY
     else:
-        assert content.count(b"\n") == 60_000 + (name == "csv")
+        assert content.count(b"\n") == MANY + (name == "csv")
     assert pings > 1
 
 
 def test_a_client_that_leaves_leaves_nothing_open(
-    stores: Stores, served: Store, server: RunningServer
+    stores: Stores, big: Store, server: RunningServer
 ) -> None:
-    owner = served.employees.find("owner")
+    owner = big.employees.find("owner")
     assert owner
     for name in EXPORTERS:
         url = f"{server.url}sms/export?token=token&format={name}"
         answer = requests.get(url, stream=True, timeout=60)
         pieces = answer.iter_content(4)
         next(pieces)
-        served.tokens.add(owner, token_digest(name), NOW)  # something newer
-        assert stores.has_reader(served), name
+        big.tokens.add(owner, token_digest(name), NOW)  # something newer
+        assert stores.has_reader(big), name
         answer.close()
-        until(lambda: not stores.has_reader(served))
+        until(lambda: not stores.has_reader(big))
 
 
 def test_the_columns_are_documented() -> None:

@@ -7,9 +7,7 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -22,17 +20,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from tests.monitoring.test_monitoring import Figures, figure, figures
-from tests.server.test_server import children, fill
-from tests.support.example_account import USER_KEY, USERNAME, add_messages, signed
-from tests.support.running_server import RunningServer
+from tests.support.example_account import MANY, USER_KEY, USERNAME, add_messages, signed_now
+from tests.support.running_server import Gateway, RunningServer, Serve
 from tests.support.waiting import until
-
-Serve = Callable[..., RunningServer]
-LONG = 60_000  # messages; more than the system takes from us before the client reads
-
-
-def form(**more: str) -> dict[str, str]:
-    return signed(int(time.time()), more)
 
 
 def watched(server: RunningServer) -> Figures:
@@ -45,7 +35,7 @@ def slow_reader(server: RunningServer) -> Iterator[http.client.HTTPResponse]:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.connect()
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
-    connection.request("GET", f"/?{'&'.join(f'{k}={v}' for k, v in form().items())}")
+    connection.request("GET", f"/?{'&'.join(f'{k}={v}' for k, v in signed_now().items())}")
     try:
         yield connection.getresponse()
     finally:
@@ -55,8 +45,8 @@ def slow_reader(server: RunningServer) -> Iterator[http.client.HTTPResponse]:
 def test_any_process_shows_the_figures_of_all(serve: Serve, store: Store, account: Account) -> None:
     server = serve(store, "--workers", "2")
     for _ in range(30):
-        requests.post(server.url, data=form(), timeout=60)
-        requests.post(server.url, data=form(authcode="x"), timeout=60)
+        server.post()
+        server.post(authcode="x")
     until(lambda: figure(watched(server), "requests_total") == 60)
     for _ in range(4):
         found = watched(server)
@@ -70,30 +60,29 @@ def test_any_process_shows_the_figures_of_all(serve: Serve, store: Store, accoun
 def test_a_process_that_is_just_beginning_is_no_trouble(serve: Serve, store: Store) -> None:
     server = serve(store, "--workers", "1")
     until(lambda: figure(watched(server), "processes") == 1)
-    (folder,) = {path.parent for path in mapped(children(server)[0], ".db")}
+    (folder,) = {path.parent for path in mapped(server.workers[0], ".db")}
     (folder / "counter_1.db").touch()  # as it stands for a moment
     assert figure(watched(server), "processes") == 1
 
 
 def test_a_killed_process_takes_no_count_away_and_leaves_no_stream(
-    serve: Serve, store: Store, account: Account
+    serve: Serve, long_store: Store
 ) -> None:
-    fill(store, account, LONG)
-    server = serve(store, "--workers", "2")
+    server = serve(long_store, "--workers", "2")
     for _ in range(10):
-        requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=60)
+        server.post(datefrom="2030-01-01 00:00")
     with slow_reader(server):
         until(lambda: figure(watched(server), "streams_in_progress") == 1)
         until(lambda: figure(watched(server), "requests_total") == 10)
-        killed = children(server)
+        killed = server.workers
         for worker in killed:
             os.kill(worker, signal.SIGKILL)
-        until(lambda: not set(killed) & set(children(server)))
+        until(lambda: not set(killed) & set(server.workers))
         until(lambda: figure(watched(server), "processes") == 2)
         found = watched(server)
     assert figure(found, "streams_in_progress") == 0
     assert figure(found, "requests_total") == 10
-    requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=60)
+    server.post(datefrom="2030-01-01 00:00")
     until(lambda: figure(watched(server), "requests_total") == 11)
 
 
@@ -103,7 +92,7 @@ def test_a_server_that_ends_leaves_no_figures_behind(
 ) -> None:
     server = serve(store, "--workers", "1")
     assert watched(server)
-    (folder,) = {path.parent for path in mapped(children(server)[0], ".db")}
+    (folder,) = {path.parent for path in mapped(server.workers[0], ".db")}
     assert folder.exists()
     server.stop(with_signal)
     until(lambda: not folder.exists())
@@ -115,24 +104,20 @@ def mapped(process: int, ending: str) -> list[Path]:
     return [Path(line.split()[-1]) for line in lines if line.endswith(ending)]
 
 
-def test_a_client_that_vanishes_is_counted(serve: Serve, store: Store, account: Account) -> None:
-    fill(store, account, LONG)
-    server = serve(store, "--workers", "1")
+def test_a_client_that_vanishes_is_counted(serve: Serve, long_store: Store) -> None:
+    server = serve(long_store, "--workers", "1")
     with slow_reader(server):
         until(lambda: figure(watched(server), "store_connections", state="set_aside") == 1)
     until(lambda: figure(watched(server), "requests_total", outcome="disconnected") == 1)
     found = watched(server)
     assert figure(found, "streams_in_progress") == 0
     assert figure(found, "first_byte_seconds_count") == 1
-    assert 0 < figure(found, "rows_total") < LONG
+    assert 0 < figure(found, "rows_total") < MANY
     assert " outcome=disconnected rows=" in server.stop()[1]
 
 
-def test_a_stopping_server_is_alive_but_not_ready(
-    serve: Serve, store: Store, account: Account
-) -> None:
-    fill(store, account, LONG)
-    server = serve(store, "--workers", "1")
+def test_a_stopping_server_is_alive_but_not_ready(serve: Serve, long_store: Store) -> None:
+    server = serve(long_store, "--workers", "1")
     assert watch(server, "/readyz") == (200, "ok\n")
     with slow_reader(server) as answer:
         server.process.send_signal(signal.SIGTERM)
@@ -174,9 +159,7 @@ def test_the_monitoring_port_can_be_off(serve: Serve, store: Store) -> None:
     assert server.process.stdout.read() == ""
 
 
-def test_a_taken_watch_port_is_reported_at_once(
-    gateway: Callable[..., subprocess.CompletedProcess[str]], store: Store
-) -> None:
+def test_a_taken_watch_port_is_reported_at_once(gateway: Gateway, store: Store) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = gateway("serve", "--port", "0", "--watch-port", port)
@@ -190,15 +173,15 @@ def test_every_log_line_is_json_without_secrets(
 ) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00", "text": "Your code is 4711"})
     server = serve(store, "--workers", "2", "--log-format", "json", "--log-level", "debug")
-    sent = form(to="48514151563", message="Your code is 4711")
+    sent = signed_now(to="48514151563", message="Your code is 4711")
     requests.post(server.url, data=sent, timeout=60)
-    requests.get(server.url, params=form(authcode="x", username="48514151563"), timeout=60)
+    requests.get(server.url, params=signed_now(authcode="x", username="48514151563"), timeout=60)
     login = {"username": USERNAME, "password": "only-for-the-demo"}
     requests.post(f"{server.url}auth/login", data=login, timeout=60)
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(b"NO HTTP 48514151563\r\n\r\n")
         connection.recv(4096)
-    os.kill(children(server)[0], signal.SIGKILL)  # gunicorn has something to say
+    os.kill(server.workers[0], signal.SIGKILL)  # gunicorn has something to say
     until(lambda: figure(watched(server), "processes") == 2)
     _, errors = server.stop()
     lines = [json.loads(line) for line in errors.splitlines()]
@@ -248,7 +231,7 @@ def test_a_collector_gets_a_span_that_goes_on_the_clients_trace(
     server = serve(store, "--workers", "1", "--traces", "yes")
     trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     header = {"traceparent": f"00-{trace}-{parent}-01"}
-    requests.post(server.url, data=form(), headers=header, timeout=60)
+    requests.post(server.url, data=signed_now(), headers=header, timeout=60)
     requests.get(f"{server.url}sms/48514151563", timeout=60)
     code, errors = server.stop()
     assert code == 0, errors

@@ -10,9 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -22,15 +20,10 @@ from lxml import etree
 
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
-from boxis_gateway.store.tables import Message
-from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages, signed
+from tests.support.example_account import MANY, USER_KEY, USERNAME, add_messages, signed_now
 from tests.support.paths import PROJECT
-from tests.support.running_server import RunningServer
-from tests.support.stores import Stores
+from tests.support.running_server import Gateway, RunningServer, Serve
 from tests.support.waiting import LIMIT_SECONDS, until
-
-Serve = Callable[..., RunningServer]
-MANY = 150_000
 
 
 @pytest.fixture
@@ -44,33 +37,32 @@ def server(serve: Serve, store: Store, account: Account) -> RunningServer:
     return serve(store)
 
 
-def form(**more: str) -> dict[str, str]:
-    return signed(int(time.time()), more)
-
-
 ROWS = [
     ("2012-05-09 10:28:00", "Zażółć <&>", "48514151563", "1", "scheduled"),
     ("2012-05-09 10:20:00", "boxis.net", "48717609573", "1", "sent"),
 ]
 
 
+def curl(server: RunningServer, option: str, **form: str) -> bytes:
+    fields = [word for item in signed_now(**form).items() for word in (option, "=".join(item))]
+    words = ["curl", "-sS", *fields, server.url]
+    return subprocess.run(words, capture_output=True, check=True).stdout
+
+
 def test_curl_posts_a_form(server: RunningServer) -> None:
-    fields = [word for item in form().items() for word in ("--data-urlencode", "=".join(item))]
-    done = subprocess.run(["curl", "-sS", *fields, server.url], capture_output=True, check=True)
-    tree = etree.fromstring(done.stdout)
+    tree = etree.fromstring(curl(server, "--data-urlencode"))
     assert tree.findtext("history/sms2/reciptient") == "48717609573"
 
 
 def test_curl_posts_multipart(server: RunningServer) -> None:
-    fields = [word for item in form(returntype="json").items() for word in ("-F", "=".join(item))]
-    done = subprocess.run(["curl", "-sS", *fields, server.url], capture_output=True, check=True)
-    assert list(json.loads(done.stdout)["params"]["senders"]) == ["sms1", "sms2"]
+    answer = json.loads(curl(server, "-F", returntype="json"))
+    assert list(answer["params"]["senders"]) == ["sms1", "sms2"]
 
 
 def test_requests_posts_a_form_on_a_connection_that_stays(server: RunningServer) -> None:
     with requests.Session() as session:
         for _ in range(3):
-            answer = session.post(server.url, data=form(returntype="json"), timeout=60)
+            answer = session.post(server.url, data=signed_now(returntype="json"), timeout=60)
             assert answer.json()["params"]["senders"]["sms1"]["sender"] == "Zażółć <&>"
 
 
@@ -94,7 +86,7 @@ def test_the_python_example_reads_a_history(server: RunningServer) -> None:
 
 
 def test_a_client_of_http_1_0_reads_to_the_end(server: RunningServer) -> None:
-    body = urlencode(form()).encode()
+    body = urlencode(signed_now()).encode()
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n"
         head += "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
@@ -145,69 +137,17 @@ def test_it_prints_its_address_in_one_line(serve: Serve, store: Store) -> None:
     assert (code, errors) == (0, "")
 
 
-def test_a_taken_port_is_reported_at_once(
-    server: RunningServer, gateway: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_a_taken_port_is_reported_at_once(server: RunningServer, gateway: Gateway) -> None:
     done = gateway("serve", "--port", server.port)
     assert done.returncode == 1
     assert "Address already in use. Choose another --port" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-@pytest.fixture(scope="module")
-def filled(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store with a long history."""
-    path = tmp_path_factory.mktemp("long") / "store.db"
-    with closing(stores.make(path)) as store:
-        fill(store, store.accounts.add(USERNAME, USER_KEY, NOW))
-    return path
-
-
-@pytest.fixture
-def long(stores: Stores, filled: Path, tmp_path: Path) -> Iterator[Store]:
-    with closing(stores.copy(filled, tmp_path / "store.db")) as store:
-        yield store
-
-
-def fill(store: Store, account: Account, count: int = MANY) -> None:
-    """Many messages, quickly: one a second, with a recipient that numbers them."""
-    times = [
-        time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(1_300_000_000 + n)) for n in range(count)
-    ]
-    store.database.ensure_partitions(times)
-    with store.database.atomic():
-        store.database.bulk_inserter(Message).insert(
-            [
-                (
-                    account.id,
-                    sent_at,
-                    n,
-                    n,
-                    "boxis.net",
-                    f"+485{n:08}",
-                    1,
-                    1000,
-                    "sent",
-                    "sent",
-                    None,
-                    None,
-                    None,
-                    None,
-                )
-                for n, sent_at in enumerate(times)
-            ]
-        )
-
-
-def children(server: RunningServer) -> list[int]:
-    process = server.process.pid
-    return [int(n) for n in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
 def private_bytes(server: RunningServer) -> int:
     """The memory of a server's processes that no file stands behind."""
     total = 0
-    for pid in (server.process.pid, *children(server)):
+    for pid in (server.process.pid, *server.workers):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Anonymous:"):
                 total += int(line.split()[1]) * 1024
@@ -230,10 +170,10 @@ def numbers(returntype: str, answer: requests.Response) -> Iterator[int]:
 
 @pytest.mark.parametrize("returntype", ["xml", "json"])
 def test_a_long_history_is_whole_in_order_and_costs_no_memory(
-    returntype: str, serve: Serve, long: Store
+    returntype: str, serve: Serve, long_store: Store
 ) -> None:
-    server = serve(long, "--workers", "1")
-    requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=60)  # warm
+    server = serve(long_store, "--workers", "1")
+    server.post(datefrom="2030-01-01 00:00")  # warm
     idle, peak, done = private_bytes(server), 0, threading.Event()
 
     def watch() -> None:
@@ -243,7 +183,7 @@ def test_a_long_history_is_whole_in_order_and_costs_no_memory(
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    answer = requests.post(server.url, data=form(returntype=returntype), stream=True, timeout=60)
+    answer = server.post(returntype=returntype, stream=True)
     found = list(numbers(returntype, answer))
     done.set()
     watcher.join()
@@ -253,10 +193,10 @@ def test_a_long_history_is_whole_in_order_and_costs_no_memory(
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopping_server_finishes_the_answer_under_way(
-    end: int, serve: Serve, long: Store
+    end: int, serve: Serve, long_store: Store
 ) -> None:
-    server = serve(long)
-    answer = requests.post(server.url, data=form(), stream=True, timeout=60)
+    server = serve(long_store)
+    answer = server.post(stream=True)
     pieces = answer.iter_content(65_536)
     start = next(pieces)
     if end == signal.SIGINT:
@@ -272,10 +212,10 @@ def test_a_stopping_server_finishes_the_answer_under_way(
     assert "Traceback" not in errors
 
 
-def test_an_answer_that_outlasts_the_stop_does_not_seem_whole(serve: Serve, long: Store) -> None:
+def test_an_answer_cut_off_by_the_stop_does_not_seem_whole(serve: Serve, long_store: Store) -> None:
     """Not even to a client of HTTP/1.0, which has only the connection to go by."""
-    server = serve(long, "--shutdown-seconds", "1")
-    body = urlencode(form()).encode()
+    server = serve(long_store, "--shutdown-seconds", "1")
+    body = urlencode(signed_now()).encode()
     head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head.encode() + body)
@@ -288,28 +228,28 @@ def test_an_answer_that_outlasts_the_stop_does_not_seem_whole(serve: Serve, long
 def test_a_server_that_is_stopped_while_it_starts_stops_at_once(serve: Serve, store: Store) -> None:
     for workers in range(4):
         server = serve(store, "--workers", "3", "--shutdown-seconds", "600")
-        until(lambda server=server, workers=workers: len(children(server)) >= workers)  # type: ignore[misc]
+        until(lambda server=server, workers=workers: len(server.workers) >= workers)  # type: ignore[misc]
         assert server.stop() == (0, "")
 
 
-def test_a_slow_reader_does_not_hold_up_others(serve: Serve, long: Store) -> None:
-    server = serve(long, "--workers", "1")
-    slow = requests.post(server.url, data=form(), stream=True, timeout=60)
+def test_a_slow_reader_does_not_hold_up_others(serve: Serve, long_store: Store) -> None:
+    server = serve(long_store, "--workers", "1")
+    slow = server.post(stream=True)
     next(slow.iter_content(1000))
-    quick = requests.post(server.url, data=form(datefrom="2030-01-01 00:00"), timeout=60)
+    quick = server.post(datefrom="2030-01-01 00:00")
     assert b"<history/>" in quick.content
     slow.close()
 
 
 def test_an_answer_that_breaks_off_cannot_be_taken_for_a_whole_one(
-    serve: Serve, long: Store
+    serve: Serve, long_store: Store
 ) -> None:
     """The worker is killed in mid-answer: the chunked body lacks its end, and the client errs."""
-    server = serve(long, "--workers", "1")
-    answer = requests.post(server.url, data=form(), stream=True, timeout=60)
+    server = serve(long_store, "--workers", "1")
+    answer = server.post(stream=True)
     pieces = answer.iter_content(65_536)
     next(pieces)
-    for worker in children(server):
+    for worker in server.workers:
         os.kill(worker, signal.SIGKILL)
     with pytest.raises((requests.exceptions.ChunkedEncodingError, http.client.IncompleteRead)):
         list(pieces)
@@ -318,11 +258,9 @@ def test_an_answer_that_breaks_off_cannot_be_taken_for_a_whole_one(
     assert "Logging error" not in said
 
 
-def test_a_change_of_an_account_counts_at_once(
-    server: RunningServer, gateway: Callable[..., subprocess.CompletedProcess[str]]
-) -> None:
+def test_a_change_of_an_account_counts_at_once(server: RunningServer, gateway: Gateway) -> None:
     def result() -> str:
-        answer = requests.post(server.url, data=form(returntype="json"), timeout=60)
+        answer = server.post(returntype="json")
         return str(answer.json()["result"])
 
     assert result() == "1"
@@ -335,29 +273,34 @@ def test_a_change_of_an_account_counts_at_once(
 
 
 def test_a_long_answer_keeps_its_view_and_others_see_the_newest(
-    serve: Serve, long: Store, gateway: Callable[..., subprocess.CompletedProcess[str]]
+    serve: Serve, long_store: Store, gateway: Gateway
 ) -> None:
-    server = serve(long, "--workers", "1")
-    answer = requests.post(server.url, data=form(), stream=True, timeout=60)
+    server = serve(long_store, "--workers", "1")
+    answer = server.post(stream=True)
     pieces = answer.iter_content(65_536)
     start = next(pieces)
-    add_messages(long, long.accounts.get(USERNAME), {"date": "2031-01-01 00:00:00"})
-    late = form(datefrom="2030-01-01 00:00")
-    assert b"<sms1>" in requests.post(server.url, data=late, timeout=60).content
+    add_messages(long_store, long_store.accounts.get(USERNAME), {"date": "2031-01-01 00:00:00"})
+    late = {"datefrom": "2030-01-01 00:00"}
+    assert b"<sms1>" in server.post(**late).content
     gateway("account", "disable", USERNAME)
-    assert b"<result>0" in requests.post(server.url, data=late, timeout=60).content
+    assert b"<result>0" in server.post(**late).content
     assert (start + b"".join(pieces)).count(b"<reciptient>") == MANY
 
 
 def test_silent_clients_are_disconnected(store: Store, account: Account, serve: Serve) -> None:
-    """Silent clients hold nobody up, and are parted with when their time is up."""
+    """Meanwhile others are served; then silent ones are disconnected when their time is up."""
     server = serve(store, "--workers", "1", "--client-seconds", "1")
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(4)]
     for connection, request in zip(silent, [head, head[:9], head, head[:40]], strict=True):
         connection.sendall(request)
-    others = form(datefrom="2030-01-01 00:00")
-    until(lambda: b"<history/>" in requests.post(server.url, data=others, timeout=60).content)
+
+    def is_served() -> bool:
+        with contextlib.suppress(requests.RequestException):  # on a slow machine
+            return b"<history/>" in server.post().content
+        return False
+
+    until(is_served)
     for connection in silent:
         connection.settimeout(LIMIT_SECONDS)
         with contextlib.suppress(ConnectionResetError):
@@ -376,7 +319,7 @@ def test_the_longest_waiting_client_makes_room(
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(30)]
     for connection in silent:
         connection.sendall(b"POST / HTTP/1.1\r\n")
-    assert b"<history/>" in requests.post(server.url, data=form(), timeout=60).content
+    assert b"<history/>" in server.post().content
     for connection in silent:
         connection.close()
     until(lambda: "clients were disconnected" in server.log())

@@ -18,6 +18,7 @@ import requests
 
 from boxis_gateway.store import Store
 from tests.support import leak_scan
+from tests.support.example_account import signed_now
 from tests.support.forked_commands import Forked
 from tests.support.waiting import LIMIT_SECONDS
 
@@ -72,6 +73,16 @@ class RunningServer:
             text=True,
             start_new_session=True,
         )
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that answer."""
+        pid = self.process.pid
+        return [int(n) for n in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def post(self, *, stream: bool = False, **form: str) -> requests.Response:
+        """The answer to a signed form."""
+        return requests.post(self.url, data=signed_now(**form), stream=stream, timeout=60)
 
     def log(self) -> str:
         """What it has written to stderr so far."""
