@@ -32,11 +32,12 @@ from statistics import median
 from typing import NamedTuple, TypedDict
 
 PROJECT = Path(__file__).parent.parent
+YARDSTICKS = PROJECT / "benchmarks" / "guard_yardsticks.py"
 REQUESTS = PROJECT / "benchmarks" / "guard_requests.py"
 ACCEPTED = PROJECT / "benchmarks" / "guard.json"
 LIBRARIES = ("apsw", "flask", "werkzeug", "marshmallow", "peewee")
 VALGRIND = ("valgrind", "--quiet", "--vgdb=no", "--tool=callgrind", "--combine-dumps=yes")
-MARKS = "--dump-before=ctermid"  # guard_requests.mark
+MARKS = "--dump-before=ctermid"  # guard_yardsticks.mark
 REMEDY = "If the cost is meant: make guard-accept"
 OVER_BUDGET = "Win it back, or raise the baseline in benchmarks/guard.json and say why"
 
@@ -117,13 +118,17 @@ def main() -> int:
 
 
 def count() -> Counts:
-    """Instructions of each request, the median of its rounds."""
+    """Instructions of each yardstick and request."""
+    return {**count_marked(YARDSTICKS), **count_marked(REQUESTS)}
+
+
+def count_marked(program: Path) -> Counts:
+    """Instructions of each request of the program, the median of its rounds."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "callgrind.out")
-        run(Path(folder, "rehearsal"))  # compiles the modules, and shows faults early
-        names = run(
-            Path(folder, "count"), *VALGRIND, MARKS, f"--callgrind-out-file={out}"
-        ).splitlines()
+        valgrind = (*VALGRIND, MARKS, f"--callgrind-out-file={out}")
+        run(program, Path(folder, "rehearsal"))  # compiles the modules, and shows faults early
+        names = run(program, Path(folder, "count"), *valgrind).splitlines()
         # a total for each interval between marks; the first is the start, the last the end
         _, *totals, _ = (int(n) for n in re.findall(r"^totals: (\d+)", out.read_text(), re.M))
     if len(totals) % len(names):
@@ -131,10 +136,10 @@ def count() -> Counts:
     return {name: median(totals[index :: len(names)]) for index, name in enumerate(names)}
 
 
-def run(folder: Path, *valgrind: str) -> str:
-    """The output of guard_requests.py, run in a new folder with a fixed environment."""
+def run(program: Path, folder: Path, *valgrind: str) -> str:
+    """The output of a program in a new folder with a fixed environment."""
     folder.mkdir()
-    command = [*valgrind, sys.executable, str(REQUESTS)]
+    command = [*valgrind, sys.executable, str(program)]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "PYTHONHASHSEED": "0"}
     done = subprocess.run(
         command, cwd=folder, env=environ, stdout=subprocess.PIPE, text=True, check=False

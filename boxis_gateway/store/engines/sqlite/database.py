@@ -74,7 +74,9 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
         """See StoreDatabase; the rest is read as it is iterated."""
         with __exception_wrapper__:
-            return sqlite_rows.batches(self.execute_sql(sql, parameters))
+            cursor = self.cursor()
+            cursor.execute(sql, parameters)  # execute_sql would enter the wrapper once more
+            return sqlite_rows.batches(cursor)
 
     def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
         """See StoreDatabase."""
