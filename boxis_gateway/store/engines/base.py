@@ -20,7 +20,7 @@ Row = tuple[Any, ...]
 Parameters = Sequence[Any] | Mapping[str, Any]
 EVERY_ACCOUNT = 0
 NEW_ACCOUNT_SQL = "SELECT coalesce(max(id), 0) + 1 FROM account"
-ROWS_AT_ONCE = 1_000  # in one transaction of those who work long
+BATCH_ROWS = 1_000  # of one transaction of long work
 
 
 def without_nul(value: Any) -> Any:

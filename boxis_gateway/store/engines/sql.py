@@ -27,8 +27,9 @@ def take(database: StoreDatabase, rows: Iterator[Row], number: int) -> list[Row]
         return list(islice(rows, number))
 
 
-def chunks(items: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
-    """Items in portions of that size."""
+def chunks(items: Sequence[T], size: int | None = None) -> Iterator[Sequence[T]]:
+    """Items in portions of that size, by default CHUNK."""
+    size = size or CHUNK
     for first in range(0, len(items), size):
         yield items[first : first + size]
 

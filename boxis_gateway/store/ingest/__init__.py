@@ -1,1 +1,4 @@
-"""Messages on their way in: duplicates, ids, rows. Start with additions.py."""
+"""Adding imported messages: duplicates, ids, rows; and positions in followed logs.
+
+Read additions.py, duplicates.py, bulk_submissions.py.
+"""

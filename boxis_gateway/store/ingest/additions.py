@@ -1,9 +1,8 @@
-"""Adding what an import brings: which messages are new, their ids, their rows.
+"""Adding imported messages: the new ones get ids and rows, stored ones a later status.
 
-An id (ids.py) has 19 decimal digits, the shape of the provider's later ids (protocol page, section
-5). It depends on what is stored and on nothing else, so that the same imports make the same store.
-An id that a message already has on the wire is kept in `wire_id`, and decides its place among equal
-times (protocol page, section 11: highest id first).
+Ids (ids.py) have 19 digits, like the provider's later ids (protocol page, section 5). They depend
+only on what is stored: the same imports make the same store. The id that a message has on the wire
+is kept in `wire_id`, and sorts it among equal times (section 11: highest id first).
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFact
 from boxis_gateway.store.engines.base import Row, StoreDatabase, without_nul
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
-from boxis_gateway.store.engines.sql import compile_sql
+from boxis_gateway.store.engines.sql import chunks, compile_sql
 from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_ours, own_id
-from boxis_gateway.store.ingest.bulk_submissions import BulkSubmissions, reported
-from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessage, chunks
+from boxis_gateway.store.ingest.bulk_submissions import BulkSubmissions, with_references
+from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessage
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.messages.delivery_reports import DeliveryReports
 from boxis_gateway.store.messages.statuses import Statuses
@@ -41,8 +40,8 @@ NEWEST_SQL = f"""
 
 
 class Added(NamedTuple):
-    """Messages that are new, and known ones of which more has become by now; those of erased
-    numbers, which are neither; and those among the others that the SMSC refused."""
+    """Number of new messages, of stored ones with a later status, of those left out for an erased
+    number, and of those, among the others, that the SMSC refused."""
 
     new: int
     changed: int
@@ -51,14 +50,14 @@ class Added(NamedTuple):
 
 
 class Additions:
-    """The way into a store for many messages at a time, always of one account."""
+    """Batches of messages added to an account."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._duplicates = Duplicates(database)
-        mine, at_times = Message.account == 0, Message.sent_at.in_([""])
-        numbers = (Message.id + SQL("0")).in_([0])  # walk by time alone
-        ids = Message.select(Message.sent_at, Message.id).where(mine, at_times, numbers)
+        of_account, at_times = Message.account == 0, Message.sent_at.in_([""])
+        has_id = (Message.id + SQL("0")).in_([0])  # the sum keeps the id out of the index search
+        ids = Message.select(Message.sent_at, Message.id).where(of_account, at_times, has_id)
         self._ids_sql = compile_sql(database, ids)
         self._insert_messages = database.bulk_inserter(Message)
         self._insert_submissions = database.bulk_inserter(Submission)
@@ -69,17 +68,17 @@ class Additions:
         self._erased = ErasedNumbers(database)
 
     def add(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Added:
-        """Add the messages that are not here yet, in one transaction. Of those that are here, the
-        status is changed where a later one is told. Those of erased numbers are passed over.
+        """Add the new messages in one transaction, and update the status of stored ones. Messages
+        of erased numbers are left out.
 
-        A message with a wire id is the account's message of that id; another is known by its
-        fingerprint among those of its time. Among equal times a later one counts as newer."""
+        Messages are identified by their wire id, others by time and fingerprint. Among equal times
+        the last one counts as newest."""
         with translate_errors():
             self._database.ensure_partitions([message.sent_at for _, message in messages])
         with translate_errors(), self._database.write_transaction(account_id):
             require_unmigrated(self._database)
             offered, messages = messages, self._admitted(messages)
-            new, again, nearby = self._duplicates.split(account_id, messages)
+            new, repeated, nearby = self._duplicates.split(account_id, messages)
             single = [pair for pair in new if pair[1].submission is None]
             if single:
                 self._insert(account_id, single, nearby)
@@ -89,23 +88,23 @@ class Additions:
                 )
             changed = [
                 self._statuses.change(stored, message.status, message.status_changed_at)
-                for stored, message in again
+                for stored, message in repeated
             ]
         return _added(new, sum(changed), offered, messages)
 
     def would_add(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Added:
-        """What `add` would do."""
+        """Counts of what `add` would do."""
         with translate_errors():
             offered, messages = messages, self._admitted(messages)
-            new, again, _ = self._duplicates.split(account_id, messages)
-        changed = sum(Statuses.would_change(*pair) for pair in again)
+            new, repeated, _ = self._duplicates.split(account_id, messages)
+        changed = sum(Statuses.would_change(*pair) for pair in repeated)
         return _added(new, changed, offered, messages)
 
     def _admitted(self, messages: Sequence[FingerprintedMessage]) -> Sequence[FingerprintedMessage]:
-        """The messages without U+0000, but for those to or from erased numbers."""
+        """The messages without U+0000, except those to or from erased numbers."""
         messages = [(fingerprint, _without_nul(message)) for fingerprint, message in messages]
         erased = self._erased.among(
-            address for _, one in messages for address in (one.recipient, one.sender)
+            address for _, message in messages for address in (message.recipient, message.sender)
         )
         if not erased:
             return messages
@@ -125,12 +124,12 @@ class Additions:
                 if message.status is not Status.REFUSED
             ),
         )
-        self._delivery_reports.apply_waiting(reported(rows))
+        self._delivery_reports.apply_waiting(with_references(rows))
 
     def _ids(
         self, account_id: int, messages: Sequence[FingerprintedMessage], nearby: list[Row] | None
     ) -> _Ids:
-        """Where to count on from at each of the messages' times."""
+        """The free ids at each of the messages' times."""
         ids = _Ids()
         for _, sent_at, message_id, submission_id, _, _ in nearby or ():
             ids.has_submission(sent_at, submission_id)
@@ -147,8 +146,8 @@ class Additions:
             for sent_at, newest in self._database.execute_sql(NEWEST_SQL, (account_id, first_ids)):
                 ids.has_submission(sent_at, newest or 0)
         own = [(message.sent_at, own_id(message.wire_id or "")) for _, message in messages]
-        for some in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
-            times, numbers = zip(*some, strict=True)
+        for chunk in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
+            times, numbers = zip(*chunk, strict=True)
             ids.taken.update(self._database.select_in(self._ids_sql, account_id, times, numbers))
 
 
@@ -168,27 +167,27 @@ def _added(
     new: Sequence[FingerprintedMessage],
     changed: int,
     offered: Sequence[FingerprintedMessage],
-    spared: Sequence[FingerprintedMessage],
+    admitted: Sequence[FingerprintedMessage],
 ) -> Added:
-    refused = [message.status for _, message in spared].count(Status.REFUSED)
-    return Added(len(new), changed, len(offered) - len(spared), refused)
+    refused = [message.status for _, message in admitted].count(Status.REFUSED)
+    return Added(len(new), changed, len(offered) - len(admitted), refused)
 
 
 class _Ids:
-    """The free ids at the times of an account. `taken` are pairs of time and message id."""
+    """Free ids at the times of an account. `taken` are pairs of time and message id."""
 
     def __init__(self) -> None:
         self.taken: set[tuple[str, int]] = set()
         self._next: dict[str, int] = {}
 
     def has_submission(self, sent_at: str, submission_id: int) -> None:
-        """A submission of that id is stored, of which a message has that time."""
+        """Note the id of a stored submission with a message of that time."""
         if is_in_lower_half(submission_id, sent_at):
             self._next[sent_at] = max(submission_id + 1, self._next.get(sent_at, 0))
 
     def take(self, sent_at: str, wire_id: str | None) -> tuple[int, int]:
-        """Ids for the message and its submission: for the message its own, if that is a free number
-        which none of ours can be, else the same as for the submission."""
+        """Ids for a message and its submission. The message keeps the number of its wire id, if
+        that is free and in no range of ours; otherwise both get the same."""
         submission_id = self._next.get(sent_at) or first_id(sent_at)
         self._next[sent_at] = submission_id + 1
         own = own_id(wire_id) if wire_id else None
@@ -201,13 +200,13 @@ class _Ids:
 def _rows(
     account_id: int, messages: Sequence[FingerprintedMessage], ids: _Ids
 ) -> tuple[list[Row], list[Row]]:
-    """Rows of the tables of submissions and messages, of one each for a message."""
+    """Rows of submissions and messages, one of each for a message."""
     submissions: list[Row] = []
     rows: list[Row] = []
     scheduled, pending, refused = Kind.SCHEDULED, Status.PENDING, Status.REFUSED  # slow to look up
     for fingerprint, message in messages:
         recipient, sender, at, text, parts, credit, kind, status, changed_at, wire_id, *_ = message
-        priced = (*(message.prices or UNPRICED), None, None)  # of no group, without a wire id
+        priced = (*(message.prices or UNPRICED), None, None)  # neither group nor wire id
         message_id, submission_id = ids.take(at, wire_id)
         scheduled_at = at if kind is scheduled else None
         sent_at = None if status is pending else at

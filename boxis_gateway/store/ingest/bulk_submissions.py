@@ -1,10 +1,9 @@
-"""Messages of sources that know submissions: several recipients of one, each a message.
+"""Submissions with several recipients, from sources that have them.
 
-A submission keeps the id that clients know: as its own, if it is one that this store would give for
-its account and time, else as `wire_id`. The same holds for messages. So what was exported from a
-store and comes into another one is there what it was. Ids that are given here come from the upper
-half of their millisecond's, so that none of additions.py is in the way; those of the lower half are
-taken over only where additions.py sees them.
+A submission keeps the id that clients know: as `id`, if this store could give it for that account
+and time, otherwise as `wire_id`. So do messages: an export into another store changes no id. New
+ids come from the upper half of their millisecond; additions.py counts through the lower half, from
+which an id is kept only where additions.py sees it.
 """
 
 from __future__ import annotations
@@ -32,11 +31,11 @@ from boxis_gateway.store.messages.recipient_index import account_prefixes
 from boxis_gateway.store.messages.statuses import COLUMNS, Statuses, StoredMessage
 from boxis_gateway.store.tables import Message, Submission
 
-FOUND = "SELECT id, sender, created_at, recipients FROM submission WHERE account_id = ?1"
-LOOKS = "sender = ?4 AND created_at = ?5 AND text IS NOT DISTINCT FROM ?6"
+SELECT_SQL = "SELECT id, sender, created_at, recipients FROM submission WHERE account_id = ?1"
+IS_EQUAL = "sender = ?4 AND created_at = ?5 AND text IS NOT DISTINCT FROM ?6"
 FIND_SQL = f"""
-    {FOUND} AND id = ?2 AND wire_id IS NULL AND {LOOKS}
-    UNION ALL {FOUND} AND wire_id = ?3 AND {LOOKS}
+    {SELECT_SQL} AND id = ?2 AND wire_id IS NULL AND {IS_EQUAL}
+    UNION ALL {SELECT_SQL} AND wire_id = ?3 AND {IS_EQUAL}
 """
 LIST_SQL = """
     UPDATE submission
@@ -44,11 +43,11 @@ LIST_SQL = """
         sent_at = CASE WHEN sent_at < ?2 THEN sent_at ELSE coalesce(?2, sent_at) END
     WHERE account_id = ?3 AND id = ?4
 """
-WAITING_SQL = f"""
+PENDING_SQL = f"""
     SELECT {COLUMNS} FROM message
     WHERE account_id = ? AND sent_at = ? AND submission_id = ? AND fingerprint = ? AND status = ?
 """
-FORGET_SQL = "DELETE FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
+DELETE_SQL = "DELETE FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
 RECIPIENTS_SQL = f"""
     SELECT recipient FROM message
     WHERE account_id = ? AND substr(sent_at, 1, 9) IN (SELECT value FROM json_each(?))
@@ -60,16 +59,16 @@ NEWEST_SUBMISSION_SQL = "SELECT max(id) FROM submission WHERE account_id = ? AND
 NEWEST_MESSAGE_SQL = """
     SELECT max(id) FROM message WHERE account_id = ? AND sent_at = ? AND id BETWEEN ? AND ?
 """
-SUBMISSION_TAKEN_SQL = "SELECT EXISTS (SELECT 1 FROM submission WHERE account_id = ? AND id = ?)"
-MESSAGE_TAKEN_SQL = """
+SUBMISSION_EXISTS_SQL = "SELECT EXISTS (SELECT 1 FROM submission WHERE account_id = ? AND id = ?)"
+MESSAGE_EXISTS_SQL = """
     SELECT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND sent_at = ? AND id = ?)
 """
-WIRE_ID_TAKEN_SQL = "SELECT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND wire_id = ?)"
+WIRE_ID_EXISTS_SQL = "SELECT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND wire_id = ?)"
 
 
-class _Looks(NamedTuple):
-    """What tells submissions apart. More stores than one may have given an id, and another system
-    may give one to many texts."""
+class _Identity(NamedTuple):
+    """Identity of a submission: several stores may have given its id, and another system may give
+    one id to many texts."""
 
     wire_id: str
     exported_id: int | None
@@ -78,8 +77,8 @@ class _Looks(NamedTuple):
     text: str | None
 
 
-class _Found(NamedTuple):
-    """A submission that is stored."""
+class _Submission(NamedTuple):
+    """A submission in the store."""
 
     id: int
     sender: str
@@ -88,7 +87,7 @@ class _Found(NamedTuple):
 
 
 class BulkSubmissions:
-    """The way into a store for messages that have `submission`. Inside a transaction."""
+    """Messages with `submission` added to an account, inside a transaction."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
@@ -99,75 +98,78 @@ class BulkSubmissions:
         self._statuses = Statuses(database)
 
     def insert(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> None:
-        """Store messages that are new, and their submissions or what these lack. Among equal times
-        a later one counts as newer."""
-        groups: dict[_Looks, list[FingerprintedMessage]] = {}
+        """Add new messages, and their submissions unless these are stored. Among equal times the
+        last one counts as newest."""
+        groups: dict[_Identity, list[FingerprintedMessage]] = {}
         for pair in messages:
-            groups.setdefault(_looks(pair[1]), []).append(pair)
-        submissions = {name: self._submission(account_id, group) for name, group in groups.items()}
-        rows: dict[_Looks, list[Row]] = {name: [] for name in groups}
+            groups.setdefault(_identity(pair[1]), []).append(pair)
+        submissions = {
+            identity: self._submission(account_id, group) for identity, group in groups.items()
+        }
+        rows: dict[_Identity, list[Row]] = {identity: [] for identity in groups}
         for fingerprint, message in messages:
-            name = _looks(message)
-            rows[name].append(self._row(account_id, submissions[name].id, fingerprint, message))
+            identity = _identity(message)
+            rows[identity].append(
+                self._row(account_id, submissions[identity].id, fingerprint, message)
+            )
         counted: Counter[tuple[str, str]] = Counter()
-        for name, found in submissions.items():
-            if self._list(account_id, found, rows[name]):
-                counted[found.sender, found.created_at[:7]] += 1
+        for identity, submission in submissions.items():
+            if self._list_recipients(account_id, submission, rows[identity]):
+                counted[submission.sender, submission.created_at[:7]] += 1
         self._counts.change(account_id, counted)
         self._delivery_reports.apply_waiting(
-            reported(row for some in rows.values() for row in some)
+            with_references(row for group in rows.values() for row in group)
         )
 
-    def _submission(self, account_id: int, group: Sequence[FingerprintedMessage]) -> _Found:
-        """The submission of the messages, which is stored from now on."""
+    def _submission(self, account_id: int, group: Sequence[FingerprintedMessage]) -> _Submission:
+        """The submission of the messages, added unless it is stored."""
         messages = [message for _, message in group]
         first, facts = messages[0], _facts(messages[0])
         named = from_wire_id(facts.wire_id) if facts.exported_id is None else None
         own = named[1] if named and named[0] == account_id else None
         key = (account_id, own, facts.wire_id, first.sender, facts.created_at, first.text)
-        found = self._database.execute_sql(FIND_SQL, key).fetchone()
-        if found and self._forget_waiting(account_id, found[0], group):
-            found = self._database.execute_sql(FIND_SQL, key).fetchone()
-        if found:
-            return _Found(*found)
+        row = self._database.execute_sql(FIND_SQL, key).fetchone()
+        if row and self._delete_pending(account_id, row[0], group):
+            row = self._database.execute_sql(FIND_SQL, key).fetchone()
+        if row:
+            return _Submission(*row)
         submission_id = self._submission_id(account_id, facts, messages)
-        known_as = None if submission_id == own else facts.wire_id
+        wire_id = None if submission_id == own else facts.wire_id
         times = (facts.created_at, facts.scheduled_at)
         row = (account_id, submission_id, first.sender, first.text, *times, facts.flash, facts.fast)
         listed, prices = (None, None), first.prices or Prices()
-        self._insert_submissions.insert([(*row, *listed, *prices, facts.group_id, known_as)])
-        return _Found(submission_id, first.sender, facts.created_at, None)
+        self._insert_submissions.insert([(*row, *listed, *prices, facts.group_id, wire_id)])
+        return _Submission(submission_id, first.sender, facts.created_at, None)
 
-    def _forget_waiting(
+    def _delete_pending(
         self, account_id: int, submission_id: int, group: Sequence[FingerprintedMessage]
-    ) -> int:
-        """Of the messages those that are here and wait, for a time that the source did not tell:
-        they go, since now they come with the time at which they were sent. How many went."""
-        went = 0
+    ) -> bool:
+        """Delete stored messages that were pending for an unknown time, and come again with the
+        time at which they were sent. True if there were any."""
+        deleted = False
         for fingerprint, message in group:
             key = (account_id, _facts(message).created_at, submission_id, fingerprint)
-            row = self._database.execute_sql(WAITING_SQL, (*key, Status.PENDING.value)).fetchone()
+            row = self._database.execute_sql(PENDING_SQL, (*key, Status.PENDING.value)).fetchone()
             if row:
-                waiting = StoredMessage(*row)
-                self._statuses.hide_recipient(waiting)
-                place = (account_id, waiting.sent_at, waiting.id)
-                self._database.execute_sql(FORGET_SQL, place)
-                went += 1
-        return went
+                pending = StoredMessage(*row)
+                self._statuses.hide_recipient(pending)
+                self._database.execute_sql(DELETE_SQL, (account_id, pending.sent_at, pending.id))
+                deleted = True
+        return deleted
 
     def _submission_id(
         self, account_id: int, facts: SubmissionFacts, messages: Sequence[NewMessage]
     ) -> int:
-        """The one that it had in a store, if that is free and cannot be given to another."""
+        """The id of the source, if it is free and cannot be given to another; or a new one."""
         named = from_wire_id(facts.wire_id)
         number = named[1] if facts.exported_id is None and named else facts.exported_id
         created_at = facts.created_at
         if number is not None and is_ours(number, created_at):
-            seen = any(one.sent_at == created_at for one in messages)  # by additions.py
-            key = (account_id, number)
-            if (seen or not is_in_lower_half(number, created_at)) and not self._is(
-                SUBMISSION_TAKEN_SQL, key
-            ):
+            is_safe = not is_in_lower_half(number, created_at) or any(
+                message.sent_at == created_at
+                for message in messages  # additions.py sees them
+            )
+            if is_safe and not self._exists(SUBMISSION_EXISTS_SQL, (account_id, number)):
                 return number
         return self._next(NEWEST_SUBMISSION_SQL, (account_id,), created_at)
 
@@ -175,11 +177,11 @@ class BulkSubmissions:
         self, account_id: int, submission_id: int, fingerprint: int, message: NewMessage
     ) -> Row:
         message_id = self._message_id(account_id, submission_id, message)
-        known_as = message.wire_id
-        if known_as is None and message.exported_id not in (None, message_id):
-            known_as = str(message.exported_id)
-        if known_as is not None and self._is(WIRE_ID_TAKEN_SQL, (account_id, known_as)):
-            known_as = None  # of two with one id the first keeps it
+        wire_id = message.wire_id
+        if wire_id is None and message.exported_id not in (None, message_id):
+            wire_id = str(message.exported_id)
+        if wire_id is not None and self._exists(WIRE_ID_EXISTS_SQL, (account_id, wire_id)):
+            wire_id = None  # the first of two messages keeps it
         row = (
             account_id,
             message.sent_at,
@@ -192,7 +194,7 @@ class BulkSubmissions:
             message.kind.value,
             message.status.value,
             message.status_changed_at,
-            known_as,
+            wire_id,
             fingerprint,
             message.reported_as,
         )
@@ -200,51 +202,54 @@ class BulkSubmissions:
         return row
 
     def _message_id(self, account_id: int, submission_id: int, message: NewMessage) -> int:
-        """Its own, if that is free and cannot be given to another."""
+        """The id of the source, if it is free and cannot be given to another; or a new one."""
         number = (
             own_id(message.wire_id or "") if message.exported_id is None else message.exported_id
         )
-        place = (account_id, message.sent_at)
+        key = (account_id, message.sent_at)
         if number is not None:
-            lower = is_in_lower_half(number, message.sent_at) and number != submission_id
-            if not lower and not self._is(MESSAGE_TAKEN_SQL, (*place, number)):
+            is_safe = number == submission_id or not is_in_lower_half(number, message.sent_at)
+            if is_safe and not self._exists(MESSAGE_EXISTS_SQL, (*key, number)):
                 return number
-        return self._next(NEWEST_MESSAGE_SQL, place, message.sent_at)
+        return self._next(NEWEST_MESSAGE_SQL, key, message.sent_at)
 
-    def _list(self, account_id: int, found: _Found, rows: Sequence[Row]) -> bool:
-        """Put the recipients of these rows on the list of the submission's, which goes by time and
-        id; whether they are its first ones."""
-        taken = sorted(row[1:] for row in rows if row[9] != Status.REFUSED)
-        if not taken:
+    def _list_recipients(
+        self, account_id: int, submission: _Submission, rows: Sequence[Row]
+    ) -> bool:
+        """Add the rows' recipients, sorted by time and id, to the submission; true if they are its
+        first ones."""
+        accepted = sorted(row[1:] for row in rows if row[9] != Status.REFUSED)
+        if not accepted:
             return False
-        recipients = [row[4] for row in taken]
-        if found.recipients:
-            recipients = self._all_recipients(account_id, found.id, found.recipients, recipients)
-        sent_at = next((row[0] for row in taken if row[8] != Status.PENDING), None)
-        self._database.execute_sql(LIST_SQL, ("\n".join(recipients), sent_at, account_id, found.id))
-        return not found.recipients
+        recipients = [row[4] for row in accepted]
+        if submission.recipients:
+            recipients = self._all_recipients(account_id, submission, recipients)
+        sent_at = next((row[0] for row in accepted if row[8] != Status.PENDING), None)
+        key = (account_id, submission.id)
+        self._database.execute_sql(LIST_SQL, ("\n".join(recipients), sent_at, *key))
+        return not submission.recipients
 
     def _all_recipients(
-        self, account_id: int, submission_id: int, listed: str, new: Sequence[str]
+        self, account_id: int, submission: _Submission, new: Sequence[str]
     ) -> list[str]:
-        """Those of a submission to which more come later."""
-        names = json.dumps(list({*listed.split("\n"), *new}))
-        tens = account_prefixes(self._database, account_id)
-        key = (account_id, tens, names, submission_id)
+        """The stored and the new recipients of a submission."""
+        listed = (submission.recipients or "").split("\n")
+        prefixes = account_prefixes(self._database, account_id)
+        key = (account_id, prefixes, json.dumps(list({*listed, *new})), submission.id)
         return [recipient for (recipient,) in self._database.execute_sql(RECIPIENTS_SQL, key)]
 
-    def _is(self, sql: str, key: tuple[object, ...]) -> bool:
+    def _exists(self, sql: str, key: tuple[object, ...]) -> bool:
         return bool(self._database.execute_sql(sql, key).fetchone()[0])
 
-    def _next(self, sql: str, place: tuple[object, ...], instant: str) -> int:
+    def _next(self, sql: str, key: tuple[object, ...], instant: str) -> int:
         first = first_id(instant)
         bounds = (first + UPPER_HALF, first + IDS_PER_MILLISECOND - 1)
-        (newest,) = self._database.execute_sql(sql, (*place, *bounds)).fetchone()
+        (newest,) = self._database.execute_sql(sql, (*key, *bounds)).fetchone()
         return bounds[0] if newest is None else int(newest) + 1
 
 
-def reported(rows: Iterable[Row]) -> list[tuple[int, StoredMessage]]:
-    """Of rows of the table of messages those that reports may come for, with their references."""
+def with_references(rows: Iterable[Row]) -> list[tuple[int, StoredMessage]]:
+    """Messages, from rows of their table, that have a reference; after it."""
     return [
         (row[-1], StoredMessage(row[0], row[1], row[2], row[3], row[9], row[10]))
         for row in rows
@@ -252,11 +257,13 @@ def reported(rows: Iterable[Row]) -> list[tuple[int, StoredMessage]]:
     ]
 
 
-def _looks(message: NewMessage) -> _Looks:
+def _identity(message: NewMessage) -> _Identity:
     facts = _facts(message)
-    return _Looks(facts.wire_id, facts.exported_id, message.sender, facts.created_at, message.text)
+    return _Identity(
+        facts.wire_id, facts.exported_id, message.sender, facts.created_at, message.text
+    )
 
 
 def _facts(message: NewMessage) -> SubmissionFacts:
-    assert message.submission  # what this is called for
+    assert message.submission
     return message.submission

@@ -1,4 +1,4 @@
-"""How far logs have been read that are followed."""
+"""Positions of `import --follow` in logs."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ REPLACE_SQL = """
 
 
 class LogPosition(NamedTuple):
-    """A place in a log. Its file is known by its first `head_octets`, whatever it is called by now;
-    the place is behind `position` octets and `line` lines. `latest` is the time, a text of the
-    store, of the last line that told one."""
+    """Position in a log file, after `position` octets and `line` lines. The file is identified by a
+    digest of its first `head_octets`, also after a rotation. `latest` is the last time in it."""
 
     head_octets: int
     head_digest: str
@@ -31,19 +30,19 @@ class LogPosition(NamedTuple):
 
 
 class LogPositions:
-    """The marks of a store, by the path of the log."""
+    """Positions by the path of the log."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
 
     def find(self, path: str) -> LogPosition | None:
-        """Where reading ended."""
+        """The last position in the log."""
         with translate_errors():
             row = self._database.execute_sql(SELECT_SQL, (path,)).fetchone()
         return LogPosition(*row) if row else None
 
-    def keep(self, path: str, mark: LogPosition) -> None:
-        """Where to go on, from now on."""
+    def keep(self, path: str, position: LogPosition) -> None:
+        """Store the position."""
         with translate_errors(), self._database.atomic():
             require_unmigrated(self._database)
-            self._database.execute_sql(REPLACE_SQL, (path, *mark))
+            self._database.execute_sql(REPLACE_SQL, (path, *position))

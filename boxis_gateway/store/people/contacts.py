@@ -11,12 +11,10 @@ from boxis_gateway.model import Customer
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import fetch_rows
+from boxis_gateway.store.engines.sql import chunks, fetch_rows
 from boxis_gateway.store.people.customers import new_id
 from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
 from boxis_gateway.store.tables import Contact, ContactGroup, GroupMember
-
-NUMBERS_AT_ONCE = 500
 
 
 class Contacts:
@@ -30,7 +28,7 @@ class Contacts:
     def names(self, customer_id: str, numbers: Collection[str]) -> Mapping[str, str]:
         """The customer's names of these numbers, by key; numbers without a name are left out."""
         names: dict[str, str] = {}
-        for keys in _portions(sorted(set(map(sender_key, numbers)))):
+        for keys in chunks(sorted(set(map(sender_key, numbers)))):
             condition = (Contact.customer == customer_id) & Contact.number.in_(keys)
             names.update(self._pairs(Contact.select(Contact.number, Contact.name).where(condition)))
         return names
@@ -38,7 +36,7 @@ class Contacts:
     def group_names(self, group_ids: Collection[str]) -> Mapping[str, str]:
         """The names of groups, by id."""
         names: dict[str, str] = {}
-        for ids in _portions(sorted(set(group_ids))):
+        for ids in chunks(sorted(set(group_ids))):
             query = ContactGroup.select(ContactGroup.id, ContactGroup.name)
             names.update(self._pairs(query.where(ContactGroup.id.in_(ids))))
         return names
@@ -59,15 +57,15 @@ class Contacts:
                 for number, _, group in entries
                 if group
             }
-            for rows in _portions(contacts):
+            for rows in chunks(contacts):
                 Contact.insert_many(
                     rows, [Contact.customer, Contact.number, Contact.name]
                 ).on_conflict(
                     conflict_target=[Contact.customer, Contact.number],
                     update={Contact.name: EXCLUDED.name},
                 ).execute(self._database)
-            for rows in _portions(sorted(members)):
-                insert = GroupMember.insert_many(rows, [GroupMember.group, GroupMember.number])
+            for pairs in chunks(sorted(members)):
+                insert = GroupMember.insert_many(pairs, [GroupMember.group, GroupMember.number])
                 insert.on_conflict_ignore().execute(self._database)
             self._audit.record("contacts.add", customer.name, contacts=len(entries))
         return len(entries)
@@ -81,8 +79,3 @@ class Contacts:
 
     def _pairs(self, query: Any) -> Iterable[tuple[str, str]]:
         return ((str(key), str(name)) for key, name in fetch_rows(self._database, query))
-
-
-def _portions(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    for first in range(0, len(items), NUMBERS_AT_ONCE):
-        yield items[first : first + NUMBERS_AT_ONCE]

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from boxis_gateway.sms.mentions import mask_mentions, mentions
 from boxis_gateway.sms.numbers import ERASED_NUMBER
 from boxis_gateway.store.engines.base import (
+    BATCH_ROWS,
     EVERY_ACCOUNT,
-    ROWS_AT_ONCE,
     Maintenance,
     Row,
     StoreDatabase,
@@ -132,7 +132,7 @@ class Walk:
             "in_texts": self._in_texts,
             "digits": self._digits,
             "spellings": json.dumps(sorted(self._spellings)),
-            "most": ROWS_AT_ONCE,
+            "most": BATCH_ROWS,
         }
         self._seen: set[int] = set()  # submissions of the account that were sent to the number
 

@@ -17,7 +17,7 @@ from boxis_gateway.model import Account, Status
 from boxis_gateway.settings import Settings, account_value
 from boxis_gateway.sms.dlr import MAX_DELAY
 from boxis_gateway.store.audit import Audit
-from boxis_gateway.store.engines.base import EVERY_ACCOUNT, ROWS_AT_ONCE, Maintenance, StoreDatabase
+from boxis_gateway.store.engines.base import BATCH_ROWS, EVERY_ACCOUNT, Maintenance, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.ids import LEAST_ID, first_id
 from boxis_gateway.store.messages.counts import Counts
@@ -110,11 +110,9 @@ class Retention:
         forgotten = 0
         while True:
             with self._maintenance.throttled_transaction(EVERY_ACCOUNT):
-                some = self._delivery_reports.delete_waiting(
-                    utc_text(now - MAX_DELAY), ROWS_AT_ONCE
-                )
+                some = self._delivery_reports.delete_waiting(utc_text(now - MAX_DELAY), BATCH_ROWS)
             forgotten += some
-            if some < ROWS_AT_ONCE:
+            if some < BATCH_ROWS:
                 return forgotten
 
     def would_prune_reports(self, now: datetime) -> int:
@@ -124,14 +122,14 @@ class Retention:
     def _remove_messages(self, account_id: int, before: str) -> Iterator[int]:
         """How many in each transaction."""
         straddling = self._straddling(account_id, before)
-        removed = ROWS_AT_ONCE if before else 0
-        while removed == ROWS_AT_ONCE:
+        removed = BATCH_ROWS if before else 0
+        while removed == BATCH_ROWS:
             with self._maintenance.throttled_transaction(account_id):
                 removed = self._remove_oldest(account_id, before, straddling)
             yield removed
 
     def _remove_oldest(self, account_id: int, before: str, straddling: set[int]) -> int:
-        query = (account_id, before, ROWS_AT_ONCE)
+        query = (account_id, before, BATCH_ROWS)
         rows = self._database.execute_sql(OLDEST_SQL, query).fetchall()
         gone: dict[int, list[str]] = defaultdict(list)
         for _, _, submission_id, recipient, status in rows:
@@ -166,11 +164,11 @@ class Retention:
             return
         straddling = self._straddling(account_id, limits.texts_from)
         place, end = LEAST_ID, self._first_id(limits.texts_from)
-        query = (account_id, place, end, ROWS_AT_ONCE)
+        query = (account_id, place, end, BATCH_ROWS)
         while rows := self._database.execute_sql(TEXTS_SQL, query).fetchall():
             if old := [number for (number,) in rows if number not in straddling]:
                 yield old
-            query = (account_id, rows[-1][0], end, ROWS_AT_ONCE)
+            query = (account_id, rows[-1][0], end, BATCH_ROWS)
 
     def _remove_texts(self, account_id: int, submissions: list[int]) -> int:
         with self._maintenance.throttled_transaction(account_id):

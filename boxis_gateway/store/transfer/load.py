@@ -11,7 +11,7 @@ from typing import NamedTuple
 from peewee import DataError, IntegrityError
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.engines.base import ROWS_AT_ONCE, Snapshot, StoreDatabase
+from boxis_gateway.store.engines.base import BATCH_ROWS, Snapshot, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.tables import TABLES, AuditEntry, Message
 from boxis_gateway.store.transfer.row_blocks import (
@@ -122,7 +122,7 @@ def _delete(table: Table, condition: str) -> str:
 def _insert(database: StoreDatabase, block: Block) -> None:
     inserter, rows = database.bulk_inserter(block.table), iter(block.rows())
     with _translate_rejections(block.table):
-        while batch := list(islice(rows, ROWS_AT_ONCE)):
+        while batch := list(islice(rows, BATCH_ROWS)):
             inserter.insert(batch)
 
 

@@ -18,7 +18,7 @@ import apsw
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.atomic_files import is_same_file, replacement_file
-from boxis_gateway.store.engines.base import EVERY_ACCOUNT, ROWS_AT_ONCE, Row, StoreDatabase
+from boxis_gateway.store.engines.base import BATCH_ROWS, EVERY_ACCOUNT, Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 from boxis_gateway.store.engines.sqlite.snapshots import (
@@ -45,7 +45,7 @@ MONTHS_SQL = "SELECT DISTINCT substr(sent_at, 1, 7) FROM message"
 LAST_ENTRY_SQL = "SELECT coalesce(max(id), 0) FROM audit_entry"
 ENTRIES_SQL = f"""
     SELECT id, at, who, origin, what, subject, details FROM audit_entry WHERE id > ? AND id <= ?
-    ORDER BY id LIMIT {ROWS_AT_ONCE}
+    ORDER BY id LIMIT {BATCH_ROWS}
 """
 ERASED_SECRET_SQL = "SELECT name, value FROM secret WHERE name = 'erased_number'"
 ERASED_SQL = "SELECT digest, erased_at FROM erased_number"

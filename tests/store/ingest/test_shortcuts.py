@@ -25,7 +25,8 @@ from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.gsm0338 import is_gsm, septets
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.segments import Alphabet, count_parts
-from boxis_gateway.store.ingest import duplicates as known
+from boxis_gateway.store.engines import sql
+from boxis_gateway.store.ingest import duplicates
 from boxis_gateway.zones import find_zone
 from tests.support.engines import examples
 from tests.support.example_account import NOW
@@ -193,11 +194,11 @@ def test_duplicates_and_ids_are_the_same_by_range_and_by_lists(
     stores: Stores, batches: Any
 ) -> None:
     found = []
-    for nearby_rows in (known.NEARBY_ROWS, 0):
+    for nearby_rows in (duplicates.NEARBY_ROWS, 0):
         with (
             tempfile.TemporaryDirectory() as folder,
-            patch.object(known, "NEARBY_ROWS", nearby_rows),
-            patch.object(known, "CHUNK", 3 if nearby_rows else known.CHUNK),
+            patch.object(duplicates, "NEARBY_ROWS", nearby_rows),
+            patch.object(sql, "CHUNK", 3 if nearby_rows else sql.CHUNK),
         ):
             store = stores.make(Path(folder) / "store.db")
             account = store.accounts.add("anna@example.com", "k", NOW)

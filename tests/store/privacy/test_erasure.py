@@ -177,7 +177,7 @@ def test_no_row_has_the_number_and_sums_stay(
     store, account = shop
     store.database.execute_sql("DELETE FROM erased_number")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(erasing, "ROWS_AT_ONCE", rows_at_once)
+        patch.setattr(erasing, "BATCH_ROWS", rows_at_once)
         fill(store, account, messages)
         before, would = sums(store), store.erasure.would_erase(NUMBER)
         assert store.erasure.erase(NUMBER, NOW) == would

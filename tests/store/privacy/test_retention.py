@@ -133,7 +133,7 @@ def test_prune_leaves_what_a_loop_would_leave(
     store, account = shop
     limits = Cutoffs(messages_from, texts_from)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retention, "ROWS_AT_ONCE", rows_at_once)
+        patch.setattr(retention, "BATCH_ROWS", rows_at_once)
         fill(store, account, messages)
         before = everything(store)
         expected = left(*before, limits)
@@ -449,7 +449,7 @@ def test_other_writers_get_turns_between_transactions(
 
     monkeypatch.setattr(copy.maintenance, "throttled_transaction", with_others_behind)
     pruned = copy.retention.prune(account, limits)
-    assert pruned.messages == retention.ROWS_AT_ONCE
+    assert pruned.messages == retention.BATCH_ROWS
     assert pruned.messages + others[0].messages == would.messages
     assert pruned.texts + others[0].texts == would.texts
     other.close()
@@ -467,7 +467,7 @@ def test_a_killed_prune_is_finished_by_the_next(copy: Store, gateway: Gateway) -
         assert {one[2] for one in messages} == set(submissions)
         assert counted(copy) == recounted(copy)
         copy.close()
-    assert sizes == [COUNT - n * retention.ROWS_AT_ONCE for n in (0, 2, 4, 6)]
+    assert sizes == [COUNT - n * retention.BATCH_ROWS for n in (0, 2, 4, 6)]
     assert gateway("prune").returncode == 0
     assert "0 messages and 0 texts" in gateway("prune").stdout
     assert len(everything(copy)[0]) < COUNT / 2

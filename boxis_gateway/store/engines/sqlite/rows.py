@@ -12,11 +12,11 @@ from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.sql import compile_sql
 
 FIRST_BATCH, BATCH = 100, 300  # rows; the first is small so that an answer starts at once
-ROWS_AT_ONCE = 50  # a row has up to 13 parameters
+ROWS_PER_STATEMENT = 50  # a row has up to 13 parameters
 
 
 class Insert:
-    """INSERT of rows with every column, in the order of the table. ROWS_AT_ONCE go in one
+    """INSERT of rows with every column, in the order of the table. ROWS_PER_STATEMENT go in one
     statement: each run of a statement has its costs."""
 
     def __init__(self, database: StoreDatabase, table: type[Model]) -> None:
@@ -24,18 +24,18 @@ class Insert:
         fields = table._meta.sorted_fields
         self._one = compile_sql(database, table.insert_many([[None] * len(fields)], fields))
         insert, values, row = self._one.rpartition(" VALUES ")
-        self._many = insert + values + ", ".join([row] * ROWS_AT_ONCE)
+        self._many = insert + values + ", ".join([row] * ROWS_PER_STATEMENT)
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Insert the rows. Raises DatabaseError as peewee's queries do."""
-        even = len(rows) - len(rows) % ROWS_AT_ONCE
+        even = len(rows) - len(rows) % ROWS_PER_STATEMENT
         cursor = self._database.cursor()
         with __exception_wrapper__:
             cursor.executemany(
                 self._many,
                 (
-                    list(chain.from_iterable(rows[first : first + ROWS_AT_ONCE]))
-                    for first in range(0, even, ROWS_AT_ONCE)
+                    list(chain.from_iterable(rows[first : first + ROWS_PER_STATEMENT]))
+                    for first in range(0, even, ROWS_PER_STATEMENT)
                 ),
             )
             cursor.executemany(self._one, rows[even:])
