@@ -23,12 +23,6 @@ NEW_ACCOUNT_SQL = "SELECT coalesce(max(id), 0) + 1 FROM account"
 BATCH_ROWS = 1_000  # of one transaction of long work
 
 
-def without_nul(value: Any) -> Any:
-    """A text with U+FFFD for each U+0000: PostgreSQL has none in a text, and no SMS has one. Other
-    values stay as they are."""
-    return value.replace("\0", "\ufffd") if type(value) is str else value  # an enum's, too
-
-
 class BulkInserter(Protocol):
     """Puts rows with every column, in the order of the table, into it."""
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from peewee import SQL
 
-from boxis_gateway.model import Kind, NewMessage, Prices, Status, SubmissionFacts
-from boxis_gateway.store.engines.base import Row, StoreDatabase, without_nul
+from boxis_gateway.model import Kind, Prices, Status
+from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
 from boxis_gateway.store.engines.sql import chunks, compile_sql
@@ -101,8 +101,7 @@ class Additions:
         return _added(new, changed, offered, messages)
 
     def _admitted(self, messages: Sequence[FingerprintedMessage]) -> Sequence[FingerprintedMessage]:
-        """The messages without U+0000, except those to or from erased numbers."""
-        messages = [(fingerprint, _without_nul(message)) for fingerprint, message in messages]
+        """The messages that are neither to nor from an erased number."""
         erased = self._erased.among(
             address for _, message in messages for address in (message.recipient, message.sender)
         )
@@ -149,18 +148,6 @@ class Additions:
         for chunk in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
             times, numbers = zip(*chunk, strict=True)
             ids.taken.update(self._database.select_in(self._ids_sql, account_id, times, numbers))
-
-
-def _without_nul(message: NewMessage) -> NewMessage:
-    facts = message.submission
-    texts = [message.recipient, message.sender, message.text, message.wire_id]
-    if facts:
-        texts += [facts.wire_id, facts.group_id]
-    if "\0" not in "".join(filter(None, texts)):
-        return message
-    if facts:
-        facts = SubmissionFacts._make(map(without_nul, facts))
-    return NewMessage._make(map(without_nul, message))._replace(submission=facts)
 
 
 def _added(

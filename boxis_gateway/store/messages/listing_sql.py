@@ -10,8 +10,6 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from boxis_gateway.store.engines.base import without_nul
-
 COLUMNS = (
     "id",
     "account_id",
@@ -126,7 +124,7 @@ def _conditions(shape: Shape, by_id: bool) -> str:
 
 TEXT_CONDITION = """
 CASE WHEN ? AND octet_length(text) = length(text) THEN text LIKE ? ESCAPE '!'
-WHEN text LIKE ? ESCAPE '!' THEN has_folded(text, ?) END
+WHEN text LIKE ? ESCAPE '!' OR instr(text, char(0)) > 0 THEN has_folded(text, ?) END
 """
 """Case-insensitive search in texts. SQLite's LIKE knows the case of ASCII only: it decides about
 ASCII texts, and preselects others for Python (sqlite/database.py), which is slow to call. Patterns
@@ -138,11 +136,11 @@ FOLDED_INTO = frozenset("afhijklnstwy")
 
 def text_parameters(text: str) -> list[Any]:
     """Parameters of TEXT_CONDITION."""
-    folded = without_nul(text).casefold()
+    folded = text.casefold()
     if len(folded) > LONGEST_PATTERN:
         return [False, None, "%", folded]
-    in_ascii = f"%{_escaped(folded)}%" if folded.isascii() else None
-    certain = (c if c.isascii() and c not in FOLDED_INTO else "%" for c in folded)
+    in_ascii = f"%{_escaped(folded)}%" if folded.isascii() and "\0" not in folded else None
+    certain = (c if "\0" < c < "\x80" and c not in FOLDED_INTO else "%" for c in folded)
     return [True, in_ascii, f"%{_escaped(''.join(certain), specials='!_')}%", folded]
 
 

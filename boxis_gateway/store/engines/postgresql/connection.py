@@ -16,7 +16,7 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.engines.base import Parameters, without_nul
+from boxis_gateway.store.engines.base import Parameters
 from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
 from boxis_gateway.store.engines.postgresql.url import parts_of
 
@@ -43,11 +43,12 @@ to see the values, to know where to go."""
 
 
 class TextDumper(StrDumper):
-    """Dumper of `str` as the type `text`, so that the server never has to guess a type."""
+    """Dumper of `str` as the type `text`, so that the server never has to guess a type. U+FFFD
+    stands for U+0000, which PostgreSQL's texts cannot hold and no SMS has."""
 
     def dump(self, obj: str) -> Any:
-        """The text in UTF-8, without U+0000."""
-        return super().dump(without_nul(obj))
+        """The text in UTF-8."""
+        return super().dump(obj.replace("\0", "\ufffd"))
 
 
 class Cursor(psycopg.RawCursor[Any]):

@@ -21,6 +21,7 @@ WORDS = (
         r"= ANY (ARRAY (SELECT CAST(json_array_elements_text(CAST(\1 AS json)) AS bigint)))",
     ),
     (r"\bjson_each\((" + PARAMETER + r")\)", r"json_each_text(CAST(\1 AS json))"),
+    (r" OR instr\(text, char\(0\)\) > 0", ""),  # see TextDumper
     (r"\binstr\(", "strpos("),
     (r"\bchar\(10\)", "chr(10)"),
     (r"\btext LIKE ", "lower(text) LIKE "),  # of ASCII alone: texts are in the collation C
