@@ -1,6 +1,6 @@
-"""What was measured, extended to 10 billion messages of 100,000 accounts: `python -m
-benchmarks.simulation [--seed N]`. The same seed prints the same tables; docs/scaling.md and
-docs/sizing.md have those of seed 1. Nothing here is measured: simulated.py has the assumptions.
+"""Measured costs extrapolated to 10 billion messages of 100,000 accounts:
+`python -m benchmarks.simulation [--seed N]`. A seed always prints the same tables; docs/scaling.md
+has those of seed 1. simulation_model.py has the assumptions.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import random
 from collections.abc import Iterator, Sequence
 from math import ceil, log2
 
-from benchmarks.simulated import (
-    DAY,
+from benchmarks.simulation_model import (
     GB,
     Costs,
     Load,
     Machine,
     Verdict,
-    fullest,
+    account_sizes,
+    fullest_node,
     judge,
     shards,
-    sizes,
 )
 
-PLACES = (
+INSTALLATIONS = (
     (10_000, 730, 5),
     (100_000, 730, 20),
     (1_000_000, 90, 100),
@@ -32,14 +31,13 @@ PLACES = (
     (10_000_000, 730, 1_000),
     (30_000_000, 730, 3_000),
 )
-"""Messages a day, days that they are kept, requests a second at the peak."""
-
+"""Messages a day, days of retention, requests a second at the peak."""
 
 Table = Iterator[Sequence[object]]
 
 
-def of_accounts(load: Load, accounts: Sequence[float]) -> Table:
-    """How unlike they are."""
+def account_table(sizes: Sequence[float]) -> Table:
+    """The distribution of account sizes."""
     yield (
         "accounts",
         "messages of the largest",
@@ -47,17 +45,13 @@ def of_accounts(load: Load, accounts: Sequence[float]) -> Table:
         "of the middle one",
         "the first 1 % have",
     )
-    share = sum(accounts[: len(accounts) // 100]) / sum(accounts)
-    middle = accounts[len(accounts) // 2]
-    yield (
-        f"{len(accounts):,}",
-        *(f"{n:,.0f}" for n in (accounts[0], accounts[99], middle)),
-        f"{share:.0%}",
-    )
+    share = sum(sizes[: len(sizes) // 100]) / sum(sizes)
+    shown = (f"{size:,.0f}" for size in (sizes[0], sizes[99], sizes[len(sizes) // 2]))
+    yield f"{len(sizes):,}", *shown, f"{share:.0%}"
 
 
-def of_nodes(load: Load, parts: Sequence[tuple[float, int]], seed: int) -> Table:
-    """The one with most messages, of so many."""
+def node_table(load: Load, parts: Sequence[tuple[float, int]], seed: int) -> Table:
+    """The fullest node, by the number of nodes."""
     yield (
         "nodes",
         "its share of a fair one",
@@ -70,35 +64,37 @@ def of_nodes(load: Load, parts: Sequence[tuple[float, int]], seed: int) -> Table
         "p99 ms",
         "enough",
     )
+    machine, costs = Machine(), Costs()
     for nodes in (1, 2, 4, 8, 16, 32):
-        node, machine, costs = fullest(load, parts, nodes), Machine(), Costs()
-        found = judge(node, machine, costs, load, random.Random(seed))
-        fair = node.kept * nodes / load.messages
+        node = fullest_node(load, parts, nodes)
+        verdict = judge(node, machine, costs, load, random.Random(seed))
         yield (
             nodes,
-            f"{fair:.2f}",
+            f"{node.kept * nodes / load.messages:.2f}",
             f"{node.kept * costs.bytes / 1e12:.1f}",
             f"{node.messages:,.0f}",
             f"{node.requests:,.0f}",
-            f"{found.busy:.1%}",
-            f"{found.reads:,.0f}",
-            f"{found.median:.2f}",
-            f"{found.p99:.1f}",
-            enough(found, machine),
+            f"{verdict.busy:.1%}",
+            f"{verdict.reads:,.0f}",
+            f"{verdict.median:.2f}",
+            f"{verdict.p99:.1f}",
+            enough(verdict, machine),
         )
 
 
-def enough(found: Verdict, machine: Machine) -> str:
-    """`yes`, or what is not."""
-    short = {
-        "processors": found.busy > machine.busy,
-        "disk": found.disk > machine.full,
-        "reads": found.reads > machine.reads,
+def enough(verdict: Verdict, machine: Machine) -> str:
+    """`yes`, or the resources that are too small."""
+    exceeded = {
+        "processors": verdict.busy > machine.busy,
+        "disk": verdict.disk > machine.full,
+        "reads": verdict.reads > machine.reads,
     }
-    return ", ".join(f"no: {name}" for name, lacks in short.items() if lacks) or "yes"
+    return (
+        ", ".join(f"no: {name}" for name, is_exceeded in exceeded.items() if is_exceeded) or "yes"
+    )
 
 
-def of_memory(load: Load, parts: Sequence[tuple[float, int]], seed: int) -> Table:
+def memory_table(load: Load, parts: Sequence[tuple[float, int]], seed: int) -> Table:
     """A node of eight, with less memory and slower disks."""
     yield (
         "memory, GB",
@@ -109,24 +105,24 @@ def of_memory(load: Load, parts: Sequence[tuple[float, int]], seed: int) -> Tabl
         "median ms",
         "p99 ms",
     )
-    node = fullest(load, parts, 8)
+    node = fullest_node(load, parts, 8)
     for memory in (8, 32, 128, 512):
         for page_ms in (0.1, 1.0, 8.0):
             machine = Machine(memory=memory * GB, page_ms=page_ms)
-            found = judge(node, machine, Costs(), load, random.Random(seed))
+            verdict = judge(node, machine, Costs(), load, random.Random(seed))
             yield (
                 memory,
                 page_ms,
-                f"{found.newest:.0%}",
-                f"{found.old:.0%}",
-                f"{found.reads:,.0f}",
-                f"{found.median:.2f}",
-                f"{found.p99:.1f}",
+                f"{verdict.newest:.0%}",
+                f"{verdict.old:.0%}",
+                f"{verdict.reads:,.0f}",
+                f"{verdict.median:.2f}",
+                f"{verdict.p99:.1f}",
             )
 
 
-def of_sizes() -> Table:
-    """Which machine for whom: messages a day, days kept, requests a second at the peak."""
+def installation_table() -> Table:
+    """The machine for each of INSTALLATIONS."""
     yield (
         "messages/day",
         "kept",
@@ -138,24 +134,20 @@ def of_sizes() -> Table:
         "gateways",
         "engine",
     )
-    costs, load = Costs(), Load()
-    for a_day, days, requests in PLACES:
-        kept = a_day * days
-        peak = a_day * max(load.hours) * 24 / sum(load.hours) / DAY
-        store = (peak * costs.written_us + requests * costs.ten_rows_us) / 1e6 / Machine().busy
-        gateways = (
-            (peak * costs.imported_us + requests * costs.gateway_ten_us) / 1e6 / Machine().busy
-        )
-        disk = kept * costs.bytes / Machine().full / GB
-        hot = a_day * load.hot_days * costs.bytes / GB / Machine().cache
-        memory = max(2, 1 << ceil(log2(max(hot, 1e-9)))) if hot > 1 else 2
+    costs, load, machine = Costs(), Load(), Machine()
+    for a_day, days, requests in INSTALLATIONS:
+        kept, peak = a_day * days, a_day * load.peak
+        store = (peak * costs.written_us + requests * costs.ten_rows_us) / 1e6 / machine.busy
+        gateways = (peak * costs.imported_us + requests * costs.gateway_ten_us) / 1e6 / machine.busy
+        disk = kept * costs.bytes / machine.full / GB
+        hot = a_day * load.hot_days * costs.bytes / GB / machine.cache
         yield (
             f"{a_day:,}",
             f"{days} days",
             f"{requests:,}",
             f"{kept:,}",
             f"{disk:,.0f}",
-            memory,
+            1 << ceil(log2(max(hot, 2))),
             max(1, ceil(store)),
             max(1, ceil(gateways)),
             engine(kept, store + gateways, disk),
@@ -163,7 +155,7 @@ def of_sizes() -> Table:
 
 
 def engine(kept: float, processors: float, disk: float) -> str:
-    """The simplest one that does."""
+    """The simplest engine that suffices; the disk in GB."""
     machine = Machine()
     if kept <= 100_000_000 and processors <= 4:
         return "SQLite"
@@ -173,44 +165,44 @@ def engine(kept: float, processors: float, disk: float) -> str:
 
 
 def main() -> None:
-    """All tables."""
+    """Print all tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulation")
     parser.add_argument("--seed", type=int, default=1)
     print("\n".join(page(parser.parse_args().seed, Load())))
 
 
 def page(seed: int, load: Load) -> Iterator[str]:
-    """The tables of a seed, with what they assume."""
+    """The assumptions and the tables of a seed."""
     draw = random.Random(seed)
-    accounts = sizes(load, draw)
-    parts = shards(load, accounts, draw)
+    sizes = account_sizes(load, draw)
+    parts = shards(load, sizes, draw)
     yield "| assumed | |"
     yield "|---|---|"
-    for given in (load, Costs(), Machine()):
-        for name, value in given._asdict().items():
-            yield f"| {type(given).__name__.lower()}: {name} | {told(value)} |"
+    for assumed in (load, Costs(), Machine()):
+        for name, value in assumed._asdict().items():
+            yield f"| {type(assumed).__name__.lower()}: {name} | {number(value)} |"
     for table in (
-        of_accounts(load, accounts),
-        of_nodes(load, parts, seed),
-        of_memory(load, parts, seed),
-        of_sizes(),
+        account_table(sizes),
+        node_table(load, parts, seed),
+        memory_table(load, parts, seed),
+        installation_table(),
     ):
         yield ""
         yield from in_markdown(table)
 
 
-def told(value: object) -> str:
-    """Numbers for people."""
+def number(value: object) -> str:
+    """Three significant digits, thousands separated; the items of a tuple."""
     if isinstance(value, tuple):
         return " ".join(map(str, value))
     return f"{value:,.0f}" if isinstance(value, int | float) and value >= 1e3 else f"{value:.3g}"
 
 
 def in_markdown(table: Table) -> Iterator[str]:
-    """A table, its first row the head."""
-    for number, row in enumerate(table):
+    """A table; its first row is the head."""
+    for index, row in enumerate(table):
         yield f"| {' | '.join(map(str, row))} |"
-        if not number:
+        if not index:
             yield "|---" * len(row) + "|"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.simulated import Load
+from benchmarks.simulation_model import Load
 from benchmarks.simulation import page
 from tests.support.documents import TEXTS
 
