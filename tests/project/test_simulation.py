@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.simulation_model import Load
 from benchmarks.simulation import page
+from benchmarks.simulation_model import Load
 from tests.support.documents import TEXTS
 
 SMALL = Load(messages=1_000_000, accounts=500)
