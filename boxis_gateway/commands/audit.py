@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from contextlib import closing
 
 import click
 
@@ -46,8 +47,7 @@ def audit(
     """
     zone = find_zone(settings.timezone)
     span = zone.utc_range(first_moment(since), last_moment(until))
-    store = Store(settings.database_url).require_current()
-    try:
+    with closing(Store(settings.database_url).require_current()) as store:
         entries = (
             entry
             for entry in store.audit.entries(*span)
@@ -57,8 +57,6 @@ def audit(
             _show_lines(entries)
         else:
             _show_table(list(entries), zone)
-    finally:
-        store.close()
 
 
 def _matches(what: str, entry: Entry) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -24,11 +25,8 @@ def backup(settings: Settings, file: Path, force: bool) -> None:
     Example:
       boxis-gateway backup /var/backups/boxis-gateway/$(date +%F).db
     """
-    store = Store(settings.database_url)
-    try:
+    with closing(Store(settings.database_url)) as store:
         made = back_up(store, file, replace=force)
-    finally:
-        store.close()
     click.echo(f"{file} is complete and checked: {made.messages} messages, {made.octets} bytes.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import click
@@ -51,11 +52,8 @@ def with_store(command: Command) -> Command:
     @with_settings("database_url")
     @functools.wraps(command)
     def run(settings: Settings, **arguments: Any) -> Any:
-        store = Store(settings.database_url).require_current()
-        try:
+        with closing(Store(settings.database_url).require_current()) as store:
             return command(store=store, **arguments)
-        finally:
-            store.close()
 
     return run
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import click
 
 from boxis_gateway.commands.options import with_settings
@@ -34,13 +36,10 @@ def prune(settings: Settings, username: str | None, dry_run: bool, compact: bool
       boxis-gateway prune --dry-run
       boxis-gateway prune
     """
-    store = Store(settings.database_url).require_current()
-    try:
+    with closing(Store(settings.database_url).require_current()) as store:
         _prune(store, settings, username, dry_run)
         if not dry_run:
             _release_space(store, compact)
-    finally:
-        store.close()
 
 
 def _prune(store: Store, settings: Settings, username: str | None, dry_run: bool) -> None:

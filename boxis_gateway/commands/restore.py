@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -26,11 +27,8 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
     Example:
       boxis-gateway restore /var/backups/boxis-gateway/2026-11-21.db --force
     """
-    store = Store(settings.database_url)
-    try:
+    with closing(Store(settings.database_url)) as store:
         restored = restore_store(store, file, replace=force)
-    finally:
-        store.close()
     click.echo(f"The store {store.name} is restored from {file}: {restored.messages} messages.")
     if restored.migrations:
         click.echo(f"Applied: {', '.join(restored.migrations)}.")

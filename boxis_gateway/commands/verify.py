@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -42,11 +43,8 @@ def verify(ctx: click.Context, settings: Settings, file: Path | None) -> None:
 def _verified(settings: Settings, file: Path | None) -> tuple[str, Verified]:
     if file:
         return str(file), verify_file(file, utc_now(), at_rest=True)
-    store = Store(settings.database_url).require_known()
-    try:
+    with closing(Store(settings.database_url).require_known()) as store:
         return store.name, verify_store(store, utc_now())
-    finally:
-        store.close()
 
 
 COMMAND = verify
