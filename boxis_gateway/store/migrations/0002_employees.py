@@ -1,4 +1,4 @@
-"""Who may ask at the REST door: resellers, employees, and the tokens that they are given."""
+"""Tables of the REST API: resellers, employees, tokens."""
 
 from peewee import (
     BooleanField,

@@ -1,4 +1,4 @@
-"""What the REST door lists of a submission stands in its row; indexes for filters and orders."""
+"""Columns and indexes of submissions, for lists of the REST API."""
 
 from peewee import BigIntegerField, CharField, TextField
 from playhouse.migrate import migrate
