@@ -14,7 +14,7 @@ from boxis_gateway.store.ids import from_wire_id, wire_id
 from boxis_gateway.store.ingest.log_positions import LogPosition
 from boxis_gateway.store.messages.list_pages import ListedSubmission, ListPosition, position_after
 from boxis_gateway.store.messages.listing_sql import Criteria, Order
-from boxis_gateway.store.privacy.erasing import ErasureCounts
+from boxis_gateway.store.privacy.erasure_scan import ErasureCounts
 from boxis_gateway.store.privacy.retention import Cutoffs, Pruned, cutoffs_of
 from boxis_gateway.store.store import Store
 from boxis_gateway.store.transfer.backup import BackedUp, back_up

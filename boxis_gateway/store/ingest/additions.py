@@ -20,7 +20,7 @@ from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
 from boxis_gateway.store.engines.sql import chunks, compile_sql
 from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_ours, own_id
-from boxis_gateway.store.ingest.bulk_submissions import BulkSubmissions, with_references
+from boxis_gateway.store.ingest.bulk_submissions import BulkSubmissions
 from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessage
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.messages.delivery_reports import DeliveryReports
@@ -123,7 +123,7 @@ class Additions:
                 if message.status is not Status.REFUSED
             ),
         )
-        self._delivery_reports.apply_waiting(with_references(rows))
+        self._delivery_reports.apply_waiting(rows)
 
     def _ids(
         self, account_id: int, messages: Sequence[FingerprintedMessage], nearby: list[Row] | None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from boxis_gateway.model import NewMessage, Prices, Status, SubmissionFacts
@@ -117,9 +117,7 @@ class BulkSubmissions:
             if self._list_recipients(account_id, submission, rows[identity]):
                 counted[submission.sender, submission.created_at[:7]] += 1
         self._counts.change(account_id, counted)
-        self._delivery_reports.apply_waiting(
-            with_references(row for group in rows.values() for row in group)
-        )
+        self._delivery_reports.apply_waiting([row for group in rows.values() for row in group])
 
     def _submission(self, account_id: int, group: Sequence[FingerprintedMessage]) -> _Submission:
         """The submission of the messages, added unless it is stored."""
@@ -246,15 +244,6 @@ class BulkSubmissions:
         bounds = (first + UPPER_HALF, first + IDS_PER_MILLISECOND - 1)
         (newest,) = self._database.execute_sql(sql, (*key, *bounds)).fetchone()
         return bounds[0] if newest is None else int(newest) + 1
-
-
-def with_references(rows: Iterable[Row]) -> list[tuple[int, StoredMessage]]:
-    """Messages, from rows of their table, that have a reference; after it."""
-    return [
-        (row[-1], StoredMessage(row[0], row[1], row[2], row[3], row[9], row[10]))
-        for row in rows
-        if row[-1] is not None
-    ]
 
 
 def _identity(message: NewMessage) -> _Identity:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from boxis_gateway.model import Status
 from boxis_gateway.sms.dlr import DeliveryReport, message_window
-from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
 from boxis_gateway.store.messages.recipient_index import day_prefixes
@@ -78,9 +78,14 @@ class DeliveryReports:
         with translate_errors():
             return sum(self._find(report, account_id) is not None for report in reports)
 
-    def apply_waiting(self, messages: Sequence[tuple[int, StoredMessage]]) -> None:
-        """Apply the reports that came before these new messages of one account, given with their
-        references. Called inside a transaction."""
+    def apply_waiting(self, rows: Sequence[Row]) -> None:
+        """Apply the reports that came before these new messages of one account, given as rows of
+        their table. Called inside a transaction."""
+        messages = [
+            (row[-1], StoredMessage(row[0], row[1], row[2], row[3], row[9], row[10]))
+            for row in rows
+            if row[-1] is not None
+        ]
         if not messages or not self._database.execute_sql(HAS_WAITING_SQL).fetchone()[0]:
             return
         references = json.dumps([reference for reference, _ in messages])

@@ -6,6 +6,7 @@ All of it is called inside a transaction.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from boxis_gateway.model import NewMessage, Status
@@ -80,9 +81,16 @@ class Statuses:
         ).fetchone()
         key = (message.account_id, message.sent_at, message.id)
         (recipient,) = self._database.execute_sql(RECIPIENT_SQL, key).fetchone()
-        recipients = (listed or "").split("\n")
-        if recipient in recipients:
-            recipients.remove(recipient)
-        self._database.execute_sql(SET_RECIPIENTS_SQL, ("\n".join(recipients) or None, *submission))
+        recipients = without_recipients(listed, [recipient])
+        self._database.execute_sql(SET_RECIPIENTS_SQL, (recipients, *submission))
         if listed and not recipients:
             self._counts.change(message.account_id, Counter({(sender, created_at[:7]): -1}))
+
+
+def without_recipients(listed: str | None, removed: Iterable[str]) -> str | None:
+    """A submission's recipients without some, each removed once; None if none is left."""
+    recipients = (listed or "").split("\n")
+    for recipient in removed:
+        if recipient in recipients:
+            recipients.remove(recipient)
+    return "\n".join(recipients) or None

@@ -1,7 +1,7 @@
-"""The numbers whose owners are not to come back: their digests, under a secret of the store.
+"""Erased numbers, as digests keyed by a secret of the store.
 
-The secret stands in the same file, so a digest hides a number only from those who don't try all
-numbers. It is there to compare, not to protect.
+The secret is in the same store, so the digests are for comparison, not for protection: whoever has
+both can try all numbers.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.zones import utc_text
 
 DIGEST_OCTETS = 16
-ADDRESSES_KEPT = 65_536  # whose digests are remembered
+CACHED_DIGESTS = 65_536
 SECRET = "erased_number"
-NO_DIGIT = re.compile("[^0-9]+")
+NON_DIGITS = re.compile("[^0-9]+")
 
 ADD_SECRET_SQL = "INSERT INTO secret (name, value) VALUES (?, ?) ON CONFLICT DO NOTHING"
 SECRET_SQL = "SELECT value FROM secret WHERE name = ?"
@@ -32,41 +32,41 @@ DIGESTS_SQL = "SELECT digest FROM erased_number"
 
 
 class ErasedNumbers:
-    """The erased numbers of a store. None is ever taken out again."""
+    """The erased numbers of a store, which stay for good."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
-        self._read = (b"", 0)  # the secret, and how many digests there were
+        self._version = (b"", 0)  # secret and number of the cached digests
         self._digests: frozenset[str] = frozenset()
 
     def add(self, number: str, now: datetime) -> None:
-        """From now on the number is erased. To be called inside a transaction."""
+        """Store the number as erased, inside a transaction."""
         self._database.execute_sql(ADD_SECRET_SQL, (SECRET, secrets.token_hex(32)))
-        digest = _digest(self._secret(), number_in(number))
+        digest = _digest(self._secret(), comparable(number))
         self._database.execute_sql(ADD_SQL, (digest, utc_text(now)))
 
     def among(self, addresses: Iterable[str]) -> set[str]:
-        """Those of the addresses that are erased, in any spelling. To be called inside the
-        transaction that would add them."""
-        (count,) = self._database.execute_sql(COUNT_SQL, ()).fetchone()
+        """The erased ones of the addresses, in any spelling. Called inside the transaction that
+        would add them."""
+        (count,) = self._database.execute_sql(COUNT_SQL).fetchone()
         if not count:
             return set()
         secret, digests = self._secret(), self._digests
-        if self._read != (secret, count):  # a restore may have brought others
-            digests = frozenset(one for (one,) in self._database.execute_sql(DIGESTS_SQL, ()))
-            self._digests, self._read = digests, (secret, count)
-        return {one for one in set(addresses) if _digest(secret, number_in(one)) in digests}
+        if self._version != (secret, count):  # a restore may have replaced them
+            digests = frozenset(digest for (digest,) in self._database.execute_sql(DIGESTS_SQL))
+            self._digests, self._version = digests, (secret, count)
+        return {each for each in set(addresses) if _digest(secret, comparable(each)) in digests}
 
     def _secret(self) -> bytes:
         return bytes.fromhex(self._database.execute_sql(SECRET_SQL, (SECRET,)).fetchone()[0])
 
 
-def number_in(address: str) -> str:
-    """What an address is compared by: a number in any spelling, also if it stands among other
-    characters (`tel:48514151563`); else as `sender_key` has it."""
-    return to_e164(address) or to_e164(NO_DIGIT.sub("", address)) or sender_key(address)
+def comparable(address: str) -> str:
+    """The E.164 number in an address, also among other characters (`tel:48514151563`); otherwise
+    its `sender_key`."""
+    return to_e164(address) or to_e164(NON_DIGITS.sub("", address)) or sender_key(address)
 
 
-@lru_cache(maxsize=ADDRESSES_KEPT)
+@lru_cache(maxsize=CACHED_DIGESTS)
 def _digest(secret: bytes, key: str) -> str:
     return blake2b(key.encode(), digest_size=DIGEST_OCTETS, key=secret).hexdigest()

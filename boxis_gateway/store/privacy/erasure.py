@@ -1,8 +1,8 @@
-"""Erasing a person from a store: whatever tells the number, or what was said to it and from it.
+"""Erasure of a phone number: everything that contains it, and the texts to and from it.
 
-First the number is written down as erased (erased.py), so that no import brings it back: from then
-on there can only be less of it. The rest goes on in short transactions, each of which can be done
-again: an erasure that is stopped is finished by the next one of the same number.
+First the number is stored as erased (erased_numbers.py), so that no import brings it back. The scan
+(erasure_scan.py) then runs in short, repeatable transactions: if it is stopped, the next erasure of
+the number finishes it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import EVERY_ACCOUNT, Maintenance, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
-from boxis_gateway.store.privacy.erasing import ErasureCounts, Walk, in_texts
+from boxis_gateway.store.privacy.erasure_scan import ErasureCounts, ErasureScan, number_in_texts
 
 NAMES_SQL = """
     SELECT 'account', username, username FROM account
@@ -26,8 +26,8 @@ NAMES_SQL = """
 
 
 class Erasure:
-    """The way to erase numbers. They are E.164, or short codes: the few digits of these may be
-    anything in a text, and are left there."""
+    """Erasure of E.164 numbers and short codes. The few digits of a short code may mean anything in
+    a text, and stay there."""
 
     def __init__(self, database: StoreDatabase, maintenance: Maintenance) -> None:
         self._database, self._maintenance = database, maintenance
@@ -38,27 +38,27 @@ class Erasure:
         """Erase the number. What its file has left of it is for Maintenance.vacuum_full. Raises
         StoreError."""
         self._maintenance.enable_secure_delete()
-        # Once it has ended, no import is left that does not know of the number.
+        # After its end every import knows the number.
         with self._maintenance.throttled_transaction(EVERY_ACCOUNT):
             self._erased.add(number, now)
-            self._audit.record("erase.begin")  # for one that is killed
-        found = Walk(self._database, self._maintenance, number, dry_run=False).to_the_end()
+            self._audit.record("erase.begin")  # remains if it is killed
+        counts = ErasureScan(self._database, self._maintenance, number, dry_run=False).run()
         with self._maintenance.throttled_transaction():
-            self._audit.record("erase", **vars(found))
-        return found
+            self._audit.record("erase", **vars(counts))
+        return counts
 
     def would_erase(self, number: str) -> ErasureCounts:
-        """What `erase` would find."""
+        """Counts of what `erase` would change."""
         with translate_errors(), self._database.read_transaction():
-            return Walk(self._database, self._maintenance, number, dry_run=True).to_the_end()
+            return ErasureScan(self._database, self._maintenance, number, dry_run=True).run()
 
     def names_with(self, number: str) -> list[tuple[str, str]]:
-        """Names that tell the number and stay, as people log in with them: ("account", the user
-        name) and so on."""
-        looked_for = in_texts(number)
-        if not looked_for:
+        """Names that contain the number and stay, because people log in with them: pairs of a kind,
+        such as "account", and the user name."""
+        in_texts = number_in_texts(number)
+        if not in_texts:
             return []
         with translate_errors():
             rows = self._database.execute_sql(NAMES_SQL, ()).fetchall()
-        found = ((kind, name) for kind, name, told in rows if mentions(told, looked_for))
-        return list(dict.fromkeys(found))
+        names = ((kind, name) for kind, name, text in rows if mentions(text, in_texts))
+        return list(dict.fromkeys(names))

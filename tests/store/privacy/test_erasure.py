@@ -27,7 +27,7 @@ from boxis_gateway.sms.mentions import mask_mentions, mentions
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.store import Criteria, ErasureCounts, Order, Store
 from boxis_gateway.store.engines.schema_version import set_version
-from boxis_gateway.store.privacy import erasing
+from boxis_gateway.store.privacy import erasure_scan
 from boxis_gateway.store.tables import TABLES
 from tests.store.privacy.test_retention import counted, fill, recounted, start
 from tests.support.example_account import NOW, USER_KEY, USERNAME, signed
@@ -177,7 +177,7 @@ def test_no_row_has_the_number_and_sums_stay(
     store, account = shop
     store.database.execute_sql("DELETE FROM erased_number")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(erasing, "BATCH_ROWS", rows_at_once)
+        patch.setattr(erasure_scan, "BATCH_ROWS", rows_at_once)
         fill(store, account, messages)
         before, would = sums(store), store.erasure.would_erase(NUMBER)
         assert store.erasure.erase(NUMBER, NOW) == would

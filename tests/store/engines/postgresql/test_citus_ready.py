@@ -19,7 +19,7 @@ from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, wire_id
 from boxis_gateway.store.messages import delivery_reports as reports
 from boxis_gateway.store.messages import listing as submissions_of_all
 from boxis_gateway.store.messages.listing_sql import Shape, page_sql
-from boxis_gateway.store.privacy import erasing
+from boxis_gateway.store.privacy import erasure_scan
 from tests.support.engines import statements
 from tests.support.example_account import NOW, USER_KEY
 
@@ -30,8 +30,8 @@ CHANGES_ACCOUNT = re.compile(r'(?:\bSET|,)\s+"?account_id"? = ')
 OF_ALL_ACCOUNTS = (
     reports.FIND_SQL,  # a report need not say whose message it is about
     submissions_of_all.FIND_SQL,  # nor do ids of other systems
-    erasing.ADDRESSES_SQL,
-    erasing.FORGET_COUNTS_SQL,
+    erasure_scan.ADDRESSES_SQL,
+    erasure_scan.DELETE_COUNTS_SQL,
 )
 MAY = [f"2012-05-{day:02} 10:00:00" for day in range(1, 29)]
 

@@ -1,0 +1,244 @@
+"""The scan that replaces a number by ERASED_NUMBER everywhere in a store, or only counts.
+
+Messages stay as rows, so no total changes. The search takes no lock; the transaction that changes
+rows reads them again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from boxis_gateway.sms.mentions import mask_mentions, mentions
+from boxis_gateway.sms.numbers import ERASED_NUMBER
+from boxis_gateway.store.engines.base import (
+    BATCH_ROWS,
+    EVERY_ACCOUNT,
+    Maintenance,
+    Row,
+    StoreDatabase,
+)
+from boxis_gateway.store.ids import IDS_PER_MILLISECOND, LEAST_ID, UPPER_HALF, first_id
+from boxis_gateway.store.messages.counts import Counts
+from boxis_gateway.store.privacy.erased_numbers import comparable
+
+NOT_E164 = "substr({0}, 1, 2) NOT BETWEEN '+1' AND '+9'"
+ADDRESSES_SQL = f"""
+    SELECT sender FROM message UNION SELECT sender FROM submission
+    UNION SELECT sender FROM submission_count UNION SELECT name FROM sender_name
+    UNION SELECT recipient FROM message WHERE {NOT_E164.format("recipient")}
+    UNION SELECT number FROM contact WHERE {NOT_E164.format("number")}
+    UNION SELECT number FROM group_member WHERE {NOT_E164.format("number")}
+"""  # E.164 has one spelling; these are short codes, names, and oddities of logs
+IS_NUMBER = "IN (SELECT value FROM json_each(:spellings))"
+
+ENTRIES = (
+    f"contact WHERE number {IS_NUMBER}",
+    f"group_member WHERE number {IS_NUMBER}",
+    f"sender_name WHERE name {IS_NUMBER}",
+)
+COUNT_ENTRIES_SQL = " + ".join(f"(SELECT count(*) FROM {entries})" for entries in ENTRIES)
+NAMES_SQL = "SELECT DISTINCT name FROM {}"
+MASK_NAME_SQL = "UPDATE {} SET name = :masked WHERE name = :name"
+
+MESSAGES_SQL = f"""
+    SELECT sent_at, id, submission_id, recipient {IS_NUMBER} FROM message
+    WHERE account_id = :account AND (sent_at, id) > (:after, :id)
+        AND (recipient {IS_NUMBER} OR sender {IS_NUMBER} OR instr(wire_id, :digits) > 0)
+    ORDER BY sent_at, id LIMIT :limit
+"""
+MESSAGE = "account_id = :account AND sent_at = :sent_at AND id = :id"
+ERASE_MESSAGE_SQL = f"""
+    UPDATE message SET
+        recipient = CASE WHEN recipient {IS_NUMBER} THEN '{ERASED_NUMBER}' ELSE recipient END,
+        sender = CASE WHEN sender {IS_NUMBER} THEN '{ERASED_NUMBER}' ELSE sender END,
+        wire_id = CASE WHEN instr(wire_id, :digits) > 0 THEN NULL ELSE wire_id END,
+        fingerprint = NULL,
+        reference = NULL
+    WHERE {MESSAGE}
+"""
+# An id that was made of the wire id (ids.py) becomes a new one, as in bulk_submissions.py.
+ERASE_MESSAGE_ID_SQL = f"""
+    UPDATE message SET id = (
+        SELECT coalesce(max(id) + 1, :first) FROM message
+        WHERE account_id = :account AND sent_at = :sent_at AND id BETWEEN :first AND :last
+    )
+    WHERE {MESSAGE} AND instr(CAST(id AS TEXT), :digits) > 0
+"""
+
+SUBMISSIONS_SQL = f"""
+    SELECT id, coalesce(sender {IS_NUMBER}, FALSE)
+        OR coalesce(instr(char(10) || recipients || char(10), :line) > 0, FALSE)
+        OR coalesce(instr(wire_id, :digits) > 0, FALSE), text
+    FROM submission WHERE account_id = :account AND id > :id ORDER BY id LIMIT :limit
+"""
+THESE = "account_id = :account AND id IN (SELECT value + 0 FROM json_each(:ids))"
+READ_SQL = f"""
+    SELECT id, substr(created_at, 1, 7), text, sender, recipients, wire_id FROM submission
+    WHERE {THESE}
+"""
+WRITE_SQL = """
+    UPDATE submission
+    SET text = :text, sender = :sender, recipients = :recipients, wire_id = :wire_id
+    WHERE account_id = :account AND id = :id
+"""
+DELETE_COUNTS_SQL = f"DELETE FROM submission_count WHERE listed = 0 AND sender {IS_NUMBER}"
+
+
+@dataclass
+class ErasureCounts:
+    """Erased data of a number: messages to and from it, their texts, mentions in other texts, and
+    entries of phone books, groups and sender names."""
+
+    messages: int = 0
+    texts: int = 0
+    mentions: int = 0
+    entries: int = 0
+
+
+class _Personal(NamedTuple):
+    """Columns of a submission that may contain a number."""
+
+    text: str | None
+    sender: str
+    recipients: str | None
+    wire_id: str | None
+
+
+def number_in_texts(number: str) -> str | None:
+    """The number to search in texts and names; None for short codes."""
+    return number if number.startswith("+") else None
+
+
+class ErasureScan:
+    """One scan of a store for one number; `counts` grows meanwhile."""
+
+    def __init__(
+        self, database: StoreDatabase, maintenance: Maintenance, number: str, *, dry_run: bool
+    ) -> None:
+        self.counts = ErasureCounts()
+        self._database, self._maintenance = database, maintenance
+        self._dry_run = dry_run
+        self._submission_counts = Counts(database)
+        self._number, self._in_texts = number, number_in_texts(number)
+        self._digits = self._in_texts and self._in_texts[1:]
+        addresses = (address for (address,) in database.execute_sql(ADDRESSES_SQL))
+        self._spellings = {number, *(each for each in addresses if comparable(each) == number)}
+        self._parameters = {
+            "in_texts": self._in_texts,
+            "digits": self._digits,
+            "spellings": json.dumps(sorted(self._spellings)),
+            "limit": BATCH_ROWS,
+        }
+        self._erased_ids: set[int] = set()  # the account's submissions to the number
+
+    def run(self) -> ErasureCounts:
+        """Scan everything."""
+        self._erase_entries()
+        for (account_id,) in self._database.execute_sql("SELECT id FROM account").fetchall():
+            self._erased_ids.clear()
+            for rows in self._messages(account_id):
+                with self._transaction(account_id):
+                    self._erase_messages(account_id, rows)
+            for ids in self._submissions(account_id):
+                with self._transaction(account_id):
+                    self._erase_submissions(account_id, ids)
+        with self._transaction(EVERY_ACCOUNT):
+            self._write(DELETE_COUNTS_SQL)
+        return self.counts
+
+    def _erase_entries(self) -> None:
+        with self._transaction():
+            self.counts.entries = self._read(f"SELECT {COUNT_ENTRIES_SQL}")[0][0]
+            for entries in ENTRIES:
+                self._write(f"DELETE FROM {entries}")
+            for table in ("contact", "contact_group"):
+                self._mask_names(table)
+
+    def _mask_names(self, table: str) -> None:
+        for (name,) in self._read(NAMES_SQL.format(table)):
+            if self._is_mentioned(name):
+                masked = mask_mentions(name, self._number)
+                self._write(MASK_NAME_SQL.format(table), name=name, masked=masked)
+
+    def _messages(self, account_id: int) -> Iterator[list[Row]]:
+        """Batches of messages with the number: time, id, submission, and whether to the number."""
+        key = ("", LEAST_ID)
+        while rows := self._read(MESSAGES_SQL, account=account_id, after=key[0], id=key[1]):
+            yield rows
+            key = rows[-1][:2]
+
+    def _erase_messages(self, account_id: int, rows: Sequence[Row]) -> None:
+        self.counts.messages += len(rows)
+        for sent_at, message_id, _, _ in rows:
+            key = {"account": account_id, "sent_at": sent_at, "id": message_id}
+            self._write(ERASE_MESSAGE_SQL, **key)
+            first = first_id(sent_at)
+            free = {"first": first + UPPER_HALF, "last": first + IDS_PER_MILLISECOND - 1}
+            self._write(ERASE_MESSAGE_ID_SQL, **key, **free)
+        # Refused submissions list no recipients: only their messages have the number.
+        ids = {submission_id for *_, submission_id, is_to_number in rows if is_to_number}
+        self._erase_submissions(account_id, sorted(ids - self._erased_ids), to_number=True)
+        self._erased_ids |= ids
+
+    def _submissions(self, account_id: int) -> Iterator[list[int]]:
+        """Batches of ids of other submissions with the number."""
+        after, line = LEAST_ID, f"\n{self._number}\n"
+        while rows := self._read(SUBMISSIONS_SQL, account=account_id, id=after, line=line):
+            yield [
+                submission_id
+                for submission_id, has_number, text in rows
+                if submission_id not in self._erased_ids
+                and (has_number or self._is_mentioned(text))
+            ]
+            after = rows[-1][0]
+
+    def _is_mentioned(self, text: str | None) -> bool:
+        return bool(text and self._in_texts and mentions(text, self._in_texts))
+
+    def _erase_submissions(
+        self, account_id: int, ids: Sequence[int], *, to_number: bool = False
+    ) -> None:
+        counted: Counter[tuple[str, str]] = Counter()
+        rows = self._read(READ_SQL, account=account_id, ids=json.dumps(ids))
+        for submission_id, month, *columns in rows:
+            old = _Personal(*columns)
+            new = self._without_number(old, to_number)
+            self.counts.texts += old.text is not None and new.text is None
+            self.counts.mentions += new.text not in (None, old.text)
+            self._write(WRITE_SQL, account=account_id, id=submission_id, **new._asdict())
+            if new.recipients and new.sender != old.sender:
+                counted[old.sender, month] -= 1
+                counted[new.sender, month] += 1
+        if not self._dry_run:
+            self._submission_counts.change(account_id, counted)
+
+    def _without_number(self, old: _Personal, to_number: bool) -> _Personal:
+        sender = ERASED_NUMBER if old.sender in self._spellings else old.sender
+        lines = old.recipients.split("\n") if old.recipients else []
+        recipients = [ERASED_NUMBER if line in self._spellings else line for line in lines]
+        text = old.text
+        if to_number or (sender, recipients) != (old.sender, lines):
+            text = None
+        elif text and self._in_texts:
+            text = mask_mentions(text, self._in_texts)
+        has_digits = self._digits and old.wire_id and self._digits in old.wire_id
+        wire_id = None if has_digits else old.wire_id
+        return _Personal(text, sender, "\n".join(recipients) or None, wire_id)
+
+    def _read(self, sql: str, **parameters: Any) -> list[Row]:
+        rows: list[Row] = self._database.execute_sql(sql, self._parameters | parameters).fetchall()
+        return rows
+
+    def _write(self, sql: str, **parameters: Any) -> None:
+        if not self._dry_run:
+            self._database.execute_sql(sql, self._parameters | parameters)
+
+    def _transaction(self, account_id: int | None = None) -> AbstractContextManager[None]:
+        if self._dry_run:
+            return nullcontext()
+        return self._maintenance.throttled_transaction(account_id)
