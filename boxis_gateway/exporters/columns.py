@@ -14,7 +14,7 @@ RowBatches = Iterable[Sequence[Sequence[Any]]]
 Conversion = Callable[[Iterable[Any]], Iterable[Any]]
 
 
-def convert_columns(
+def convert(
     rows: Sequence[Sequence[Any]], conversions: Mapping[ColumnKind, Conversion]
 ) -> list[Iterable[Any]]:
     """Columns of the rows, each converted by its kind; a kind without a conversion stays."""
@@ -25,9 +25,9 @@ def convert_columns(
     ]
 
 
-def cached(convert: Callable[[Any], Any], max_values: int = 4096) -> Conversion:
+def cached(conversion: Callable[[Any], Any], max_values: int = 4096) -> Conversion:
     """Convert a column value by value, with a cache since values repeat."""
-    return BoundedCache(convert, max_values).map
+    return BoundedCache(conversion, max_values).map
 
 
 def iso_times(instants: Iterable[str | None]) -> list[str | None]:

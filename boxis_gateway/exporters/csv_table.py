@@ -11,13 +11,7 @@ from collections.abc import Iterator, Mapping
 from io import StringIO
 
 from boxis_gateway.export_columns import EXPORT_COLUMNS, ColumnKind, escape_cell
-from boxis_gateway.exporters.columns import (
-    Conversion,
-    RowBatches,
-    cached,
-    convert_columns,
-    iso_times,
-)
+from boxis_gateway.exporters.columns import Conversion, RowBatches, cached, convert, iso_times
 from boxis_gateway.model import credit_text, money_text
 
 NAME = "csv"
@@ -41,7 +35,7 @@ def encode(batches: RowBatches) -> Iterator[bytes]:
     """Encode as `Exporter` describes."""
     yield BYTE_ORDER_MARK + _lines([list(EXPORT_COLUMNS)])
     for rows in batches:
-        yield _lines(zip(*convert_columns(rows, _CONVERSIONS), strict=True))
+        yield _lines(zip(*convert(rows, _CONVERSIONS), strict=True))
 
 
 def _lines(rows: Iterator[tuple[object, ...]] | list[list[str]]) -> bytes:

@@ -10,13 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring
 
 from boxis_gateway.export_columns import EXPORT_COLUMNS, ColumnKind
-from boxis_gateway.exporters.columns import (
-    Conversion,
-    RowBatches,
-    cached,
-    convert_columns,
-    iso_times,
-)
+from boxis_gateway.exporters.columns import Conversion, RowBatches, cached, convert, iso_times
 from boxis_gateway.model import credit_text, money_text
 
 NAME = "jsonl"
@@ -43,6 +37,4 @@ _CONVERSIONS: Mapping[ColumnKind, Conversion] = {
 def encode(batches: RowBatches) -> Iterator[bytes]:
     """Encode as `Exporter` describes."""
     for rows in batches:
-        yield "".join(
-            map(LINE.__mod__, zip(*convert_columns(rows, _CONVERSIONS), strict=True))
-        ).encode()
+        yield "".join(map(LINE.__mod__, zip(*convert(rows, _CONVERSIONS), strict=True))).encode()

@@ -14,7 +14,7 @@ from typing import Any
 
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.export_columns import EXPORT_COLUMNS, ColumnKind
-from boxis_gateway.exporters.columns import RowBatches, cached, convert_columns
+from boxis_gateway.exporters.columns import RowBatches, cached, convert
 
 NAME = "parquet"
 CONTENT_TYPE = "application/vnd.apache.parquet"
@@ -96,7 +96,7 @@ def _batch(rows: Any, schema: Any, pa: Any) -> Any:
         pa.array(column, pa.string()).cast(pa.timestamp("ms")).cast(field.type)
         if pa.types.is_timestamp(field.type)
         else pa.array(column, field.type)
-        for field, column in zip(schema, convert_columns(rows, _CONVERSIONS), strict=True)
+        for field, column in zip(schema, convert(rows, _CONVERSIONS), strict=True)
     ]
     return pa.record_batch(columns, schema=schema)
 

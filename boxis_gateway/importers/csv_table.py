@@ -18,11 +18,7 @@ from boxis_gateway.importers.reading.columns import (
     from_columns,
     from_export,
 )
-from boxis_gateway.importers.reading.csv_records import (
-    parse_header,
-    read_exported_records,
-    read_records,
-)
+from boxis_gateway.importers.reading.csv_records import parse_header, read_records
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import NewMessage
@@ -50,8 +46,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Line]:
     table = _Table(names, options)
     if repeated := [name for name in table.columns if names.count(name) > 1]:
         raise ImportFailed(f"The CSV header has the column {', '.join(repeated)} twice.")
-    records = read_exported_records if table.is_export else read_records
-    for number, cells in records(lines, delimiter, len(names)):
+    records = read_records(lines, delimiter, len(names), is_export=table.is_export)
+    for number, cells in records:
         yield BadLine(number, cells) if isinstance(cells, str) else table.line(number, cells)
 
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from boxis_gateway.errors import ImportFailed
-from boxis_gateway.importers.reading.columns import MOST_PARTS, to_address
+from boxis_gateway.importers.reading.columns import MOST_PARTS, to_address, whole_number
 from boxis_gateway.importers.reading.dates import parse_date, parse_date_or_none
 from boxis_gateway.importers.reading.lines import (
     BadLine,
@@ -114,10 +114,7 @@ def _line(number: int, parts: Sequence[Part], sender: str, options: ReadOptions)
 
 
 def _position(part: Part) -> int:
-    digits = part.SequencePosition or ""
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):
-        raise LineError("SequencePosition is not a number")
-    return int(digits)
+    return whole_number("SequencePosition", part.SequencePosition or "", 0, 10**9 - 1)
 
 
 def _status(part: Part) -> Status:

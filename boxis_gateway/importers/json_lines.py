@@ -16,11 +16,7 @@ from boxis_gateway.importers.reading.columns import (
     from_columns,
     from_export,
 )
-from boxis_gateway.importers.reading.json_objects import (
-    first_object,
-    parse_object,
-    require_texts,
-)
+from boxis_gateway.importers.reading.json_objects import first_object, parse_object, require_texts
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine, Line, LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import NewMessage

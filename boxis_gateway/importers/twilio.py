@@ -13,19 +13,10 @@ from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import Any
 
-from boxis_gateway.importers.reading.columns import (
-    MOST_PARTS,
-    required,
-    short_text,
-    to_millionths,
-)
+from boxis_gateway.importers.reading.columns import MOST_PARTS, required, short_text, to_millionths
 from boxis_gateway.importers.reading.csv_records import parse_header, read_records, require_columns
 from boxis_gateway.importers.reading.dates import parse_date
-from boxis_gateway.importers.reading.json_objects import (
-    first_object,
-    parse_object,
-    require_texts,
-)
+from boxis_gateway.importers.reading.json_objects import first_object, parse_object, require_texts
 from boxis_gateway.importers.reading.lines import (
     BadLine,
     GoodLine,
@@ -47,24 +38,11 @@ URL_SCHEMES = ()
 LOCAL_TIMES = False
 BLANK = b"\xef\xbb\xbf \t\r\n"  # allowed before the first object
 
-FIELDS = {
-    "sid": "sid",
-    "accountsid": "account_sid",
-    "from": "from",
-    "to": "to",
-    "body": "body",
-    "status": "status",
-    "direction": "direction",
-    "sentdate": "date_sent",
-    "datesent": "date_sent",
-    "datecreated": "date_created",
-    "dateupdated": "date_updated",
-    "numsegments": "num_segments",
-    "price": "price",
-}
-"""Field name in lower case without underscores -> name in the API."""
 REQUIRED = frozenset({"sid", "account_sid", "from", "to", "body", "status", "direction"})
 """Fields of every message; records of calls and conferences lack some."""
+OPTIONAL = frozenset({"date_sent", "date_created", "date_updated", "num_segments", "price"})
+FIELDS = {name.replace("_", ""): name for name in REQUIRED | OPTIONAL} | {"sentdate": "date_sent"}
+"""Field name in lower case without underscores -> name in the API."""
 
 _STATUSES = {
     "accepted": Status.PENDING,

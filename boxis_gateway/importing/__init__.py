@@ -13,11 +13,4 @@ from boxis_gateway.importing.follow import Follower, follow_with_retry
 from boxis_gateway.importing.run import run_import
 from boxis_gateway.importing.summary import Summary
 
-__all__ = [
-    "AccountMap",
-    "Follower",
-    "Summary",
-    "fingerprint",
-    "follow_with_retry",
-    "run_import",
-]
+__all__ = ["AccountMap", "Follower", "Summary", "fingerprint", "follow_with_retry", "run_import"]

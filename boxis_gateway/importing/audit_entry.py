@@ -15,29 +15,25 @@ from boxis_gateway.store import DATABASE_ERRORS
 @contextmanager
 def audited(accounts: AccountMap, source: Path | str, summary: Summary) -> Iterator[None]:
     """Record the import in the audit log when it ends or fails. A killed process records none."""
+    whole = False
     try:
         yield
-    except BaseException:
-        with suppress(*DATABASE_ERRORS):  # mostly the reason for the failure
-            _record(accounts, source, summary, whole=False)
-        raise
-    _record(accounts, source, summary, whole=True)
-
-
-def _record(accounts: AccountMap, source: Path | str, summary: Summary, *, whole: bool) -> None:
-    accounts.store.audit.record(
-        "import.run",
-        _name(source),
-        account=accounts.default.username if accounts.default else None,
-        format=summary.format,
-        whole=whole,
-        read=summary.read,
-        added=summary.added,
-        known=summary.known,
-        changed=summary.changed,
-        reports=summary.reports,
-        bad=summary.bad,
-    )
+        whole = True
+    finally:
+        with suppress(*(() if whole else DATABASE_ERRORS)):  # mostly the reason for the failure
+            accounts.store.audit.record(
+                "import.run",
+                _name(source),
+                account=accounts.default.username if accounts.default else None,
+                format=summary.format,
+                whole=whole,
+                read=summary.read,
+                added=summary.added,
+                known=summary.known,
+                changed=summary.changed,
+                reports=summary.reports,
+                bad=summary.bad,
+            )
 
 
 def _name(source: Path | str) -> str:

@@ -31,12 +31,7 @@ from boxis_gateway.importers.reading.lines import (
 from boxis_gateway.importers.reading.source import TOO_LONG, Source
 from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.dlr import DeliveryReport, reference_hash
-from boxis_gateway.sms.segments import (
-    CONCATENATION_HEADER_OCTETS,
-    Alphabet,
-    capacity,
-    count_parts,
-)
+from boxis_gateway.sms.segments import CONCATENATION_HEADER_OCTETS, Alphabet, capacity, count_parts
 from boxis_gateway.sms.short_message import read_short_message
 
 MOST_OCTETS = MOST_PARTS * capacity(Alphabet.GSM, CONCATENATION_HEADER_OCTETS)

@@ -126,9 +126,13 @@ def from_all_columns(cells: Sequence[str | None], zone: Zone) -> NewMessage:
         _word("flash", flash, _FLAGS) if flash else False,
         _word("fast", fast, _FLAGS) if fast else False,
         short_text("group_id", group_id) if group_id else None,
-        _id("submission_place", submission_place) if submission_place else None,
+        whole_number("submission_place", submission_place, 0, LARGEST_ID)
+        if submission_place
+        else None,
     )
-    exported_id = _id("message_place", message_place) if message_place else None
+    if not message_place:
+        return message._replace(submission=facts)
+    exported_id = whole_number("message_place", message_place, 0, LARGEST_ID)
     return message._replace(submission=facts, exported_id=exported_id)
 
 
@@ -141,14 +145,15 @@ def from_export(cells: Sequence[str | None], zone: Zone) -> NewMessage:
     message = message._replace(text=cells[_TEXT])
     if message.exported_id is not None:
         return message
-    exported_id = _id("sms_id", required("sms_id", message.wire_id))
+    exported_id = whole_number("sms_id", required("sms_id", message.wire_id), 0, LARGEST_ID)
     return message._replace(wire_id=None, exported_id=exported_id)
 
 
-def _id(name: str, digits: str) -> int:
-    number = bounded(digits, 0, LARGEST_ID)
+def whole_number(name: str, digits: str, first: int, last: int) -> int:
+    """Parse a whole number from `first` to `last`. Raises LineError."""
+    number = bounded(digits, first, last)
     if number is None:
-        raise LineError(f"{name} is not a number of at most 19 digits")
+        raise LineError(f"{name} is not a number from {first} to {last}")
     return number
 
 
@@ -168,10 +173,7 @@ def _recipient(number: str) -> str:
 
 @lru_cache(maxsize=CACHED_NUMBERS)
 def _parts(digits: str) -> int:
-    parts = bounded(digits, 1, MOST_PARTS)
-    if parts is None:
-        raise LineError(f"parts is not a number from 1 to {MOST_PARTS}")
-    return parts
+    return whole_number("parts", digits, 1, MOST_PARTS)
 
 
 def _prices(cells: Sequence[str | None], zone: Zone) -> Prices:

@@ -40,28 +40,28 @@ def require_columns(names: Sequence[str], required: Iterable[str]) -> None:
         raise ImportFailed(f"The CSV header must name {', '.join(missing)} exactly once.")
 
 
-def read_records(lines: Iterator[bytes], delimiter: str, width: int) -> Iterator[tuple[int, Cells]]:
+def read_records(
+    lines: Iterator[bytes], delimiter: str, width: int, *, is_export: bool = False
+) -> Iterator[tuple[int, Cells]]:
     """Yield line number and cells of each record after the header, which is line 1.
 
     Records of another `width` are bad, blank lines are skipped."""
     number = 2
-    while block := deque(islice(lines, BLOCK)):
-        parsed = _parse_block(block, delimiter) or _parse_each(block, lines, delimiter, width)
-        for cells, count in parsed:
-            if cells:
-                yield number, cells if len(cells) == width else _wrong_width(cells, width)
-            number += count
+    parse = _parse_export if is_export else _parse_blocks
+    for cells, count in parse(lines, delimiter, width):
+        if len(cells) == width or isinstance(cells, str):
+            yield number, cells
+        elif cells:
+            yield number, f"{len(cells)} cells where the header has {width}"
+        number += count
 
 
-def read_exported_records(
+def _parse_export(
     lines: Iterator[bytes], delimiter: str, width: int
-) -> Iterator[tuple[int, Cells]]:
-    """Read records as `read_records` does, from our own export.
-
-    It has quotes around cells only: a record ends where the quotes are balanced, within
-    MOST_OCTETS."""
+) -> Iterator[tuple[Cells, int]]:
+    """Parse our own export, which has quotes around cells only: a record ends where the quotes are
+    balanced, within MOST_OCTETS."""
     waiting: deque[bytes] = deque()
-    number = 2
     while first := waiting.popleft() if waiting else next(lines, b""):
         record, octets, is_open = [first], len(first), first.count(b'"') % 2
         while is_open and octets < MOST_OCTETS:
@@ -73,16 +73,17 @@ def read_exported_records(
             is_open ^= following.count(b'"') % 2
         if is_open:
             waiting.extendleft(reversed(record[1:]))
-            yield number, "a quote is not closed"
-            number += 1
+            yield "a quote is not closed", 1
         else:
-            if cells := _parse_record(record, delimiter):
-                yield number, cells if len(cells) == width else _wrong_width(cells, width)
-            number += len(record)
+            yield _parse_record(record, delimiter) or [], len(record)
 
 
-def _wrong_width(cells: Cells, width: int) -> str:
-    return cells if isinstance(cells, str) else f"{len(cells)} cells where the header has {width}"
+def _parse_blocks(
+    lines: Iterator[bytes], delimiter: str, width: int
+) -> Iterator[tuple[Cells, int]]:
+    """Parse records, block by block."""
+    while block := deque(islice(lines, BLOCK)):
+        yield from _parse_block(block, delimiter) or _parse_each(block, lines, delimiter, width)
 
 
 def _parse_block(block: deque[bytes], delimiter: str) -> list[tuple[Cells, int]]:
