@@ -156,7 +156,7 @@ def test_a_rotated_key_is_shown_once(stores: Stores, gateway: Gateway, tmp_path:
         (("call", "u", *SIGNED, "sms", "x", "y"), 2, "NAME=VALUE"),
     ],
 )
-def test_an_error_is_one_line_with_its_remedy(
+def test_errors_are_one_line(
     words: tuple[str, ...], code: int, said: str, gateway: Gateway
 ) -> None:
     result = gateway(*words)
@@ -211,9 +211,7 @@ def test_bad_lines_are_listed_beside_the_file(gateway: Gateway, tmp_path: Path) 
     assert "0 would be added" in dry.stdout
 
 
-def test_an_import_on_a_terminal_shows_its_progress(
-    stores: Stores, gateway: Gateway, tmp_path: Path
-) -> None:
+def test_a_terminal_shows_the_progress(stores: Stores, gateway: Gateway, tmp_path: Path) -> None:
     gateway("init")
     gateway("account", "add", USERNAME)
     ours, theirs = pty.openpty()
@@ -373,9 +371,7 @@ def test_history_moves_no_cursor(gateway: Gateway, tmp_path: Path) -> None:
     assert "a\\x1b[2J\\x0aż" in gateway("history", USERNAME).stdout
 
 
-def test_doctor_names_accounts_with_invalid_options(
-    stores: Stores, gateway: Gateway, tmp_path: Path
-) -> None:
+def test_doctor_names_invalid_accounts(stores: Stores, gateway: Gateway, tmp_path: Path) -> None:
     store = stores.make(tmp_path / "store.db")
     store.accounts.add(USERNAME, "k", NOW, options={"timezone": "Gone/Zone"})
     store.close()

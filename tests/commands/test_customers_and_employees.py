@@ -101,9 +101,7 @@ def test_an_impossible_change_is_reported_in_one_line(
     assert result.stderr.count("\n") == 1
 
 
-def test_a_phone_book_is_read_whole_or_not_at_all(
-    gateway: Gateway, store: Store, tmp_path: Path
-) -> None:
+def test_a_phone_book_is_all_or_nothing(gateway: Gateway, store: Store, tmp_path: Path) -> None:
     customer = store.customers.add("North SMS", NOW)
     file = tmp_path / "book.csv"
     file.write_text("number,name,group\n+45 81 80 88 88,Rip,ducks\n7248,Lottery,\n")

@@ -268,9 +268,7 @@ def test_an_export_that_was_cut_loses_its_last_line_alone(shop: Shop) -> None:
         ({"text": "nothing"}, []),
     ],
 )
-def test_conditions_all_have_to_hold(
-    shop: Shop, which: dict[str, str], accounts: list[str]
-) -> None:
+def test_all_conditions_must_hold(shop: Shop, which: dict[str, str], accounts: list[str]) -> None:
     rows = from_csv(written(shop.store, "csv", Criteria(**which)))
     assert [row["account"] for row in rows] == accounts
 
@@ -289,9 +287,7 @@ def test_messages_written_meanwhile_are_left_out(shop: Shop, monkeypatch: Any) -
 # The command line
 
 
-def test_the_command_writes_a_file_for_its_owner(
-    shop: Shop, gateway: Gateway, tmp_path: Path
-) -> None:
+def test_the_command_writes_a_private_file(shop: Shop, gateway: Gateway, tmp_path: Path) -> None:
     for name, reader in READERS.items():
         path = tmp_path / f"messages.{name}"
         path.write_text("what was there before")
@@ -373,9 +369,7 @@ def peak_mib(store: Store, path: Path, *words: str) -> float:
 
 
 @pytest.mark.parametrize(("name", "most"), [("csv", 16), ("jsonl", 16), ("parquet", 110)])
-def test_memory_does_not_grow_with_the_rows(
-    big: Store, tmp_path: Path, name: str, most: int
-) -> None:
+def test_memory_is_independent_of_rows(big: Store, tmp_path: Path, name: str, most: int) -> None:
     """Parquet keeps a group of 50,000 rows."""
     few = peak_mib(big, tmp_path / f"few.{name}", "--recipient", "7248")
     many = peak_mib(big, tmp_path / f"many.{name}")
@@ -437,9 +431,7 @@ def test_a_reader_that_has_enough_is_no_fault(big: Store) -> None:
     assert done.stderr == b""
 
 
-def test_a_missing_pyarrow_gets_a_remedy(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_no_pyarrow_is_named(shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(OperatorError, match=r"pip install 'boxis-gateway\[parquet\]'"):
         EXPORTERS["parquet"].encode([])
@@ -540,7 +532,7 @@ def test_each_level_exports_what_it_may_list(store: Store, name: str, line: str)
         ({"token": "nobody's"}, 401, "credentials_invalid"),
     ],
 )
-def test_a_failure_is_one_of_the_api(
+def test_failures_are_those_of_the_api(
     shop: Shop, query: dict[str, str], code: int, message: str
 ) -> None:
     answer = asker(shop)(Level.OWNER, **query)
@@ -586,9 +578,7 @@ def server(big: Store) -> Iterator[RunningServer]:
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
-def test_a_server_streams_and_goes_on_answering(
-    server: RunningServer, name: str, tmp_path: Path
-) -> None:
+def test_a_server_answers_between_pieces(server: RunningServer, name: str, tmp_path: Path) -> None:
     """Requests are answered between the pieces that a client takes."""
     url = f"{server.url}sms/export?token=token&format={name}"
     content, pings = bytearray(), 0
@@ -607,9 +597,7 @@ def test_a_server_streams_and_goes_on_answering(
     assert pings > 1
 
 
-def test_a_client_that_leaves_leaves_nothing_open(
-    stores: Stores, big: Store, server: RunningServer
-) -> None:
+def test_lost_clients_release_the_store(stores: Stores, big: Store, server: RunningServer) -> None:
     owner = big.employees.find("owner")
     assert owner
     for name in EXPORTERS:

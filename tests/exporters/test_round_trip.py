@@ -236,9 +236,7 @@ def counts(world: World) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("name", FORMATS)
 @QUICK
 @given(loads=loads())
-def test_both_apis_answer_the_same_after_the_round_trip(
-    name: str, worlds: Worlds, loads: Loads
-) -> None:
+def test_both_apis_answer_the_same_afterwards(name: str, worlds: Worlds, loads: Loads) -> None:
     fill(worlds.first, loads)
     worlds.second.empty()
     summary = worlds.carry(name)
@@ -251,9 +249,7 @@ def test_both_apis_answer_the_same_after_the_round_trip(
 @pytest.mark.parametrize("name", FORMATS)
 @QUICK
 @given(loads=loads())
-def test_rows_that_come_back_into_their_store_are_duplicates(
-    name: str, worlds: Worlds, loads: Loads
-) -> None:
+def test_rows_that_come_back_are_duplicates(name: str, worlds: Worlds, loads: Loads) -> None:
     fill(worlds.first, loads)
     worlds.second = worlds.first
     before = worlds.first.answers(), counts(worlds.first)
@@ -264,9 +260,7 @@ def test_rows_that_come_back_into_their_store_are_duplicates(
 
 @QUICK
 @given(loads=loads())
-def test_an_account_may_have_another_number_in_the_other_store(
-    elsewhere: Worlds, loads: Loads
-) -> None:
+def test_accounts_may_have_other_numbers_there(elsewhere: Worlds, loads: Loads) -> None:
     fill(elsewhere.first, [(USERNAMES[0], messages) for _, messages in loads])
     elsewhere.second.empty()
     elsewhere.carry("jsonl")

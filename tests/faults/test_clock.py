@@ -116,7 +116,7 @@ def test_a_login_by_a_wrong_clock_expires_by_that_clock(
     assert ping(client, token) == "expired"
 
 
-def test_messages_added_meanwhile_keep_their_time(
+def test_messages_keep_their_time(
     client: FlaskClient, clock: Clock, store: Store, account: Account
 ) -> None:
     """Ids and orders go by the time of the message, not by the clock."""

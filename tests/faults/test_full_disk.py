@@ -80,7 +80,7 @@ def test_an_import_stops_at_a_full_disk_and_goes_on_when_there_is_room(
     store.close()
 
 
-def test_a_list_of_bad_lines_on_a_full_disk_is_a_clear_error(
+def test_full_disk_for_bad_lines_is_an_error(
     stores: Stores, small_disk: Path, tmp_path: Path
 ) -> None:
     table = tmp_path / "messages.csv"

@@ -52,7 +52,7 @@ def old_message(store: Store, account: Account) -> None:
     assert wal(store).stat().st_size > 0
 
 
-def test_another_file_is_used_at_once_and_not_mixed_with_the_old_log(
+def test_another_file_is_used_at_once_without_old_log(
     store: Store, account: Account, other: Path
 ) -> None:
     old_message(store, account)
@@ -63,7 +63,7 @@ def test_another_file_is_used_at_once_and_not_mixed_with_the_old_log(
     assert len(senders(store)) == 901
 
 
-def test_a_moved_file_has_all_committed_writes(
+def test_moved_files_are_whole(
     stores: Stores, store: Store, account: Account, tmp_path: Path
 ) -> None:
     old_message(store, account)
@@ -79,9 +79,7 @@ def test_a_moved_file_has_all_committed_writes(
     assert senders(store) == ["old"]
 
 
-def test_several_processes_part_with_a_file_one_after_the_other(
-    store: Store, account: Account, other: Path
-) -> None:
+def test_several_processes_notice_a_moved_file(store: Store, account: Account, other: Path) -> None:
     old_message(store, account)
     second = Store(store.url)
     assert senders(second) == ["old"]
@@ -93,9 +91,7 @@ def test_several_processes_part_with_a_file_one_after_the_other(
     assert store.find_damage() == ""
 
 
-def test_a_reader_of_the_old_file_keeps_its_log_in_place(
-    store: Store, account: Account, other: Path
-) -> None:
+def test_a_reader_keeps_the_old_log_there(store: Store, account: Account, other: Path) -> None:
     """What they read stands in the log of the old file, which so is still in the way."""
     old_message(store, account)
     with store.serving():
@@ -120,9 +116,7 @@ def test_a_reader_of_the_old_file_keeps_its_log_in_place(
     assert store.find_damage() == ""
 
 
-def test_a_connection_to_a_file_that_was_replaced_does_not_come_back(
-    store: Store, account: Account, other: Path
-) -> None:
+def test_connections_to_old_files_stay_closed(store: Store, account: Account, other: Path) -> None:
     old_message(store, account)
     with store.serving():
         store.database.connection()
@@ -145,9 +139,7 @@ def test_a_store_that_is_gone_does_not_come_back_empty(store: Store, account: Ac
     assert not store.path.exists()
 
 
-def test_a_restore_refuses_the_leftovers_of_an_old_store(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_restore_refuses_leftover_files(store: Store, account: Account, tmp_path: Path) -> None:
     old_message(store, account)
     back_up(store, tmp_path / "backup.db")
     store.path.rename(tmp_path / "away.db")

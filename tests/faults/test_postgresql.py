@@ -97,9 +97,7 @@ def restart(server: Server) -> None:
     server.start()
 
 
-def test_a_restart_of_the_server_is_no_fault(
-    server: Server, store: Store, account: Account
-) -> None:
+def test_a_restarted_server_is_no_fault(server: Server, store: Store, account: Account) -> None:
     store.additions.add(account.id, MESSAGES[:1])
     restart(server)
     assert told(store, account) == NEWEST_FIRST[-1:]
@@ -168,9 +166,7 @@ def test_a_wait_for_standbys_that_is_cancelled_is_no_success(
 
 
 @pytest.mark.usefixtures("standby_wanted")
-def test_nobody_waits_for_standbys_for_long(
-    store: Store, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_standby_waits_end(store: Store, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql_connection, "COMMIT_SECONDS", 0.2)
     store.close()
     with pytest.raises(StoreError, match="standbys have not confirmed"):
@@ -178,9 +174,7 @@ def test_nobody_waits_for_standbys_for_long(
     assert told(store, account) == NEWEST_FIRST
 
 
-def test_a_transaction_that_passed_over_an_error_is_no_success(
-    store: Store, account: Account
-) -> None:
+def test_a_transaction_with_an_error_is_no_success(store: Store, account: Account) -> None:
     def pass_over() -> None:
         with store.database.write_transaction(account.id), suppress(Exception):
             store.database.execute_sql("SELECT 1 / 0")
@@ -258,9 +252,7 @@ def test_the_server_that_answered_last_is_asked_first(server: Server) -> None:
             assert len(mute.clients) == 1
 
 
-def test_a_server_that_fails_is_left_alone_for_as_long_as_that_took(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_failed_server_is_left_alone_as_long_as_it_took(monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter((0, 5, 9.9, 10, 11))
     clock = SimpleNamespace(monotonic=lambda: next(moments))
     monkeypatch.setattr(postgresql_connection, "time", clock)

@@ -151,9 +151,7 @@ def test_a_server_without_descriptors_goes_on_when_it_has_some_again(shop: Shop)
 
 @pytest.mark.sqlite_only("what SQLite says without descriptors")
 @pytest.mark.parametrize("shop", [1], indirect=True)
-def test_a_store_that_cannot_be_opened_for_lack_of_descriptors_is_opened_later(
-    shop: Shop,
-) -> None:
+def test_a_store_without_descriptors_is_opened_later(shop: Shop) -> None:
     (worker,) = shop.workers()
     _, most = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     used = {int(name) for name in os.listdir(f"/proc/{worker}/fd")}

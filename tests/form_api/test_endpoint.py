@@ -129,9 +129,7 @@ def test_an_unusable_store_is_not_answered_as_a_bug(
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
-def test_a_body_over_the_limit_is_refused_in_the_format_that_it_asks_for(
-    kind: str, store: Store
-) -> None:
+def test_a_body_over_the_limit_is_refused_in_its_format(kind: str, store: Store) -> None:
     client = create_app(store, Settings(max_body_bytes=2000), clock=lambda: NOW).test_client()
     form = {"returntype": "json", "content": "x" * 2000}
     answer = client.post("/", data=form, content_type=kind)
@@ -195,9 +193,7 @@ def test_the_table_of_actions_has_get_history() -> None:
 @pytest.mark.parametrize(
     "kind", ["Application/X-WWW-Form-Urlencoded", "Multipart/Form-Data; boundary=B"]
 )
-def test_content_types_are_compared_without_case(
-    kind: str, client: FlaskClient, account: Account
-) -> None:
+def test_content_types_ignore_case(kind: str, client: FlaskClient, account: Account) -> None:
     form = signed(TIMESTAMP, {"returntype": "json"})
     body = urlencode(form)
     if kind.startswith("M"):

@@ -85,14 +85,12 @@ def test_credits_are_integers_where_they_can_be(thousandths: int, text: str) -> 
     assert credit_text(thousandths) == text
 
 
-def test_the_account_falls_back_to_the_zone_of_the_server(store: Store, account: Account) -> None:
+def test_the_zone_of_the_server_is_the_default(store: Store, account: Account) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00:00"})
     assert dates(run(store, account, timezone="Asia/Tokyo")) == ["2012-05-09 19:00:00"]
 
 
-def test_the_account_falls_back_to_the_options_of_the_server(
-    store: Store, account: Account
-) -> None:
+def test_the_options_of_the_server_are_the_default(store: Store, account: Account) -> None:
     rows = run(store, account, history_key="history", history_status_fields=True)
     assert rows.names_for("json") == ("history",)
     assert rows.names_for("xml") == ("history",)

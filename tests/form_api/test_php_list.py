@@ -48,9 +48,7 @@ def test_any_octets_come_through(values: list[bytes]) -> None:
 
 
 @given(st.lists(st.binary(max_size=3), min_size=1, max_size=3), st.data())
-def test_a_list_with_an_octet_more_or_less_is_refused(
-    values: list[bytes], data: st.DataObject
-) -> None:
+def test_an_octet_more_or_less_is_refused(values: list[bytes], data: st.DataObject) -> None:
     text = written(values)
     with pytest.raises(NotPhpList):
         read_php_list(text + data.draw(st.binary(min_size=1, max_size=3)))

@@ -148,9 +148,7 @@ def outcome(stores: Stores, directory: Path, *contents: list[str]) -> list[Any]:
 
 @settings(max_examples=12)
 @given(st.permutations(LINES), st.integers(0, len(LINES)))
-def test_reports_in_any_order_and_in_other_files_give_the_same(
-    stores: Stores, lines: list[str], cut: int
-) -> None:
+def test_reports_in_any_order_and_file_agree(stores: Stores, lines: list[str], cut: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         found = outcome(stores, Path(directory), lines[:cut], lines[cut:])
     assert found == [
@@ -160,9 +158,7 @@ def test_reports_in_any_order_and_in_other_files_give_the_same(
     ]
 
 
-def test_a_file_without_reports_behind_one_with_them_gives_the_same(
-    stores: Stores, tmp_path: Path
-) -> None:
+def test_reports_may_be_in_an_earlier_file(stores: Stores, tmp_path: Path) -> None:
     sent = [line for line in LINES if "SMS-MT" in line]
     reports = [line for line in LINES if "DLR" in line]
     assert outcome(stores, tmp_path, reports, sent) == outcome(stores, tmp_path, sent, reports)
@@ -194,9 +190,7 @@ def test_a_line_too_long_is_a_bad_one_and_any_other_is_passed_over() -> None:
     assert [type(line) for line in (first, second, third)] == [BadLine, OtherLine, OtherLine]
 
 
-def test_a_message_of_log_and_table_comes_in_once(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_log_and_table_have_the_same_ids(store: Store, account: Account, tmp_path: Path) -> None:
     log, table = tmp_path / "messages.log", tmp_path / "submit_log.csv"
     log.write_text(HEAD.format("-1", "b'5'", "b'boxis.net'", "b'Hello'") + "\n")
     row = f"q-1,sim,boxis.net,48514151563,0.015,1,Hello,{b'Hello'.hex()},DELIVRD,foo,{{0}},{{0}}"

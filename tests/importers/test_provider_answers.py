@@ -61,9 +61,7 @@ def test_a_number_may_be_cut_anywhere(number: str) -> None:
     st.dictionaries(texts, st.dictionaries(texts, texts | st.integers(), max_size=3), max_size=3),
     st.integers(1, 40),
 )
-def test_an_opened_container_gives_its_values_one_by_one(
-    document: dict[str, Any], size: int
-) -> None:
+def test_an_opened_container_yields_its_values(document: dict[str, Any], size: int) -> None:
     content = json.dumps(document).encode()
     opened = {(), *((name,) for name in document)}
     expected: list[Any] = [] if document else [((), {})]
@@ -148,9 +146,7 @@ def answer(kind: str, *seconds: int) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["xml", "json"])
-def test_messages_before_the_damage_are_imported(
-    kind: str, store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_rows_before_damage_stay(kind: str, store: Store, account: Account, tmp_path: Path) -> None:
     """But for the last second, of which more may have come."""
     content = answer(kind, 9, 8, 7, 7, 6)
     path = tmp_path / "answer"
@@ -233,9 +229,7 @@ def test_a_malformed_id_rejects_one_message_only() -> None:
     assert [type(line) for line in good] == [GoodLine] * 2
 
 
-def test_a_message_that_waited_is_sent_and_not_doubled(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_pending_message_is_sent_once(store: Store, account: Account, tmp_path: Path) -> None:
     (one,) = listed(store, account, tmp_path / "page.json", page(WAITS))
     assert one.sent_at is None
     sent = WAITS | {"sent": "2014-02-08T10:00:00.500Z"}
@@ -247,18 +241,14 @@ def test_a_message_that_waited_is_sent_and_not_doubled(
         assert store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 1)[1] == 1
 
 
-def test_a_text_that_was_hidden_makes_no_other_message(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_hidden_text_adds_no_message(store: Store, account: Account, tmp_path: Path) -> None:
     sent = WAITS | {"sent": "2014-02-08T10:00:00.500Z"}
     listed(store, account, tmp_path / "page.json", page(sent | {"message": None}))
     (one,) = listed(store, account, tmp_path / "page.json", page(sent))
     assert one.recipients == "+4581808888\n+4581808889"
 
 
-def test_messages_of_one_second_keep_their_order(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_equal_times_keep_their_order(store: Store, account: Account, tmp_path: Path) -> None:
     ids = [f"52f4fd80{n:016x}" for n in range(30, 0, -1)]
     sent = {"sent": "2014-02-07T15:36:32.500Z"}
     found = listed(

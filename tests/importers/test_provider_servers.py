@@ -201,9 +201,7 @@ def test_the_key_is_in_no_request(provider: Provider, ours: Store) -> None:
     assert not [one for one in provider.asked if USER_KEY in one]
 
 
-def test_a_saved_answer_makes_the_same_history(
-    provider: Provider, ours: Store, tmp_path: Path
-) -> None:
+def test_a_saved_answer_is_the_same(provider: Provider, ours: Store, tmp_path: Path) -> None:
     summaries = []
     for kind in ("xml", "json"):
         form = signed(int(NOW.timestamp()), {"returntype": kind}, PLAIN)
@@ -255,9 +253,7 @@ around_edges = st.builds(
 
 @settings(max_examples=15)
 @given(instants=st.lists(around_edges, max_size=60), rounded=st.booleans())
-def test_no_window_loses_or_doubles_a_row(
-    instants: list[datetime], rounded: bool, rough: str
-) -> None:
+def test_windows_lose_and_double_none(instants: list[datetime], rounded: bool, rough: str) -> None:
     Rough.instants, Rough.rounded = instants, rounded
     half = timedelta(seconds=0.5 if rounded else 0)
     options = ReadOptions(find_zone("UTC"), None, username="u", secret="k", since=SINCE)
@@ -348,7 +344,7 @@ def test_a_permanent_failure_is_one_line(text: str, provider: Provider, ours: St
         assert secret not in str(failed.value)
 
 
-def test_a_wrong_clock_is_corrected_once(
+def test_wrong_clock_corrected(
     provider: Provider, ours: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = boxis_client._seconds_now
@@ -375,9 +371,7 @@ def test_a_wrong_clock_is_corrected_once(
         ("http://a b/", {}, "address|reached"),
     ],
 )
-def test_an_unreachable_url_is_reported(
-    url: str, options: dict[str, Any], text: str, ours: Store
-) -> None:
+def test_unreachable_urls_fail(url: str, options: dict[str, Any], text: str, ours: Store) -> None:
     for name in ("boxis", "telecomx"):
         with pytest.raises(ImportFailed, match=text) as failed:
             leave(ours, url, name, **options)
@@ -483,7 +477,7 @@ def only_in_query(handler: Any, body: bytes) -> None:
     )
 
 
-def test_a_token_stands_in_the_query_only_where_it_must(
+def test_tokens_are_in_queries_if_they_must(
     rest: Provider, provider: Provider, ours: Store
 ) -> None:
     provider.always = only_in_query

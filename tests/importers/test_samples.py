@@ -114,9 +114,7 @@ def test_a_log_is_in_the_history_as_awk_reads_it(
     assert at_the_form_api(post_action) == read_by(*command, str(FOLDER / name))
 
 
-def test_the_history_of_smsd_is_as_the_shell_reads_it(
-    store: Store, account: Account, post_action: Post
-) -> None:
+def test_smsd_is_as_the_shell_reads_it(store: Store, account: Account, post_action: Post) -> None:
     sample = FOLDER / "gammu-sample.db"
     load(store, account, sample)
     uri = f"file:{sample}?immutable=1"

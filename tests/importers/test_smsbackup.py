@@ -76,9 +76,7 @@ def test_a_backup_is_read_as_elementtree_reads_it() -> None:
 
 
 @given(st.data(), st.lists(st.integers(0, 0xFFFF), max_size=30))
-def test_references_to_halves_are_joined_wherever_the_file_is_cut(
-    data: st.DataObject, units: list[int]
-) -> None:
+def test_halved_references_are_joined_at_any_cut(data: st.DataObject, units: list[int]) -> None:
     """Each unit of UTF-16 as a reference of its own; what is no character becomes U+FFFD."""
     forms = st.sampled_from(["&#{};", "&#x{:x};", "&#x{:04X};", "&#0{};"])
     references = "".join(data.draw(forms).format(unit) for unit in units)
@@ -137,9 +135,7 @@ def test_an_unknown_encoding_is_refused(encoding: str) -> None:
     "end",
     ["", '<sms address="+4851', "<sms body='&#55", "</wrong>", "\xff", "&", "<sms body='&none;'/>"],
 )
-def test_messages_before_an_early_end_are_kept(
-    end: str, store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_truncated_keeps_messages(end: str, store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "sms.xml"
     good = START + "".join(SMS.format(1_795_300_204_123 + n, n) for n in range(7))
     path.write_bytes((good + end).encode("latin-1"))

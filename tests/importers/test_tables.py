@@ -353,9 +353,7 @@ def test_a_missing_table_or_column_is_named(
         assert PASSWORD not in str(raised.value)
 
 
-def test_a_lost_connection_keeps_the_rows_before_it(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lost_connection_keeps_its_rows(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "PAGE", 2)
     found = IMPORTERS["gammu"].read(Source(url=server.url), OPTIONS)
     assert isinstance(next(found), GoodLine)
@@ -365,9 +363,7 @@ def test_a_lost_connection_keeps_the_rows_before_it(
     assert "\n" not in str(raised.value)
 
 
-def test_a_writer_of_the_source_does_not_wait(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_writer_does_not_wait_for_us(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two pages nothing is locked: SMSD's table in MySQL knows no rows, only itself."""
     monkeypatch.setattr(paging, "PAGE", 2)
     found = IMPORTERS["gammu"].read(Source(url=server.url), OPTIONS)
@@ -444,9 +440,7 @@ def test_a_status_that_changed_is_taken_and_nothing_doubled(
     assert [m.status for m in stored if m.parts == 3] == ["delivered"]
 
 
-def test_a_long_message_is_imported_when_it_is_whole(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_long_messages_wait_for_all_parts(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "smsd.db"
     shutil.copy(SAMPLE, path)
     with apsw.Connection(str(path)) as owner:
@@ -466,9 +460,7 @@ def test_a_long_message_is_imported_when_it_is_whole(
 
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="sqlite3 is not installed")
 @pytest.mark.parametrize("ending", ["csv", "csv.gz"])
-def test_a_dump_holds_the_same_messages_as_the_database(
-    ending: str, database: Path, tmp_path: Path
-) -> None:
+def test_a_dump_is_read_like_its_database(ending: str, database: Path, tmp_path: Path) -> None:
     """By the command that docs/importing-databases.md shows."""
     documented = (PROJECT / "docs/importing-databases.md").read_text()
     (command,) = re.findall(r"sqlite3 -header -csv smsd\.db '(.+)' >", documented)
@@ -498,7 +490,7 @@ def test_a_file_stays_as_it_is_and_alone(mode: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
-def test_the_owner_of_a_file_writes_while_it_is_read(
+def test_the_owner_writes_meanwhile(
     mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "PAGE", 2)
@@ -520,9 +512,7 @@ def test_the_owner_of_a_file_writes_while_it_is_read(
     assert len(present) == (3 if mode == "wal" else 1)
 
 
-def test_a_file_that_changes_while_it_is_read_is_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_changes_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "smsd.db"
     shutil.copy(SAMPLE, path)
     owner = apsw.Connection(str(path))

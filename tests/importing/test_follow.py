@@ -160,9 +160,7 @@ STEPS = st.lists(
 
 @settings(max_examples=30)
 @given(STEPS, st.sampled_from([2, 5_000]))
-def test_every_line_is_one_message_whatever_happens_to_the_log(
-    stores: Stores, steps: Any, at_once: int
-) -> None:
+def test_every_line_is_one_message_at_last(stores: Stores, steps: Any, at_once: int) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         pytest.MonkeyPatch.context() as patch,
@@ -206,9 +204,7 @@ def following(store: Store, log: Path, *options: str) -> Iterator[subprocess.Pop
         process.communicate()
 
 
-def test_a_line_is_in_the_history_while_the_log_is_followed(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_line_is_in_the_history_at_once(store: Store, account: Account, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text("2026-11-21 23:00:00 Log begins\n" + line(1, "before"))
     with following(store, log) as process:
@@ -224,9 +220,7 @@ def test_a_line_is_in_the_history_while_the_log_is_followed(
     assert "text" not in said
 
 
-def test_a_report_comes_later_and_changes_its_message(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_later_report_changes_its_message(store: Store, account: Account, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text(line(1, "hello", fid="77"))
 
@@ -239,9 +233,7 @@ def test_a_report_comes_later_and_changes_its_message(
     assert message.status == "delivered"
 
 
-def test_a_log_that_is_not_there_yet_is_waited_for(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_missing_log_is_waited_for(store: Store, account: Account, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
 
     def create() -> None:
@@ -251,18 +243,14 @@ def test_a_log_that_is_not_there_yet_is_waited_for(
     assert stored_texts(store) == {"first": 1}
 
 
-def test_a_file_that_is_no_log_is_not_followed(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_only_logs_can_be_followed(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_text("recipient,sender,date\n")
     with pytest.raises(ImportFailed, match="--follow needs a growing log"):
         follower(store, account, path, Steps(iter([]))).run()
 
 
-def test_bad_lines_of_a_log_are_listed_by_their_number_in_the_file(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_bad_lines_are_listed_by_number(store: Store, account: Account, tmp_path: Path) -> None:
     log, rejects = tmp_path / "access.log", tmp_path / "rejects.csv"
     log.write_text(line(1, "one") + "bad\n")
 
@@ -294,9 +282,7 @@ def test_a_lost_rotated_log_is_reported(store: Store, account: Account, tmp_path
     assert stored_texts(store) == {"one": 1, "two": 1}
 
 
-def test_equal_lines_of_one_second_are_counted_across_a_restart(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_equal_lines_survive_restarts(store: Store, account: Account, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     for written in (2, 3, 5):
         log.write_text(line(1, "same") * written)
@@ -325,9 +311,7 @@ def test_following_a_log_is_audited(store: Store, account: Account, tmp_path: Pa
     assert told[-2:] == [("import.follow", "access.log"), ("import.run", "access.log")]
 
 
-def test_a_log_that_has_only_begun_is_known_by_its_mark(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_log_is_known_by_its_first_line(store: Store, account: Account, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text("2026-11-21 23:00:00 Log begins\n")
 
@@ -339,9 +323,7 @@ def test_a_log_that_has_only_begun_is_known_by_its_mark(
     assert stored_texts(store) == {"first": 1}
 
 
-def test_retention_may_change_while_a_log_is_followed(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_retention_may_change_meanwhile(store: Store, account: Account, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     old = line(1, "old").replace("2026", "2012")
     log.write_text(old.replace("old", "one"))
@@ -356,9 +338,7 @@ def test_retention_may_change_while_a_log_is_followed(
     assert summary.other["message older than the account keeps"] == 1
 
 
-def test_an_unreachable_server_is_reported_once_a_minute(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lost_servers_are_told_each_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "RETRY_SECONDS", 0.01)
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
     store = Store(f"postgresql:///gateway?host={tmp_path}")  # where no server is

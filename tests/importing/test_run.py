@@ -57,9 +57,7 @@ def test_importing_again_adds_nothing(store: Store, account: Account) -> None:
     assert rows(store) == before
 
 
-def test_a_copy_and_a_grown_file_add_only_new_lines(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_grown_files_add_only_new_lines(store: Store, account: Account, tmp_path: Path) -> None:
     lines = SAMPLE.read_text().splitlines(keepends=True)
     part = tmp_path / "rotated.log"
     part.write_text("".join(lines[:20]))
@@ -76,9 +74,7 @@ def test_equal_lines_are_as_many_messages(store: Store, account: Account, tmp_pa
     assert counts(import_file(store, account, path)) == (1, 3, 0)
 
 
-def test_an_id_is_enough_to_know_a_message_again(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_an_id_identifies_a_message(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     columns = "recipient,sender,date,sms_id,status\n48514151563,s,2012-05-09 10:28,{},{}\n"
     for wire_id in ("77", "133655645431563000007320", "SM-x"):
@@ -93,9 +89,7 @@ def test_an_id_is_enough_to_know_a_message_again(
         )
 
 
-def test_a_dry_run_reports_the_same_and_changes_nothing(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_dry_run_only_reports_the_same(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_text(HEADER + LINE.format(0) * 2 + "bad\n")
     expected = (2, 0, 1)
@@ -108,9 +102,7 @@ def test_a_dry_run_reports_the_same_and_changes_nothing(
     assert counts(import_file(store, account, path, dry_run=True)) == (0, 2, 1)
 
 
-def test_bad_lines_are_listed_and_the_good_ones_kept(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_bad_lines_are_listed_good_kept(store: Store, account: Account, tmp_path: Path) -> None:
     path, rejects = tmp_path / "m.csv", tmp_path / "rejects.csv"
     path.write_text(HEADER + LINE.format(0) + "nobody,s,2012-05-09 10:00,x\n" + LINE.format(1))
     assert counts(import_file(store, account, path, rejects_path=rejects)) == (2, 0, 1)
@@ -157,9 +149,7 @@ def test_accounts_are_found_by_a_field_of_the_log(store: Store, account: Account
     assert found == [10, 3]
 
 
-def test_messages_of_no_account_are_bad_lines(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_messages_without_account_are_bad(store: Store, account: Account, tmp_path: Path) -> None:
     rejects = tmp_path / "rejects.csv"
     summary = run_import(
         SAMPLE,
@@ -191,9 +181,7 @@ def test_equal_lines_far_apart_cost_no_memory() -> None:
 
 
 @pytest.mark.parametrize("what", ["missing.csv", "."])
-def test_an_unreadable_file_is_reported(
-    what: str, store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_unreadable_files_fail(what: str, store: Store, account: Account, tmp_path: Path) -> None:
     with pytest.raises(ImportFailed, match=str(tmp_path)):
         import_file(store, account, tmp_path / what)
 
@@ -211,9 +199,7 @@ def test_lines_before_a_truncation_are_kept(store: Store, account: Account, tmp_
     assert counts(import_file(store, account, path)) == (4_000 - kept, kept, 0)
 
 
-def test_lines_without_end_do_not_fill_the_memory(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_endless_lines_do_not_fill_memory(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_text(HEADER + LINE.format(0) + "x" * 3_000_000 + "\n" + LINE.format(1))
     summary = import_file(store, account, path)
@@ -260,9 +246,7 @@ def test_an_import_that_is_killed_in_each_batch_ends_like_one_that_was_not(
     assert len(contents[0][0]) == len(contents[0][1]) == 6 * BATCH
 
 
-def test_two_imports_of_one_file_at_once_double_nothing(
-    stores: Stores, tmp_path: Path, gateway: Gateway
-) -> None:
+def test_imports_at_once_double_nothing(stores: Stores, tmp_path: Path, gateway: Gateway) -> None:
     big_csv(tmp_path / "big.csv", 20_000)
     stores.make(tmp_path / "store.db").close()
     gateway("account", "add", USERNAME)
@@ -284,25 +268,21 @@ def test_a_line_too_long_is_one_bad_line(store: Store, account: Account, tmp_pat
     assert [row.split(",")[0] for row in rejects.read_text().splitlines()] == ["number", "2", "4"]
 
 
-def test_an_unwritable_rejects_file_is_reported(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_an_unwritable_rejects_file_fails(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_text(HEADER + "bad\n")
     with pytest.raises(ImportFailed, match="--rejects"):
         import_file(store, account, path, rejects_path=tmp_path / "none" / "r.csv")
 
 
-def test_an_account_field_that_the_format_lacks_is_reported(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_missing_account_field_is_named(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "m.csv"
     path.write_text(HEADER)
     with pytest.raises(ImportFailed, match="csv files have no ACT field"):
         run_import(path, AccountMap(store, account, {}), ReadOptions(find_zone("UTC"), "ACT"))
 
 
-def test_many_messages_of_one_time_are_no_burden(
+def test_many_messages_of_one_time(
     stores: Stores, store: Store, account: Account, tmp_path: Path
 ) -> None:
     """A bulk with minutes only; what is read from the store does not grow with what is there."""
@@ -318,9 +298,7 @@ def test_many_messages_of_one_time_are_no_burden(
 
 
 @pytest.mark.sqlite_only("a limit of pages")
-def test_a_full_disk_is_named_and_leaves_whole_batches(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_full_disk_leaves_whole_batches(store: Store, account: Account, tmp_path: Path) -> None:
     big_csv(tmp_path / "big.csv", 40_000)
     pages = store.database.execute_sql("PRAGMA page_count").fetchone()[0]
     store.database.execute_sql(f"PRAGMA max_page_count = {pages + 800}")

@@ -73,20 +73,23 @@ class Apis:
             assert self.form(address, **{**WRONG_CODE, **form}) == REFUSED
 
 
+MakeApis = Callable[..., Apis]
+
+
 @pytest.fixture
-def apis(store: Store, account: Account) -> Callable[..., Apis]:
+def apis(store: Store, account: Account) -> MakeApis:
     customer = store.customers.get(USERNAME)
     store.employees.add(customer, USERNAME, "Anna", Level.OWNER, PASSWORD_HASH, NOW)
     return lambda **settings: Apis(store, **settings)
 
 
-def test_nothing_is_limited_unless_set(apis: Callable[..., Apis]) -> None:
+def test_nothing_is_limited_unless_set(apis: MakeApis) -> None:
     asked = apis()
     assert {asked.form() for _ in range(200)} == {"success"}
 
 
 @pytest.mark.parametrize("rate", ["account_rate", "address_rate", "server_rate"])
-def test_a_rate_holds_and_its_time_ends(apis: Callable[..., Apis], rate: str) -> None:
+def test_a_rate_holds_and_its_time_ends(apis: MakeApis, rate: str) -> None:
     asked = apis(**{rate: "3/minute"})
     assert [asked.form() for _ in range(3)] == ["success"] * 3
     asked.seconds += 20
@@ -95,7 +98,7 @@ def test_a_rate_holds_and_its_time_ends(apis: Callable[..., Apis], rate: str) ->
     assert asked.form() == "success"
 
 
-def test_each_of_several_rates_holds(apis: Callable[..., Apis]) -> None:
+def test_each_of_several_rates_holds(apis: MakeApis) -> None:
     asked = apis(account_rate="2/second;3/minute")
     assert [asked.form() == "success" for _ in range(3)] == [True, True, False]
     asked.seconds += 1
@@ -104,9 +107,7 @@ def test_each_of_several_rates_holds(apis: Callable[..., Apis]) -> None:
     assert asked.form() == "Error: too many requests, try again in 58 seconds"
 
 
-def test_rates_are_of_one_account_and_of_one_address(
-    apis: Callable[..., Apis], store: Store
-) -> None:
+def test_rates_are_per_account_and_per_address(apis: MakeApis, store: Store) -> None:
     store.accounts.add("ben@example.com", USER_KEY, NOW, options={"account_rate": "off"})
     asked = apis(account_rate="1/minute")
     assert asked.form() == "success"
@@ -117,15 +118,13 @@ def test_rates_are_of_one_account_and_of_one_address(
     assert asked.form(HERE) != "success"
 
 
-def test_wrong_codes_use_up_no_rate_of_the_account(
-    apis: Callable[..., Apis],
-) -> None:
+def test_wrong_codes_use_up_no_rate_of_the_account(apis: MakeApis) -> None:
     asked = apis(account_rate="1/minute")
     asked.guess(3)
     assert asked.form() == "success"
 
 
-def test_the_rest_api_sends_retry_after(apis: Callable[..., Apis]) -> None:
+def test_the_rest_api_sends_retry_after(apis: MakeApis) -> None:
     asked = apis(account_rate="2/minute")
     token = asked.log_in(PASSWORD).json["token"]
     answers = [asked.client.get(f"/ping?token={token}") for _ in range(3)]
@@ -138,7 +137,7 @@ def test_the_rest_api_sends_retry_after(apis: Callable[..., Apis]) -> None:
     }
 
 
-def test_the_lockout_doubles_with_each_guess(apis: Callable[..., Apis]) -> None:
+def test_the_lockout_doubles_with_each_guess(apis: MakeApis) -> None:
     asked = apis()
     asked.guess(5)
     for seconds in (1, 2, 4, 8):
@@ -151,7 +150,7 @@ def test_the_lockout_doubles_with_each_guess(apis: Callable[..., Apis]) -> None:
     asked.guess(5)  # counted from nothing again
 
 
-def test_a_lockout_has_a_longest_time(apis: Callable[..., Apis]) -> None:
+def test_a_lockout_has_a_longest_time(apis: MakeApis) -> None:
     asked = apis(longest_lockout_seconds=10)
     for _ in range(20):
         asked.form(**WRONG_CODE)
@@ -159,28 +158,26 @@ def test_a_lockout_has_a_longest_time(apis: Callable[..., Apis]) -> None:
     assert asked.form() == "success"
 
 
-def test_the_lockout_can_be_switched_off(apis: Callable[..., Apis]) -> None:
+def test_the_lockout_can_be_switched_off(apis: MakeApis) -> None:
     asked = apis(longest_lockout_seconds=0)
     asked.guess(50)
     assert asked.form() == "success"
 
 
-def test_a_lockout_holds_for_one_address(apis: Callable[..., Apis]) -> None:
+def test_a_lockout_holds_for_one_address(apis: MakeApis) -> None:
     asked = apis()
     asked.guess(5, ELSEWHERE)
     assert "too many" in asked.form(ELSEWHERE)
     assert asked.form(HERE) == "success"
 
 
-def test_an_unknown_user_is_locked_out_too(apis: Callable[..., Apis]) -> None:
+def test_an_unknown_user_is_locked_out_too(apis: MakeApis) -> None:
     asked = apis()
     asked.guess(5, username="nobody@example.com")
     assert "try again in 1 seconds" in asked.form(username="Nobody@example.com")
 
 
-def test_a_new_key_resets_the_lockout(
-    apis: Callable[..., Apis], store: Store, account: Account
-) -> None:
+def test_a_new_key_unlocks(apis: MakeApis, store: Store, account: Account) -> None:
     asked = apis()
     asked.guess(5)
     store.accounts.set_user_key(account, "another-key")
@@ -189,9 +186,7 @@ def test_a_new_key_resets_the_lockout(
     assert asked.form(authcode=form["authcode"]) == "success"
 
 
-def test_guessing_many_names_is_locked_out_but_a_known_client_is_not(
-    apis: Callable[..., Apis],
-) -> None:
+def test_guessing_names_locks_out_unknown_clients_only(apis: MakeApis) -> None:
     asked = apis()
     assert asked.form() == "success"
     for number in range(30):
@@ -201,7 +196,7 @@ def test_guessing_many_names_is_locked_out_but_a_known_client_is_not(
     assert asked.form(ELSEWHERE, username="one-more@example.com", **WRONG_CODE) == REFUSED
 
 
-def test_wrong_passwords_are_locked_out_too(apis: Callable[..., Apis], store: Store) -> None:
+def test_wrong_passwords_are_locked_out_too(apis: MakeApis, store: Store) -> None:
     asked = apis()
     assert {asked.log_in("wrong").status_code for _ in range(5)} == {401}
     locked = asked.log_in(PASSWORD)
@@ -212,9 +207,7 @@ def test_wrong_passwords_are_locked_out_too(apis: Callable[..., Apis], store: St
     assert asked.log_in("new password").status_code == 200
 
 
-def test_an_account_may_be_bound_to_networks(
-    apis: Callable[..., Apis], store: Store, account: Account
-) -> None:
+def test_accounts_may_be_bound_to_networks(apis: MakeApis, store: Store, account: Account) -> None:
     store.accounts.set_options(account, {"networks": "192.0.2.0/24, 2001:db8::/32"})
     asked = apis()
     assert asked.form(HERE) == asked.form("2001:db8::1") == "success"
@@ -223,9 +216,7 @@ def test_an_account_may_be_bound_to_networks(
     assert "too many requests" in asked.form(ELSEWHERE)  # as for a wrong code
 
 
-def test_a_trusted_proxy_names_the_address(
-    apis: Callable[..., Apis], store: Store, account: Account
-) -> None:
+def test_trusted_proxies_name_the_client(apis: MakeApis, store: Store, account: Account) -> None:
     store.accounts.set_options(account, {"networks": HERE})
     asked = apis(trusted_proxies="127.0.0.1")
     assert asked.form("127.0.0.1", forwarded=HERE) == "success"
@@ -236,7 +227,7 @@ def test_a_trusted_proxy_names_the_address(
 
 @pytest.mark.parametrize(("replay", "second"), [("off", True), ("warn", True), ("enforce", False)])
 def test_a_replayed_request(
-    apis: Callable[..., Apis],
+    apis: MakeApis,
     store: Store,
     account: Account,
     caplog: pytest.LogCaptureFixture,
@@ -254,9 +245,7 @@ def test_a_replayed_request(
     assert (again == "success") is second
 
 
-def test_a_replay_is_answered_like_a_wrong_clock(
-    apis: Callable[..., Apis], store: Store, account: Account
-) -> None:
+def test_replays_look_like_wrong_clocks(apis: MakeApis, store: Store, account: Account) -> None:
     """Documented clients then sign anew, with the server's time."""
     store.accounts.set_options(account, {"replay": "enforce"})
     asked = apis()
@@ -270,17 +259,13 @@ def test_a_replay_is_answered_like_a_wrong_clock(
     }
 
 
-def test_a_request_from_before_the_start_is_refused(
-    apis: Callable[..., Apis], store: Store, account: Account
-) -> None:
+def test_requests_before_start_are_refused(apis: MakeApis, store: Store, account: Account) -> None:
     store.accounts.set_options(account, {"replay": "enforce"})
     asked = apis()
     assert asked.form(timestamp=str(SECOND - 1)) == "Error: 'timestamp' is not valid"
 
 
-def test_a_replay_is_refused_while_its_timestamp_is_valid(
-    apis: Callable[..., Apis], store: Store, account: Account
-) -> None:
+def test_replays_are_refused_while_valid(apis: MakeApis, store: Store, account: Account) -> None:
     store.accounts.set_options(account, {"replay": "enforce", "timestamp_window_seconds": "60"})
     asked = apis()
     ahead = str(SECOND + 60)
@@ -289,9 +274,7 @@ def test_a_replay_is_refused_while_its_timestamp_is_valid(
     assert asked.form(timestamp=ahead) != "success"
 
 
-def test_an_account_has_a_stream_limit(
-    apis: Callable[..., Apis], store: Store, account: Account
-) -> None:
+def test_accounts_have_a_stream_limit(apis: MakeApis, store: Store, account: Account) -> None:
     add_messages(store, account, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
     other = store.accounts.add("ben@example.com", USER_KEY, NOW)
     add_messages(store, other, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
@@ -359,9 +342,7 @@ def redis(tmp_path: Path) -> Iterator[str]:
     process.wait(LIMIT_SECONDS)
 
 
-def test_several_machines_count_together_on_a_server_of_counters(
-    store: Store, account: Account, redis: str
-) -> None:
+def test_several_machines_count_on_redis(store: Store, account: Account, redis: str) -> None:
     settings = Settings(address_rate="4/minute", replay="enforce")
     one, two = (
         create_app(store, settings, lambda: NOW, shared_counters(redis)).test_client()
@@ -382,9 +363,7 @@ def test_several_machines_count_together_on_a_server_of_counters(
     assert not any(word in str(keys) for word in (USERNAME, USER_KEY, str(SECOND)))
 
 
-def test_guesses_are_counted_on_a_server_of_counters(
-    store: Store, account: Account, redis: str
-) -> None:
+def test_guesses_are_counted_on_redis(store: Store, account: Account, redis: str) -> None:
     clients = [
         create_app(store, Settings(), lambda: NOW, shared_counters(redis)).test_client()
         for _ in range(2)
@@ -397,9 +376,7 @@ def test_guesses_are_counted_on_a_server_of_counters(
     until(lambda: clients[0].post("/", data=form).json["result"] == "1")
 
 
-def test_an_untrusted_proxy_is_warned_of_once(
-    apis: Callable[..., Apis], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_untrusted_proxies_warn_once(apis: MakeApis, caplog: pytest.LogCaptureFixture) -> None:
     app_module._warn_of_untrusted_proxy.cache_clear()
     asked = apis()
     for _ in range(3):
@@ -419,7 +396,7 @@ def test_an_untrusted_proxy_is_warned_of_once(
     ],
 )
 def test_pages_of_other_origins_read_the_rest_api_if_they_are_set(
-    apis: Callable[..., Apis], origin: str, method: str, allowed: bool
+    apis: MakeApis, origin: str, method: str, allowed: bool
 ) -> None:
     headers = {"Origin": origin} if origin else {}
     asked = apis(cors_origins="https://app.example.com http://127.0.0.1:3000").client

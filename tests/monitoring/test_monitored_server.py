@@ -65,9 +65,7 @@ def test_a_process_that_is_just_beginning_is_no_trouble(serve: Serve, store: Sto
     assert figure(watched(server), "processes") == 1
 
 
-def test_a_killed_process_takes_no_count_away_and_leaves_no_stream(
-    serve: Serve, long_store: Store
-) -> None:
+def test_a_killed_process_loses_no_count_but_its_streams(serve: Serve, long_store: Store) -> None:
     server = serve(long_store, "--workers", "2")
     for _ in range(10):
         server.post(datefrom="2030-01-01 00:00")
@@ -87,7 +85,7 @@ def test_a_killed_process_takes_no_count_away_and_leaves_no_stream(
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGKILL])
-def test_a_server_that_ends_leaves_no_figures_behind(
+def test_ended_servers_leave_nothing(
     with_signal: signal.Signals, serve: Serve, store: Store
 ) -> None:
     server = serve(store, "--workers", "1")
@@ -168,9 +166,7 @@ def test_a_taken_watch_port_is_reported_at_once(gateway: Gateway, store: Store) 
     assert done.stderr.count("\n") == 1
 
 
-def test_every_log_line_is_json_without_secrets(
-    serve: Serve, store: Store, account: Account
-) -> None:
+def test_log_lines_are_json_without_secrets(serve: Serve, store: Store, account: Account) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00", "text": "Your code is 4711"})
     server = serve(store, "--workers", "2", "--log-format", "json", "--log-level", "debug")
     sent = signed_now(to="48514151563", message="Your code is 4711")

@@ -232,9 +232,7 @@ def test_metrics_count_by_api_action_outcome_and_format(
     assert figure(found, "store_connections", state="open") >= 1
 
 
-def test_labels_contain_nothing_from_clients(
-    ask: Ask, client: FlaskClient, account: Account
-) -> None:
+def test_labels_have_nothing_of_clients(ask: Ask, client: FlaskClient, account: Account) -> None:
     sent = "48514151563"
     for name in ("username", "section", "action", "returntype", "datefrom", "version"):
         ask(**{name: sent})
@@ -255,7 +253,7 @@ def test_labels_contain_nothing_from_clients(
         ("POST", "/healthz", 405, "only GET\n"),
     ],
 )
-def test_health_is_one_word(
+def test_health_is_a_word(
     method: str, path: str, status: int, said: str, client: FlaskClient
 ) -> None:
     answer = client.open(path, method=method)

@@ -68,7 +68,7 @@ def test_a_stream_also_makes_its_cache_small(
     assert cost(post_action) == ["SELECT", *STREAM[stores.name]]
 
 
-def test_dates_and_options_cost_no_statement(
+def test_dates_and_options_are_free(
     store: Store, account: Account, post_action: Post, cost: Cost
 ) -> None:
     add_rows(store, account, 10)
@@ -79,7 +79,7 @@ def test_dates_and_options_cost_no_statement(
     assert cost(lambda: post_action(**dates)) == ["SELECT", "SELECT"]
 
 
-def test_a_list_under_two_keys_is_walked_twice(
+def test_one_walk_for_each_key(
     store: Store, account: Account, post_action: Post, cost: Cost
 ) -> None:
     store.accounts.set_options(account, {"history_key": "both"})
@@ -99,9 +99,7 @@ def test_a_list_under_two_keys_is_walked_twice(
     ],
     ids=lambda fault: next(iter(fault)),
 )
-def test_a_refused_request_asks_for_the_account_alone(
-    post_action: Post, cost: Cost, fault: dict[str, str]
-) -> None:
+def test_refusals_query_the_account(post_action: Post, cost: Cost, fault: dict[str, str]) -> None:
     assert cost(lambda: post_action(**fault)) == ["SELECT"]
 
 
@@ -123,7 +121,7 @@ def test_a_list_asks_for_the_session_the_customer_and_its_accounts_and_for_one_s
     assert cost(lambda: client.get("/sms?token=token&sort=SENT")) == ["SELECT"] * 3 + one_state
 
 
-def test_a_login_writes_once(
+def test_login_writes_once(
     stores: Stores, store: Store, account: Account, client: FlaskClient
 ) -> None:
     customer = store.customers.get(account.username)

@@ -143,9 +143,7 @@ def masked(answer: str) -> str:
 @pytest.mark.parametrize(
     ("document", "language"), [("README.md", "xml"), ("docs/form-api.md", "json")]
 )
-def test_the_signed_request_has_the_answer_that_is_shown(
-    document: str, language: str, run: Run
-) -> None:
+def test_signed_requests_have_the_shown_answer(document: str, language: str, run: Run) -> None:
     request = next(code for code in blocks(document, "sh") if "authcode" in code)
     assert masked(run(["bash"], request)) == masked(blocks(document, language)[0])
 

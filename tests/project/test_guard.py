@@ -54,9 +54,7 @@ def test_accepted_losses_that_add_up_exceed_the_budget() -> None:
     assert compare(known(**{"a row more, XML": 1.51}), "ours", FIGURES) == []
 
 
-def test_a_build_without_figures_has_the_wide_tolerance(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_an_unknown_build_has_the_wide_tolerance(capsys: pytest.CaptureFixture[str]) -> None:
     assert compare(known(), "theirs", {**FIGURES, "a row more, XML": 1.6}) == []
     assert "Nothing is accepted for theirs." in capsys.readouterr().out
     assert compare(known(), "theirs", {**FIGURES, "a row more, XML": 1.7})

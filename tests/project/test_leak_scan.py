@@ -37,9 +37,7 @@ def _nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
         ("text", lambda: TEXT),
     ],
 )
-def test_each_kind_of_secret_is_found_in_a_log(
-    kind: str, make: Callable[[], str], store: Store
-) -> None:
+def test_each_kind_of_secret_is_found(kind: str, make: Callable[[], str], store: Store) -> None:
     account = store.accounts.add("anna@example.com", USER_KEY, NOW)
     add_messages(store, account, {"date": "2012-05-09 10:28:00", "text": TEXT})
     logging.getLogger("boxis_gateway.test").info("request=1 said=%s.", make().upper())

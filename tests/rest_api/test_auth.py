@@ -21,6 +21,7 @@ from tests.support.engines import statements
 from tests.support.example_account import NOW
 from tests.support.waiting import LIMIT_SECONDS
 
+LogIn = Callable[..., Any]
 PASSWORD = "correct horse"
 PASSWORD_HASH = hash_password(PASSWORD)
 LOGIN_FAILURE = {
@@ -69,7 +70,7 @@ def log_in(rest: FlaskClient) -> Callable[..., Any]:
     return ask
 
 
-def test_a_login_answers_as_documented(log_in: Callable[..., Any], anna: Employee) -> None:
+def test_a_login_answers_as_documented(log_in: LogIn, anna: Employee) -> None:
     answer = log_in()
     assert list(answer) == ["token", "expiresInMinutes", "employee", "customer", "accessLevel"]
     assert answer["expiresInMinutes"] == 15
@@ -99,15 +100,13 @@ def test_a_login_comes_by_query_form_or_json(rest: FlaskClient, how: str) -> Non
         {"username": "nobody@example.com", "password": "wrong"},
     ],
 )
-def test_a_failed_login_does_not_say_why(
-    log_in: Callable[..., Any], fields: dict[str, str]
-) -> None:
+def test_a_failed_login_gives_no_reason(log_in: LogIn, fields: dict[str, str]) -> None:
     assert log_in(**fields) == LOGIN_FAILURE
 
 
 @pytest.mark.parametrize("state", [State.DISABLED, State.DELETED])
 def test_a_disabled_employee_loses_access_at_once(
-    rest: FlaskClient, log_in: Callable[..., Any], store: Store, anna: Employee, state: State
+    rest: FlaskClient, log_in: LogIn, store: Store, anna: Employee, state: State
 ) -> None:
     token = log_in()["token"]
     store.employees.set_state(anna, state)
@@ -115,9 +114,7 @@ def test_a_disabled_employee_loses_access_at_once(
     assert log_in() == LOGIN_FAILURE
 
 
-def test_the_level_that_cannot_log_in_cannot(
-    log_in: Callable[..., Any], store: Store, anna: Employee
-) -> None:
+def test_the_level_that_cannot_log_in_cannot(log_in: LogIn, store: Store, anna: Employee) -> None:
     store.employees.set_level(anna, Level.NO_LOGIN)
     assert log_in() == LOGIN_FAILURE
 
@@ -150,9 +147,7 @@ def test_a_body_that_is_too_long_is_not_read(rest: FlaskClient, content_type: st
 
 
 @pytest.mark.parametrize("place", ["query", "bearer", "cookie"])
-def test_a_token_may_stand_in_three_places(
-    rest: FlaskClient, log_in: Callable[..., Any], place: str
-) -> None:
+def test_a_token_has_three_places(rest: FlaskClient, log_in: LogIn, place: str) -> None:
     token = log_in(cookie=place == "cookie")["token"]
     if place == "query":
         answer = rest.get("/ping", query_string={"token": token})
@@ -163,13 +158,13 @@ def test_a_token_may_stand_in_three_places(
     assert answer.json == {"success": True}
 
 
-def test_no_cookie_is_set_unless_asked_for(rest: FlaskClient, log_in: Callable[..., Any]) -> None:
+def test_no_cookie_is_set_unless_asked_for(rest: FlaskClient, log_in: LogIn) -> None:
     log_in()
     assert rest.get("/ping").json == LOGIN_FAILURE
 
 
 def test_a_token_expires_and_use_restarts_its_time(
-    rest: FlaskClient, log_in: Callable[..., Any], clock: Clock
+    rest: FlaskClient, log_in: LogIn, clock: Clock
 ) -> None:
     token = {"token": log_in()["token"]}
     for _ in range(3):
@@ -197,7 +192,7 @@ def test_renewal_can_be_switched_off(store: Store, anna: Employee, clock: Clock)
 
 
 def test_a_token_that_persists_lasts_until_logout(
-    rest: FlaskClient, log_in: Callable[..., Any], clock: Clock
+    rest: FlaskClient, log_in: LogIn, clock: Clock
 ) -> None:
     answer = log_in(persist="true")
     assert answer["expiresInMinutes"] == -1
@@ -208,15 +203,13 @@ def test_a_token_that_persists_lasts_until_logout(
     assert rest.get("/ping", query_string=token).json == LOGIN_FAILURE
 
 
-def test_logout_ends_all_tokens_of_the_user(rest: FlaskClient, log_in: Callable[..., Any]) -> None:
+def test_logout_ends_all_tokens_of_the_user(rest: FlaskClient, log_in: LogIn) -> None:
     first, second = log_in()["token"], log_in()["token"]
     assert rest.get(f"/auth/logout?token={first}").json == {"success": True}
     assert rest.get(f"/ping?token={second}").json == LOGIN_FAILURE
 
 
-def test_a_token_is_validated_as_documented(
-    rest: FlaskClient, log_in: Callable[..., Any], anna: Employee
-) -> None:
+def test_tokens_validate_as_documented(rest: FlaskClient, log_in: LogIn, anna: Employee) -> None:
     token = log_in()["token"]
     known = {
         "success": True,
@@ -238,9 +231,7 @@ def test_a_token_is_validated_as_documented(
     assert validate(simple="maybe").json["message"] == "simple"
 
 
-def test_validating_does_not_count_as_use(
-    rest: FlaskClient, log_in: Callable[..., Any], clock: Clock
-) -> None:
+def test_validation_is_no_use(rest: FlaskClient, log_in: LogIn, clock: Clock) -> None:
     token = log_in()["token"]
     clock.goes_on(minutes=14)
     assert rest.get(f"/auth/validateToken?token={token}").json["success"]
@@ -249,7 +240,7 @@ def test_validating_does_not_count_as_use(
 
 
 def test_a_new_level_counts_from_the_next_request_on(
-    rest: FlaskClient, log_in: Callable[..., Any], store: Store, anna: Employee
+    rest: FlaskClient, log_in: LogIn, store: Store, anna: Employee
 ) -> None:
     token = log_in()["token"]
     store.employees.set_level(anna, Level.VIEWER)
@@ -257,9 +248,7 @@ def test_a_new_level_counts_from_the_next_request_on(
 
 
 @pytest.mark.sqlite_only("octets of a file")
-def test_neither_tokens_nor_passwords_are_kept_as_they_are(
-    log_in: Callable[..., Any], store: Store
-) -> None:
+def test_tokens_and_passwords_are_kept_as_digests(log_in: LogIn, store: Store) -> None:
     token = log_in()["token"]
     assert store.tokens.find(token_digest(token)) is not None
     store.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -269,7 +258,7 @@ def test_neither_tokens_nor_passwords_are_kept_as_they_are(
 
 
 def test_neither_tokens_nor_passwords_are_logged(
-    rest: FlaskClient, log_in: Callable[..., Any], caplog: pytest.LogCaptureFixture
+    rest: FlaskClient, log_in: LogIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     token = log_in()["token"]
@@ -290,7 +279,7 @@ def test_neither_tokens_nor_passwords_are_logged(
         ("GET", "/ping", 401, "credentials_invalid"),
     ],
 )
-def test_failures_have_one_body(
+def test_one_body_for_failures(
     rest: FlaskClient, method: str, path: str, status: int, message: str
 ) -> None:
     answer = rest.open(path, method=method)
@@ -299,7 +288,7 @@ def test_failures_have_one_body(
     assert list(answer.json) == ["code", "message", "description"]
 
 
-def test_options_and_head_are_answered(rest: FlaskClient, log_in: Callable[..., Any]) -> None:
+def test_options_and_head_are_answered(rest: FlaskClient, log_in: LogIn) -> None:
     options = rest.options("/auth/login")
     assert options.status_code == 204
     assert options.headers["Allow"] == "GET, OPTIONS, POST"
@@ -347,9 +336,7 @@ def test_every_address_and_method_of_the_api_is_answered_in_its_way(
     assert (answer.status_code, answer.json["code"], answer.json["message"]) == (code, code, key)
 
 
-def test_an_unknown_name_runs_the_same_queries(
-    rest: FlaskClient, store: Store, anna: Employee
-) -> None:
+def test_unknown_names_run_equal_queries(rest: FlaskClient, store: Store, anna: Employee) -> None:
     ran = {}
     for name in ("anna@example.com", "nobody@example.com"):
         with statements(store) as ran[name]:

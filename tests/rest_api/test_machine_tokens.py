@@ -69,7 +69,7 @@ def test_a_machine_s_token_is_ended(rest: FlaskClient, person: Person) -> None:
 
 
 @pytest.mark.parametrize(("query", "machine"), [({}, 200), ({"all": "true"}, 401)])
-def test_tokens_are_cleared(
+def test_tokens_clear(
     rest: FlaskClient, person: Person, query: dict[str, str], machine: int
 ) -> None:
     anna, boss = person("north", Level.VIEWER), person("north", Level.MANAGER)
@@ -111,9 +111,7 @@ def test_an_unknown_employee_is_not_found(rest: FlaskClient, person: Person) -> 
     assert (answer["code"], answer["message"]) == (404, "id")
 
 
-def test_nobody_makes_tokens_for_whoever_may_not_log_in(
-    rest: FlaskClient, person: Person, store: Store
-) -> None:
+def test_no_tokens_for_the_level_no_login(rest: FlaskClient, person: Person, store: Store) -> None:
     boss, anna = person("north", Level.OWNER), person("north", Level.VIEWER)
     for state, expected in ((State.DISABLED, (403, "access_denied")), (State.DELETED, (404, "id"))):
         store.employees.set_state(anna, state)

@@ -166,9 +166,7 @@ def test_filters_combine(store: Store, account: Account, ask: Ask) -> None:
     assert texts(to="+4581808888", message="lew") == ["lew"]
 
 
-def test_pending_messages_are_unsent_and_refused_ones_missing(
-    store: Store, account: Account, ask: Ask
-) -> None:
+def test_pending_is_unsent_and_refused_missing(store: Store, account: Account, ask: Ask) -> None:
     add(
         store,
         account,
@@ -183,7 +181,7 @@ def test_pending_messages_are_unsent_and_refused_ones_missing(
     assert ask(to="+4581808888")["total"] == 2
 
 
-def test_the_accounts_of_a_customer_are_one_list(
+def test_accounts_of_customer_one_list(
     store: Store, shop: Customer, account: Account, ask: Ask
 ) -> None:
     second = store.accounts.add("b@example.com", USER_KEY, NOW, customer=shop.name)
@@ -199,9 +197,7 @@ def test_the_accounts_of_a_customer_are_one_list(
 
 
 @pytest.mark.parametrize("level", list(Level))
-def test_a_hidden_text_is_not_found_either(
-    store: Store, account: Account, ask: Ask, level: Level
-) -> None:
+def test_hidden_texts_are_not_found(store: Store, account: Account, ask: Ask, level: Level) -> None:
     add(store, account, {"text": "secret"}, {"text": "other"})
     answer = ask(level=level, message="secret")
     if level in (Level.NO_LOGIN, Level.PERSONAL):
@@ -324,9 +320,7 @@ def test_an_unchanged_answer_is_not_sent_again(
     assert rest.get(f"/sms?token={token}", headers=old).json["total"] == 2
 
 
-def test_the_documented_answer_as_admin_with_names(
-    store: Store, shop: Customer, account: Account, ask: Ask
-) -> None:
+def test_documented_admin_answer(store: Store, shop: Customer, account: Account, ask: Ask) -> None:
     prices = Prices(price=750_000, whole_sale=650_000, cost=500_000)
     add(store, account, {"prices": prices})
     store.contacts.add(shop, [("Voicemail", "Anders And", ""), ("+4581808888", "Rip", "")])
@@ -358,9 +352,7 @@ def test_the_documented_answer_as_admin_with_names(
     assert "toName" not in ask(level=Level.ADMIN)["messages"][0]
 
 
-def test_names_are_of_the_customer_and_optional(
-    store: Store, shop: Customer, account: Account, ask: Ask
-) -> None:
+def test_names_are_of_customers(store: Store, shop: Customer, account: Account, ask: Ask) -> None:
     other = store.customers.add("other", NOW)
     store.contacts.add(other, [("+4581808888", "Somebody", "")])
     store.contacts.add(shop, [("+4581808880", "Rap", "ducks"), ("+4581808881", "Rup", "ducks")])
@@ -374,9 +366,7 @@ def test_names_are_of_the_customer_and_optional(
     assert not {"fromName", "toName", "groupName"} & set(oldest)
 
 
-def test_months_that_no_message_is_of_are_no_fault(
-    store: Store, account: Account, ask: Ask
-) -> None:
+def test_months_without_messages_are_no_fault(store: Store, account: Account, ask: Ask) -> None:
     add(store, account, {})
     everything = {"fromDate": "1000-01", "toDate": "9999-12"}
     assert ask(**everything)["total"] == 1

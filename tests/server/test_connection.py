@@ -71,6 +71,9 @@ class Host:
         self.loop.close()
 
 
+MakeHost = Callable[[App], Host]
+
+
 def refusal(description: str, query: str) -> tuple[str, bytes]:
     return "text/plain", f"{description} {query}".encode()
 
@@ -230,7 +233,7 @@ def test_a_target_may_have_any_form(target: str, path: str) -> None:
 # Answers
 
 
-def test_requests_that_come_together_are_answered_in_order(host: Callable[[App], Host]) -> None:
+def test_requests_that_come_together_are_answered_in_order(host: MakeHost) -> None:
     requests = b"".join(b"GET /%d HTTP/1.1\r\n\r\n" % n for n in range(50))
     answer = host(echo).ask(requests + b"GET /last HTTP/1.1\r\nConnection: close\r\n\r\n")
     places = [answer.index(b"GET /%d " % n) for n in range(50)]
@@ -239,7 +242,7 @@ def test_requests_that_come_together_are_answered_in_order(host: Callable[[App],
     assert b"GET /last" in answer
 
 
-def test_requests_behind_a_long_answer_wait_for_its_end(host: Callable[[App], Host]) -> None:
+def test_requests_behind_a_long_answer_wait_for_its_end(host: MakeHost) -> None:
     answer = host(long).ask(
         b"GET /?3 HTTP/1.1\r\n\r\nGET /?2 HTTP/1.1\r\nConnection: close\r\n\r\n"
     )
@@ -248,21 +251,21 @@ def test_requests_behind_a_long_answer_wait_for_its_end(host: Callable[[App], Ho
     assert answer.endswith(b"0\r\n\r\n")
 
 
-def test_head_has_no_body(host: Callable[[App], Host]) -> None:
+def test_head_has_no_body(host: MakeHost) -> None:
     for app in (echo, long):
         answer = host(app).ask(b"HEAD /?3 HTTP/1.1\r\nConnection: close\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
         assert answer.endswith(b"\r\n\r\n")
 
 
-def test_http_1_0_ends_with_the_connection(host: Callable[[App], Host]) -> None:
+def test_http_1_0_ends_with_the_connection(host: MakeHost) -> None:
     answer = host(long).ask(b"GET /?3 HTTP/1.0\r\n\r\n")
     head, body = answer.split(b"\r\n\r\n", 1)
     assert b"chunked" not in head
     assert body == b"x" * 300_000
 
 
-def test_an_expect_header_gets_100_continue(host: Callable[[App], Host]) -> None:
+def test_an_expect_header_gets_100_continue(host: MakeHost) -> None:
     """PHP's curl does with bodies of more than a kilobyte or so, and waits a second for it."""
     with host(echo).connect() as client:
         client.sendall(
@@ -274,7 +277,7 @@ def test_an_expect_header_gets_100_continue(host: Callable[[App], Host]) -> None
         assert everything(client).endswith(b"POST /  hello")
 
 
-def test_an_offer_of_another_protocol_is_declined(host: Callable[[App], Host]) -> None:
+def test_an_offer_of_another_protocol_is_declined(host: MakeHost) -> None:
     """curl --http2 and Java's HttpClient make it with a form, too."""
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
     answer = host(echo).ask(
@@ -292,7 +295,7 @@ def test_an_offer_beside_raw_bytes_in_the_query_loses_nothing() -> None:
     assert (request.target, request.body) == (b"/?a=%B1%B2", b"hello")
 
 
-def test_a_client_that_does_not_read_gets_no_more_answers(host: Callable[[App], Host]) -> None:
+def test_a_client_that_does_not_read_gets_no_more_answers(host: MakeHost) -> None:
     """What is made for them waits in memory."""
 
     waiting: list[int] = []
@@ -312,9 +315,7 @@ def test_a_client_that_does_not_read_gets_no_more_answers(host: Callable[[App], 
     assert max(waiting) < 1_000_000
 
 
-def test_a_client_that_shuts_down_its_side_still_gets_its_answer(
-    host: Callable[[App], Host],
-) -> None:
+def test_a_half_closed_client_gets_its_answer(host: MakeHost) -> None:
     for app, end in ((echo, b"GET / 3 "), (long, b"0\r\n\r\n")):
         with host(app).connect() as client:
             client.sendall(b"GET /?3 HTTP/1.1\r\n\r\n")
@@ -322,7 +323,7 @@ def test_a_client_that_shuts_down_its_side_still_gets_its_answer(
             assert everything(client).endswith(end)
 
 
-def test_a_truncated_request_is_refused(host: Callable[[App], Host]) -> None:
+def test_a_truncated_request_is_refused(host: MakeHost) -> None:
     with host(echo).connect() as client:
         client.sendall(b"POST /?q HTTP/1.1\r\nContent-Length: 50\r\n\r\nhalf")
         client.shutdown(socket.SHUT_WR)
@@ -331,7 +332,7 @@ def test_a_truncated_request_is_refused(host: Callable[[App], Host]) -> None:
     assert answer.endswith(b"request is not valid q")
 
 
-def test_a_client_that_sends_too_much_can_read_the_answer(host: Callable[[App], Host]) -> None:
+def test_a_client_that_sends_too_much_can_read_the_answer(host: MakeHost) -> None:
     """The answer is not lost in a reset, though most of the body is never read."""
     with host(echo).connect() as client:
         client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 9000000\r\n\r\n")
@@ -342,7 +343,7 @@ def test_a_client_that_sends_too_much_can_read_the_answer(host: Callable[[App], 
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_a_fault_in_a_long_answer_breaks_it_off(version: str, host: Callable[[App], Host]) -> None:
+def test_a_fault_in_a_long_answer_breaks_it_off(version: str, host: MakeHost) -> None:
     client = http.client.HTTPConnection(*host(long).address, timeout=60)
     client._http_vsn_str = f"HTTP/{version}"  # type: ignore[attr-defined]
     client.request("GET", "/?5!")
@@ -352,7 +353,7 @@ def test_a_fault_in_a_long_answer_breaks_it_off(version: str, host: Callable[[Ap
 
 
 def test_a_fault_before_an_answer_is_answered_and_logged(
-    host: Callable[[App], Host], caplog: pytest.LogCaptureFixture
+    host: MakeHost, caplog: pytest.LogCaptureFixture
 ) -> None:
     def faulty(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         raise RuntimeError("a fault")
@@ -363,7 +364,7 @@ def test_a_fault_before_an_answer_is_answered_and_logged(
     assert "a request failed" in caplog.text
 
 
-def test_short_answers_come_between_the_pieces_of_long_ones(host: Callable[[App], Host]) -> None:
+def test_short_answers_come_between_the_pieces_of_long_ones(host: MakeHost) -> None:
     order: list[str] = []
 
     def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
@@ -387,7 +388,7 @@ def test_short_answers_come_between_the_pieces_of_long_ones(host: Callable[[App]
 
 
 def test_a_client_that_stops_reading_is_disconnected(
-    host: Callable[[App], Host],
+    host: MakeHost,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -422,9 +423,7 @@ def test_a_client_that_stops_reading_is_disconnected(
     assert "a client was too slow" in caplog.text
 
 
-def test_a_whole_answer_has_a_deadline(
-    host: Callable[[App], Host], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_whole_answer_has_a_deadline(host: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
     """Who takes a little now and then would hold a view of the store for days."""
 
     def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
@@ -447,7 +446,7 @@ def test_a_whole_answer_has_a_deadline(
     assert "a client was too slow" in caplog.text
 
 
-def test_many_requests_at_once_are_answered_in_turns(host: Callable[[App], Host]) -> None:
+def test_many_requests_at_once_are_answered_in_turns(host: MakeHost) -> None:
     """In their order, and with others in between."""
     most = 0
     answered: list[str] = []
@@ -479,7 +478,7 @@ def test_many_requests_at_once_are_answered_in_turns(host: Callable[[App], Host]
 
 
 def test_a_connection_that_is_not_used_is_closed_without_a_word(
-    host: Callable[[App], Host], caplog: pytest.LogCaptureFixture
+    host: MakeHost, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = host(echo)
     with one.connect() as client:

@@ -169,7 +169,7 @@ def numbers(returntype: str, answer: requests.Response) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("returntype", ["xml", "json"])
-def test_a_long_history_is_whole_in_order_and_costs_no_memory(
+def test_long_histories_are_whole_and_cost_no_memory(
     returntype: str, serve: Serve, long_store: Store
 ) -> None:
     server = serve(long_store, "--workers", "1")
@@ -192,9 +192,7 @@ def test_a_long_history_is_whole_in_order_and_costs_no_memory(
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopping_server_finishes_the_answer_under_way(
-    end: int, serve: Serve, long_store: Store
-) -> None:
+def test_a_stopping_server_finishes_its_answer(end: int, serve: Serve, long_store: Store) -> None:
     server = serve(long_store)
     answer = server.post(stream=True)
     pieces = answer.iter_content(65_536)
@@ -241,9 +239,7 @@ def test_a_slow_reader_does_not_hold_up_others(serve: Serve, long_store: Store) 
     slow.close()
 
 
-def test_an_answer_that_breaks_off_cannot_be_taken_for_a_whole_one(
-    serve: Serve, long_store: Store
-) -> None:
+def test_an_answer_that_breaks_off_does_not_seem_whole(serve: Serve, long_store: Store) -> None:
     """The worker is killed in mid-answer: the chunked body lacks its end, and the client errs."""
     server = serve(long_store, "--workers", "1")
     answer = server.post(stream=True)
@@ -311,9 +307,7 @@ def test_silent_clients_are_disconnected(store: Store, account: Account, serve: 
     assert "too slow" in errors
 
 
-def test_the_longest_waiting_client_makes_room(
-    store: Store, account: Account, serve: Serve
-) -> None:
+def test_the_oldest_waiting_client_makes_room(store: Store, account: Account, serve: Serve) -> None:
     """Clients that only hold on cannot keep others out."""
     server = serve(store, "--workers", "1", "--max-connections", "10")
     silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(30)]

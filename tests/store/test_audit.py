@@ -472,9 +472,7 @@ def test_sudo_is_recorded_with_both_users(stores: Stores, gateway: Gateway, tmp_
     store.close()
 
 
-def test_an_import_that_stops_early_is_audited(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_broken_off_import_is_audited(store: Store, account: Account, tmp_path: Path) -> None:
     path = tmp_path / "cut.csv.gz"
     path.write_bytes(gzip.compress(many_lines())[:-500])
     options = ReadOptions(find_zone("UTC"))

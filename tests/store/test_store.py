@@ -168,9 +168,7 @@ def add(store: Store, account_id: int, *messages: NewMessage) -> int:
     return store.additions.add(account_id, list(enumerate(messages))).new
 
 
-def test_ids_have_the_documented_shape_and_depend_on_the_stored_rows_only(
-    stores: Stores, tmp_path: Path
-) -> None:
+def test_ids_have_the_documented_shape_and_are_reproducible(stores: Stores, tmp_path: Path) -> None:
     found = []
     for name in ("one.db", "two.db"):
         store = stores.make(tmp_path / name)

@@ -106,3 +106,14 @@ class RunningServer:
             self._errors.close()
             leak_scan.note_output("a server's log", self.errors)
         return self.process.returncode, self.errors
+
+
+def start_command(store: Store, *words: str, **environ: str) -> subprocess.Popen[str]:
+    """`boxis-gateway` over a store, as a process of its own."""
+    return Forked(
+        [*GATEWAY, *words],
+        env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url, **environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

@@ -21,6 +21,7 @@ from checks.failover.servers import Server, find_programs
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 
 SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
+Pair = tuple[Server, Server]  # a primary and its standby
 LAG_SECONDS = 1.5
 
 
@@ -62,9 +63,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(
-    servers: tuple[Server, Server], clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Store]:
+def store(servers: Pair, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """Over the primary, with the standby to read from."""
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEYS", Fernet.generate_key().decode())
     primary, standby = servers
@@ -78,7 +77,7 @@ def store(
 
 
 @pytest.fixture
-def account(store: Store, servers: tuple[Server, Server]) -> Account:
+def account(store: Store, servers: Pair) -> Account:
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
     add_messages(store, account, {"date": "2012-05-09 08:00:00"})
     caught_up(*servers)
@@ -120,9 +119,7 @@ def tell(processes: Sequence[int], what: signal.Signals) -> None:
             os.kill(process, what)
 
 
-def test_histories_and_lists_come_from_the_replica(
-    store: Store, account: Account, servers: tuple[Server, Server]
-) -> None:
+def test_lists_come_from_the_replica(store: Store, account: Account, servers: Pair) -> None:
     _, standby = servers
     assert senders(store, account) == ["boxis.net"]
     assert connected(standby) == 1
@@ -135,7 +132,7 @@ def test_histories_and_lists_come_from_the_replica(
 
 
 def test_a_replica_that_is_behind_for_longer_than_the_bound_is_not_asked(
-    store: Store, account: Account, servers: tuple[Server, Server], clock: Clock
+    store: Store, account: Account, servers: Pair, clock: Clock
 ) -> None:
     _, standby = servers
     assert senders(store, account) == ["boxis.net"]
@@ -151,7 +148,7 @@ def test_a_replica_that_is_behind_for_longer_than_the_bound_is_not_asked(
 
 
 def test_a_replica_that_caught_up_is_asked_again(
-    store: Store, account: Account, servers: tuple[Server, Server], clock: Clock
+    store: Store, account: Account, servers: Pair, clock: Clock
 ) -> None:
     primary, standby = servers
     standby.sql("SELECT pg_wal_replay_pause()")
@@ -170,7 +167,7 @@ def test_a_replica_that_caught_up_is_asked_again(
 
 
 def test_the_primary_answers_for_a_lost_replica(
-    store: Store, account: Account, servers: tuple[Server, Server], clock: Clock
+    store: Store, account: Account, servers: Pair, clock: Clock
 ) -> None:
     _, standby = servers
     assert senders(store, account) == ["boxis.net"]
@@ -184,7 +181,7 @@ def test_the_primary_answers_for_a_lost_replica(
 
 def test_the_primary_answers_for_a_frozen_replica(
     account: Account,
-    servers: tuple[Server, Server],
+    servers: Pair,
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -201,9 +198,7 @@ def test_the_primary_answers_for_a_frozen_replica(
     reader.close()
 
 
-def test_a_standby_of_another_store_is_not_asked(
-    store: Store, account: Account, servers: tuple[Server, Server]
-) -> None:
+def test_foreign_standbys_are_not_asked(store: Store, account: Account, servers: Pair) -> None:
     primary, standby = servers
     primary.sql("DROP DATABASE IF EXISTS other", "CREATE DATABASE other TEMPLATE template0")
     with closing(Store(url(primary).replace("/gateway", "/other"))) as other:
@@ -217,9 +212,7 @@ def test_a_standby_of_another_store_is_not_asked(
     assert why == f"{name} has another store."
 
 
-def test_doctor_warns_of_unreadable_replicas(
-    store: Store, account: Account, servers: tuple[Server, Server]
-) -> None:
+def test_doctor_warns_of_lost_replicas(store: Store, account: Account, servers: Pair) -> None:
     primary, standby = servers
     lost = "postgresql://nobody:s3cret@127.0.0.1:1/gateway"
     for urls, said in (
@@ -232,9 +225,7 @@ def test_doctor_warns_of_unreadable_replicas(
         assert "s3cret" not in repr(found)
 
 
-def test_accounts_are_those_of_the_primary(
-    store: Store, account: Account, servers: tuple[Server, Server]
-) -> None:
+def test_accounts_are_of_the_primary(store: Store, account: Account, servers: Pair) -> None:
     _, standby = servers
     senders(store, account)
     standby.sql("SELECT pg_wal_replay_pause()")

@@ -47,9 +47,7 @@ def history(store: Store, account: Account) -> list[tuple[Any, ...]]:
     return [row for rows in batches for row in rows]
 
 
-def test_recipients_of_one_submission_are_one_in_lists(
-    store: Store, account: Account, add: Add
-) -> None:
+def test_recipients_are_listed_as_one_submission(store: Store, account: Account, add: Add) -> None:
     prices = Prices(T3, 3, 2, 1)
     add(*(one(recipient, prices=prices) for recipient in TO))
     (found,) = listed(store, account)
@@ -93,9 +91,7 @@ def test_a_later_recipient_is_listed_by_time(store: Store, account: Account, add
     assert found.sent_at == T1
 
 
-def test_a_submission_was_sent_when_its_first_message_was(
-    store: Store, account: Account, add: Add
-) -> None:
+def test_a_submission_has_the_first_time(store: Store, account: Account, add: Add) -> None:
     pending = {"status": Status.PENDING}
     add(one(TO[0], sent_at=T3, wire_id="a", **pending), one(TO[1], wire_id="b", **pending))
     assert listed(store, account)[0].sent_at is None
@@ -107,9 +103,7 @@ def test_a_submission_was_sent_when_its_first_message_was(
         assert listed(store, account)[0].sent_at == sent_at
 
 
-def test_an_id_with_many_texts_is_many_submissions(
-    store: Store, account: Account, add: Add
-) -> None:
+def test_each_text_of_an_id_is_a_submission(store: Store, account: Account, add: Add) -> None:
     add(*(one(recipient, text=f"dear {recipient}") for recipient in TO))
     assert [found.text for found in listed(store, account)] == [f"dear {to}" for to in TO[::-1]]
     assert {found.wire_id for found in listed(store, account)} == {"x-1"}
@@ -137,9 +131,7 @@ def test_an_exported_id_comes_back(store: Store, account: Account, add: Add) -> 
     assert row[6:8] == (first_id(T2) + UPPER_HALF + 9, None)
 
 
-def test_an_id_that_is_taken_is_kept_for_clients_alone(
-    store: Store, account: Account, add: Add
-) -> None:
+def test_a_taken_id_is_only_shown_to_clients(store: Store, account: Account, add: Add) -> None:
     facts = SubmissionFacts(wire_id(first_id(T1), account.id), T1)
     mine = one(TO[0], sent_at=T1, submission=facts, exported_id=first_id(T1))
     add(NewMessage(TO[1], "other", T1))  # which has both ids
@@ -161,9 +153,7 @@ def test_an_id_of_a_plain_message_is_not_reused(store: Store, account: Account, 
     assert {found.wire_id for found in listed(store, account)} == {None, facts.wire_id}
 
 
-def test_an_exported_id_of_a_plain_message_is_not_used(
-    store: Store, account: Account, add: Add
-) -> None:
+def test_an_exported_plain_id_is_not_used(store: Store, account: Account, add: Add) -> None:
     add(one(TO[0], exported_id=first_id(T2)))
     assert add(NewMessage(TO[1], "plain", T2))[0] == 1
     rows = [(row[0], row[6], row[7]) for row in history(store, account)]

@@ -107,9 +107,7 @@ CSV_PIECES = ["a", '"', '""', ",", "\n", "\n", "\r\n", "\r", "ż", "x,y", '"q"',
 @settings(max_examples=600)
 @given(st.lists(st.sampled_from(CSV_PIECES), max_size=30), st.booleans(), st.sampled_from([1, 2]))
 @example(["a", "\r", "\r\n", '"a\nb"', "\n"], False, 1)
-def test_csv_lines_read_in_one_go_are_those_read_with_care(
-    pieces: list[str], broken: bool, width: int
-) -> None:
+def test_quick_csv_lines_are_the_careful_ones(pieces: list[str], broken: bool, width: int) -> None:
     content = "".join(pieces).encode() + (b"\xff\n" if broken else b"")
     lines = re.findall(rb"[^\n]*\n|[^\n]+", content)
     quick = csv_records._parse_block(deque(lines), ",")
@@ -140,9 +138,7 @@ HEAD_PIECES = [
 
 @settings(max_examples=250)
 @given(st.lists(st.sampled_from(HEAD_PIECES), min_size=9, max_size=9), st.data())
-def test_brackets_in_a_log_s_fields_are_found_as_by_a_slow_look(
-    values: list[str], data: st.DataObject
-) -> None:
+def test_brackets_in_fields_are_found_as_slowly(values: list[str], data: st.DataObject) -> None:
     names = [*kannel_log._FIELDS, "flags"]
     fields = "".join(
         f"{value}] [{name}:" for value, name in zip(["", *values], names, strict=False)
@@ -190,9 +186,7 @@ BATCHES = st.lists(st.lists(st.tuples(st.integers(0, 5), MESSAGES), max_size=8),
 
 @settings(max_examples=examples(25))
 @given(BATCHES)
-def test_duplicates_and_ids_are_the_same_by_range_and_by_lists(
-    stores: Stores, batches: Any
-) -> None:
+def test_lookups_by_range_and_by_list_agree(stores: Stores, batches: Any) -> None:
     found = []
     for nearby_rows in (duplicates.NEARBY_ROWS, 0):
         with (
@@ -225,7 +219,5 @@ def test_duplicates_and_ids_are_the_same_by_range_and_by_lists(
         (("id", "77"), 4420720902769633030),
     ],
 )
-def test_fingerprints_are_those_of_stores_that_exist(
-    identity: tuple[str, ...], number: int
-) -> None:
+def test_fingerprints_are_those_of_old_stores(identity: tuple[str, ...], number: int) -> None:
     assert fingerprint(*identity) == number

@@ -148,9 +148,7 @@ def listed(store: Store, account: Account) -> tuple[list[str | None], int]:
     return [one.sent_at for one in found], total
 
 
-def test_a_message_that_waited_is_sent_by_the_time_it_comes_again(
-    store: Store, account: Account
-) -> None:
+def test_a_pending_message_is_sent_when_it_comes_again(store: Store, account: Account) -> None:
     add(store, account, Status.PENDING)
     assert listed(store, account) == ([None], 1)
     add(store, account, Status.SENT)
@@ -158,9 +156,7 @@ def test_a_message_that_waited_is_sent_by_the_time_it_comes_again(
     assert statuses(store) == [("sent", None)]
 
 
-def test_a_message_that_waited_and_was_refused_is_in_no_list(
-    store: Store, account: Account
-) -> None:
+def test_a_pending_message_that_is_refused_is_in_no_list(store: Store, account: Account) -> None:
     add(store, account, Status.PENDING)
     add(store, account, Status.REFUSED)
     assert listed(store, account) == ([], 0)
@@ -170,9 +166,7 @@ def test_a_message_that_waited_and_was_refused_is_in_no_list(
     assert statuses(store) == [("refused", None)]
 
 
-def test_a_message_twice_in_one_batch_has_the_later_of_its_states(
-    store: Store, account: Account
-) -> None:
+def test_a_duplicate_in_a_batch_has_the_later_status(store: Store, account: Account) -> None:
     message = NewMessage("+48514151563", "s", WHEN, wire_id="77")
     done = message._replace(status=Status.DELIVERED, status_changed_at="2026-11-21 10:00:09")
     added = store.additions.add(account.id, [(1, message), (2, done), (3, message)])
@@ -180,9 +174,7 @@ def test_a_message_twice_in_one_batch_has_the_later_of_its_states(
     assert statuses(store) == [("delivered", "2026-11-21 10:00:09")]
 
 
-def test_a_known_message_twice_in_one_batch_has_the_later_state_too(
-    store: Store, account: Account
-) -> None:
+def test_a_stored_duplicate_has_the_later_status_too(store: Store, account: Account) -> None:
     waits = NewMessage("+48514151563", "s", WHEN, wire_id="77", status=Status.PENDING)
     store.additions.add(account.id, [(1, waits)])
     dated = waits._replace(status_changed_at="2026-11-21 10:00:09")

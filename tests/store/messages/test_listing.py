@@ -199,9 +199,7 @@ def test_a_customer_may_have_many_accounts(store: Store, order: Order) -> None:
 
 
 @pytest.mark.sqlite_only("the version stands in a pragma")
-def test_an_import_stops_when_the_store_was_migrated_meanwhile(
-    store: Store, account: Account
-) -> None:
+def test_an_import_stops_after_a_migration(store: Store, account: Account) -> None:
     store.database.execute_sql("PRAGMA user_version = 9999")
     with pytest.raises(StoreError, match="Run this again"):
         store.additions.add(account.id, [(1, NewMessage("7248", "s", "2012-05-09 12:00:00"))])

@@ -1,20 +1,14 @@
-"""Erasure: nothing tells the number any more, all sums stay, and it does not come back."""
+"""Erasure of a phone number: no row has it any more, all sums stay, and it does not come back."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
@@ -23,91 +17,20 @@ from boxis_gateway.levels import Level
 from boxis_gateway.model import Account, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.sms.dlr import DeliveryReport
-from boxis_gateway.sms.mentions import mask_mentions, mentions
+from boxis_gateway.sms.mentions import mentions
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.store import Criteria, ErasureCounts, Order, Store
-from boxis_gateway.store.engines.schema_version import set_version
 from boxis_gateway.store.privacy import erasure_scan
 from boxis_gateway.store.tables import TABLES
-from tests.store.privacy.test_retention import counted, fill, recounted, start
-from tests.support.example_account import NOW, USER_KEY, USERNAME, signed
-from tests.support.forked_commands import DIE_AT_COMMIT
+from tests.support.example_account import NOW, USERNAME
 from tests.support.importing import import_file
-from tests.support.running_server import GATEWAY, RunningServer
+from tests.support.store_checks import counted, fill, recounted
 from tests.support.stores import Stores
-from tests.support.waiting import LIMIT_SECONDS
-
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
 NUMBER, DIGITS = "+48514151563", "48514151563"
 OTHER = "+4581808888"
 SPELLINGS = (NUMBER, DIGITS, f"00{DIGITS}", "+48 514-151-563")
 
-
-# Mentions in texts.
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "+48514151563",
-        "0048514151563",
-        "48514151563",
-        "514151563",
-        "0514151563",
-        "+48 514 151 563",
-        "(48) 514-151-563",
-        "48.514.151.563",
-        "0048 (0) 514/151/563",
-        "+48 (514) 151 - 563",
-        "514 151 563",
-        "514–151–563",
-        "x48514151563x",
-    ],
-)
-def test_a_number_is_found_however_it_is_written(text: str) -> None:
-    masked_text = mask_mentions(f"Call {text}, ok? 2012", NUMBER)
-    assert masked_text == f"Call {re.sub('[0-9]', '×', text)}, ok? 2012"
-    assert mask_mentions(masked_text, NUMBER) == masked_text
-
-
-@pytest.mark.parametrize(
-    "text", ["", "48514151564", "514151564", "1514151563", "5141515631", "51415156", "48 and 514"]
-)
-def test_other_numbers_are_left_alone(text: str) -> None:
-    assert not mentions(text, NUMBER)
-    assert mask_mentions(text, NUMBER) == text
-
-
-@pytest.mark.parametrize(
-    ("number", "written"),
-    [
-        ("+12125550123", "212-555-0123"),
-        ("+442071838750", "+44 (0)20 7183 8750"),
-        ("+442071838750", "020 7183 8750"),
-        ("+4581808888", "81 80 88 88"),
-        ("+353851234567", "085 123 4567"),
-    ],
-)
-def test_numbers_of_other_countries_are_found_too(number: str, written: str) -> None:
-    assert mask_mentions(written, number) == re.sub("[0-9]", "×", written)
-
-
-def test_a_national_number_of_few_digits_may_be_anything() -> None:
-    assert mentions("+35812345", "+35812345")
-    assert not mentions("12345", "+35812345")
-
-
-@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True), st.text(), st.data())
-def test_no_text_keeps_a_number(number: str, around: str, data: st.DataObject) -> None:
-    gaps = st.text(st.sampled_from(" -.()/"), max_size=3)
-    written = "".join(digit + data.draw(gaps) for digit in number[1:])
-    text = mask_mentions(around + written + around, number)
-    assert number[1:] not in re.sub(r"[\s\-.()/]", "", text)
-    assert len(text) == len(around + written + around)
-
-
-# A store without the number.
 
 SENDERS = st.sampled_from(("boxis.net", "BOXIS.net", OTHER, *SPELLINGS, f"tel:{DIGITS}"))
 TEXTS = st.sampled_from(
@@ -229,9 +152,7 @@ def test_texts_to_and_from_the_number_are_erased(store: Store, account: Account)
     assert texts(store).count(None) == 4
 
 
-def test_phone_books_groups_and_sender_names_lose_the_number(
-    store: Store, account: Account
-) -> None:
+def test_contacts_and_sender_names_lose_the_number(store: Store, account: Account) -> None:
     customer = store.customers.get(USERNAME)
     entries = [(DIGITS, "Anna", "Friends"), (OTHER, "Not 514 151 563", f"All {DIGITS}")]
     assert store.contacts.add(customer, entries) == 2
@@ -290,9 +211,6 @@ def test_audit_and_tombstone_do_not_contain_the_number(stores: Stores, tmp_path:
     assert len(digests) == 2
 
 
-# Both APIs.
-
-
 def test_both_apis_count_as_before(
     store: Store, account: Account, post_action: Callable[..., TestResponse], client: Any
 ) -> None:
@@ -340,8 +258,6 @@ def test_both_apis_count_as_before(
     assert by_nobody["total"] == len(by_nobody["messages"]) == 6
 
 
-# It does not come back.
-
 HEADER = "recipient,sender,date,text,status,status_date\n"
 LINES = (
     f"{DIGITS},boxis.net,2012-05-09 10:28:01,secret one,sent,\n"
@@ -351,7 +267,7 @@ LINES = (
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
-def test_the_same_file_again_adds_nothing(
+def test_the_same_file_adds_none(
     store: Store, account: Account, tmp_path: Path, dry_run: bool
 ) -> None:
     path, rejects = tmp_path / "m.csv", tmp_path / "rejects.csv"
@@ -372,9 +288,7 @@ def test_the_same_file_again_adds_nothing(
         assert told(store) == before
 
 
-def test_erased_messages_can_move_to_another_store(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_erased_messages_can_be_exported(store: Store, account: Account, tmp_path: Path) -> None:
     """A message to nobody is no bad line, so that totals go along."""
     path = tmp_path / "m.csv"
     path.write_text("recipient,sender,date\n0,0,2012-05-09 10:28:01\n")
@@ -389,9 +303,7 @@ def test_a_report_finds_no_erased_message(store: Store, account: Account) -> Non
     assert store.delivery_reports.apply([report], 0, "2012-05-09 10:29:00").changed == 0
 
 
-def test_an_import_already_under_way_does_not_bring_the_number_back(
-    store: Store, account: Account
-) -> None:
+def test_an_import_under_way_does_not_bring_it_back(store: Store, account: Account) -> None:
     """An import that has read the lines before the erasure, and brings them after it."""
     other = Store(store.url)
     add(other, account, NewMessage(OTHER, "s", "2012-05-09 10:28:00"))
@@ -403,194 +315,3 @@ def test_an_import_already_under_way_does_not_bring_the_number_back(
     late = [(9, NewMessage(OTHER, "s", "2012-05-09 10:28:01"))]
     assert other.additions.add(account.id, late).erased == 1
     other.close()
-
-
-# The command line, and what is left in files.
-
-
-def octets_beside(path: Path) -> bytes:
-    """All that stands in the folder of a store, read by another process: one that closes a file of
-    SQLite's loses all the locks that it has on it."""
-    files = sorted(path.parent.iterdir())
-    assert files
-    return subprocess.run(["cat", *files], capture_output=True, check=True).stdout
-
-
-def holds(content: bytes, *secrets: str) -> list[str]:
-    return [
-        secret
-        for secret in secrets
-        if any(secret.encode(code) in content for code in ("utf-8", "utf-16-le", "utf-16-be"))
-    ]
-
-
-def big_csv(path: Path, count: int, first: int = 0) -> Path:
-    lines = (
-        f"{DIGITS if n % 50 == 0 else 45_000_000_000 + n},"
-        f"{'boxis.net' if n % 70 else NUMBER},"
-        f"{time.strftime('%F %T', time.gmtime(1_336_000_000 + n // 3))},"
-        f"{'secret' if n % 50 == 0 else 'other'} {n}{' 514-151-563' if n % 90 == 1 else ''}\n"
-        for n in range(first, first + count)
-    )
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("recipient,sender,date,text\n" + "".join(lines))
-    return path
-
-
-@pytest.mark.sqlite_only("octets of a file")
-def test_no_octet_is_left_beside_a_server_and_an_import(
-    stores: Stores, tmp_path: Path, serve: Callable[..., RunningServer]
-) -> None:
-    (tmp_path / "home").mkdir()
-    store = stores.make(tmp_path / "home/store.db")
-    account = store.accounts.add(USERNAME, USER_KEY, NOW)
-    import_file(store, account, big_csv(tmp_path / "files/m.csv", 12_000))
-    new = big_csv(tmp_path / "files/new.csv", 12_000, first=12_000)
-    before = sums(store)
-    # What was changed and removed before leaves traces too.
-    store.database.execute_sql("UPDATE submission SET text = 'short' WHERE text = 'secret 100'")
-    secrets = (DIGITS, "514-151-563", "secret 50", "secret 11950", "secret 100")
-    assert holds(octets_beside(store.path), *secrets) == list(secrets)
-    server = serve(store)
-    rejects = tmp_path / "home/rejects.csv"
-    words = ("import", str(new), "--account", USERNAME, "--timezone", "UTC")
-    processes = [
-        start(store, "erase", "--number", NUMBER),
-        start(store, *words, "--rejects", str(rejects)),
-    ]
-    failed: list[Exception] = []
-    done = threading.Event()
-
-    def write() -> None:
-        other = Store(store.url, lock_seconds=LIMIT_SECONDS)
-        while not done.wait(0.01):
-            try:
-                set_version(other.database)
-            except Exception as problem:
-                failed.append(problem)
-        other.close()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    form = {"datefrom": "2012-05-03 00:00:00"}
-    while any(process.poll() is None for process in processes):
-        answer = requests.post(server.url, data=signed(int(time.time()), form), timeout=60)
-        assert "<reciptient>" in answer.text
-    done.set()
-    writer.join()
-    said = [process.communicate() for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], said
-    assert failed == []
-    assert f"{NUMBER}: " in said[0][0]
-    content = octets_beside(store.path)  # with the server still there
-    others = [secret for secret in secrets if secret != "514-151-563"]
-    assert holds(content, *others, "secret 12000") == []
-    old = store.database.execute_sql("SELECT count(*) FROM message WHERE fingerprint IS NULL")
-    assert old.fetchone()[0] >= 12_000 // 50
-    assert before[0][0][:4] == sums(store)[0][0][:4]
-    assert counted(store) == recounted(store)
-    _, errors = server.stop()
-    assert "locked" not in errors
-    assert holds(errors.encode(), *secrets) == []
-    store.close()
-
-
-@pytest.mark.sqlite_only("octets of a file")
-def test_a_killed_erase_is_finished_by_the_next(
-    stores: Stores, tmp_path: Path, gateway: Gateway
-) -> None:
-    store = stores.make(tmp_path / "store.db")
-    account = store.accounts.add(USERNAME, USER_KEY, NOW)
-    messages = [
-        NewMessage(NUMBER, "boxis.net", f"2012-05-09 {n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}",
-                   f"secret {n}")
-        for n in range(8_000)
-    ]  # fmt: skip
-    store.additions.add(account.id, list(enumerate(messages)))
-    before, erased = sums(store), [0]
-    nobodies = "SELECT count(*) FROM message WHERE recipient = '0'"
-    for _ in range(2):
-        process = start(store, "erase", "--number", DIGITS, **{DIE_AT_COMMIT: "6"})
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-        erased.append(store.database.execute_sql(nobodies).fetchone()[0])
-        assert sums(store) == before
-        assert counted(store) == recounted(store)
-        store.close()
-    assert 0 < erased[1] < erased[2] < len(messages)
-    assert gateway("erase", "--number", DIGITS).returncode == 0
-    assert sums(store) == before
-    store.close()
-    assert holds(octets_beside(store.path), DIGITS, "secret 7") == []
-    assert "nothing found" in gateway("erase", "--number", DIGITS).stdout
-
-
-@pytest.mark.sqlite_only("octets of a file")
-def test_erase_waits_for_readers_of_an_older_state(
-    stores: Stores, tmp_path: Path, gateway: Gateway
-) -> None:
-    store = stores.make(tmp_path / "store.db")
-    account = store.accounts.add(USERNAME, USER_KEY, NOW)
-    import_file(store, account, big_csv(tmp_path / "files/m.csv", 1_000))
-    (tmp_path / "files/m.csv").unlink()
-    (tmp_path / "files").rmdir()
-    history = store.history.read(account.id, with_status=False)
-    next(history)
-    said = gateway("erase", "--number", NUMBER, "--wait", "0")
-    assert said.returncode == 1
-    assert said.stderr.count("\n") == 1
-    assert "Run the same command again" in said.stderr
-    assert NUMBER not in said.stderr
-    assert "without the number" in said.stdout
-    history.close()  # type: ignore[attr-defined]
-    assert gateway("erase", "--number", NUMBER, "--wait", "0").returncode == 0
-    assert holds(octets_beside(store.path), DIGITS, "secret 50") == []
-    store.close()
-
-
-def test_the_command_takes_numbers_as_people_write_them(
-    stores: Stores, tmp_path: Path, gateway: Gateway
-) -> None:
-    store = stores.make(tmp_path / "store.db")
-    account = store.accounts.add(f"{DIGITS}@example.com", USER_KEY, NOW)
-    add(store, account, NewMessage(NUMBER, "s", "2012-05-09 10:28:01", "secret"))
-    store.close()
-    words = ("erase", "--number", "0048 514-151-563", "--number", "7248")
-    assert gateway(*words, "--dry-run").stdout == (
-        f"{NUMBER}: 1 messages would be without the number, 1 texts would be removed, 0 other "
-        "texts would be masked, 0 entries of phone books, groups and sender names would be "
-        "removed.\n"
-        f"Not changed, since it is a log-in name: account {DIGITS}@example.com\n"
-        f"Not changed, since it is a log-in name: customer {DIGITS}@example.com\n"
-        "7248: nothing found.\n"
-    )
-    assert store.database.execute_sql("SELECT count(*) FROM erased_number").fetchone() == (0,)
-    store.close()
-    done = subprocess.run(
-        [*GATEWAY, "erase", "--number", "-"],
-        env={**os.environ, "BOXIS_GATEWAY_DATABASE_URL": store.url},
-        input=f"{DIGITS}\n7248\n",
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "1 messages without the number, 1 texts removed" in done.stdout
-    assert "7248: nothing found." in done.stdout
-    assert store.database.execute_sql("SELECT count(*) FROM erased_number").fetchone() == (2,)
-    store.close()
-    for number in ("Anna", "0"):
-        said = gateway("erase", "--number", number)
-        assert (said.returncode, said.stderr.count("\n")) == (1, 1)
-
-
-def test_a_phone_book_counts_its_erased_contacts(
-    stores: Stores, tmp_path: Path, gateway: Gateway
-) -> None:
-    store = stores.make(tmp_path / "store.db")
-    store.customers.add("shop", NOW)
-    store.close()
-    gateway("erase", "--number", NUMBER)
-    path = tmp_path / "book.csv"
-    path.write_text(f"number,name\n{DIGITS},Anna\n{OTHER},Bob\n")
-    said = gateway("contacts", "import", path, "--customer", "shop").stdout
-    assert said == "1 contacts of shop imported.\n1 skipped: their numbers are erased.\n"

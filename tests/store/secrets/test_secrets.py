@@ -125,9 +125,7 @@ def test_migrating_leaves_nothing_in_the_clear_in_free_pages_or_the_log(tmp_path
     assert verify_file(store.path, utc_now()).findings == []
 
 
-def test_pages_held_by_a_reader_are_wiped_by_the_next_migrate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pages_of_a_reader_are_wiped_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("boxis_gateway.store.engines.sqlite.engine.WIPE_SECONDS", 0)
     store = old_store(tmp_path / "store.db")
     reader = again(store)
@@ -142,9 +140,7 @@ def test_pages_held_by_a_reader_are_wiped_by_the_next_migrate(
     store.close()
 
 
-def test_a_disk_without_room_to_wipe_is_no_reason_to_stay_down(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_only_delays_wiping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(maintenance: object) -> None:
         raise StoreError("The store cannot be used: database or disk is full.")
 
@@ -189,9 +185,7 @@ def test_a_wrong_key_is_reported_at_the_start(
         again(store).accounts.add("bob@example.com", USER_KEY, NOW)
 
 
-def test_the_command_line_reports_a_lost_key(
-    store: Store, account: Account, gateway: Gateway
-) -> None:
+def test_commands_report_a_lost_key(store: Store, account: Account, gateway: Gateway) -> None:
     key_file(store).unlink()
     result = gateway("serve")
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
@@ -245,9 +239,7 @@ def test_keys_of_the_environment_go_before_a_file(
     assert second not in shown
 
 
-def test_a_setting_names_the_key_file(
-    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_file_setting(stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "elsewhere.key"))
     store = stores.create(tmp_path / "store.db")
     other = stores.create(tmp_path / "other.db")  # a file that is there is kept
@@ -266,9 +258,7 @@ def test_a_key_file_that_was_only_begun_is_filled(stores: Stores, tmp_path: Path
     store.close()
 
 
-def test_a_rotation_puts_a_new_key_first_and_keeps_the_others(
-    store: Store, account: Account
-) -> None:
+def test_a_rotation_adds_a_first_key_and_keeps_the_others(store: Store, account: Account) -> None:
     before = keys_in(store)
     store.user_keys.rotate()
     (new, *old) = keys_in(store)
@@ -282,9 +272,7 @@ def test_a_rotation_puts_a_new_key_first_and_keeps_the_others(
     assert stat.S_IMODE(key_file(store).stat().st_mode) == 0o600
 
 
-def test_a_first_key_that_the_operator_has_put_there_is_taken(
-    store: Store, account: Account
-) -> None:
+def test_a_first_key_of_the_operator_is_used(store: Store, account: Account) -> None:
     mine = a_key()
     key_file(store).write_text(f"{mine}\n{keys_in(store)[0]}")
     store.user_keys.rotate(drop_old=True)
@@ -317,7 +305,7 @@ def test_a_key_that_something_needs_is_not_dropped(
     assert user_key(store) == USER_KEY
 
 
-def test_a_lost_key_loses_no_messages(
+def test_lost_key_no_lost_message(
     store: Store, account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_messages(store, account, {"date": "2012-05-09 10:00:00"})
@@ -385,9 +373,7 @@ def test_a_server_goes_on_through_rotations(store: Store, account: Account, serv
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_a_backup_is_restored_with_the_key_that_it_was_made_with(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_a_backup_needs_the_key_of_its_time(store: Store, account: Account, tmp_path: Path) -> None:
     back_up(store, tmp_path / "backup.db")
     old = keys_in(store)[0]
     store.user_keys.rotate()
@@ -404,7 +390,7 @@ def test_a_backup_is_restored_with_the_key_that_it_was_made_with(
 
 
 @pytest.mark.sqlite_only("a restore writes into a file")
-def test_a_backup_without_its_key_makes_no_store(
+def test_no_restore_without_key(
     stores: Stores, store: Store, account: Account, tmp_path: Path
 ) -> None:
     back_up(store, tmp_path / "backup.db")
@@ -417,9 +403,7 @@ def test_a_backup_without_its_key_makes_no_store(
 
 @pytest.mark.sqlite_only("a restore writes into a file")
 @pytest.mark.parametrize("replaces", [False, True])
-def test_a_backup_of_the_version_before_is_encrypted(
-    stores: Stores, tmp_path: Path, replaces: bool
-) -> None:
+def test_an_older_backup_is_encrypted(stores: Stores, tmp_path: Path, replaces: bool) -> None:
     (tmp_path / "old").mkdir()
     old = old_store(tmp_path / "old" / "store.db")
     (tmp_path / "new").mkdir()
@@ -470,16 +454,12 @@ def test_doctor_warns_of_files_that_others_can_read(
 
 
 @pytest.mark.sqlite_only("who may read the files of a store")
-def test_doctor_warns_of_a_world_writable_folder(
-    store: Store, account: Account, tmp_path: Path
-) -> None:
+def test_doctor_warns_of_an_open_folder(store: Store, account: Account, tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     assert [f"chmod o-w {tmp_path}" in one for one in told(store)] == [True, True]
 
 
-def test_a_server_warns_of_a_key_that_others_can_read(
-    store: Store, account: Account, serve: Serve
-) -> None:
+def test_a_server_warns_of_a_readable_key(store: Store, account: Account, serve: Serve) -> None:
     store.close()
     key_file(store).chmod(0o644)
     _, errors = serve(store, "--workers", "1").stop()

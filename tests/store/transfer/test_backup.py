@@ -40,9 +40,7 @@ def count(store: Store) -> int:
     return int(store.database.execute_sql("SELECT count(*) FROM message").fetchone()[0])
 
 
-def test_a_backup_is_one_state_while_another_process_writes(
-    store: Store, account: Account, file: Path
-) -> None:
+def test_a_backup_is_one_state_of_the_store(store: Store, account: Account, file: Path) -> None:
     add_messages(store, account, *rows(2000))
     words = [sys.executable, "-c", WRITER, store.url, str(account.id)]
     writer = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
@@ -63,9 +61,7 @@ def test_a_backup_is_one_state_while_another_process_writes(
         writer.communicate()
 
 
-def test_a_backup_is_a_plain_file_closed_to_other_users(
-    store: Store, account: Account, file: Path
-) -> None:
+def test_a_backup_is_a_plain_private_file(store: Store, account: Account, file: Path) -> None:
     add_messages(store, account, *rows(3))
     made = back_up(store, file)
     assert made == (3, file.stat().st_size)
@@ -116,9 +112,7 @@ def limited(*words: object, store: Store) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.sqlite_only("the store's own file cannot grow")
-def test_a_full_disk_is_reported_and_changes_nothing(
-    store: Store, account: Account, file: Path
-) -> None:
+def test_a_full_disk_changes_nothing(store: Store, account: Account, file: Path) -> None:
     add_messages(store, account, *rows(300))
     store.close()
     result = limited("backup", file, store=store)

@@ -79,9 +79,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases)
     target.close()
 
 
-def test_every_row_is_the_same_after_a_way_over_both_engines(
-    store: Store, databases: Databases, tmp_path: Path
-) -> None:
+def test_every_row_is_equal_in_a_copy(store: Store, databases: Databases, tmp_path: Path) -> None:
     fill(store)
     there, back = Store(databases.new()), Store(f"sqlite:///{tmp_path}/back.db")
     copied = copy(store, opened(there))
@@ -110,9 +108,7 @@ def test_texts_may_be_any(stores: Stores, databases: Databases, texts: list[str]
         target.close()
 
 
-def test_a_copy_serves_at_once_with_the_same_ids_and_keys(
-    store: Store, account: Account, target: Store
-) -> None:
+def test_a_copy_serves_with_the_same_ids(store: Store, account: Account, target: Store) -> None:
     add_messages(store, account, *rows(3))
     assert copy(store, target).messages == 3
     assert target.require_current().accounts.get(USERNAME) == store.accounts.get(USERNAME)
@@ -145,9 +141,7 @@ def test_a_second_copy_finds_all_there(store: Store, account: Account, target: S
     assert all_rows(target) == found
 
 
-def test_a_place_that_init_has_made_is_as_good_as_an_empty_one(
-    store: Store, account: Account, target: Store
-) -> None:
+def test_an_initialised_target_is_as_good(store: Store, account: Account, target: Store) -> None:
     target.create()
     target.migrate()
     copy(store, target)
@@ -244,9 +238,7 @@ def add_one(store: Store, account: Account, number: int) -> None:
     store.additions.add(account.id, [(10_000 + number, to_message(columns, find_zone("UTC")))])
 
 
-def test_a_source_that_never_rests_is_reported_and_the_copy_stays(
-    store: Store, account: Account, target: Store
-) -> None:
+def test_a_restless_source_is_reported(store: Store, account: Account, target: Store) -> None:
     added = 0
 
     def write(rows_seen: int) -> None:
@@ -332,9 +324,7 @@ def theirs_are_there(url: str, path: Path) -> bool:
     return found == (1,) and tables == [("outbox",)]
 
 
-def test_a_store_that_is_not_there_or_older_is_no_source(
-    tmp_path: Path, target: Store, databases: Databases
-) -> None:
+def test_missing_or_old_stores_fail(tmp_path: Path, target: Store, databases: Databases) -> None:
     for url, said in (
         (f"sqlite:///{tmp_path}/none.db", "There is no store"),
         (databases.new(), "no tables yet. Run 'boxis-gateway init'"),
@@ -361,9 +351,7 @@ def test_a_wrong_key_is_reported_before_anything_is_created(
 
 
 @pytest.mark.sqlite_only("any value stands in any column")
-def test_rows_that_cannot_be_copied_are_reported(
-    store: Store, account: Account, databases: Databases
-) -> None:
+def test_impossible_rows_are_reported(store: Store, account: Account, databases: Databases) -> None:
     add_messages(store, account, *rows(1))
     for sql, said in (
         ("UPDATE message SET parts = 99999", "rejects rows of `message`: .*out of range"),
@@ -428,9 +416,7 @@ def test_a_terminal_shows_how_far_it_is(
     assert "\r130 rows compared or copied" in said
 
 
-def test_a_password_of_an_address_is_in_no_text(
-    store: Store, databases: Databases, gateway: Gateway
-) -> None:
+def test_passwords_of_urls_are_hidden(store: Store, databases: Databases, gateway: Gateway) -> None:
     url = databases.new()
     with_password = url.replace("postgres@", "postgres:geh-eim-42@")
     assert with_password != url

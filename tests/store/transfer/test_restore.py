@@ -131,9 +131,7 @@ def test_a_server_shows_the_restored_rows_without_a_restart(
     assert gateway("verify").returncode == 0
 
 
-def test_a_reader_keeps_its_state_during_a_restore(
-    store: Store, account: Account, file: Path
-) -> None:
+def test_a_reader_keeps_its_state_meanwhile(store: Store, account: Account, file: Path) -> None:
     back_up(store, file)
     add_messages(store, account, *rows(1000))
     reader = Store(store.url)
@@ -302,9 +300,7 @@ def erased(store: Store) -> list[str]:
 
 
 @pytest.mark.parametrize("secret_before", [None, "s"])
-def test_numbers_that_were_erased_since_stay_known(
-    store: Store, file: Path, secret_before: str | None
-) -> None:
+def test_numbers_erased_since_stay(store: Store, file: Path, secret_before: str | None) -> None:
     if secret_before:
         erase(store, secret_before, "a")
     back_up(store, file)
@@ -337,9 +333,7 @@ def test_a_restore_keeps_the_newer_audit(store: Store, file: Path) -> None:
     assert audit(store)[-4:] == ["first", "store.backup", "second", "store.restore"]
 
 
-def test_the_audit_of_another_store_is_not_mixed_in(
-    stores: Stores, tmp_path: Path, store: Store, file: Path
-) -> None:
+def test_foreign_audits_replace(stores: Stores, tmp_path: Path, store: Store, file: Path) -> None:
     other = stores.make(tmp_path / "other.db")
     other.audit.record("theirs")
     back_up(other, file)

@@ -73,9 +73,7 @@ def test_messages_of_tomorrow_are_found(store: Store, account: Account) -> None:
     assert verify(store, NOW).findings == ["1 messages were sent in the future."]
 
 
-def test_refused_and_waiting_messages_are_no_damage(
-    stores: Stores, tmp_path: Path, gateway: Gateway
-) -> None:
+def test_refused_messages_are_no_damage(stores: Stores, tmp_path: Path, gateway: Gateway) -> None:
     gateway("init")
     gateway("account", "add", USERNAME)
     gateway("import", IMPORTS / "kannel-sample.log", "--account", USERNAME, "--timezone", "UTC")
@@ -89,7 +87,7 @@ def test_refused_and_waiting_messages_are_no_damage(
     store.close()
 
 
-def test_a_backup_can_be_verified_beside_the_store(
+def test_backups_can_be_verified(
     store: Store, account: Account, file: Path, gateway: Gateway
 ) -> None:
     add_messages(store, account, *rows(2))

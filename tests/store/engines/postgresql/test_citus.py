@@ -33,7 +33,7 @@ def server_store(
     store.close()
 
 
-def test_a_long_history_of_a_server_is_the_same_in_pieces(
+def test_histories_are_equal_in_pieces(
     server_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = server_store.accounts.add("anna@example.com", USER_KEY, NOW)

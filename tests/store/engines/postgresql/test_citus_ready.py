@@ -148,9 +148,7 @@ def test_no_case_compares_with_each_of_its_cases(store: Store, account: Account)
     assert not [sql for sql in ran if re.search(r"\bCASE\s+(?!WHEN\b)", sql)]
 
 
-def test_an_account_number_beyond_64_bits_is_not_looked_up(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_beyond_64_bits_are_unknown(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Citus refuses it; PostgreSQL only finds nothing."""
     asked: list[Any] = []
     ask = store.database.execute_sql

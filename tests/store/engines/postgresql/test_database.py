@@ -87,9 +87,7 @@ def test_letters_are_folded_as_python_folds_them(store: Store) -> None:
     assert store.database.execute_sql(sql, ("ss", "ß")).fetchone() == (False,)
 
 
-def test_a_stream_holds_its_state_no_longer_than_it_may(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stream_has_a_longest_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(monotonic=lambda: 0.0)
     monkeypatch.setattr(postgresql_rows, "time", clock)
     account = store.accounts.add(USERNAME, USER_KEY, NOW)
@@ -244,9 +242,7 @@ def test_a_transaction_pooler_is_reported(store: Store, monkeypatch: pytest.Monk
         ("SET transaction_read_only = on; DELETE FROM account", "takes writes"),
     ],
 )
-def test_an_error_of_the_server_comes_with_its_remedy(
-    store: Store, statement: str, remedy: str
-) -> None:
+def test_errors_of_the_server_have_a_remedy(store: Store, statement: str, remedy: str) -> None:
     with pytest.raises(StoreError, match=remedy), translate_errors():
         store.database.execute_sql(statement)
 
