@@ -19,8 +19,8 @@ if [ -e .git ]; then
 else
     epoch=$(stat -c %Y setup.cfg)
     tar -c -T ./*.egg-info/SOURCES.txt | tar -x -C "$work/project"
-    chmod -R u=rwX,go=rX "$work/project"
 fi
+chmod -R u=rwX,go=rX "$work/project"
 export SOURCE_DATE_EPOCH="$epoch"
 if ! "$python" -m build --no-isolation --outdir "$work/dist" "$work/project" >"$work/log" 2>&1 ||
     grep Deprecat "$work/log" >&2; then
