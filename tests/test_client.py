@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -18,10 +18,9 @@ from boxis_gateway.errors import OperatorError
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from tests.support.example_account import USER_KEY, USERNAME, add_messages
-from tests.support.running_server import RunningServer
+from tests.support.running_server import Serve
 
 PARAMS = {"version": "1.0", "section": "sms", "action": "getHistory"}
-Serve = Callable[..., RunningServer]
 
 
 @pytest.fixture

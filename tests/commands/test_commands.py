@@ -6,7 +6,7 @@ import os
 import pty
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,11 +19,10 @@ from boxis_gateway.errors import StoreError
 from boxis_gateway.store import DATABASE_ERRORS, Store, describe_error
 from tests.support.example_account import NOW, USERNAME
 from tests.support.paths import IMPORTS
-from tests.support.running_server import GATEWAY
+from tests.support.running_server import GATEWAY, Gateway
 from tests.support.stores import Stores
 from tests.support.waiting import LIMIT_SECONDS
 
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
 SIGNED = ("--username", "a", "--user-key", "k")
 SAMPLE = IMPORTS / "kannel-sample.log"
 NO_FILE = pytest.mark.sqlite_only("there is no file yet")

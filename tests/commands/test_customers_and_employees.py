@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,7 @@ from boxis_gateway.passwords import verify_password
 from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.store import Store
 from tests.support.example_account import NOW
-
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
+from tests.support.running_server import Gateway
 
 
 def test_a_reseller_its_customer_and_an_employee(gateway: Gateway, store: Store) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +15,6 @@ from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 from tests.support.stores import Stores
 
 pytestmark = pytest.mark.sqlite_only("a file is moved or replaced")
-
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def senders(store: Store) -> list[str]:

@@ -8,7 +8,7 @@ import re
 import ssl
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -48,7 +48,7 @@ from tests.support.provider_servers import (
     serving,
     status,
 )
-from tests.support.running_server import GATEWAY, RunningServer
+from tests.support.running_server import GATEWAY, RunningServer, Serve
 from tests.support.stores import Stores
 
 PLAIN, TOLD = "anna@example.com", "bob@example.com"  # without and with ids and status dates
@@ -566,7 +566,7 @@ def test_a_list_that_ends_too_soon_is_reported(changing: str) -> None:
 
 
 def test_the_commands_of_the_document_work(
-    rest: Provider, ours: Store, serve: Callable[..., RunningServer], tmp_path: Path
+    rest: Provider, ours: Store, serve: Serve, tmp_path: Path
 ) -> None:
     """docs/importing-from-a-provider.md, with the addresses of these servers."""
     rest.faults, rest.always = [], None

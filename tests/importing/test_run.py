@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -28,14 +27,13 @@ from tests.support.example_account import NOW, USERNAME
 from tests.support.forked_commands import DIE_AT_COMMIT, Forked
 from tests.support.importing import import_file
 from tests.support.paths import IMPORTS
-from tests.support.running_server import GATEWAY
+from tests.support.running_server import GATEWAY, Gateway
 from tests.support.stores import Stores
 from tests.support.waiting import LIMIT_SECONDS
 
 HEADER = "recipient,sender,date,text\n"
 LINE = "48514151563,boxis.net,2012-05-09 10:28:{:02},hello\n"
 SAMPLE = IMPORTS / "kannel-sample.log"
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def rows(store: Store) -> list[Any]:

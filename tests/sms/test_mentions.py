@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.sms.mentions import mask_mentions, mentions
-
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
 NUMBER, DIGITS = "+48514151563", "48514151563"
 OTHER = "+4581808888"

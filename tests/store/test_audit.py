@@ -7,7 +7,6 @@ import inspect
 import json
 import re
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -37,12 +36,10 @@ from tests.support.engines import statements
 from tests.support.example_account import NOW, USERNAME
 from tests.support.importing import import_file
 from tests.support.paths import IMPORTS
-from tests.support.running_server import RunningServer
+from tests.support.running_server import Gateway, Serve
 from tests.support.stores import Stores
 
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
 MADE = sorted(path.stem for path in MIGRATIONS.glob("0*.py"))
-Serve = Callable[..., RunningServer]
 SAMPLE = IMPORTS / "kannel-sample.log"
 KEY, NEW_KEY, PASSWORD, NEW_PASSWORD = "Key0aaaaaaaa", "Key1bbbbbbbb", "Pass0cccccc", "Pass1dddddd"
 NUMBER, TEXT, CONTACT = "48514151563", "a text of a message", "Grandmother"

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from tests.store.privacy.test_erasure import DIGITS, NUMBER, OTHER, add, sums
 from tests.support.example_account import NOW, USER_KEY, USERNAME
 from tests.support.forked_commands import DIE_AT_COMMIT
 from tests.support.importing import import_file
-from tests.support.running_server import GATEWAY, Gateway, RunningServer, start_command
+from tests.support.running_server import GATEWAY, Gateway, Serve, start_command
 from tests.support.store_checks import another_writer, counted, recounted
 from tests.support.stores import Stores
 
@@ -54,7 +53,7 @@ def big_csv(path: Path, count: int, first: int = 0) -> Path:
 
 @pytest.mark.sqlite_only("octets of a file")
 def test_no_octet_is_left_beside_a_server_and_an_import(
-    stores: Stores, tmp_path: Path, serve: Callable[..., RunningServer]
+    stores: Stores, tmp_path: Path, serve: Serve
 ) -> None:
     (tmp_path / "home").mkdir()
     store = stores.make(tmp_path / "home/store.db")

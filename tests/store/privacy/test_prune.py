@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.store.privacy.test_retention import everything
 from tests.support.example_account import NOW, USERNAME
 from tests.support.forked_commands import DIE_AT_COMMIT
 from tests.support.importing import import_file
-from tests.support.running_server import Gateway, RunningServer, start_command
+from tests.support.running_server import Gateway, Serve, start_command
 from tests.support.store_checks import another_writer, counted, csv_of, recounted
 from tests.support.stores import Stores
 
@@ -126,7 +126,7 @@ def copy(stores: Stores, big: Path, tmp_path: Path) -> Store:
 
 
 def test_a_server_an_import_and_other_writers_go_on(
-    copy: Store, serve: Callable[..., RunningServer], tmp_path: Path
+    copy: Store, serve: Serve, tmp_path: Path
 ) -> None:
     csv_of(tmp_path / "new.csv", [n / COUNT for n in range(COUNT)], "new")
     server = serve(copy)

@@ -27,11 +27,9 @@ from boxis_gateway.zones import utc_now
 from tests.support.engines import statements
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 from tests.support.paths import PROJECT
-from tests.support.running_server import RunningServer
+from tests.support.running_server import Gateway, RunningServer, Serve
 from tests.support.stores import Stores
 
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
-Serve = Callable[..., RunningServer]
 REVOKED_KEY = "revokedRevokedRevoked000"
 
 
