@@ -350,7 +350,7 @@ READ = {
     *("accounts.find", "accounts.find_or_nobody", "accounts.get", "accounts.all"),
     *("accounts.sender_names", "accounts.customer_name", "accounts.newest_creation"),
     *("user_keys.get", "user_keys.seal", "user_keys.require_open"),
-    *("vault.open", "vault.opens", "vault.seal", "vault.is_by_first"),
+    *("vault.open", "vault.opens", "vault.seal", "vault.is_sealed_with_first"),
     *("customers.find", "customers.of_account", "customers.get", "customers.all"),
     *("customers.account_names", "customers.employee_names"),
     *("contacts.names", "contacts.group_names"),

@@ -28,7 +28,7 @@ DELETE_ZEROS_SQL = "DELETE FROM submission_count WHERE account_id = ? AND listed
 
 
 class Spelling(NamedTuple):
-    """One spelling of a sender: its first and last month, and the number of its submissions."""
+    """Spelling of a sender: its first and last month, and the number of its submissions."""
 
     sender: str
     first_month: str
@@ -65,7 +65,7 @@ class Counts:
         return row[0] or 0
 
     def by_month(self, account_id: int, criteria: Criteria) -> Counter[str]:
-        """The same by month."""
+        """Number of submissions by month, of that sender if given."""
         anybody, key = criteria.sender is None, sender_key(criteria.sender or "")
         rows = self._database.execute_sql(
             MONTHS_SQL, (account_id, *_months(criteria), anybody, key)

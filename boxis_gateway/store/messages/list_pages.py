@@ -95,7 +95,7 @@ class ListPages:
         offset: int,
         limit: int,
     ) -> tuple[list[ListedSubmission], int]:
-        """See Submissions.page."""
+        """Read a page by its offset, as Submissions.page."""
         with self._database.read_transaction():
             total = self._count(accounts, criteria)
             limit = max(0, min(limit, total - offset))  # or a scan looks for more
@@ -111,7 +111,7 @@ class ListPages:
         limit: int,
         position: ListPosition,
     ) -> list[ListedSubmission]:
-        """See Submissions.page_after."""
+        """Read a page by its position, as Submissions.page_after."""
         return self._page(accounts, criteria, order, _Window(0, limit, position))
 
     def _page(

@@ -54,7 +54,7 @@ class Criteria:
 
 
 class Shape(NamedTuple):
-    """Everything that a list's SQL depends on. `untimed` adds submissions that lack the time of the
+    """Conditions and order of a list's SQL. `untimed` adds submissions that lack the time of the
     order; `after` starts after a position; `bounded` limits each scan to the page, for engines that
     don't merge ordered scans lazily."""
 

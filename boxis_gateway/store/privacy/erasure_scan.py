@@ -115,7 +115,7 @@ def number_in_texts(number: str) -> str | None:
 
 
 class ErasureScan:
-    """One scan of a store for one number; `counts` grows meanwhile."""
+    """Scan of a store for a number; `counts` grows meanwhile."""
 
     def __init__(
         self, database: StoreDatabase, maintenance: Maintenance, number: str, *, dry_run: bool

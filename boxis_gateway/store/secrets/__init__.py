@@ -1,1 +1,1 @@
-"""Encryption of user keys at rest: the key file, the vault, the keys in the store."""
+"""Encryption of user keys at rest. Read vault.py, key_file.py, user_keys.py."""

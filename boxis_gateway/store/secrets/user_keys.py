@@ -1,7 +1,7 @@
-"""The user keys of the accounts: encrypted in the store, remembered in the clear by who asks.
+"""User keys of accounts: encrypted in the store, decrypted in memory.
 
-A wrong key is known by `key_check`, a row of the table `secret` that is encrypted with the same key
-as they are, so that this can be told of a store without accounts too.
+The row `key_check` of the table `secret`, encrypted with the same key, detects a wrong key also in
+a store without accounts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.secrets.vault import Vault
 
-CHECKED = "boxis-gateway"  # what key_check is, in the clear
+CHECKED = "boxis-gateway"  # plain text of key_check
 NOBODYS = secrets.token_hex(12)
 
 SEALED_SQL = "SELECT sealed_key FROM account"
@@ -31,7 +31,7 @@ CHANGE_CHECK_SQL = """
 
 
 class Rotated(NamedTuple):
-    """How many user keys are encrypted anew, and whose could not be opened and are forgotten."""
+    """Number of re-encrypted user keys, and accounts whose keys were lost."""
 
     accounts: int
     forgotten: list[str]
@@ -46,35 +46,33 @@ class UserKeys:
         self._known: dict[str, str] = {}
 
     def get(self, account: model.Account) -> str:
-        """The account's key; of nobody's, one that nobody knows, for the same work. Raises
-        StoreError."""
+        """The account's key; a random one, for the same work, for no account. Raises StoreError."""
         known = self._known.get(account.sealed_key)
         return self._look_up(account.sealed_key) if known is None else known
 
     def seal(self, user_key: str) -> str:
-        """The key, encrypted. To be called inside the transaction that keeps it. Raises StoreError
-        if the keys at hand are not the store's."""
+        """The key, encrypted, inside the transaction that stores it. Raises StoreError without the
+        store's encryption key."""
         self._vault.open(self._check())
         return self._vault.seal(user_key)
 
     def require_open(self) -> None:
-        """Raises StoreError unless the keys at hand open everything that is encrypted."""
+        """Raise StoreError unless the keys open everything that is encrypted."""
         with translate_errors():
             self._vault.open(self._check())
-            shut = [name for _, name, sealed in self._accounts() if not self._vault.opens(sealed)]
-        if shut:
+            lost = [name for _, name, sealed in self._accounts() if not self._vault.opens(sealed)]
+        if lost:
             raise StoreError(
-                f"The keys in {self._vault.keys.location} do not open the user keys of {len(shut)} "
-                f"accounts, {shut[0]} among them. Add the key that does, or give these accounts "
+                f"The keys in {self._vault.keys.location} do not open the user keys of {len(lost)} "
+                f"accounts, {lost[0]} among them. Add the key that does, or give these accounts "
                 "new ones with 'boxis-gateway account rotate-key'."
             )
 
     def rotate(self, *, drop_old: bool = False, forget: bool = False) -> Rotated:
-        """Encrypt everything anew, with a new key, or with the first one if that is new to the
-        store; `drop_old` removes the others from their file. `forget` is to go on where the keys at
-        hand do not open a user key: it becomes one that nobody knows.
+        """Encrypt everything with a new key, or with the first one if the store lacks it.
 
-        Whenever this is killed, the keys at hand open the store. Raises StoreError."""
+        `drop_old` removes the others from their file. `forget` replaces user keys that don't open
+        by random ones. If this is killed at any moment, the keys open the store. Raises StoreError."""
         if drop_old and self._vault.keys.in_environment:
             raise ConfigurationError(
                 f"The keys come from {self._vault.keys.location}. Take the old ones out there."
@@ -104,15 +102,15 @@ class UserKeys:
         return Rotated(len(accounts) - len(forgotten), forgotten)
 
     def _drop_old(self) -> None:
-        """Inside a transaction, as others seal inside theirs: with a key that stays."""
+        """Runs in a transaction, as `seal` does: so no text is sealed with a dropped key."""
         with translate_errors(), self._database.atomic():
             sealed = [self._check(), *(one for _, _, one in self._accounts())]
-            if all(map(self._vault.is_by_first, sealed)):
+            if all(map(self._vault.is_sealed_with_first, sealed)):
                 self._vault.keys.keep_first()
 
     def _look_up(self, sealed_key: str) -> str:
-        """All that are new are opened at once: else who asks for the first time would tell by the
-        time it takes whether there is such an account."""
+        """Decrypt all new keys at once: otherwise the time of a first request would show whether
+        an account exists."""
         known = {"": NOBODYS}
         for (sealed,) in self._database.execute_sql(SEALED_SQL, ()):
             with suppress(StoreError):

@@ -1,4 +1,4 @@
-"""What must be readable, but by us alone: Fernet tokens (AES-128 in CBC mode with HMAC-SHA256)."""
+"""Vault: encrypts texts as Fernet tokens (AES-128-CBC with HMAC-SHA256)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from boxis_gateway.store.secrets.key_file import REMEDY, Keys
 
 
 class Vault:
-    """Seals texts with the first of the keys, opens them with any.
+    """Encrypts texts with the first key, decrypts them with any.
 
-    The keys are read anew where those of before do not open a text, so that a server goes on
-    through a rotation; and for each text to seal, which is seldom and must be with the newest."""
+    Keys are read again if the known ones don't open a text, so that a server survives a rotation;
+    and for each text to encrypt, which is rare and needs the newest."""
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
@@ -26,29 +26,29 @@ class Vault:
         return self._read().encrypt(text.encode()).decode()
 
     def open(self, sealed: str) -> str:
-        """The text. Raises StoreError without the key that it was sealed with."""
+        """The text, decrypted. Raises StoreError without its key."""
         for ring in self._rings():
             with suppress(InvalidToken):
                 return ring.decrypt(sealed.encode()).decode()
         raise StoreError(f"The keys in {self.keys.location} are not those of the store. {REMEDY}")
 
     def opens(self, sealed: str) -> bool:
-        """Whether one of the keys is right. Raises StoreError without any."""
+        """True if one of the keys opens the text. Raises StoreError without keys."""
         return any(_opened_by(ring, sealed) for ring in self._rings())
 
     def make_key(self) -> None:
-        """A key, if there is neither a file nor a variable with one. Raises StoreError."""
+        """Make a key, unless there is one in the file or the environment. Raises StoreError."""
         self.keys.make(_new_key())
 
     def renew(self, sealed: str) -> None:
-        """Have a first key other than the one that this was sealed with: a new one, unless the
-        operator, or a rotation that was killed, has put one there. Raises StoreError."""
+        """Make sure that the first key is not the one of this text: insert a new one, unless the
+        operator or a killed rotation has done so. Raises StoreError."""
         self.make_key()
-        if not self.keys.in_environment and self.is_by_first(sealed):
+        if not self.keys.in_environment and self.is_sealed_with_first(sealed):
             self.keys.put_first(_new_key())
 
-    def is_by_first(self, sealed: str) -> bool:
-        """Whether the first key opens it. Raises StoreError without any."""
+    def is_sealed_with_first(self, sealed: str) -> bool:
+        """True if the first key opens the text. Raises StoreError without keys."""
         return _opened_by(_fernets(self.keys)[0], sealed)
 
     def _rings(self) -> Iterator[MultiFernet]:

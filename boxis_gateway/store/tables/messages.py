@@ -19,7 +19,7 @@ from boxis_gateway.store.tables.people import INSTANT_LENGTH, Account
 
 
 class Submission(Model):
-    """One request to send a text to recipients.
+    """Request to send a text to recipients.
 
     `id` begins with the milliseconds of `created_at` (store/ids.py): ids sort by creation. `text`
     is None if the source lacks it. `recipients` are lines, without those that the SMSC refused;
@@ -81,7 +81,7 @@ class SubmissionCount(Model):
 
 
 class Message(Model):
-    """One recipient of a submission.
+    """Text to a recipient, by a submission.
 
     The primary key is clustered: a history is one backward scan, newest first, the highest id first
     among equal times. `sender` is repeated for that scan. `sent_at` is the actual or planned time.

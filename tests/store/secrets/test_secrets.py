@@ -262,7 +262,7 @@ def test_a_rotation_adds_a_first_key_and_keeps_the_others(store: Store, account:
     (new, *old) = keys_in(store)
     assert old == before
     assert user_key(store) == USER_KEY
-    assert all(map(store.vault.is_by_first, (store.accounts.get(USERNAME).sealed_key,)))
+    assert all(map(store.vault.is_sealed_with_first, (store.accounts.get(USERNAME).sealed_key,)))
     store.user_keys.rotate(drop_old=True)
     assert len(keys_in(store)) == 1
     assert new not in keys_in(store)
@@ -283,7 +283,7 @@ def test_a_process_from_before_a_rotation_encrypts_with_the_new_key(store: Store
     other.accounts.add("before@example.com", "k", NOW)
     store.user_keys.rotate(drop_old=True)
     added = other.accounts.add(USERNAME, USER_KEY, NOW)
-    assert store.vault.is_by_first(added.sealed_key)
+    assert store.vault.is_sealed_with_first(added.sealed_key)
     assert user_key(store) == USER_KEY
     other.close()
 
