@@ -72,7 +72,7 @@ class UserKeys:
         """Encrypt everything with a new key, or with the first one if the store lacks it.
 
         `drop_old` removes the others from their file. `forget` replaces user keys that don't open
-        by random ones. If this is killed at any moment, the keys open the store. Raises StoreError."""
+        by random ones. The keys open the store also if this is killed. Raises StoreError."""
         if drop_old and self._vault.keys.in_environment:
             raise ConfigurationError(
                 f"The keys come from {self._vault.keys.location}. Take the old ones out there."
