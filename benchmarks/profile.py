@@ -1,6 +1,6 @@
-"""Profile: tables for docs/performance.md, printed by `make profile`.
+"""Profile: tables for docs/performance-measurements.md, printed by `make profile`.
 
-    python -m benchmarks.profile [--smoke] [requests | rows | imports …]
+    python -m benchmarks.profile [--smoke] [--write] [requests | rows | imports …]
 
 In process, without a network, over the store of `make bench BENCH_ARGS=--quick`. Each part is timed
 without the parts inside it, in the quickest of several rounds.
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.imports import write_csv, write_kannel
+from benchmarks.report import write_table
 from benchmarks.signed_requests import WRONG_CODE, Workload, signed_requests
 from benchmarks.stopwatch import Stopwatch, quickest
 from benchmarks.stores import store_path
@@ -217,6 +218,7 @@ def main() -> None:
     parser.add_argument(
         "--smoke", action="store_true", help="the smallest form: figures mean nothing"
     )
+    parser.add_argument("--write", action="store_true", help="write the tables into the document")
     options = parser.parse_args()
     if options.smoke:
         Length.store, Length.rounds, Length.lines = "smoke", 1, 2_000
@@ -224,8 +226,10 @@ def main() -> None:
     gc.freeze()
     for name in options.tables or tables:
         print(f"\n{tables[name].__doc__}\n")
-        for line in tables[name]():
-            print(line, flush=True)
+        lines = list(tables[name]())
+        print("\n".join(lines), flush=True)
+        if options.write:
+            write_table(f"make profile PROFILE_ARGS={name}", "\n".join(lines))
     logging.shutdown()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -141,6 +142,16 @@ def write(results: Sequence[Result], command: str) -> Path:
     )
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+def write_table(command: str, table: str) -> None:
+    """Replace the table of that command in docs/performance-measurements.md."""
+    path = DOCS / "performance-measurements.md"
+    pattern = rf"^`{re.escape(command)}` at commit [^\n]*:\n\n(?:\|[^\n]*\n)+"
+    caption = f"`{command}` at commit {machine.commit()}:\n\n"
+    text, count = re.subn(pattern, lambda _: f"{caption}{table}\n", path.read_text(), flags=re.M)
+    assert count == 1, command
+    path.write_text(text)
 
 
 def bar(case: Case, ratio: Ratio) -> chart.Bar:

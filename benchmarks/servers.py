@@ -1,10 +1,10 @@
-"""WSGI servers beside the gateway's: a table for docs/performance.md, printed by `make servers`.
+"""WSGI servers beside the gateway's: a table for the documents, printed by `make servers`.
 
-    python -m benchmarks.servers [--smoke]
+    python -m benchmarks.servers [--smoke] [--write]
 
 Each has one process and the same application (peers/plain.py). Besides the rate it matters whether
 a client can detect an answer that breaks off, because the application fails or the process is
-killed, and whether clients that stop reading block others.
+killed, and whether readers of a long answer block others or fill the memory.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -31,6 +32,8 @@ from benchmarks.processes import (
     stop_all,
     wait_for_port,
 )
+from benchmarks.report import write_table
+from benchmarks.usage import anonymous_bytes
 
 APP = "benchmarks.peers.plain:app"
 SECONDS, SMOKE_SECONDS = 2.0, 0.2
@@ -88,21 +91,51 @@ def kill_is_visible(port: int, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def slow_readers_block(port: int) -> bool:
-    """True if a short request waits for clients that stopped reading a long answer."""
-    readers = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(SLOW_READERS)]
-    for reader in readers:
-        reader.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
-    time.sleep(1)
+def short_request_is_blocked(port: int) -> bool:
+    """True if a short request is not answered within a second."""
     try:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=3)) as client:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=1)) as client:
             client.request("POST", "/", "a=b")
             return client.getresponse().status != 200
     except (OSError, http.client.HTTPException):
         return True
-    finally:
-        for reader in readers:
-            reader.close()
+
+
+def fast_reader_blocks(port: int) -> bool:
+    """True if a short request waits while one client reads a long answer as fast as it comes."""
+    reader, stopped = _long_reader(port), threading.Event()
+
+    def read() -> None:
+        while not stopped.is_set() and reader.recv(1 << 20):
+            pass
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    time.sleep(0.3)
+    blocked = short_request_is_blocked(port)
+    stopped.set()
+    thread.join()
+    reader.close()
+    return blocked
+
+
+def slow_readers_block(port: int, pid: int) -> tuple[bool, float]:
+    """True if a short request waits for clients that stopped reading a long answer; and the MB that
+    the server's memory grew by in these seconds."""
+    before = anonymous_bytes(family(pid))
+    readers = [_long_reader(port) for _ in range(SLOW_READERS)]
+    time.sleep(1)
+    blocked = short_request_is_blocked(port)
+    grown = anonymous_bytes(family(pid)) - before
+    for reader in readers:
+        reader.close()
+    return blocked, grown / 1e6
+
+
+def _long_reader(port: int) -> socket.socket:
+    reader = socket.create_connection(("127.0.0.1", port), 10)
+    reader.sendall(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
+    return reader
 
 
 def start_server(name: str, arguments: str, folder: Path) -> tuple[int, subprocess.Popen[bytes]]:
@@ -129,33 +162,47 @@ def start_server(name: str, arguments: str, folder: Path) -> tuple[int, subproce
 
 def row(name: str, arguments: str, folder: Path, seconds: float) -> str:
     """One server, in Markdown."""
-    port, _ = start_server(name, arguments, folder)
-    rates = [f"{rate(port, connections, seconds):,.0f}" for connections in CONNECTIONS]
-    failure, blocked = application_failure_is_visible(port), slow_readers_block(port)
+    port, process = start_server(name, arguments, folder)
+    rates = " / ".join(f"{rate(port, connections, seconds):,.0f}" for connections in CONNECTIONS)
+    failure, fast = application_failure_is_visible(port), fast_reader_blocks(port)
+    stop_all()
+    port, process = start_server(name, arguments, folder)
+    slow, grown = slow_readers_block(port, process.pid)
     stop_all()
     killed = kill_is_visible(*start_server(name, arguments, folder))
     stop_all()
-    yes_no = {True: "yes", False: "**no**"}
-    others = "**yes**" if blocked else "no"
-    return f"| {name} | {' / '.join(rates)} | {yes_no[failure]} | {yes_no[killed]} | {others} |"
+    good = [("yes" if visible else "**no**") for visible in (failure, killed)]
+    good += [("**yes**" if blocks else "no") for blocks in (fast, slow)]
+    return f"| {name} | {rates} | {' | '.join(good)} | {grown:,.0f} |"
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.servers", description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="short loads: the rates mean nothing")
-    seconds = SMOKE_SECONDS if parser.parse_args().smoke else SECONDS
-    print(
-        f"| server | requests/s at {' / '.join(map(str, CONNECTIONS))} connections | "
-        "a failure is visible | a kill is visible | "
-        f"{SLOW_READERS} slow readers block others |\n|---|---|---|---|---|"
+    parser.add_argument("--write", action="store_true", help="write the table into the document")
+    options = parser.parse_args()
+    heads = (
+        "server",
+        f"requests/s at {' / '.join(map(str, CONNECTIONS))} connections",
+        "a failure is visible",
+        "a kill is visible",
+        "a fast reader blocks others",
+        f"{SLOW_READERS} stalled readers block others",
+        "MB that these take",
     )
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    print("\n".join(lines))
     try:
         for name, arguments in SERVERS.items():
             with tempfile.TemporaryDirectory() as folder:
-                print(row(name, arguments, Path(folder), seconds), flush=True)
+                seconds = SMOKE_SECONDS if options.smoke else SECONDS
+                lines.append(row(name, arguments, Path(folder), seconds))
+                print(lines[-1], flush=True)
     finally:
         stop_all()
+    if options.write:
+        write_table("make servers", "\n".join(lines))
 
 
 if __name__ == "__main__":

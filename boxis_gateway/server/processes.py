@@ -1,7 +1,7 @@
 """Server processes, which gunicorn's arbiter starts, monitors and stops.
 
 Why our own worker: speed, and a client must be able to tell an aborted answer from a whole one.
-docs/performance.md compares other servers.
+docs/performance-measurements.md compares other servers.
 """
 
 from __future__ import annotations

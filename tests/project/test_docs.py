@@ -28,7 +28,7 @@ from boxis_gateway.zones import find_zone
 from tests.support.documents import PROJECT, TEXTS, all_blocks, blocks, gateway_calls, without_code
 from tests.support.example_account import NOW, add_messages
 
-NOT_WRAPPED_YET = ("docs/benchmarks.md", "docs/performance.md", "docs/soak.md")
+NOT_WRAPPED_YET = ("docs/benchmarks.md", "docs/soak.md")
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 NAMED = re.compile(r"\b(docs/[\w-]+\.(?:md|svg))\b")
 
