@@ -33,11 +33,7 @@ _COMMON: dict[str, dict[str, Any]] = {
     "section": {"enum": sorted({section for section, _ in ACTIONS}), "default": "sms"},
     "action": {"enum": [name for _, name in ACTIONS]},
     "returntype": {"enum": list(RENDERERS), "default": xml_envelope.NAME},
-    "encoding": {
-        "enum": list(CODECS),
-        "default": "UTF-8",
-        "description": "Character set of the form.",
-    },
+    "encoding": {"enum": list(CODECS), "default": "UTF-8", "description": "Character set."},
 }
 COMMON = {name: {"type": "string", **facts} for name, facts in _COMMON.items()}
 REQUIRED = ("username", "timestamp", "authcode", "action")
@@ -66,13 +62,9 @@ def describe_form_api(spec: APISpec, converter: OpenAPIConverter) -> None:
         for name, schema in _schemas(action, converter).items():
             spec.components.schema(f"{action.name}{name}", schema)
     json, xml = ({"schema": _one_of(kind, "FormFailure")} for kind in ("JSON", "XML"))
-    kinds = {
-        _media_type(xml_envelope): xml | {"example": EXAMPLE},
-        _media_type(json_envelope): json,
-    }
-    spec.components.response(
-        "Envelope", {"description": "Envelope of a result or a failure.", "content": kinds}
-    )
+    xml_content: JsonObject = {**xml, "example": EXAMPLE}
+    content = {_media_type(xml_envelope): xml_content, _media_type(json_envelope): json}
+    spec.components.response("Envelope", {"description": "An envelope.", "content": content})
     for path in PATHS:
         post, get = (_operation(method, path) for method in ("post", "get"))
         content = {kind: {"schema": _one_of("Form")} for kind in (URLENCODED, MULTIPART)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from apispec import APISpec
@@ -111,30 +112,24 @@ def _path_param(name: str) -> dict[str, Any]:
 def _responses(resource: Resource) -> dict[str, Any]:
     content: dict[str, Any] = {kind: {"schema": FILE} for kind in resource.files}
     content = content or {JSON: {"schema": resource.answers}}
-    success: dict[str, Any] = {
-        "description": _line(resource.answers.__doc__ or ""),
-        "content": content,
-    }
+    description = _line(resource.answers.__doc__ or "")
+    success: dict[str, Any] = {"description": description, "content": content}
     responses = {"200": success}
     if resource.files:
         success["headers"] = {"Content-Disposition": FILE_NAME}
     if resource.cacheable:
-        success["headers"] = {"ETag": ETAG} | (
-            {"Link": LINK} if "cursor" in resource.params.fields else {}
-        )
+        link = {"Link": LINK} if "cursor" in resource.params.fields else {}
+        success["headers"] = {"ETag": ETAG} | link
         responses["304"] = {"description": "Not modified since the `ETag` of `If-None-Match`."}
-    failures = sorted(
-        (*resource.fails, *_usual_failures(resource)), key=lambda failure: failure.code
-    )
-    for code, group in groupby(failures, key=lambda failure: failure.code):
+    by_code = attrgetter("code")
+    failures = sorted((*resource.fails, *_usual_failures(resource)), key=by_code)
+    for code, group in groupby(failures, key=by_code):
         responses[str(code)] = _failed(group)
     for status in ("429", "503"):
         responses[status]["headers"] = {"Retry-After": RETRY_AFTER}
     for code in resource.empty:
-        empty = responses.setdefault(
-            str(code), {"description": "The token is not valid.", "content": {}}
-        )
-        empty["content"] |= NO_BODY
+        default = {"description": "The token is not valid.", "content": {}}
+        responses.setdefault(str(code), default)["content"] |= NO_BODY
     responses["default"] = {
         "description": OTHER_FAILURES,
         "content": {JSON: {"schema": FailureSchema}},

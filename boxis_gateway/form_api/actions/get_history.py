@@ -38,13 +38,9 @@ class HistoryMember(Schema):
 
     sms_id = text("Id of the message; only with `history_status_fields`.", required=False)
     sender = text("Sender: a name or a number.", example="boxis.net")
-    reciptient = text(
-        "Recipient; the field's name is misspelled, as documented.", example="48514151563"
-    )  # the wire's spelling
+    reciptient = text("Recipient; spelled as documented.", example="48514151563")
     date = text("Time of sending, past or scheduled.", example="2012-05-09 10:28:00")
-    status_date = text(
-        "Time of the last status; only with `history_status_fields`.", required=False
-    )
+    status_date = text("Time of the status; only with `history_status_fields`.", required=False)
     parts = text("Number of segments.", example="1")
     credit = text("Credits of all segments.", example="1")
     type = text("Kind of submission.", enum=[kind.value for kind in Kind])
