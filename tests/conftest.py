@@ -1,4 +1,4 @@
-"""What the tests share: a real store in a file, accounts, signed requests, a real server."""
+"""Fixtures of all tests: a real store, accounts, signed requests, real servers."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def databases() -> Iterator[Databases]:
 def stores(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stores]:
-    """Where stores are made."""
+    """Stores of the chosen engine."""
     folder = tmp_path_factory.mktemp("stores")
     with engines.stores(folder, lambda: request.getfixturevalue("databases")) as stores:
         yield stores
@@ -84,7 +84,7 @@ def stores(
 
 @pytest.fixture(autouse=True)
 def each_test_alone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test does to stores is its own business."""
+    """Scope around each test: its stores go with it."""
     if "stores" not in request.fixturenames:
         yield
         return

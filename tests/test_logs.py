@@ -24,7 +24,7 @@ def written(
     exc_info: object = None,
     formatter: logging.Formatter | None = None,
 ) -> str:
-    """What becomes of a record of `sms` with these level, message and arguments."""
+    """The line for a record of `sms` with these level, message and arguments."""
     level, message, *args = record
     handler = Handler(stream)
     handler.setFormatter(formatter or Formatter(FORMAT))
@@ -52,7 +52,7 @@ def test_a_message_without_arguments_stands_as_it_is() -> None:
 
 
 def a_bug() -> object:
-    """What is known of an exception that quotes a text, and of two behind it."""
+    """The traceback of an exception that quotes a text, and of two behind it."""
     try:
         try:
             try:
@@ -108,7 +108,7 @@ def test_a_line_of_json_holds_a_stack() -> None:
 
 
 def test_queries_are_not_logged_at_any_level() -> None:
-    """They are shown with their parameters, which are numbers and digests."""
+    """Queries would show their parameters, which are numbers and digests."""
     code = "import logging, boxis_gateway.logs as l; l.set_up_logging('debug', 'json'); "
     code += "logging.getLogger('peewee').debug('SELECT ?', 1); logging.getLogger('x').debug('it')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

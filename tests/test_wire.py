@@ -49,7 +49,7 @@ def username(name: str) -> str:
 
 
 def fill(store: Store) -> None:
-    """One account an exchange."""
+    """Fill the store; each exchange has an account."""
     for name in EXCHANGES:
         exchange = load(name)
         account = store.accounts.add(

@@ -135,7 +135,7 @@ def changes_of(name: str) -> list[tuple[int, int]]:
 
 
 def test_no_zone_changes_its_offset_there_and_back_within_a_day() -> None:
-    """So what a day begins and ends with holds for all of it (local_time_cache.py)."""
+    """Offsets at both ends of a day thus hold for all of it (local_time_cache.py)."""
     found = 0
     for name in files("tzdata").joinpath("zones").read_text().split():
         changes = changes_of(name)

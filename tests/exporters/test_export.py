@@ -84,7 +84,7 @@ def shop(store: Store) -> Shop:
 
 
 def from_csv(content: bytes) -> list[Row]:
-    """As a program that knows of the guards, and of nothing else of ours."""
+    """Rows as read by a program that knows the escapes and nothing else of ours."""
     assert content.startswith(b"\xef\xbb\xbf")
     rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
     return [{key: bare(value) for key, value in row.items()} for row in rows]
@@ -352,7 +352,7 @@ def big(
 
 
 def peak_mib(store: Store, path: Path, *words: str) -> float:
-    """What an export takes at most."""
+    """Peak memory of an export."""
     program = (
         "import resource, sys, boxis_gateway.commands as c\n"
         "try: c.main()\n"

@@ -1,4 +1,4 @@
-"""What was exported and imported into an empty store is answered as before, at both APIs."""
+"""Exported rows, imported into an empty store, are answered as before by both APIs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class World:
         return run_import(path, accounts, options, format_name=path.suffix[1:])
 
     def answers(self) -> dict[str, bytes]:
-        """Of both APIs, by what was asked."""
+        """Answers of both APIs, by request."""
         given = {}
         for username in sorted(self.accounts):
             for returntype in ("xml", "json"):
@@ -102,7 +102,7 @@ class Worlds:
     numbers: Iterator[int] = field(default_factory=count)
 
     def carry(self, name: str) -> Summary:
-        """Everything from one to the other."""
+        """Export from one store and import into the other."""
         path = self.folder / f"{next(self.numbers)}.{name}"
         path.write_bytes(self.first.export(name))
         return self.second.take(path)
@@ -193,8 +193,7 @@ def looks(one: NewMessage) -> tuple[object, ...]:
 
 @st.composite
 def loads(draw: st.DrawFn) -> Loads:
-    """What comes into a store, import by import: messages of an account each, with and without
-    submissions; what belongs to one may come in several imports."""
+    """Imports into a store, one after the other: messages of an account each."""
     pool = draw(st.lists(submissions(), unique_by=looks, max_size=3))
     members = st.builds(
         lambda one, other: one._replace(
@@ -222,7 +221,7 @@ QUICK = settings(max_examples=examples(20))
 
 
 def differing(one: World, other: World) -> list[str]:
-    """What the APIs of two stores answer differently."""
+    """Answers of the APIs of two stores that differ."""
     expected, found = one.answers(), other.answers()
     return [what for what in expected | found if found.get(what) != expected.get(what)]
 
@@ -269,7 +268,7 @@ def test_accounts_may_have_other_numbers_there(elsewhere: Worlds, loads: Loads) 
 
 
 def test_two_stores_may_come_into_one(worlds: Worlds) -> None:
-    """Both gave the same ids, since each had something at the same time."""
+    """Two stores that gave the same ids, since each had messages at the same time."""
     first, second, lists = worlds.first, worlds.second, (("7248",), RECIPIENTS)
     for world, text in ((first, "one"), (second, "two")):
         facts = SubmissionFacts(wire_id(first_id(TIMES[0]) + 500_000, 1), TIMES[0])

@@ -67,7 +67,7 @@ def ping(client: FlaskClient, token: str) -> str:
 
 
 def history(client: FlaskClient, at: datetime) -> str:
-    """What is said to a client whose clock is right, by a time that it signs."""
+    """Result text for a client with a right clock that signs that time."""
     form = signed(int(at.timestamp()), {"returntype": "json"})
     return str(client.post("/", data=form).get_json()["resulttxt"])
 

@@ -68,7 +68,7 @@ class Killer:
         )
 
     def do(self, words: list[str], path: Path, at: int = 0) -> Mapping[str, Any]:
-        """How it ended: `code`, and if it was not killed `writes` and `problem`."""
+        """Result of a job: `code` and, unless it was killed, `writes` and `problem`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         job = {"words": words, "url": f"sqlite:///{path}", "at": at}
@@ -124,7 +124,7 @@ def fill(store: Store) -> None:
 
 
 def rows(path: Path) -> Mapping[str, int]:
-    """How many each table has, of a store without damage or contradiction."""
+    """Rows of each table of a store without damage or contradiction."""
     found = verify_file(path, utc_now())
     assert found.findings == []
     return found.rows

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sqlite_only("a file is moved or replaced")
 
 
 def senders(store: Store) -> list[str]:
-    """What a request finds: who has sent, newest first."""
+    """Senders in the history of a request, newest first."""
     with store.serving():
         account = store.accounts.get(USERNAME)
         rows = list(store.history.read(account.id, with_status=False))
@@ -88,7 +88,7 @@ def test_several_processes_notice_a_moved_file(store: Store, account: Account, o
 
 
 def test_a_reader_keeps_the_old_log_there(store: Store, account: Account, other: Path) -> None:
-    """What they read stands in the log of the old file, which so is still in the way."""
+    """The reader's state stands in the log of the old file, so the log is in the way."""
     old_message(store, account)
     with store.serving():
         reading = store.history.read(account.id, with_status=False)

@@ -59,7 +59,7 @@ def started() -> Iterator[Server]:
 
 @pytest.fixture
 def server(started: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """With an empty database."""
+    """The server, with an empty database."""
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEYS", Fernet.generate_key().decode())
     started.sql("DROP DATABASE IF EXISTS gateway WITH (FORCE)", "CREATE DATABASE gateway")
     return started
@@ -74,7 +74,7 @@ def proxy(server: Server) -> Iterator[Proxy]:
 
 @pytest.fixture
 def store(proxy: Proxy) -> Iterator[Store]:
-    """By way of the proxy."""
+    """A store behind the proxy."""
     store = Store(f"postgresql://postgres@127.0.0.1:{proxy.port}/gateway", lock_seconds=0.5)
     store.migrate()
     yield store

@@ -45,7 +45,7 @@ def shop(
 
 
 def connections(port: int) -> int:
-    """How many the server has not closed yet."""
+    """Number of connections that the server has not closed yet."""
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
     is_ours = (row[1].endswith(f":{port:04X}") and row[3] in ESTABLISHED for row in rows)
     return sum(is_ours)

@@ -27,7 +27,7 @@ def request(**form: str) -> ApiRequest:
 
 
 def enter(asked: ApiRequest, store: Store, now: datetime = NOW) -> Account:
-    """Both checks, in the endpoint's order."""
+    """Make both checks in the order of the endpoint."""
     account = authenticate(
         asked, store, Settings(), Lockouts(SharedCounters(), 5, 900), "192.0.2.7"
     )

@@ -1,4 +1,4 @@
-"""Whatever is sent, an envelope comes back."""
+"""An envelope is the answer to any request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in the store comes back through a real XML parser and a real JSON parser."""
+"""Stored rows come back through a real XML parser and a real JSON parser."""
 
 from __future__ import annotations
 

@@ -1,10 +1,4 @@
-"""What every import format must do, and what each makes of its samples.
-
-tests/imports holds samples: `kannel-sample.log` was written by Kannel 1.4.5, `gammu-sample.db` and
-`gammu-sample.csv` by Gammu SMSD 1.42, `jasmin-sample.log` by Jasmin 0.11.1, the others are made up
-of what goes wrong. Beside each stands what it holds, a line of JSON for each line, written by
-`pytest --write-missing-answers`, which overwrites none.
-"""
+"""Rules for all import formats, and the golden of each sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Jasmin leaves: its log, read here by other means, and the table of its example logger."""
+"""Jasmin's log, read by other means, and the table of its example logger."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ LINES = [
 
 
 def outcome(stores: Stores, directory: Path, *contents: list[str]) -> list[Any]:
-    """What is in a new store after these logs."""
+    """Rows of a new store after these logs."""
     store, log = stores.make(directory / "store.db"), directory / "messages.log"
     account = store.accounts.add(USERNAME, "k", NOW)
     for lines in contents:
@@ -239,7 +239,7 @@ ROWS = [
 
 
 def test_the_table_is_read_from_postgresql(submit_log: str) -> None:
-    """What is text and what octets, the table tells: nothing has to be guessed."""
+    """The table has a column that tells texts from octets."""
     lines = list(IMPORTERS["jasmin"].read(Source(url=submit_log), ReadOptions(ZONE, "uid")))
     found = messages(lines)
     assert [one.text for one in found] == ["Hello ]@", "Zażółć", "你好吗", "Kölns"]

@@ -211,7 +211,7 @@ def page(*messages: dict[str, Any]) -> bytes:
 
 
 def listed(store: Store, account: Account, path: Path, content: bytes) -> list[Any]:
-    """What is listed after a file of that was imported."""
+    """The list after the import of a file with that content."""
     path.write_bytes(content)
     import_file(store, account, path)
     return store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 100)[0]

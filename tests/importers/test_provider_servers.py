@@ -165,7 +165,7 @@ def leave(
 
 
 def answers(store: Store, username: str) -> list[bytes]:
-    """What the form API answers."""
+    """Answer of the form API."""
     client = create_app(store, Settings(), clock=lambda: NOW).test_client()
     now = int(NOW.timestamp())
     forms = [{**one, "returntype": kind} for one in RANGES for kind in ("xml", "json")]
@@ -291,7 +291,7 @@ INTERNAL = b"<return><result>0</result><resulttxt>error: internal error</resultt
 
 @pytest.mark.parametrize("returntype", ["xml", "json"])
 def test_a_temporary_failure_is_retried(returntype: str, provider: Provider, ours: Store) -> None:
-    """Not even half an answer is taken for one; nothing is lost or doubled."""
+    """Half an answer is never taken for a whole one; nothing is lost or doubled."""
     faults = [*PASSING.values(), say(INTERNAL)]
     good = [None] * 3  # and one that succeeds between them, which resets the backoff
     provider.faults = [one for fault in faults for one in (fault, fault, *good)]
@@ -408,7 +408,7 @@ def test_an_address_needs_a_format(ours: Store) -> None:
 
 
 def submissions(store: Store, **query: str) -> list[Any]:
-    """What the REST API lists, page by page."""
+    """The list of the REST API, page by page."""
     client = create_app(store, Settings(), clock=lambda: NOW).test_client()
     found, link = [], "/sms?" + urlencode({"limit": "400", **query})
     while link:

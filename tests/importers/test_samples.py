@@ -43,7 +43,7 @@ def at_the_form_api(post: Post) -> Counter[Row]:
 
 
 def at_the_rest_api(store: Store, client: Any) -> tuple[Counter[Row], int]:
-    """Without what waits, which has no time there; and the total."""
+    """Sent messages of the REST API, and the total."""
     customer = store.customers.get(USERNAME)
     owner = store.employees.add(customer, "anna", "Anna", Level.OWNER, None, NOW)
     store.tokens.add(owner, token_digest("annas"), NOW)

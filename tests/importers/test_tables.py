@@ -90,7 +90,7 @@ class Server:
     quote: str
 
     def run(self, *statements: str) -> list[Any]:
-        """What the last statement returns, all of them by the server's owner."""
+        """Run statements as the owner of the server; the rows of the last."""
         connection = self.connect()
         with connection, connection.cursor() as cursor:
             for statement in statements:
@@ -233,7 +233,7 @@ def load(store: Store, account: Account, location: Path | str) -> Summary:
 
 
 def asked(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    """What SQLite's own shell answers, where it is installed."""
+    """Rows by SQLite's own shell, where it is installed."""
     shell = shutil.which("sqlite3")
     if shell is None:
         return list(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY).execute(sql))
@@ -461,7 +461,7 @@ def test_long_messages_wait_for_all_parts(store: Store, account: Account, tmp_pa
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="sqlite3 is not installed")
 @pytest.mark.parametrize("ending", ["csv", "csv.gz"])
 def test_a_dump_is_read_like_its_database(ending: str, database: Path, tmp_path: Path) -> None:
-    """By the command that docs/importing-databases.md shows."""
+    """Convert as docs/importing-databases.md shows."""
     documented = (PROJECT / "docs/importing-databases.md").read_text()
     (command,) = re.findall(r"sqlite3 -header -csv smsd\.db '(.+)' >", documented)
     shell = ["sqlite3", "-header", "-csv", database, command]

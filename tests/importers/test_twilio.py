@@ -42,7 +42,7 @@ def read(content: bytes, field: str | None = None) -> list[Line]:
 
 
 def one(**fields: Any) -> Line:
-    """What the bulk export of a message with these fields holds."""
+    """The line of the bulk export for a message with these fields."""
     (line,) = read(json.dumps(WHOLE | fields).encode())
     return line
 

@@ -54,8 +54,7 @@ class Killed(Exception):
 
 
 class Steps(Event):
-    """In place of the event that stops a follower: whenever it would wait for more, the next of
-    the steps is taken; after the last one it stops."""
+    """Stop event of a follower; each wait takes the next step, and stops after the last."""
 
     def __init__(self, steps: Iterator[Callable[[], None]]) -> None:
         super().__init__()
@@ -126,7 +125,7 @@ class World:
         raise Killed
 
     def start(self) -> None:
-        """Nothing, unless the follower was killed."""
+        """No-op, unless the follower was killed."""
 
     def _touch(self, rotated: Path) -> None:
         """Rotations are hours apart; here they would be of one moment."""

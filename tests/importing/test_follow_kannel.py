@@ -88,7 +88,7 @@ class Kannel:
         until(lambda: "Receive SMS" in text_of(self.log))
 
     def send(self, text: str, to: str = "+48514151563", **more: str) -> None:
-        """By smsbox's HTTP interface."""
+        """Send a message by smsbox's HTTP interface."""
         words = {"username": "tester", "password": "for-this-test", "from": "boxis.net"}
         query = urlencode({**words, "to": to, "text": text, "charset": "UTF-8", **more})
         connection = http.client.HTTPConnection("127.0.0.1", self.ports["sendsms"], timeout=60)
@@ -98,7 +98,7 @@ class Kannel:
         connection.close()
 
     def rotate(self) -> None:
-        """As logrotate does: rename, then SIGHUP, on which bearerbox begins its file anew."""
+        """Rotate as logrotate does: rename, then SIGHUP, which makes bearerbox open a new file."""
         self.log.rename(self.log.with_name("access.log.1"))
         self._running[0].send_signal(signal.SIGHUP)
 

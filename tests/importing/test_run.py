@@ -216,7 +216,7 @@ def big_csv(path: Path, count: int) -> None:
 def test_an_import_that_is_killed_in_each_batch_ends_like_one_that_was_not(
     stores: Stores, tmp_path: Path, gateway: Gateway
 ) -> None:
-    """By SIGKILL before it commits, then once more to the end."""
+    """The import is killed before each commit, then run once more to the end."""
     big_csv(tmp_path / "big.csv", 6 * BATCH)
     stores.make(tmp_path / "store.db").close()
     assert gateway("account", "add", USERNAME).returncode == 0

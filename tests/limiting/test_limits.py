@@ -34,7 +34,7 @@ PASSWORD_HASH = hash_password(PASSWORD)
 
 
 class Apis:
-    """Both APIs of a store, asked from addresses, at a time that goes on as told."""
+    """The two APIs of a store, by client address, with a clock of the test."""
 
     def __init__(self, store: Store, **settings: Any) -> None:
         self.seconds = 0.0
@@ -49,7 +49,7 @@ class Apis:
         ).test_client()
 
     def form(self, address: str = HERE, *, forwarded: str = "", **form: str) -> str:
-        """What the form API says: `success`, or what is wrong."""
+        """Result text of the form API."""
         headers = {"X-Forwarded-For": forwarded} if forwarded else {}
         answer = self.client.post(
             "/",

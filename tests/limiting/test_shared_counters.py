@@ -18,7 +18,7 @@ KEYS = st.sampled_from("abcd")
 
 
 class CountersAndADictionary(RuleBasedStateMachine):
-    """As long as they have room, counters are a dictionary of counts that end."""
+    """Counters with room left are a dictionary of counts that expire."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What Hypothesis draws from: few of each kind, so that they meet."""
+"""Values that Hypothesis draws from: few of each kind, so that they meet."""
 
 from __future__ import annotations
 

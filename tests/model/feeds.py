@@ -56,7 +56,7 @@ def _money(amount: float | None) -> str:
 
 
 def as_message(line: Line) -> NewMessage:
-    """What an importer makes of a line of a log that knows delivery reports."""
+    """The importer's line for a delivery report in a log."""
     return NewMessage(
         line.recipient,
         line.sender,

@@ -1,4 +1,4 @@
-"""What the form API should answer, and what an answer says, whatever its format."""
+"""Expected answers of the form API, and the content of an answer in any format."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _rows(account: Account, form: dict[str, str]) -> list[Pairs]:
 
 
 def _is_between(message: Message, form: dict[str, str], zone: ZoneInfo) -> bool:
-    """By the clock on the wall of the zone. A bound that it shows twice takes in both times."""
+    """Bounds by the wall clock of the zone; a time that it shows twice takes in both."""
     sent = message.line.sent.replace(microsecond=0)
     local = sent.astimezone(zone).replace(tzinfo=None)
     first, last = (_date(form.get(name, "")) for name in ("datefrom", "dateto"))
@@ -134,7 +134,7 @@ def _address(address: str) -> str:
 
 
 def said(body: bytes, returntype: str) -> Said:
-    """What an answer says."""
+    """Content of an answer."""
     return _said_in_json(body) if returntype == "json" else _said_in_xml(body)
 
 

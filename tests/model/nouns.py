@@ -23,7 +23,7 @@ class Text:
         return self.before + self.written
 
     def without(self, number: str) -> Text:
-        """Its digits crossed out, if it is that number."""
+        """The text with its digits crossed out, if it is that number."""
         if number != self.number:
             return self
         crossed = "".join("×" if one in "0123456789" else one for one in self.written)
@@ -32,7 +32,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Line:
-    """What an import tells of a message. `submission` and `created` are of those that tell it."""
+    """Message of an import. `submission` and `created` are None if the format lacks them."""
 
     recipient: str
     sender: str
@@ -55,7 +55,7 @@ class Line:
 
 @dataclass(eq=False)
 class Submission:
-    """One request of a client's. `number` is its place among those of the same time."""
+    """Request of a client. `number` orders those of the same time."""
 
     account: Account
     wire_id: str
@@ -77,14 +77,14 @@ class Submission:
 
     @property
     def recipients(self) -> list[str]:
-        """As lists show them: none is nobody's list."""
+        """Recipients as lists show them; None for an empty list."""
         taken = sorted((one.line.sent, one.id, one.recipient) for one in self.messages if one.taken)
         return [recipient for _, _, recipient in taken]
 
 
 @dataclass(eq=False)
 class Message:
-    """One recipient of a submission. `line` is as it was imported."""
+    """Recipient of a submission. `line` is as it was imported."""
 
     submission: Submission
     line: Line
@@ -118,7 +118,7 @@ class Message:
 
 @dataclass(eq=False)
 class Account:
-    """Who asks at the form API."""
+    """Account of the form API."""
 
     id: int
     username: str

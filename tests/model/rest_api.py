@@ -1,4 +1,4 @@
-"""What the REST API should answer: who may see what (protocol page, section 3), and lists."""
+"""Expected answers of the REST API: levels (protocol page, section 3) and lists."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SEES = {
 
 @dataclass(eq=False)
 class Customer:
-    """Who owns accounts; of a reseller, perhaps."""
+    """Owner of accounts; perhaps the customer of a reseller."""
 
     id: str
     name: str
@@ -39,7 +39,7 @@ class Customer:
 
 @dataclass(eq=False)
 class Employee:
-    """Who logs in."""
+    """Employee who logs in."""
 
     id: str
     username: str
@@ -64,7 +64,7 @@ class Employee:
 
 @dataclass(eq=False)
 class Token:
-    """What was given for a password. `expires` is None until logout."""
+    """Token of a login. `expires` is None until logout."""
 
     text: str
     employee: Employee
@@ -76,7 +76,7 @@ class Refused(Exception):
 
 
 class Tokens:
-    """Those that open something, or did."""
+    """Tokens that are valid, or were."""
 
     def __init__(self) -> None:
         self.all: list[Token] = []
@@ -95,7 +95,7 @@ class Tokens:
         self._end(lambda one: one.employee is employee)
 
     def use(self, text: str, now: datetime) -> Employee:
-        """Whose it is. Raises Refused."""
+        """The employee of a token. Raises Refused."""
         for one in self.all:
             if one.text == text and one.employee.may_log_in:
                 if one.expires and one.expires <= now:

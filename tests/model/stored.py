@@ -1,4 +1,4 @@
-"""What should be in a store: accounts with their messages, erased numbers, reports that wait."""
+"""Expected content of a store: accounts, messages, erased numbers, waiting reports."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Stored:
             self.waiting.add((account_id, reference, status, changed, now))
 
     def prune(self, account: Account, now: datetime) -> tuple[int, int]:
-        """How many messages and how many texts went."""
+        """Prune; the number of messages and of texts that went."""
         messages_from = account.keeps_from("keep_messages_days", now)
         texts_from = account.keeps_from("keep_texts_days", now)
         before = sum(1 for _ in account.messages)
@@ -83,7 +83,7 @@ class Stored:
         return len(old)
 
     def erase(self, number: str) -> None:
-        """Nothing tells the number any more."""
+        """Erase the number."""
         self.erased.add(number)
         for one in (one for account in self.accounts for one in account.submissions):
             theirs = [each for each in one.messages if each.recipient == number]

@@ -77,7 +77,7 @@ class WholeServer(RuleBasedStateMachine):
         return self.world.employees[pick % len(self.world.employees)]
 
     def token(self, pick: int) -> str:
-        """One that is good, or was, or never was."""
+        """A token that is valid, was valid, or never existed."""
         tokens = self.world.tokens
         known = [*(one.text for one in reversed(tokens.all)), *tokens.ended[-1:], "f" * 40]
         return known[pick % len(known)]
@@ -205,7 +205,7 @@ class WholeServer(RuleBasedStateMachine):
     @precondition(lambda self: not any(len(a.submissions) > 300 for a in self.world.model.accounts))
     @rule(pick=PICK, facts=LINE)
     def import_many(self, pick: int, facts: dict) -> None:  # type: ignore[type-arg]
-        """So many that answers are streams."""
+        """Add enough messages for answers that are streams."""
         line = line_of(now=self.world.now, **facts)
         seconds = (timedelta(seconds=n // 2) for n in range(450))
         lines = [replace(line, sent=line.sent - one, text=None) for one in seconds]

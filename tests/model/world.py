@@ -36,7 +36,7 @@ kept_hash_of = lru_cache(hash_password)  # 20 ms each
 
 
 class World:
-    """Both sides. Methods raise AssertionError where they differ."""
+    """Server and model side by side. Methods raise AssertionError where they differ."""
 
     def __init__(self, stores: Stores, folder: Path) -> None:
         self.folder = folder
@@ -111,7 +111,7 @@ class World:
     # What comes in, and what goes
 
     def import_table(self, account: Account, lines: list[Line]) -> None:
-        """As a CSV file."""
+        """Import as a CSV file."""
         path = self.folder / "lines.csv"
         path.write_text(as_csv(lines))
         accounts = AccountMap(self.store, self._stored(account), {}, settings=SETTINGS)
@@ -119,7 +119,7 @@ class World:
         self._compare_import(account, lines, summary)
 
     def import_reported(self, account: Account, lines: list[Line]) -> None:
-        """As a source does that knows delivery reports."""
+        """Import as from a source that knows delivery reports."""
         writer = self._batch_writer(account)
         for number, line in enumerate(lines, 1):
             writer.add(GoodLine(number, as_message(line), ""))
@@ -161,7 +161,7 @@ class World:
     # Clients of the form API
 
     def ask(self, form: dict[str, str], *, by_get: bool = False) -> None:
-        """What the API answers is what the model says."""
+        """Require the answers of the model from the API."""
         if by_get:
             answer = self.client.get("/", query_string=form, **self._somewhere())
         else:

@@ -201,7 +201,7 @@ class Collector(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """No-op."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is told of requests: lines of the log, metrics, health. Both APIs, in process."""
+"""Records of requests: log lines, metrics, health; both APIs, in process."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Kept(logging.Handler):
 
 @pytest.fixture
 def told() -> Iterator[Callable[[], RequestRecord]]:
-    """What the log was told of the request that ended last."""
+    """Record of the request that ended last."""
     kept, log = Kept(), logging.getLogger("boxis_gateway.requests")
     log.addHandler(kept)
     yield lambda: kept.seen[-1]

@@ -1,6 +1,4 @@
-"""What a request may ask of the store: every SQL statement counts, PRAGMA and BEGIN too.
-
-What it may cost in instructions is the guard's business (benchmarks/guard.py)."""
+"""Statements that a request may run: every SQL statement counts, PRAGMA and BEGIN too."""
 
 from __future__ import annotations
 

@@ -232,7 +232,7 @@ def test_modules_and_names_of_the_code_in_a_document_exist(document: str) -> Non
 
 
 def test_every_command_that_the_documents_show_exists() -> None:
-    """In blocks and in running text: names of commands and of their options."""
+    """Names of commands and of their options, in blocks and in running text."""
     shell = [(str(block), block.code) for block in all_blocks() if block.language == "sh"]
     spans = [
         (document, span.replace("\n", " "))

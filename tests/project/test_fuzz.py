@@ -1,4 +1,4 @@
-"""What the fuzzer found worth keeping, tried without it; and that it would notice."""
+"""Inputs that the fuzzer kept, tried without it; and proof that it would notice."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def circle(graph: Graph) -> Sequence[str]:
 
 
 def children_graph(graph: Graph, folder: str) -> Graph:
-    """What lies in a folder, each subfolder as a whole -> its neighbours that it imports."""
+    """Members of a folder, each subfolder as a whole -> the neighbours that it imports."""
     prefix = "" if folder == "." else folder.replace("/", ".") + "."
 
     def child(name: str) -> str:

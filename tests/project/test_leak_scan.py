@@ -22,7 +22,7 @@ NUMBER, TEXT = "48514151563", "Your parcel waits at the corner shop"
 
 @pytest.fixture(autouse=True)
 def _nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is said here on purpose is not the run's."""
+    """Secrets and output of these tests are kept out of the run's."""
     monkeypatch.setattr(leak_scan, "SECRETS", {})
     monkeypatch.setattr(leak_scan, "OUTPUT", {})
 

@@ -1,4 +1,4 @@
-"""What docs/monitoring.md and examples/ say of metrics and of lines is what there is."""
+"""Metrics and log lines of docs/monitoring.md and examples/ are those that exist."""
 
 from __future__ import annotations
 

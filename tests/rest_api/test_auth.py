@@ -345,7 +345,7 @@ def test_unknown_names_run_equal_queries(rest: FlaskClient, store: Store, anna: 
 
 
 def test_a_token_is_valid_during_another_write(store: Store, anna: Employee, clock: Clock) -> None:
-    """Nobody waits for its renewal: here that would be twice the limit."""
+    """The renewal is tried without a wait, which here would be twice the limit."""
     expires_at = NOW + timedelta(minutes=5)
     store.tokens.add(anna, token_digest("token"), NOW, expires_at=expires_at)
     patient = Store(store.url, lock_seconds=2 * LIMIT_SECONDS)

@@ -1,5 +1,4 @@
-"""Whatever is sent and whoever is promoted: no answer has a text that its reader may not see, and
-its `total` counts what a reader of everything would count among what may be seen."""
+"""No answer or search result depends on a text that its reader may not see."""
 
 from __future__ import annotations
 

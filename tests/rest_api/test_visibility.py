@@ -1,5 +1,4 @@
-"""Who sees what of whom: every level, for the own customer, one of its customers and a stranger's,
-each field and each filter. The table below is read from the documentation, not from the code."""
+"""Every level's view of the own customer, a customer of it, and a stranger's."""
 
 from __future__ import annotations
 
@@ -85,7 +84,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Who asks changes nothing."""
+    """Asking changes nothing."""
     with closing(stores.make(tmp_path_factory.mktemp("world") / "store.db")) as store:
         yield World(store)
 

@@ -48,13 +48,13 @@ class Host:
         return client
 
     def ask(self, request: bytes) -> bytes:
-        """Everything that comes until the server closes."""
+        """The whole answer, until the server closes."""
         with self.connect() as client:
             client.sendall(request)
             return everything(client)
 
     def do(self, what: Callable[[], object]) -> None:
-        """In the loop's own thread, and wait."""
+        """Run in the loop's own thread, and wait."""
         done = threading.Event()
         self.loop.call_soon_threadsafe(lambda: (what(), done.set()))
         assert done.wait(LIMIT_SECONDS)
@@ -104,7 +104,7 @@ def echo(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
 
 
 def long(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-    """As many pieces as the query says; with `!` behind the number a fault comes after them."""
+    """Answer with that number of pieces; `!` behind the number makes a fault after them."""
     start("200 OK", [("Content-Type", "text/plain")])
     query = environ["QUERY_STRING"]
 
@@ -118,7 +118,7 @@ def long(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
 
 
 def the_connection(host: Host) -> Connection:
-    """That of the only client, once it takes no more for now."""
+    """The connection of the only client, once it takes no more."""
     until(lambda: host.shared.connections)
     (connection,) = host.shared.connections
     until(lambda: not connection._writable)
@@ -296,7 +296,7 @@ def test_an_offer_beside_raw_bytes_in_the_query_loses_nothing() -> None:
 
 
 def test_a_client_that_does_not_read_gets_no_more_answers(host: MakeHost) -> None:
-    """What is made for them waits in memory."""
+    """Answers for such a client wait in memory."""
 
     waiting: list[int] = []
 
@@ -424,7 +424,7 @@ def test_a_client_that_stops_reading_is_disconnected(
 
 
 def test_a_whole_answer_has_a_deadline(host: MakeHost, caplog: pytest.LogCaptureFixture) -> None:
-    """Who takes a little now and then would hold a view of the store for days."""
+    """A client that takes a little now and then would hold a view of the store for days."""
 
     def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         start("200 OK", [])
@@ -447,7 +447,7 @@ def test_a_whole_answer_has_a_deadline(host: MakeHost, caplog: pytest.LogCapture
 
 
 def test_many_requests_at_once_are_answered_in_turns(host: MakeHost) -> None:
-    """In their order, and with others in between."""
+    """Answers come in order, with those of others between."""
     most = 0
     answered: list[str] = []
 

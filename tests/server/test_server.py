@@ -211,7 +211,7 @@ def test_a_stopping_server_finishes_its_answer(end: int, serve: Serve, long_stor
 
 
 def test_an_answer_cut_off_by_the_stop_does_not_seem_whole(serve: Serve, long_store: Store) -> None:
-    """Not even to a client of HTTP/1.0, which has only the connection to go by."""
+    """HTTP/1.0 has only the end of the connection to go by."""
     server = serve(long_store, "--shutdown-seconds", "1")
     body = urlencode(signed_now()).encode()
     head = f"POST / HTTP/1.0\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -50,7 +50,7 @@ def entries(store: Store) -> list[Entry]:
 
 
 def told(store: Store, after: int = 0) -> list[tuple[str, str, Any]]:
-    """What, of whom, and the details of the entries behind that id."""
+    """Action, subject and details of the entries after that id."""
     return [
         (entry.what, entry.subject, json.loads(entry.details))
         for entry in entries(store)
@@ -549,7 +549,7 @@ def test_a_malformed_date_is_reported(store: Store) -> None:
 
 
 def test_a_server_logs_its_clients(store: Store, anna: Employee, serve: Serve) -> None:
-    """Not who has started it."""
+    """The actor is the client, not the user who started the server."""
     store.close()
     server = serve(store)
     login = {"username": anna.username, "password": PASSWORD}

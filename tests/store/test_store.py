@@ -240,7 +240,7 @@ def test_scheduled_messages_have_a_scheduled_submission(store: Store) -> None:
 
 @pytest.mark.sqlite_only("the schema as SQLite keeps it")
 def test_a_store_of_the_first_version_keeps_its_rows(stores: Stores, tmp_path: Path) -> None:
-    """Its submissions get what the REST API lists, from their messages."""
+    """Submissions get the columns that the REST API lists, from their messages."""
     store = stores.open(tmp_path / "old.db")
     store.create()
     store._runner().up("0001_initial")

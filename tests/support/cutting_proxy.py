@@ -31,7 +31,7 @@ class Proxy:
 
     @property
     def is_done(self) -> bool:
-        """Whether what was to be cut is."""
+        """True once the cut is made."""
         return not self._word and not self._left
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Proxy:
 
 @contextmanager
 def _hanging_up(*connections: socket.socket) -> Iterator[None]:
-    """Whoever waits for one of them is told of the end."""
+    """Shut the connections down at the end, which wakes threads that wait for them."""
     with suppress(OSError):
         yield
     for one in connections:

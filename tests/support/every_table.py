@@ -31,7 +31,7 @@ def all_rows(store: Store) -> dict[str, list[str]]:
 
 
 def without_transfers(found: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The same rows without the audit entries of copies, backups and restores."""
+    """All rows but audit entries of copies, backups and restores."""
     own = ("'store.copy'", "'store.backup'", "'store.restore'")
     entries = [row for row in found["audit_entry"] if not any(action in row for action in own)]
     return {**found, "audit_entry": entries}
@@ -97,6 +97,6 @@ def _made(keyed: Sequence[str], words: Iterator[str]) -> dict[str, list[tuple[An
 
 
 def opened(store: Store) -> Store:
-    """With a key that opens all that `fill` has put there."""
+    """The store, with keys that open the texts of `fill`."""
     store.vault.opens = lambda sealed: True  # type: ignore[method-assign]
     return store

@@ -62,5 +62,5 @@ def signed(
 
 
 def signed_now(**form: str) -> dict[str, str]:
-    """The same at this second, for a server that runs by the clock."""
+    """A signed form of this second, for a server that runs by the clock."""
     return signed(int(time.time()), form)

@@ -46,7 +46,7 @@ def held(shop: Shop) -> Iterator[int]:
 
 @contextmanager
 def held_by_a_stopped_process(shop: Shop) -> Iterator[None]:
-    """The same, and that process does not run either."""
+    """A second process is stopped in the middle of a write."""
     with held(shop) as holder:
         os.kill(holder, signal.SIGSTOP)
         try:
@@ -57,8 +57,7 @@ def held_by_a_stopped_process(shop: Shop) -> Iterator[None]:
 
 @contextmanager
 def read_only(shop: Shop) -> Iterator[None]:
-    """Nobody may write to the files or the folder. Who has them open still may: so it takes a new
-    process to see it."""
+    """Files and folder are read-only, for a new worker: open files stay writable."""
     places = [shop.path.parent, *shop.path.parent.glob("store.db*")]
     modes = {place: place.stat().st_mode for place in places}
     for place, mode in modes.items():
@@ -145,7 +144,7 @@ def deleted(shop: Shop) -> Iterator[None]:
 
 @contextmanager
 def another_database(shop: Shop) -> Iterator[None]:
-    """Somebody else's database is at its place."""
+    """Another program's database is at the path."""
     with moved_away(shop):
         other = apsw.Connection(str(shop.path))
         other.execute("CREATE TABLE something (else_)")
@@ -164,7 +163,7 @@ def no_database(shop: Shop) -> Iterator[None]:
 
 
 def _middle_page(path: Path, table: str) -> int:
-    """By the order of the rows."""
+    """The page in the middle of the rows."""
     leaves = "SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY path"
     connection = apsw.Connection(str(path))
     pages = [page for (page,) in connection.execute(leaves, (table,))]
@@ -185,7 +184,7 @@ def files_of(shop: Shop) -> list[Path]:
 
 @contextmanager
 def _put_right_by_a_backup(shop: Shop) -> Iterator[None]:
-    """As an operator does it: the damaged file is moved away, a backup restored."""
+    """Move the damaged file away and restore a backup, as an operator does."""
     with _backup(shop) as backup:
         account = shop.store.accounts.get(USERNAME)
         shop.store.accounts.set_enabled(account, True)  # a write: others read their pages anew

@@ -49,7 +49,7 @@ def fresh(folder: Path) -> Path:
 
 
 def killed_at(step: int, folder: Path, what: str) -> bool:
-    """Whether the change was not at its end by then."""
+    """Run the change; True if it was killed before its end."""
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
@@ -72,7 +72,7 @@ def killed_at(step: int, folder: Path, what: str) -> bool:
 
 
 def change(store: Store, what: str) -> None:
-    """What is killed."""
+    """Run the change."""
     eval(f"store.{what}", {"store": store})
 
 

@@ -73,7 +73,7 @@ class File(apsw.VFSFile):
 
 
 class FileSystem(apsw.VFS):
-    """What SQLite sees of the system."""
+    """File system of SQLite."""
 
     def __init__(self, writes: Writes) -> None:
         super().__init__("counting", "unix", makedefault=True)
@@ -126,7 +126,7 @@ def run(job: dict[str, Any], telling: int) -> None:
 
 
 def served(url: str, path: str, query: dict[str, str]) -> None:
-    """As the server does it; by a clock a little ahead, for a renewal to be due."""
+    """Serve one request, by a clock a little ahead, so that a renewal is due."""
     store = Store(url).require_current()
     client = create_app(store, Settings(), lambda: utc_now() + 3 * RENEWAL_INTERVAL).test_client()
     assert client.get(path, query_string=query).status_code in (200, 401)

@@ -85,7 +85,7 @@ class RunningServer:
         return requests.post(self.url, data=signed_now(**form), stream=stream, timeout=60)
 
     def log(self) -> str:
-        """What it has written to stderr so far."""
+        """Lines on stderr so far."""
         return Path(self._errors.name).read_text()
 
     def stop(self, with_signal: int = signal.SIGTERM) -> tuple[int, str]:
@@ -99,7 +99,7 @@ class RunningServer:
         return self.end()
 
     def end(self) -> tuple[int, str]:
-        """The same, of a server that has been told to stop."""
+        """Exit code and stderr of a server that is stopping."""
         self.process.communicate(timeout=LIMIT_SECONDS)
         if not self._errors.closed:
             self.errors = self.log()

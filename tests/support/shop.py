@@ -71,7 +71,7 @@ class Shop:
         return self.store.path
 
     def history(self, returntype: str = "xml", **form: str) -> str:
-        """What a client makes of the whole history: a word, or what is wrong with it."""
+        """The client's view of the whole history: a word, or the fault."""
         fields = signed(int(time.time()), {"returntype": returntype, **form})
         try:
             answer = requests.post(self.server.url, data=fields, timeout=60)
@@ -85,13 +85,13 @@ class Shop:
 
     @cached_property
     def token(self) -> str:
-        """Of a machine, which is good for ever."""
+        """A machine's token, which never expires."""
         employee = self.store.employees.get(USERNAME)
         self.store.tokens.add(employee, token_digest("f" * 40), NOW, machine=True)
         return "f" * 40
 
     def list(self) -> str:
-        """What a client makes of a page of the list."""
+        """The client's view of a page of the list."""
         answer = self._get("sms", token=self.token, limit="50", offset=str(ROWS // 2))
         if answer.status_code != 200:
             return rest_word(answer)
@@ -102,12 +102,12 @@ class Shop:
         return WHOLE if (page["total"], texts) == (ROWS, expected) else "other rows"
 
     def login(self) -> str:
-        """What a client makes of a login, which writes."""
+        """The client's view of a login, which writes."""
         answer = self._get("auth/login", username=USERNAME, password=PASSWORD)
         return "token" if answer.status_code == 200 else rest_word(answer)
 
     def seen(self) -> dict[str, str]:
-        """What clients see at both APIs."""
+        """The clients' view of both APIs."""
         return {
             "xml": self.history("xml"),
             "json": self.history("json"),
@@ -160,6 +160,6 @@ def json_numbers(content: bytes) -> list[str]:
 
 
 def secrets_in(log: str) -> list[str]:
-    """What of all that was used must not be in the log, and is."""
+    """Secrets that the log contains."""
     secrets = (USER_KEY, PASSWORD, "f" * 40, "a text of some length", "48514")
     return [secret for secret in secrets if secret in log] + re.findall(r"\b[0-9a-f]{32}\b", log)

@@ -55,7 +55,7 @@ def csv_of(path: Path, days: Sequence[float], name: str = "") -> Path:
 
 @contextmanager
 def another_writer(store: Store) -> Iterator[None]:
-    """Somebody else who writes again and again within the context, and never fails."""
+    """Another writer within the context, who never fails."""
     failed: list[Exception] = []
     done = threading.Event()
 

@@ -95,7 +95,7 @@ def senders(store: Store, account: Account) -> list[str]:
 
 
 def connected(server: Server) -> int:
-    """How many of ours are connected to it."""
+    """Number of our connections to the server."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'boxis-gateway'"
     return int(server.sql(sql))
 

@@ -1,4 +1,4 @@
-"""Where importers and store take a shorter way, it leads to the same as the full one."""
+"""Shortcuts of importers and store give the same as the full way."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def shop(stores: Stores, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def expected(shop: Shop, which: Criteria, order: Order) -> list[ListedSubmission]:
-    """By a loop."""
+    """The list, by a loop."""
 
     def holds(month: str, one: ListedSubmission) -> bool:
         return (

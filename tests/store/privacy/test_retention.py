@@ -54,7 +54,7 @@ def everything(store: Store) -> tuple[list[Any], dict[int, Any]]:
 def left(
     messages: Sequence[Any], submissions: dict[int, Any], limits: Cutoffs
 ) -> tuple[list[Any], dict[int, Any]]:
-    """What a loop leaves of `everything`."""
+    """Rows of `everything` that a loop leaves."""
     kept = [one for one in messages if one[0] >= limits.messages_from]
     expected = {}
     for number, (text, recipients) in submissions.items():

@@ -46,7 +46,7 @@ def keys_in(store: Store) -> list[str]:
 
 
 def again(store: Store) -> Store:
-    """The same store, as another process has it."""
+    """Another process's view of the same store."""
     return Store(store.url)
 
 
@@ -59,7 +59,7 @@ def user_key(store: Store) -> str:
 
 
 def old_store(path: Path) -> Store:
-    """One of the version before, with the keys of its account in the clear."""
+    """A store of the version before, with user keys in the clear."""
     store = Store(f"sqlite:///{path}")
     store.create()
     store._runner().up("0006_sources_and_duties")
@@ -91,7 +91,7 @@ def call(store: Store, *words: object) -> None:
 
 
 def told(store: Store) -> list[str]:
-    """What `doctor` says, where it is not content."""
+    """Findings of `doctor` that are not OK."""
     found = examine(Settings(database_url=store.url))
     return [
         f"{level.value} {text} {remedy}" for level, text, remedy in found if level.value != "ok"
@@ -291,7 +291,7 @@ def test_a_process_from_before_a_rotation_encrypts_with_the_new_key(store: Store
 def test_a_key_that_something_needs_is_not_dropped(
     store: Store, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody, who has the keys from elsewhere, encrypts with the old one meanwhile."""
+    """Another process with old keys encrypts with the old one meanwhile."""
     sealed, drop_old = account.sealed_key, store.user_keys._drop_old
 
     def late() -> None:

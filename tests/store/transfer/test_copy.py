@@ -72,7 +72,7 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def target(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases) -> Iterator[Store]:
-    """Where nothing is yet."""
+    """An empty target."""
     is_file = request.param == "sqlite"
     target = Store(f"sqlite:///{tmp_path}/copy.db" if is_file else databases.new())
     yield target

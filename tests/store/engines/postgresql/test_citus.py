@@ -1,4 +1,4 @@
-"""What the store does for the sake of Citus, on a PostgreSQL that does without it."""
+"""Code for Citus, on a PostgreSQL without it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What lets the tables of messages be spread over machines by account (docs/citus.md): held here by
-their layout and by every statement of the store, without Citus."""
+"""Rules by which tables of messages can be sharded by account (docs/citus.md)."""
 
 from __future__ import annotations
 
@@ -70,7 +69,7 @@ def test_the_account_is_of_one_type_everywhere(table: str) -> None:
 
 
 def messages() -> Iterator[NewMessage]:
-    """Some of all kinds."""
+    """Messages of all kinds."""
     facts = SubmissionFacts("x-1", MAY[2], MAY[2])
     for number, sent_at in enumerate(MAY):
         yield NewMessage(f"+4850000000{number % 10}", "shop", sent_at, "hi", reported_as=number)
@@ -80,7 +79,7 @@ def messages() -> Iterator[NewMessage]:
 
 
 def use_all(store: Store, account: Account) -> None:
-    """Whatever is done with messages."""
+    """Every operation on messages."""
     again = [(number, message) for number, message in enumerate(messages())]
     store.additions.add(account.id, again)
     store.additions.add(account.id, [(n, one._replace(status=Status.FAILED)) for n, one in again])
@@ -120,7 +119,7 @@ def test_each_statement_is_of_one_account(store: Store, account: Account) -> Non
 
 
 def is_of_one_account(sql: str) -> bool:
-    """Whether the account stands beside each table."""
+    """True if the account stands beside each table."""
     if INTO_ACCOUNT.match(sql):
         return True
     return 0 < len(TABLE.findall(f"{sql} ")) <= len(OF_ACCOUNT.findall(sql))

@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: its words, its tables, long streams."""
+"""PostgreSQL's own: SQL, tables, long streams."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_stream_has_a_longest_time(store: Store, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_walk_goes_by_keys_in_tables_without_statistics(store: Store) -> None:
-    """It would read all of an account's submissions again for each of its messages."""
+    """A hash or a sort would read all submissions of an account for each of its messages."""
     anna = store.accounts.add(USERNAME, USER_KEY, NOW)
     add_messages(
         store, anna, *[{"date": f"2012-05-{1 + n // 1440:02} 10:00:00"} for n in range(10_000)]

@@ -31,7 +31,7 @@ ROWS_SQL = """
 
 @pytest.fixture
 def url(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Of an empty database."""
+    """URL of an empty database."""
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
     return databases.new()
 
@@ -49,7 +49,7 @@ def log(tmp_path: Path) -> Path:
 
 
 def all_at_once(url: str, *words: str) -> list[str]:
-    """What eight processes said that ran the same command. All of them did it."""
+    """Output of eight processes that run the same command, and succeed."""
     environ = {**os.environ, "BOXIS_GATEWAY_DATABASE_URL": url}
     processes = [
         Forked([*GATEWAY, *words], env=environ, stdout=subprocess.PIPE, text=True)
@@ -79,7 +79,7 @@ class Asking:
         self.counts.append(self.count())
 
     def count(self) -> int:
-        """How many messages there are; -1 if the answer is none."""
+        """Number of messages in the answer; -1 for a failure."""
         form = signed(int(time.time()), {"returntype": "json"})
         params = requests.post(self._url, data=form, timeout=60).json().get("params", {})
         return len(params.get("senders", ())) if params else -1
