@@ -1,4 +1,4 @@
-"""What all measures share: how much is measured, the stores, the running candidates, turns.
+"""Shared by all measures: the length of a run, the stores, the running candidates, turns.
 
 A measure yields a dictionary for each round: participant -> value. Within a round all participants
 take turns; the first one changes from round to round.
@@ -23,7 +23,7 @@ LEAST_SHARE = 0.9  # of an answer's usual size; a smaller average means that ans
 
 
 class Length(NamedTuple):
-    """How much is measured: rounds, and seconds of load of a participant in one."""
+    """Length of a run: rounds, and seconds of load of a participant in one."""
 
     rounds: int
     seconds: float
@@ -46,7 +46,7 @@ LENGTHS = {
 
 @dataclass
 class Bench:
-    """One run; `answers` has the answers that byte-serving candidates repeat."""
+    """A run; `answers` has the answers that byte-serving candidates repeat."""
 
     length: Length
     pool: Pool

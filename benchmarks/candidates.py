@@ -37,8 +37,8 @@ Line = tuple[str, str, str]
 
 
 class Launch(NamedTuple):
-    """How to start a candidate: its store, a folder for its files, the number of workers (None: its
-    own default), and the folder of answers to serve as bytes."""
+    """Parameters of a candidate: its store, a folder for its files, the number of workers (None:
+    its own default), and the folder of answers to serve as bytes."""
 
     store: Path
     folder: Path

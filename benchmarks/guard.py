@@ -197,7 +197,7 @@ def accepted(
 
 
 def build() -> str:
-    """Everything besides the project's code that moves a figure, the interpreter first."""
+    """Names and versions that move a figure, beside the project's code; the interpreter first."""
     python = " ".join(sys.version.split())
     libraries = (f"{name} {version(name)}" for name in LIBRARIES)
     return ", ".join([python, platform.machine(), " ".join(platform.libc_ver()), *libraries])

@@ -110,10 +110,13 @@ def _run(command: Sequence[str], seconds: float = 0) -> str:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()
     )
-    if seconds:
-        time.sleep(seconds)
-        process.send_signal(signal.SIGINT)
-    output, complaint = process.communicate()
+    try:
+        if seconds:
+            time.sleep(seconds)
+            process.send_signal(signal.SIGINT)
+        output, complaint = process.communicate()
+    finally:
+        process.kill()  # of use only if this process is terminated meanwhile
     if process.returncode:
         raise CouldNotRun(f"{command[:3]} ended with {process.returncode}: {complaint[-1500:]}")
     return output

@@ -42,7 +42,7 @@ def start(
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without the gateway's settings."""
+    """The environment without the gateway's settings."""
     return {name: text for name, text in os.environ.items() if "BOXIS_GATEWAY_" not in name}
 
 

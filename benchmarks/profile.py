@@ -68,7 +68,7 @@ IMPORT_PARTS = {
 
 
 class Length:
-    """How much is measured; changed by --smoke."""
+    """Length of a run; --smoke changes it."""
 
     store, rounds, lines = "quick", 7, 100_000
 
@@ -77,7 +77,7 @@ class Sink:
     """In place of a transport: drops the output."""
 
     def get_extra_info(self, name: str) -> tuple[str, int]:
-        """The same address for both ends."""
+        """An address, for both ends."""
         return "127.0.0.1", 80
 
     def write(self, data: bytes) -> None:

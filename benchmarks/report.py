@@ -60,7 +60,7 @@ class Result:
         return [ratio for ratio in self.ratios() if ratio.target.bound is not None]
 
     def values(self) -> dict[str, float]:
-        """Each participant's median."""
+        """Medians of the participants."""
         return {name: median(values[name] for values in self.rounds) for name in self.rounds[0]}
 
 
@@ -71,7 +71,7 @@ def ratio(target: Target, rounds: Sequence[Round]) -> Ratio:
 
 
 def result_lines(result: Result) -> Iterator[str]:
-    """One case in Markdown: the values, and a table of the ratios."""
+    """Markdown of a case: the values, and a table of the ratios."""
     case = result.case
     values = [f"{title(name)} {number(value)}" for name, value in result.values().items()]
     yield f"### {case.title} (`{case.name}`)"

@@ -161,7 +161,7 @@ def start_server(name: str, arguments: str, folder: Path) -> tuple[int, subproce
 
 
 def row(name: str, arguments: str, folder: Path, seconds: float) -> str:
-    """One server, in Markdown."""
+    """Markdown of a server."""
     port, process = start_server(name, arguments, folder)
     rates = " / ".join(f"{rate(port, connections, seconds):,.0f}" for connections in CONNECTIONS)
     failure, fast = application_failure_is_visible(port), fast_reader_blocks(port)
@@ -206,4 +206,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, too
     main()

@@ -141,7 +141,7 @@ def user_key(username: str) -> str:
 
 
 def _add_messages(path: Path, plan: Plan) -> None:
-    """Each account's messages and submissions, in the order of the tables."""
+    """Add the messages and submissions of each account, in the order of the tables."""
     database = sqlite3.connect(path)
     # An unfinished store has no stamp, so nothing has to survive a crash here.
     database.executescript("PRAGMA journal_mode=off; PRAGMA synchronous=off;")

@@ -50,7 +50,7 @@ def rows_turn(running: Running, request: SignedRequest) -> Turn:
 
 
 def read_whole(running: Running, request: SignedRequest) -> dict[str, Any]:
-    """One long answer read to its end. Raises WrongAnswer if it breaks off."""
+    """Read one long answer to its end. Raises WrongAnswer if it breaks off."""
     streams = Streams(running, request, 1)
     (result,) = streams.results()
     if not result["whole"]:

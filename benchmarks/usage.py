@@ -39,7 +39,7 @@ def require_agreement(
 
 
 class Measured(NamedTuple):
-    """What a command printed, the seconds it took, and its largest resident set in bytes."""
+    """Output of a command, its seconds, and its largest resident set in bytes."""
 
     output: str
     seconds: float

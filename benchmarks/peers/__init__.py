@@ -1,2 +1,2 @@
-"""The peers, one file each: the same getHistory over the same store file, as its usual author would
-have written it. None of them writes."""
+"""Peers, one file each: getHistory over the same store file, in the usual way of its framework.
+They only read."""

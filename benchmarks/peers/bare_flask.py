@@ -1,8 +1,8 @@
-"""A bare view in the same application on the same server: what Flask and the server cost alone.
+"""A bare view in the same application on the same server: the cost of Flask and the server alone.
 
     BOXIS_GATEWAY_DATABASE_URL=… BENCHMARK_ANSWERS=FOLDER python -m benchmarks.peers.bare_flask
 
-`POST /bare/NAME` answers the bytes of that file of the folder, whatever was sent.
+`POST /bare/NAME` answers the bytes of that file of the folder.
 """
 
 from __future__ import annotations

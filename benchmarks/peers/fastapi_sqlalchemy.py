@@ -55,7 +55,7 @@ class Message(Base):
 
 
 class Problem(Exception):
-    """What goes into the answer's resulttxt."""
+    """An error whose text goes into resulttxt."""
 
 
 def session() -> Iterator[Session]:

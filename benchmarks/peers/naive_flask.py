@@ -66,7 +66,7 @@ class Message(Model):
 
 
 class Problem(Exception):
-    """What goes into the answer's resulttxt."""
+    """An error whose text goes into resulttxt."""
 
 
 def make_app() -> Flask:

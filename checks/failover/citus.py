@@ -117,7 +117,7 @@ def run(cluster: Cluster, folder: Path, rounds: int, seconds: float) -> list[str
 
 
 def make_accounts(cluster: Cluster) -> list[NumberedAccount]:
-    """As many accounts on the worker to be killed as elsewhere."""
+    """Add as many accounts to the worker to be killed as to the others."""
     store = Store(cluster.url)
     store.migrate()
     store.database.ensure_partitions(months())

@@ -166,12 +166,12 @@ class Server:
         self.start()
 
     def follow(self, primary: Server) -> None:
-        """As a standby, follow another primary."""
+        """Follow another primary, as a standby."""
         conninfo = f"ALTER SYSTEM SET primary_conninfo = '{primary.conninfo}'"
         self.sql(conninfo, "SELECT pg_reload_conf()")
 
     def rejoin(self, primary: Server) -> None:
-        """As a killed primary, rewind to its successor and follow it."""
+        """Rewind to the successor and follow it, after a kill as primary."""
         primary.sql("CHECKPOINT")  # pg_rewind takes the timeline from the last one
         source = f"{primary.conninfo} dbname=postgres"
         self.programs.run("pg_rewind", "-D", self.data, "--source-server", source, "-R")
