@@ -38,7 +38,7 @@ class Fault(NamedTuple):
     """A row of the table."""
 
     made: Callable[[Shop], AbstractContextManager[object]]
-    seen: Mapping[str, str]
+    view: Mapping[str, str]
     said: str
 
 
@@ -83,7 +83,7 @@ def shop(
     with log.open("w") as file:
         server = RunningServer(store, "--workers", "1", by=by, log=file)
         shop = Shop(store, server, log)
-        assert shop.seen() == ALL_WELL
+        assert shop.view() == ALL_WELL
         yield shop
         server.stop()
     store.close()
@@ -95,10 +95,10 @@ def test_clients_get_the_truth_or_an_error(fault: Fault, shop: Shop, disk: Path)
         pytest.skip("no small disk to be had")
     before = len(shop.said())
     with fault.made(shop):
-        seen = shop.seen()
-    assert seen == fault.seen
+        view = shop.view()
+    assert view == fault.view
     said = shop.said()[before:]
-    assert shop.seen() == ALL_WELL
+    assert shop.view() == ALL_WELL
     assert fault.said in said
     assert "Traceback" not in said
     assert secrets_in(said) == []

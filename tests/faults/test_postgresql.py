@@ -190,7 +190,7 @@ def shop(store: Store, tmp_path: Path) -> Iterator[Shop]:
     with (tmp_path / "log").open("w") as log:
         gateway = RunningServer(store, "--workers", "1", log=log)
         shop = Shop(store, gateway, tmp_path / "log")
-        assert shop.seen() == ALL_WELL
+        assert shop.view() == ALL_WELL
         yield shop
         gateway.stop()
     assert "Traceback" not in shop.said()
@@ -199,17 +199,17 @@ def shop(store: Store, tmp_path: Path) -> Iterator[Shop]:
 
 def test_a_gateway_outlives_its_server(server: Server, shop: Shop) -> None:
     server.kill()
-    assert shop.seen() == NOTHING
+    assert shop.view() == NOTHING
     server.start()
-    until(lambda: shop.seen() == ALL_WELL)
+    until(lambda: shop.view() == ALL_WELL)
     restart(server)
-    until(lambda: shop.seen() == ALL_WELL)
+    until(lambda: shop.view() == ALL_WELL)
 
 
 def test_a_server_that_takes_no_writes_is_read_from(server: Server, shop: Shop) -> None:
     server.sql("ALTER DATABASE gateway SET default_transaction_read_only = on")
     restart(server)
-    assert shop.seen() == READS_ONLY
+    assert shop.view() == READS_ONLY
 
 
 def test_a_history_whose_server_dies_is_broken_off(proxy: Proxy, shop: Shop) -> None:

@@ -145,7 +145,7 @@ def test_a_server_without_descriptors_goes_on_when_it_has_some_again(shop: Shop)
         until(lambda: "cannot accept connections for now" in shop.said())
     assert shop.history() == WHOLE  # those who wait are taken as others go
     resource.prlimit(worker, resource.RLIMIT_NOFILE, (most, most))
-    assert shop.seen()["login"] == "token"
+    assert shop.view()["login"] == "token"
     assert "Traceback" not in shop.said()
 
 

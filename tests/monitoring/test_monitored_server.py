@@ -1,4 +1,4 @@
-"""`serve` as who watches sees it: figures of all processes, health, lines of the log, traces."""
+"""`serve` as monitoring sees it: figures of all processes, health, log lines, traces."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.running_server import Gateway, RunningServer, Serve
 from tests.support.waiting import until
 
 
-def watched(server: RunningServer) -> Figures:
+def metrics(server: RunningServer) -> Figures:
     return figures(requests.get(f"{server.watched_at}/metrics", timeout=60).text)
 
 
@@ -47,22 +47,22 @@ def test_any_process_shows_the_figures_of_all(serve: Serve, store: Store, accoun
     for _ in range(30):
         server.post()
         server.post(authcode="x")
-    until(lambda: figure(watched(server), "requests_total") == 60)
+    until(lambda: figure(metrics(server), "requests_total") == 60)
     for _ in range(4):
-        found = watched(server)
+        found = metrics(server)
         assert figure(found, "requests_total", action="sms.getHistory", outcome="success") == 30
         assert figure(found, "requests_total") == figure(found, "request_seconds_count") == 60
         assert figure(found, "auth_failures_total", reason="authcode") == 30
-    until(lambda: figure(watched(server), "processes") == 2)
-    assert figure(watched(server), "process_memory_bytes") > 1e6
+    until(lambda: figure(metrics(server), "processes") == 2)
+    assert figure(metrics(server), "process_memory_bytes") > 1e6
 
 
 def test_a_process_that_is_just_beginning_is_no_trouble(serve: Serve, store: Store) -> None:
     server = serve(store, "--workers", "1")
-    until(lambda: figure(watched(server), "processes") == 1)
+    until(lambda: figure(metrics(server), "processes") == 1)
     (folder,) = {path.parent for path in mapped(server.workers[0], ".db")}
     (folder / "counter_1.db").touch()  # as it stands for a moment
-    assert figure(watched(server), "processes") == 1
+    assert figure(metrics(server), "processes") == 1
 
 
 def test_a_killed_process_loses_no_count_but_its_streams(serve: Serve, long_store: Store) -> None:
@@ -70,18 +70,18 @@ def test_a_killed_process_loses_no_count_but_its_streams(serve: Serve, long_stor
     for _ in range(10):
         server.post(datefrom="2030-01-01 00:00")
     with slow_reader(server):
-        until(lambda: figure(watched(server), "streams_in_progress") == 1)
-        until(lambda: figure(watched(server), "requests_total") == 10)
+        until(lambda: figure(metrics(server), "streams_in_progress") == 1)
+        until(lambda: figure(metrics(server), "requests_total") == 10)
         killed = server.workers
         for worker in killed:
             os.kill(worker, signal.SIGKILL)
         until(lambda: not set(killed) & set(server.workers))
-        until(lambda: figure(watched(server), "processes") == 2)
-        found = watched(server)
+        until(lambda: figure(metrics(server), "processes") == 2)
+        found = metrics(server)
     assert figure(found, "streams_in_progress") == 0
     assert figure(found, "requests_total") == 10
     server.post(datefrom="2030-01-01 00:00")
-    until(lambda: figure(watched(server), "requests_total") == 11)
+    until(lambda: figure(metrics(server), "requests_total") == 11)
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGKILL])
@@ -89,7 +89,7 @@ def test_ended_servers_leave_nothing(
     with_signal: signal.Signals, serve: Serve, store: Store
 ) -> None:
     server = serve(store, "--workers", "1")
-    assert watched(server)
+    assert metrics(server)
     (folder,) = {path.parent for path in mapped(server.workers[0], ".db")}
     assert folder.exists()
     server.stop(with_signal)
@@ -105,9 +105,9 @@ def mapped(process: int, ending: str) -> list[Path]:
 def test_a_client_that_vanishes_is_counted(serve: Serve, long_store: Store) -> None:
     server = serve(long_store, "--workers", "1")
     with slow_reader(server):
-        until(lambda: figure(watched(server), "store_connections", state="set_aside") == 1)
-    until(lambda: figure(watched(server), "requests_total", outcome="disconnected") == 1)
-    found = watched(server)
+        until(lambda: figure(metrics(server), "store_connections", state="set_aside") == 1)
+    until(lambda: figure(metrics(server), "requests_total", outcome="disconnected") == 1)
+    found = metrics(server)
     assert figure(found, "streams_in_progress") == 0
     assert figure(found, "first_byte_seconds_count") == 1
     assert 0 < figure(found, "rows_total") < MANY
@@ -116,18 +116,18 @@ def test_a_client_that_vanishes_is_counted(serve: Serve, long_store: Store) -> N
 
 def test_a_stopping_server_is_alive_but_not_ready(serve: Serve, long_store: Store) -> None:
     server = serve(long_store, "--workers", "1")
-    assert watch(server, "/readyz") == (200, "ok\n")
+    assert ask(server, "/readyz") == (200, "ok\n")
     with slow_reader(server) as answer:
         server.process.send_signal(signal.SIGTERM)
-        until(lambda: watch(server, "/readyz") == (503, "stopping\n"))
-        assert watch(server, "/healthz") == (200, "ok\n")
+        until(lambda: ask(server, "/readyz") == (503, "stopping\n"))
+        assert ask(server, "/healthz") == (200, "ok\n")
         assert answer.read().endswith(b"</return>")
     code, errors = server.end()
     assert code == 0
     assert " outcome=success " in errors.splitlines()[-1]
 
 
-def watch(server: RunningServer, path: str) -> tuple[int, str]:
+def ask(server: RunningServer, path: str) -> tuple[int, str]:
     answer = requests.get(server.watched_at + path, timeout=60)
     return answer.status_code, answer.text
 
@@ -137,16 +137,16 @@ def test_monitoring_has_its_own_port_and_notices_a_lost_store(serve: Serve, stor
     server = serve(store, "--workers", "1")
     for path in ("metrics", "healthz", "readyz"):
         assert requests.get(server.url + path, timeout=60).status_code == 404
-        assert watch(server, f"/{path}")[0] == 200
+        assert ask(server, f"/{path}")[0] == 200
     for elsewhere in ("/", "/ping", "/docs/"):
-        assert watch(server, elsewhere)[0] == 404
+        assert ask(server, elsewhere)[0] == 404
     store.close()
     away = store.path.with_name("away.db")
     store.path.rename(away)
-    assert watch(server, "/readyz") == (503, "missing\n")
+    assert ask(server, "/readyz") == (503, "missing\n")
     away.rename(store.path)
-    assert watch(server, "/readyz") == (200, "ok\n")
-    assert server.stop()[1].count("request=") == 3  # who watches is not watched
+    assert ask(server, "/readyz") == (200, "ok\n")
+    assert server.stop()[1].count("request=") == 3  # monitoring is not monitored
 
 
 def test_the_monitoring_port_can_be_off(serve: Serve, store: Store) -> None:
@@ -178,7 +178,7 @@ def test_log_lines_are_json_without_secrets(serve: Serve, store: Store, account:
         connection.sendall(b"NO HTTP 48514151563\r\n\r\n")
         connection.recv(4096)
     os.kill(server.workers[0], signal.SIGKILL)  # gunicorn has something to say
-    until(lambda: figure(watched(server), "processes") == 2)
+    until(lambda: figure(metrics(server), "processes") == 2)
     _, errors = server.stop()
     lines = [json.loads(line) for line in errors.splitlines()]
     assert {"gunicorn.error", "boxis_gateway.requests"} <= {line["logger"] for line in lines}

@@ -26,7 +26,7 @@ Figures = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 @pytest.fixture
 def client(store: Store) -> FlaskClient:
-    """A client of both APIs and, on the same port, of who watches."""
+    """A client of both APIs and, on the same port, of monitoring."""
     settings = Settings(watch_port="same")
     return create_app(store, settings, lambda: NOW, metrics=Metrics()).test_client()
 
@@ -45,11 +45,11 @@ class Kept(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: list[RequestRecord] = []
+        self.records: list[RequestRecord] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if isinstance(record.msg, RequestRecord):
-            self.seen.append(record.msg)
+            self.records.append(record.msg)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def told() -> Iterator[Callable[[], RequestRecord]]:
     """Record of the request that ended last."""
     kept, log = Kept(), logging.getLogger("boxis_gateway.requests")
     log.addHandler(kept)
-    yield lambda: kept.seen[-1]
+    yield lambda: kept.records[-1]
     log.removeHandler(kept)
 
 

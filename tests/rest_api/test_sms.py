@@ -218,7 +218,7 @@ def test_each_level_reaches_its_customers(store: Store, rest: FlaskClient) -> No
         account = store.accounts.add(f"{customer.name}@b", USER_KEY, NOW, customer=customer.name)
         add(store, account, {"text": customer.name})
 
-    def seen(level: Level, customer: str) -> Any:
+    def view(level: Level, customer: str) -> Any:
         token = employee(store, north, level)
         answer = rest.get(f"/sms?token={token}&customer={customer}").json
         if "code" in answer:
@@ -227,15 +227,15 @@ def test_each_level_reaches_its_customers(store: Store, rest: FlaskClient) -> No
         return answer["messages"][0]["customer"], answer["messages"][0].get("message")
 
     own, denied, unknown = (north.id, "north"), (403, "access_denied"), (404, "bad_request")
-    assert seen(Level.OWNER, other.id) == own
-    assert seen(Level.RESELLER, "") == own
-    assert seen(Level.RESELLER, sub.id.upper()) == (sub.id, None)
-    assert seen(Level.RESELLER, other.id) == denied
-    assert seen(Level.RESELLER, "f" * 24) == unknown
-    assert seen(Level.RESELLER_ADMIN, other.id) == (other.id, None)
-    assert seen(Level.ADMIN, other.id) == (other.id, "other")
-    assert seen(Level.ADMIN, "x") == unknown
-    assert seen(Level.PERSONAL, "") == denied
+    assert view(Level.OWNER, other.id) == own
+    assert view(Level.RESELLER, "") == own
+    assert view(Level.RESELLER, sub.id.upper()) == (sub.id, None)
+    assert view(Level.RESELLER, other.id) == denied
+    assert view(Level.RESELLER, "f" * 24) == unknown
+    assert view(Level.RESELLER_ADMIN, other.id) == (other.id, None)
+    assert view(Level.ADMIN, other.id) == (other.id, "other")
+    assert view(Level.ADMIN, "x") == unknown
+    assert view(Level.PERSONAL, "") == denied
 
     for level, status in (
         (Level.OWNER, 404),

@@ -106,7 +106,7 @@ class Shop:
         answer = self._get("auth/login", username=USERNAME, password=PASSWORD)
         return "token" if answer.status_code == 200 else rest_word(answer)
 
-    def seen(self) -> dict[str, str]:
+    def view(self) -> dict[str, str]:
         """The clients' view of both APIs."""
         return {
             "xml": self.history("xml"),

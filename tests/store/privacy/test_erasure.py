@@ -237,13 +237,13 @@ def test_both_apis_count_as_before(
     anna = store.employees.add(customer, "Anna", "anna", Level.OWNER, None, NOW)
     store.tokens.add(anna, token_digest("token"), NOW)
 
-    def seen() -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def view() -> tuple[list[dict[str, Any]], dict[str, Any]]:
         history = post_action(returntype="json").json["params"]["senders"]
         return list(history.values()), client.get("/sms?token=token").json
 
-    history, listed = seen()
+    history, listed = view()
     store.erasure.erase(NUMBER, NOW)
-    new_history, new_listed = seen()
+    new_history, new_listed = view()
     for key in ("credit", "parts", "date", "type"):
         assert [row[key] for row in new_history] == [row[key] for row in history]
     assert new_listed["total"] == listed["total"] == 18
