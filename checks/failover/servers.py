@@ -54,7 +54,8 @@ class Programs:
             self.command(name, *arguments), capture_output=True, text=True, cwd="/"
         )
         if done.returncode:
-            raise CouldNotRun(f"{name} ended with {done.returncode}: {done.stderr[-2000:]}")
+            error = f"{name} ended with {done.returncode}: {done.stderr[-2000:]}"
+            raise CouldNotRun(f"{error} The user '{self.user}' must be able to read {self.folder}.")
 
     def make_folder(self, path: Path) -> Path:
         """Make a folder that the user owns."""
