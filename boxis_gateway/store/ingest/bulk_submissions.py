@@ -59,11 +59,9 @@ NEWEST_SUBMISSION_SQL = "SELECT max(id) FROM submission WHERE account_id = ? AND
 NEWEST_MESSAGE_SQL = """
     SELECT max(id) FROM message WHERE account_id = ? AND sent_at = ? AND id BETWEEN ? AND ?
 """
-SUBMISSION_EXISTS_SQL = "SELECT EXISTS (SELECT 1 FROM submission WHERE account_id = ? AND id = ?)"
-MESSAGE_EXISTS_SQL = """
-    SELECT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND sent_at = ? AND id = ?)
-"""
-WIRE_ID_EXISTS_SQL = "SELECT EXISTS (SELECT 1 FROM message WHERE account_id = ? AND wire_id = ?)"
+SUBMISSION_SQL = "SELECT 1 FROM submission WHERE account_id = ? AND id = ?"
+MESSAGE_SQL = "SELECT 1 FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
+WIRE_ID_SQL = "SELECT 1 FROM message WHERE account_id = ? AND wire_id = ?"
 
 
 class _Identity(NamedTuple):
@@ -167,7 +165,7 @@ class BulkSubmissions:
                 message.sent_at == created_at
                 for message in messages  # additions.py sees them
             )
-            if is_safe and not self._exists(SUBMISSION_EXISTS_SQL, (account_id, number)):
+            if is_safe and not self._exists(SUBMISSION_SQL, (account_id, number)):
                 return number
         return self._next(NEWEST_SUBMISSION_SQL, (account_id,), created_at)
 
@@ -178,7 +176,7 @@ class BulkSubmissions:
         wire_id = message.wire_id
         if wire_id is None and message.exported_id not in (None, message_id):
             wire_id = str(message.exported_id)
-        if wire_id is not None and self._exists(WIRE_ID_EXISTS_SQL, (account_id, wire_id)):
+        if wire_id is not None and self._exists(WIRE_ID_SQL, (account_id, wire_id)):
             wire_id = None  # the first of two messages keeps it
         row = (
             account_id,
@@ -207,7 +205,7 @@ class BulkSubmissions:
         key = (account_id, message.sent_at)
         if number is not None:
             is_safe = number == submission_id or not is_in_lower_half(number, message.sent_at)
-            if is_safe and not self._exists(MESSAGE_EXISTS_SQL, (*key, number)):
+            if is_safe and not self._exists(MESSAGE_SQL, (*key, number)):
                 return number
         return self._next(NEWEST_MESSAGE_SQL, key, message.sent_at)
 
@@ -237,7 +235,7 @@ class BulkSubmissions:
         return [recipient for (recipient,) in self._database.execute_sql(RECIPIENTS_SQL, key)]
 
     def _exists(self, sql: str, key: tuple[object, ...]) -> bool:
-        return bool(self._database.execute_sql(sql, key).fetchone()[0])
+        return self._database.execute_sql(sql, key).fetchone() is not None
 
     def _next(self, sql: str, key: tuple[object, ...], instant: str) -> int:
         first = first_id(instant)

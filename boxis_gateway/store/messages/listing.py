@@ -71,5 +71,5 @@ class Submissions:
         )
         submissions = [ListedSubmission(*row) for row in rows]
         return sorted(
-            submissions, key=lambda found: (found.wire_id or "", found.account_id, found.id)
+            submissions, key=lambda listed: (listed.wire_id or "", listed.account_id, listed.id)
         )

@@ -1,4 +1,4 @@
-"""How many submissions a list has, by month and sender: so that no total needs a walk."""
+"""Counts of listed submissions, by month and sender: totals without a scan."""
 
 from peewee import CharField, CompositeKey, IntegerField, Model, SqliteDatabase, TextField
 

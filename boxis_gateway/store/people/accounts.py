@@ -40,8 +40,8 @@ class Accounts:
         unknown name the query finds another account, so that its time tells nothing."""
         name = folded(username)
         row = self._database.execute_sql(FIND_SQL, (name,)).fetchone() or _NOBODY
-        found = _account(row[:-1])
-        return found if row[-1] == name else NOBODY
+        account = _account(row[:-1])
+        return account if row[-1] == name else NOBODY
 
     def get(self, username: str) -> model.Account:
         """The account of that user name. Raises StoreError."""

@@ -104,7 +104,7 @@ class UserKeys:
     def _drop_old(self) -> None:
         """Runs in a transaction, as `seal` does: so no text is sealed with a dropped key."""
         with translate_errors(), self._database.atomic():
-            sealed = [self._check(), *(one for _, _, one in self._accounts())]
+            sealed = [self._check(), *(key for _, _, key in self._accounts())]
             if all(map(self._vault.is_sealed_with_first, sealed)):
                 self._vault.keys.keep_first()
 
