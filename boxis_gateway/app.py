@@ -104,7 +104,7 @@ def open_store(settings: Settings) -> Store:
     return Store(
         settings.database_url,
         LOCK_SECONDS,
-        replicas=Replicas.named(settings.replica_urls, settings.replica_lag_seconds),
+        replicas=Replicas.from_setting(settings.replica_urls, settings.replica_lag_seconds),
         stream_seconds=settings.answer_seconds,
     )
 

@@ -142,7 +142,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 def check_replicas(settings: Settings) -> Iterator[Finding]:
     """The replicas can be read from; otherwise the primary answers."""
-    replicas = Replicas.named(settings.replica_urls, settings.replica_lag_seconds)
+    replicas = Replicas.from_setting(settings.replica_urls, settings.replica_lag_seconds)
     if not replicas.urls:
         return
     try:

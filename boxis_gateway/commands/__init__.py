@@ -16,7 +16,7 @@ import click
 
 from boxis_gateway import __version__
 from boxis_gateway.errors import OperatorError
-from boxis_gateway.store import DATABASE_ERRORS, acting, describe_error
+from boxis_gateway.store import DATABASE_ERRORS, acting_as, describe_error
 
 COMMANDS = {
     "init": "init",
@@ -76,7 +76,7 @@ def cli(ctx: click.Context) -> None:
       boxis-gateway import access.log --account anna@example.com
       boxis-gateway serve
     """
-    ctx.with_resource(acting(operator(), f"command line of {socket.gethostname()}"))
+    ctx.with_resource(acting_as(operator(), f"command line of {socket.gethostname()}"))
 
 
 def main() -> None:

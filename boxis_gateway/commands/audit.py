@@ -11,7 +11,7 @@ import click
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.commands.shown import first_moment, last_moment, printable, show_table
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Entry, Store
+from boxis_gateway.store import AuditRecord, Store
 from boxis_gateway.zones import Zone, find_zone
 
 HEADINGS = ("date", "who", "origin", "what", "subject", "details")
@@ -59,11 +59,11 @@ def audit(
             _show_table(list(entries), zone)
 
 
-def _matches(what: str, entry: Entry) -> bool:
+def _matches(what: str, entry: AuditRecord) -> bool:
     return not what or f"{entry.what}.".startswith(f"{what}.")
 
 
-def _show_table(entries: list[Entry], zone: Zone) -> None:
+def _show_table(entries: list[AuditRecord], zone: Zone) -> None:
     dates = zone.to_local([entry.at for entry in entries])
     rows = [
         (date, *map(printable, (entry.who, entry.origin, entry.what, entry.subject, _words(entry))))
@@ -72,13 +72,13 @@ def _show_table(entries: list[Entry], zone: Zone) -> None:
     show_table(HEADINGS, rows)
 
 
-def _words(entry: Entry) -> str:
+def _words(entry: AuditRecord) -> str:
     """Details as `name=value`."""
     details = json.loads(entry.details)
     return " ".join(f"{name}={value}" for name, value in details.items())
 
 
-def _show_lines(entries: Iterable[Entry]) -> None:
+def _show_lines(entries: Iterable[AuditRecord]) -> None:
     for entry in entries:
         line = {**entry._asdict(), "at": f"{entry.at.replace(' ', 'T')}Z"}
         click.echo(json.dumps({**line, "details": json.loads(entry.details)}))

@@ -43,7 +43,7 @@ def verify(ctx: click.Context, settings: Settings, file: Path | None) -> None:
 def _verified(settings: Settings, file: Path | None) -> tuple[str, Verified]:
     if file:
         return str(file), verify_file(file, utc_now(), at_rest=True)
-    with closing(Store(settings.database_url).require_known()) as store:
+    with closing(Store(settings.database_url).require_not_newer()) as store:
         return store.name, verify_store(store, utc_now())
 
 

@@ -46,7 +46,7 @@ class MonitoringEndpoint:
         """Update this process's gauges; the server calls it about once a second."""
         self._connections, self.stopping = connections, is_stopping
         if self._metrics:
-            self._metrics.update(connections, self._store.health.connections())
+            self._metrics.update(connections, self._store.database.connections())
 
     def _answer(self, method: str, path: str) -> tuple[str, str, bytes]:
         if method not in ("GET", "HEAD"):

@@ -12,7 +12,7 @@ from boxis_gateway.model import Employee, Session
 from boxis_gateway.passwords import verify_password
 from boxis_gateway.rest_api.failures import credentials_invalid, expired
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import UNKNOWN, Store, acting
+from boxis_gateway.store import UNKNOWN, Store, acting_as
 from boxis_gateway.zones import from_utc_text, utc_text
 
 RENEWAL_INTERVAL = timedelta(seconds=30)  # a renewal is a write; added to a token's lifetime
@@ -64,7 +64,7 @@ def open_session(
     token = new_token()
     expires_at = None if persist else now + _lifetime(settings)
     digest = token_digest(token)
-    with acting(employee.username, address or UNKNOWN):
+    with acting_as(employee.username, address or UNKNOWN):
         if not store.tokens.add(
             employee, digest, now, expires_at=expires_at, address=address or None
         ):

@@ -35,7 +35,7 @@ from boxis_gateway.rest_api.failures import (
 from boxis_gateway.rest_api.resource import Answer, File, Resource, ResourceCall
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.services import Services, log_faults
-from boxis_gateway.store import UNKNOWN, Store, acting
+from boxis_gateway.store import UNKNOWN, Store, acting_as
 
 COOKIE = "token"
 ASCII = bytes(range(128))
@@ -154,7 +154,7 @@ def answer(
         now=now,
         count_rows=record.count_rows,
     )
-    with acting(username, address or UNKNOWN):
+    with acting_as(username, address or UNKNOWN):
         return resource.run(call)
 
 

@@ -1,6 +1,10 @@
-"""The store: the only code that knows peewee. Read database.py, tables.py, then one file a noun."""
+"""The store: accounts, messages and their history, in SQLite or PostgreSQL.
 
-from boxis_gateway.store.audit import UNKNOWN, Entry, acting
+Read store.py (class Store), tables/messages.py (what a row is), ingest/additions.py (rows in),
+messages/history.py (rows out), engines/base.py (what an engine does). No other package uses peewee.
+"""
+
+from boxis_gateway.store.audit import UNKNOWN, AuditRecord, acting_as
 from boxis_gateway.store.engines import Replicas
 from boxis_gateway.store.engines.base import Row
 from boxis_gateway.store.engines.errors import (
@@ -25,11 +29,11 @@ from boxis_gateway.store.transfer.verify import Verified, verify, verify_file
 __all__ = [
     "DATABASE_ERRORS",
     "UNKNOWN",
+    "AuditRecord",
     "BackedUp",
     "Copied",
     "Criteria",
     "Cutoffs",
-    "Entry",
     "ErasureCounts",
     "ListPosition",
     "ListedSubmission",
@@ -41,7 +45,7 @@ __all__ = [
     "Row",
     "Store",
     "Verified",
-    "acting",
+    "acting_as",
     "back_up",
     "copy",
     "cutoffs_of",

@@ -1,4 +1,4 @@
-"""Files written whole or not at all: a new file beside the old one, synced, then renamed."""
+"""Atomic files: a new file is written beside the old one, synced, then renamed over it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from boxis_gateway.errors import StoreError
 
 @contextmanager
 def replacement_file(path: Path) -> Iterator[Path]:
-    """A new file in the same folder that is closed to other users; it is gone at the end, unless it
-    was renamed by then."""
+    """A new file in the same folder, closed to other users. It is removed at the end, unless it was
+    renamed."""
     with translate_os_errors(f"{path} cannot be made"):
         handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
         os.close(handle)
@@ -27,8 +27,8 @@ def replacement_file(path: Path) -> Iterator[Path]:
                 file.unlink(missing_ok=True)
 
 
-def sync(path: Path) -> None:
-    """What was written to the file, or the names in the folder, survives a power cut."""
+def fsync(path: Path) -> None:
+    """Write the file, or the folder's names, to disk: it survives a power cut from now on."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -36,18 +36,18 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def is_same_file(one: Path, other: Path) -> bool:
-    """Whether both are names of one file."""
+def is_same_file(path: Path, other: Path) -> bool:
+    """True if both paths name one file."""
     with suppress(OSError):
-        return one.samefile(other)
-    return one.absolute() == other.absolute()
+        return path.samefile(other)
+    return path.absolute() == other.absolute()
 
 
 @contextmanager
-def translate_os_errors(what: str) -> Iterator[None]:
-    """Translates errors of the operating system into a StoreError that begins so."""
+def translate_os_errors(prefix: str) -> Iterator[None]:
+    """Raise StoreError, beginning with the prefix, for errors of the operating system."""
     try:
         yield
-    except OSError as problem:
-        reason = problem.strerror or type(problem).__name__
-        raise StoreError(f"{what}: {reason}. Check the path and its permissions.") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StoreError(f"{prefix}: {reason}. Check the path and its permissions.") from None

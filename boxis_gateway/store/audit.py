@@ -1,13 +1,13 @@
-"""The audit: who changed what, when, and from where. Entries are added, never changed; the database
-itself refuses to (migration 0006).
+"""Audit trail: who changed what, when and from where.
 
-Whoever lets people in says who acts, for as long as they do:
+Entries are append-only; triggers refuse changes (migration 0006). Name the actor around what they
+do:
 
->>> with acting("anna@example.com", "192.0.2.7"):
+>>> with acting_as("anna@example.com", "192.0.2.7"):
 ...     store.accounts.set_enabled(account, False)
 
-and the store writes the entry down in the transaction of the change. No entry holds a secret, a
-message's text or a number of a person.
+The store adds the entry in the transaction of the change. No entry has a secret, a message's text
+or a person's number.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SELECT_SQL = """
 
 
 class Actor(NamedTuple):
-    """Who acts, and from where: an address, or the command line."""
+    """A user and their origin: an address, or the command line."""
 
     who: str
     origin: str
@@ -43,9 +43,8 @@ NOBODY = Actor(UNKNOWN, UNKNOWN)
 ACTOR: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
 
 
-class Entry(NamedTuple):
-    """A change. `what` is a word such as `account.add`, `subject` what was changed, `details` a
-    JSON object."""
+class AuditRecord(NamedTuple):
+    """A change: `what` is the action (`account.add`), `subject` its object, `details` JSON."""
 
     id: int
     at: str
@@ -57,8 +56,8 @@ class Entry(NamedTuple):
 
 
 @contextmanager
-def acting(who: str, origin: str) -> Iterator[None]:
-    """Changes that are made meanwhile, in this thread, are this person's."""
+def acting_as(who: str, origin: str) -> Iterator[None]:
+    """Attribute this thread's changes to the user, inside the context."""
     token = ACTOR.set(Actor(who, origin))
     try:
         yield
@@ -67,18 +66,18 @@ def acting(who: str, origin: str) -> Iterator[None]:
 
 
 class Audit:
-    """The audit of a store."""
+    """The audit trail of a store."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
 
-    def record(self, what: str, subject: str = "", **details: object) -> None:
-        """Write down a change, now. To be called inside the transaction that makes it."""
+    def record(self, action: str, subject: str = "", **details: object) -> None:
+        """Add an entry. Call it in the transaction of the change."""
         actor = ACTOR.get()
-        row = (actor.who, actor.origin, what, subject, json.dumps(details, ensure_ascii=False))
+        row = (actor.who, actor.origin, action, subject, json.dumps(details, ensure_ascii=False))
         self._database.execute_sql(INSERT_SQL, (utc_text(utc_now()), *row))
 
-    def entries(self, start: str, end: str) -> Iterator[Entry]:
-        """What was changed with start <= at < end, in the order of time."""
+    def entries(self, start: str, end: str) -> Iterator[AuditRecord]:
+        """Entries with start <= at < end, oldest first."""
         for row in self._database.execute_sql(SELECT_SQL, (start, end)):
-            yield Entry(*row)
+            yield AuditRecord(*row)

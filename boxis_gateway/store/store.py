@@ -1,4 +1,4 @@
-"""Opening a store: its URL, the database behind it, and the version of its tables."""
+"""Class Store: opened by URL, migrated, checked; its parts have the rest."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from boxis_gateway.store.engines import NO_REPLICAS, Replicas, engine_for_url, r
 from boxis_gateway.store.engines.base import Advice
 from boxis_gateway.store.engines.errors import (
     DATABASE_ERRORS,
-    FAULTS,
-    PASSING,
+    KEEP_CONNECTION,
+    STORE_FAULTS,
     fault_reason,
     raise_unavailable,
     translate_errors,
 )
 from boxis_gateway.store.engines.schema_version import MIGRATIONS, is_current
 from boxis_gateway.store.engines.sqlite.database import LOCK_SECONDS
-from boxis_gateway.store.engines.sqlite.engine import sqlite_file
 from boxis_gateway.store.ingest.additions import Additions
 from boxis_gateway.store.ingest.log_positions import LogPositions
 from boxis_gateway.store.messages.delivery_reports import DeliveryReports
@@ -45,11 +44,12 @@ COPIED_FROM_SQL = f"SELECT value FROM secret WHERE name = '{COPIED_FROM}'"
 
 
 class Store:
-    """A message store. Connections are per thread, opened by use; `close()` ends this thread's.
-    `lock_seconds` is how long a writer waits for another; the keys of `vault` are those of the
-    environment, or of the file beside the store, unless it is given; `replicas` may be read from
-    too (readers.py), and a stream may hold a state of
-    them for `stream_seconds`, 0 is for as long as it takes.
+    """A message store. Each thread has its own connection, opened by the first use; `close()`
+    closes this thread's.
+
+    `lock_seconds` is how long a writer waits for another. Without a `vault`, the keys come from the
+    environment or from the file beside the store. Histories and lists may come from `replicas`
+    (engines/replicas.py). A stream may hold its state for `stream_seconds`; 0 is no limit.
 
     >>> store = Store("sqlite:///gateway.db").require_current()
     """
@@ -75,7 +75,7 @@ class Store:
         self.employees = Employees(self.database)
         self.tokens = Tokens(self.database)
         self._servers = read_servers(self.database, replicas, lock_seconds)
-        self._servers.bound_streams(stream_seconds)
+        self._servers.limit_streams(stream_seconds)
         self.submissions = Submissions(self._servers)
         self.history = History(self.database, self._servers)
         self.additions = Additions(self.database)
@@ -87,71 +87,71 @@ class Store:
 
     @property
     def path(self) -> Path:
-        """The file of a store in SQLite. Raises StoreError for any other."""
-        return sqlite_file(self._engine)
+        """The file of a store in SQLite. Raises StoreError for other engines."""
+        if self.file is None:
+            raise StoreError(f"{self.name} is no file. Name a store in SQLite.")
+        return self.file
 
     @property
     def file(self) -> Path | None:
-        """The same; None for any other."""
+        """The file of a store in SQLite; None for other engines."""
         return self._engine.file
 
     @property
     def name(self) -> str:
-        """Where the store is, for people; without a secret."""
+        """The store's file, or its server and database, without secrets."""
         return self._engine.name
 
     def create(self) -> None:
-        """Make room for a store that only its owner can read, if there is none.
+        """Create an empty store that only its owner can read, if there is none.
 
-        Raises StoreError if that cannot be done."""
+        Raises StoreError."""
         self._engine.create()
 
     def migrate(self, *, recorded: bool = True) -> list[str]:
-        """Bring the tables to this version; the names of the migrations that were applied.
-        `recorded` is whether the audit is told here. A store that has no key yet gets one.
+        """Bring the tables to this version, and make a key if there is none. Returns the names of
+        the migrations that were applied; the audit has them if `recorded`.
 
-        Safe beside others who do the same. Raises StoreError if the store is missing or newer."""
+        Safe in several processes at once. Raises StoreError if the store is missing or newer."""
         self._engine.require_own_database()
         applied = self._migrate(recorded)
-        with suppress(StoreError):  # the next call wipes, and `doctor` says so
+        with suppress(StoreError):  # `doctor` reports it, and the next migrate() wipes
             self._engine.wipe()
         return applied
 
     def _migrate(self, recorded: bool) -> list[str]:
         with self._engine.migration_transaction(self._seal):
-            self._require_not_newer()
+            self._require_known_migrations()
             is_new = not self.database.get_tables()
             applied = self._engine.apply_migrations(self._runner())
             if applied and recorded:
-                what = "store.init" if is_new else "store.migrate"
-                self.audit.record(what, applied[-1], migrations=len(applied))
+                action = "store.init" if is_new else "store.migrate"
+                self.audit.record(action, applied[-1], migrations=len(applied))
             return applied
 
     def _seal(self, text: str) -> str:
-        """What migrations encrypt with: there may be no key yet."""
-        self.vault.make_key()
+        self.vault.make_key()  # a new store has none yet
         return self.vault.seal(text)
 
     def needs_wipe(self) -> bool:
-        """Whether the store may still have, in room that is free, what is encrypted by now."""
+        """True if free pages may still contain, in the clear, what is encrypted by now."""
         return self._engine.needs_wipe()
 
     def require_current(self) -> Store:
-        """The store itself, if it is a whole one of this version; else StoreError with the
-        remedy."""
+        """The store itself, if it is complete and of this version. Raises StoreError."""
         self.require_tables()
-        if of := self.unfinished_copy_of():
+        if source := self.unfinished_copy_of():
             raise StoreError(
-                f"{self.name} is an unfinished copy of {of}. Run that copy again, or name another "
-                "store."
+                f"{self.name} is an unfinished copy of {source}. Run that copy again, or name "
+                "another store."
             )
         return self
 
     def require_tables(self) -> Store:
-        """The same, though it may be a copy that is being made."""
+        """As `require_current`, but the store may be an unfinished copy."""
         self._engine.require_own_database()
         with translate_errors():
-            self._require_not_newer()
+            self._require_known_migrations()
             current = not self.pending_migrations() and is_current(self.database)
             is_new = not current and not self.database.get_tables()
         if is_new:
@@ -163,65 +163,60 @@ class Store:
         return self
 
     def unfinished_copy_of(self) -> str:
-        """What it is a copy of that has not come to its end, or ""."""
+        """The source that this store is an unfinished copy of, or ""."""
         with translate_errors():
-            row = self.database.execute_sql(COPIED_FROM_SQL, ()).fetchone()
+            row = self.database.execute_sql(COPIED_FROM_SQL).fetchone()
         return str(row[0]) if row else ""
 
-    def require_known(self) -> Store:
-        """The store itself, if it is one of this version or older, or empty; else StoreError."""
+    def require_not_newer(self) -> Store:
+        """The store itself, if it is empty, older or of this version. Raises StoreError."""
         self._engine.require_own_database()
         with translate_errors():
-            self._require_not_newer()
+            self._require_known_migrations()
         return self
 
     @contextmanager
     def serving(self) -> Iterator[None]:
-        """To be held around what is done for a request. The file that is at its place now is used,
-        if it is a store of this version, whichever file was there before.
+        """Serve one request inside the context: it sees the file that has the store's name now, if
+        that is a store of this version.
 
-        Raises Unavailable for what the store cannot do at the moment; the next request may find it
-        mended."""
+        Raises Unavailable for a fault of the store. The next request tries again."""
         try:
-            self._servers.forget()
+            self._servers.reset()
             self.database.check_connection()
             if self.database.is_closed():
                 self._engine.require_current_schema()
             yield
-        except FAULTS as problem:
-            if fault_reason(problem) not in PASSING:
-                self._drop_connection()
-            raise_unavailable(problem)
-
-    def _drop_connection(self) -> None:
-        with suppress(*DATABASE_ERRORS):
-            self.close()
+        except STORE_FAULTS as error:
+            if fault_reason(error) not in KEEP_CONNECTION:
+                with suppress(*DATABASE_ERRORS):
+                    self.close()
+            raise_unavailable(error)
 
     def detach_connection(self) -> Callable[[], None]:
-        """Leave the connection that was read from last, of this thread, to who reads on from it.
-        Whoever asks next has another one. Call what is returned at the end."""
+        """Take the connection that this thread read from last out of use, for a stream that goes
+        on reading. Returns the function that puts it back."""
         return self._servers.detach_connection()
 
     def pending_migrations(self) -> list[str]:
-        """Names of the migrations that the store has not seen."""
+        """Names of the migrations that are not applied yet."""
         return [row.name for row in self._runner().status() if not row.applied]
 
     def find_damage(self) -> str:
-        """What the database says is wrong with it, or ""."""
+        """Damage that the engine finds in a quick check, or ""."""
         return self._engine.find_damage()
 
     def require_no_transaction_pooler(self) -> None:
-        """Raises StoreError if a pooler is between that a server cannot work behind."""
+        """Raise StoreError if a pooler changes connections between transactions."""
         self._engine.require_no_transaction_pooler()
 
     def replica_problems(self) -> list[tuple[str, str]]:
-        """Names of replicas that cannot be read from, and why. Raises StoreError."""
+        """Names of unusable replicas and why. Raises StoreError."""
         with translate_errors():
             return list(self._servers.problems())
 
     def advice(self) -> list[Advice]:
-        """What of the place that keeps the store might do harm, and what to do about it. Raises
-        StoreError."""
+        """Advice on dangerous settings of the database. Raises StoreError."""
         return self._engine.advice()
 
     def close(self) -> None:
@@ -232,7 +227,7 @@ class Store:
     def _runner(self) -> Runner:
         return Runner(self.database, str(MIGRATIONS))
 
-    def _require_not_newer(self) -> None:
+    def _require_known_migrations(self) -> None:
         unknown = [row.name for row in self._runner().status() if row.path is None]
         if unknown:
             raise StoreError(

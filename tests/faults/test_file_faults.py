@@ -54,7 +54,7 @@ FAULTS = [
     Fault(file_faults.emptied, NOTHING, "not a database"),
     Fault(file_faults.moved_away, NOTHING, "There is no store at"),
     Fault(file_faults.deleted, NOTHING, "There is no store at"),
-    Fault(file_faults.another_database, NOTHING, "no store of this version"),
+    Fault(file_faults.another_database, NOTHING, "not a store of this version"),
     Fault(file_faults.no_database, NOTHING, "not a database"),
 ]
 

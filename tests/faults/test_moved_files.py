@@ -102,7 +102,7 @@ def test_a_reader_keeps_the_old_log_there(store: Store, account: Account, other:
     for one in (late, store):
         with pytest.raises(Unavailable) as found:
             senders(one)
-        assert "is still that of the store which was" in found.value.problem
+        assert "belongs to the store that was" in found.value.problem
     assert [row[0] for batch in reading for row in batch] == ["old"]
     reader.execute("ROLLBACK")
     assert len(senders(late)) == 900  # by whoever looks first
@@ -139,7 +139,7 @@ def test_a_restore_refuses_leftover_files(store: Store, account: Account, tmp_pa
     old_message(store, account)
     back_up(store, tmp_path / "backup.db")
     store.path.rename(tmp_path / "away.db")
-    with pytest.raises(StoreError, match=r"but .*-wal of one that was there. Stop the server"):
+    with pytest.raises(StoreError, match=r"but .*-wal of a previous one. Stop the server"):
         restore(Store(store.url), tmp_path / "backup.db")
     assert not store.path.exists()
 

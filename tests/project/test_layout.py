@@ -183,18 +183,37 @@ def test_no_module_is_missing_from_its_table(folder: str, mark: str, table: Sequ
     assert len([path for path in paths if mark in path.read_text()]) == len(table)
 
 
+DOCUMENTED_METHODS = {
+    (node.name, method.name)
+    for tree in TREES.values()
+    for node in ast.walk(tree)
+    if isinstance(node, ast.ClassDef)
+    for method in node.body
+    if isinstance(method, ast.FunctionDef) and ast.get_docstring(method)
+}
+
+
+def inherits_docstring(node: ast.stmt, parent: ast.ClassDef | None) -> bool:
+    """True for a method that a base class documents, as `inspect.getdoc` finds out too."""
+    bases = [ast.unparse(base).rpartition(".")[2] for base in parent.bases] if parent else []
+    return any((base, getattr(node, "name", "")) in DOCUMENTED_METHODS for base in bases)
+
+
 def documented(path: str) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef]:
-    """The module, its public functions and classes, and the public methods of these. A migration's
-    names are peewee's."""
+    """The module, its public functions and classes, and the public methods of these, but for
+    methods that inherit their docstring. A migration's names are peewee's."""
     yield TREES[path]
-    bodies = [TREES[path].body] if Path(path).name[0].isalpha() or Path(path).name[0] == "_" else []
-    for body in bodies:
-        for node in body:
+    is_migration = not (Path(path).name[0].isalpha() or Path(path).name[0] == "_")
+    parents: list[ast.Module | ast.ClassDef] = [] if is_migration else [TREES[path]]
+    for parent in parents:
+        owner = parent if isinstance(parent, ast.ClassDef) else None
+        for node in parent.body:
             if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name[0] != "_":
-                if node.name != "Meta":  # of a peewee table or a marshmallow schema
+                # Meta is of a peewee table or a marshmallow schema.
+                if node.name != "Meta" and not inherits_docstring(node, owner):
                     yield node
                 if isinstance(node, ast.ClassDef):
-                    bodies.append(node.body)
+                    parents.append(node)
 
 
 @pytest.mark.parametrize("path", TREES)

@@ -28,7 +28,7 @@ from boxis_gateway.passwords import hash_password
 from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Cutoffs, Entry, Store, acting, back_up, restore
+from boxis_gateway.store import AuditRecord, Cutoffs, Store, acting_as, back_up, restore
 from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.zones import find_zone
 from tests.commands.test_commands import all_commands
@@ -45,7 +45,7 @@ KEY, NEW_KEY, PASSWORD, NEW_PASSWORD = "Key0aaaaaaaa", "Key1bbbbbbbb", "Pass0ccc
 NUMBER, TEXT, CONTACT = "48514151563", "a text of a message", "Grandmother"
 
 
-def entries(store: Store) -> list[Entry]:
+def entries(store: Store) -> list[AuditRecord]:
     return list(store.audit.entries("", "9"))
 
 
@@ -346,7 +346,7 @@ WRITE_WITHOUT_ENTRY = {
     "vault.renew": "the rotation has an entry",
 }
 READ = {
-    *("health.sizes", "health.connections", "health.unready_reason"),
+    *("health.sizes", "health.unready_reason"),
     *("accounts.find", "accounts.find_or_nobody", "accounts.get", "accounts.all"),
     *("accounts.sender_names", "accounts.customer_name", "accounts.newest_creation"),
     *("user_keys.get", "user_keys.seal", "user_keys.require_open"),
@@ -444,7 +444,7 @@ def test_each_thread_has_its_own_actor(store: Store, account: Account) -> None:
     ready = threading.Barrier(4)
 
     def change(who: str) -> None:
-        with acting(who, "192.0.2.7"):
+        with acting_as(who, "192.0.2.7"):
             ready.wait()
             store.accounts.set_options(account, {"timezone": "UTC"})
             store.accounts.set_sender_names(account, [who])
@@ -503,9 +503,9 @@ def test_adding_messages_makes_no_entry(store: Store, account: Account) -> None:
 
 
 def test_the_audit_is_shown(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    with acting("anna", "192.0.2.7"):
+    with acting_as("anna", "192.0.2.7"):
         store.accounts.add(USERNAME, KEY, NOW)
-    with acting("rip as root", "command line of gw1"):
+    with acting_as("rip as root", "command line of gw1"):
         store.audit.record("import.run", "a\x1b[2J.csv", added=3)
 
     def shown(*words: str) -> list[str]:
@@ -564,7 +564,7 @@ def test_a_server_logs_its_clients(store: Store, anna: Employee, serve: Serve) -
 
 @pytest.mark.sqlite_only("a restore writes into a file")
 def test_a_backup_and_a_restore_are_entries(store: Store, tmp_path: Path) -> None:
-    with acting("anna", "command line of gw1"):
+    with acting_as("anna", "command line of gw1"):
         back_up(store, tmp_path / "one.db")
         restore(store, tmp_path / "one.db")
     made = [(entry.what, entry.who) for entry in entries(store)[-2:]]

@@ -14,7 +14,7 @@ from typing import Any
 from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store import Store
-from boxis_gateway.store.engines.schema_version import set_version
+from boxis_gateway.store.engines.schema_version import VERSION
 from boxis_gateway.zones import utc_now, utc_text
 from tests.support.waiting import LIMIT_SECONDS
 
@@ -63,7 +63,7 @@ def another_writer(store: Store) -> Iterator[None]:
         other = Store(store.url, lock_seconds=LIMIT_SECONDS)
         while not done.wait(0.01):
             try:
-                set_version(other.database)
+                other.database.execute_sql(f"PRAGMA user_version = {VERSION}")
             except Exception as problem:
                 failed.append(problem)
         other.close()

@@ -1,4 +1,4 @@
-"""Which engine a URL names. To add one, put it into ENGINES."""
+"""Engines by the scheme of a store's URL. To add one, add it to ENGINES."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ from boxis_gateway.store.engines.base import Engine, StoreDatabase
 from boxis_gateway.store.engines.replicas import ReadServers, Replica
 from boxis_gateway.store.engines.sqlite.engine import SqliteEngine
 
-SILENT_SECONDS = 10.0
-"""Of a replica. It is frozen then, or has too much to do."""
+SILENT_SECONDS = 10.0  # of a replica: longer silence counts as a frozen or overloaded server
 
 
 class Replicas(NamedTuple):
-    """URLs of servers that follow the store's, and how many seconds they may be behind."""
+    """URLs of a store's replicas, and how many seconds they may lag behind."""
 
     urls: Sequence[str] = ()
     lag_seconds: float = 5.0
 
     @classmethod
-    def named(cls, urls: str, lag_seconds: float) -> Replicas:
-        """Of a setting: URLs with blanks between, or "none"."""
+    def from_setting(cls, urls: str, lag_seconds: float) -> Replicas:
+        """Replicas by the setting `replica_urls`: URLs separated by blanks, or "none"."""
         return cls([] if urls == "none" else urls.split(), lag_seconds)
 
 
@@ -30,19 +29,19 @@ NO_REPLICAS = Replicas()
 
 
 def engine_for_url(url: str, lock_seconds: float) -> Engine:
-    """What keeps the store of that URL. Raises ConfigurationError."""
+    """The engine of a store's URL. Raises ConfigurationError."""
     scheme, colon, _ = url.partition("://")
-    make = ENGINES.get(scheme)
-    if make is None:
+    make_engine = ENGINES.get(scheme)
+    if make_engine is None:
         raise ConfigurationError(
             "A store is sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE; "
             f"{repr(scheme) if colon else 'what is no URL'} is not supported."
         )
-    return make(url, lock_seconds)
+    return make_engine(url, lock_seconds)
 
 
 def _postgresql(url: str, lock_seconds: float) -> Engine:
-    """Its driver is an extra, and takes long to load."""
+    # Imported late: the driver is an extra, and slow to import.
     try:
         from boxis_gateway.store.engines.postgresql.engine import PostgresqlEngine
     except ModuleNotFoundError:
@@ -62,9 +61,9 @@ ENGINES: dict[str, Callable[[str, float], Engine]] = {
 def read_servers(primary: StoreDatabase, replicas: Replicas, lock_seconds: float) -> ReadServers:
     """The servers that a store is read from. Raises ConfigurationError."""
     engines = [engine_for_url(url, lock_seconds) for url in replicas.urls]
-    if any(isinstance(one, SqliteEngine) for one in engines):
-        raise ConfigurationError("A file of SQLite has no replicas; servers of PostgreSQL have.")
-    for one in engines:
-        one.database.silent_seconds = SILENT_SECONDS
-    servers = [Replica(one.database, one.name) for one in engines]
+    if any(isinstance(engine, SqliteEngine) for engine in engines):
+        raise ConfigurationError("A SQLite file has no replicas; PostgreSQL servers have.")
+    for engine in engines:
+        engine.database.silent_seconds = SILENT_SECONDS
+    servers = [Replica(engine.database, engine.name) for engine in engines]
     return ReadServers(primary, servers, replicas.lag_seconds)

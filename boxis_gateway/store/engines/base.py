@@ -1,43 +1,48 @@
-"""What every engine offers to the rest of the store: a database to ask, and where that is kept.
+"""Interface of an engine: its database, health, maintenance and schema.
 
-SQL is written once, in SQLite's words with `?` for parameters; what another engine says otherwise
-is told in its own module (dialect.py for PostgreSQL). To add an engine, derive both classes, and
-name it in ENGINES (engines.py).
+SQL is written once, in SQLite's dialect with `?` for parameters; an engine translates what differs
+(postgresql/dialect.py). To add an engine, derive these classes and add it to ENGINES in
+engines/__init__.py. A method that raises NotImplementedError must be implemented; the others do
+what an engine without that feature needs.
 """
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from peewee import Database, Model
 
+from boxis_gateway.store.engines.errors import translate_errors
+
 Row = tuple[Any, ...]
+"""A row of the store: values in the order of the query's columns."""
 Parameters = Sequence[Any] | Mapping[str, Any]
 EVERY_ACCOUNT = 0
 NEW_ACCOUNT_SQL = "SELECT coalesce(max(id), 0) + 1 FROM account"
-BATCH_ROWS = 1_000  # of one transaction of long work
+BATCH_ROWS = 1_000  # of one transaction of long work: other writers wait no longer than that
 
 
 class BulkInserter(Protocol):
-    """Puts rows with every column, in the order of the table, into it."""
+    """Fast way to insert rows of one table: every column, in the table's order."""
 
     def insert(self, rows: Sequence[Row]) -> None:
-        """Insert the rows. Raises DatabaseError as peewee's queries do."""
+        """Insert the rows. Raises peewee's DatabaseError."""
 
 
 class Snapshot(Protocol):
-    """One state of the store, which is read until `close`."""
+    """One state of the store, held until `close`."""
 
-    def walk(self, sql: str, parameters: Parameters) -> Iterator[Row]:
-        """The rows of a query, which may be many."""
+    def query(self, sql: str, parameters: Parameters) -> Iterator[Row]:
+        """The rows of a query, fetched as they are read."""
 
     def close(self) -> None:
-        """Let go of the state."""
+        """Release the state."""
 
 
 class StoreDatabase(Database):
@@ -47,95 +52,89 @@ class StoreDatabase(Database):
     """True if the engine merges ordered UNION ALL branches lazily; otherwise each branch needs a
     LIMIT of its own."""
     stream_seconds = 0
-    """How long a transaction may last that streams an answer; 0 is for as long as that takes."""
+    """Longest time that a streamed answer may hold its transaction; 0 is no limit."""
     silent_seconds = inf
-    """How long a server may say nothing before it is taken for dead."""
+    """Time without a word from the server after which it counts as dead."""
 
     def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
-        """The cursor of a query, with less on the way than peewee's own method. Raises peewee's
-        DatabaseError and InterfaceError."""
+        """The cursor of a query, with less overhead than peewee's own method. Raises peewee's
+        DatabaseError or InterfaceError."""
         raise NotImplementedError
 
     def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
-        """Batches of rows, all of one state. The query has run when this returns; what is dropped
-        lets go of the store."""
+        """Batches of rows, all of one state. The query has run when this returns; dropping the
+        iterator releases the state."""
         raise NotImplementedError
 
     def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
-        """What a frozen query finds whose parameters are the account and lists: `IN (?)` in it, of
-        one item, stands for each. Nothing if a list is empty."""
+        """Rows of a query whose parameters are the account and the lists, one `IN (?)` for each;
+        none if a list is empty."""
         raise NotImplementedError
 
     def bulk_inserter(self, table: type[Model]) -> BulkInserter:
-        """A quick way into a table."""
+        """The engine's fast way into a table."""
         raise NotImplementedError
 
     def ensure_partitions(self, times: Sequence[str]) -> None:
-        """See that there is room for messages of these times, before the transaction that adds
-        them."""
-        raise NotImplementedError
+        """Create missing partitions for messages of these times. Call it before the transaction
+        that adds them."""
 
     def snapshot(self) -> Snapshot:
-        """The state of now, through this thread's connection, even if that is lent meanwhile."""
+        """The current state, through this thread's connection, even if that is detached later."""
         raise NotImplementedError
 
     def new_account_id(self, customer_id: str) -> int:
-        """An id for an account of that customer. Inside the transaction that adds it."""
+        """A free id for an account of the customer. Call it in the transaction that adds it."""
         return int(self.execute_sql(NEW_ACCOUNT_SQL).fetchone()[0])
 
     def shard_of(self, account_id: int) -> int:
-        """A number for the place of that account, the same for those that one query may ask for."""
+        """The shard of the account. One query may read accounts of one shard."""
         return 0
 
     def write_transaction(self, account_id: int) -> AbstractContextManager[Any]:
-        """A transaction that changes messages of that account, or of EVERY_ACCOUNT. Nobody else
-        changes these meanwhile. Not to be begun inside of another; only that of EVERY_ACCOUNT may
-        change other things as well."""
-        raise NotImplementedError
-
-    def without_foreign_keys(self) -> AbstractContextManager[None]:
-        """To be held by who brings the rows of a whole store, around their transactions: rows may
-        refer to others that come later."""
-        raise NotImplementedError
-
-    def without_audit_triggers(self) -> AbstractContextManager[None]:
-        """Inside a transaction: the audit can be replaced meanwhile, by that of another store."""
+        """A transaction that changes messages of the account, or of EVERY_ACCOUNT, and keeps other
+        writers of these out. It cannot be nested; only that of EVERY_ACCOUNT may change other
+        tables as well."""
         raise NotImplementedError
 
     def read_transaction(self) -> AbstractContextManager[Any]:
         """A transaction whose queries all see one state."""
         raise NotImplementedError
 
-    def version(self) -> int:
-        """How many migrations have made the tables."""
-        raise NotImplementedError
+    def without_foreign_keys(self) -> AbstractContextManager[None]:
+        """Suspend foreign keys, around transactions that load a whole store: rows may refer to
+        later ones."""
+        return nullcontext()
 
-    def set_version(self, version: int) -> None:
-        """Write that down, where it is not told by the migrations themselves."""
+    def without_audit_triggers(self) -> AbstractContextManager[None]:
+        """Let the audit be replaced. Use it inside a transaction."""
         raise NotImplementedError
 
     def nowait(self) -> AbstractContextManager[None]:
-        """Writes don't wait for another writer, but fail."""
+        """Let writes fail at once where they would wait for a lock of the whole store."""
+        return nullcontext()
+
+    def version(self) -> int:
+        """The number of migrations that made the tables."""
         raise NotImplementedError
 
     def detach_connection(self) -> Callable[[], None]:
-        """Leave this thread's connection to who reads from it now: they go on with the state that
-        they see, while whoever asks next has another one. They call what is returned when they are
-        done."""
+        """Take this thread's connection out of use, for a stream that goes on reading its state;
+        the thread's next query opens another. Returns the function that puts it back."""
         raise NotImplementedError
 
     def check_connection(self) -> None:
-        """Let go of this thread's connection if it is of no use any more. Raises StoreError."""
+        """Close this thread's connection if it has become useless. Raises StoreError."""
         raise NotImplementedError
 
     def connections(self) -> dict[str, int]:
-        """How many are `open` in this process, and how many of these are `set_aside`."""
+        """Numbers of connections of this process: `open`, and `set_aside` (detached) among them."""
         raise NotImplementedError
 
 
 class Sizes(NamedTuple):
-    """Bytes of the store, of its write-ahead log, and of the room that its disk has left; None for
-    what only the server knows."""
+    """Octets: the store, its write-ahead log, free space of its disk. None for what only a
+    database server knows."""
 
     file: int
     log: int | None
@@ -143,53 +142,63 @@ class Sizes(NamedTuple):
 
 
 class Health(ABC):
-    """How a store is at the moment, for who watches it. Nothing here waits or takes long."""
+    """State of a store for monitoring. No method blocks."""
 
     @abstractmethod
     def unready_reason(self) -> str:
-        """One word why requests can't be answered, or nothing can be written; or ""."""
+        """One word for why requests cannot be answered or nothing can be written; else ""."""
 
     @abstractmethod
     def sizes(self) -> Sizes:
-        """The sizes."""
-
-    @abstractmethod
-    def connections(self) -> dict[str, int]:
-        """See StoreDatabase.connections."""
+        """Current sizes; 0 for a store that cannot be read."""
 
 
 class Maintenance(ABC):
-    """Work on a store that takes long, beside those who use it; and the room that it takes."""
+    """Long work beside a running server, in short transactions; free space."""
 
-    @abstractmethod
-    def throttled_transaction(self, account_id: int | None = None) -> AbstractContextManager[None]:
-        """A short transaction of many; of what belongs to an account, if one is given. Behind it
-        others have their turn. Raises StoreError."""
+    def __init__(self, database: StoreDatabase) -> None:
+        self._database = database
 
-    @abstractmethod
+    @contextmanager
+    def throttled_transaction(self, account_id: int | None = None) -> Iterator[None]:
+        """One short transaction of a long job, for messages of an account if one is given. It
+        pauses afterwards for as long as it took: SQLite's lock has no queue, waiting writers poll;
+        disks and replicas need rest. Raises StoreError."""
+        database = self._database
+        with (
+            translate_errors(),
+            database.atomic() if account_id is None else database.write_transaction(account_id),
+        ):
+            began = time.monotonic()
+            yield
+        time.sleep(time.monotonic() - began)
+
     def enable_secure_delete(self) -> None:
-        """From now on, what this connection deletes is overwritten, if the engine can."""
+        """Overwrite what this connection deletes from now on, if the engine can."""
+        return
 
     @property
     @abstractmethod
     def can_release_pages(self) -> bool:
-        """Whether room that is free goes back to the disk without a rewrite."""
+        """True if free space can be released without `vacuum_full`."""
 
     @abstractmethod
     def release_free_pages(self) -> None:
-        """Give free room back to the disk, some at a time."""
+        """Release free space, in short transactions."""
 
     @abstractmethod
     def vacuum_full(self) -> None:
-        """Rewrite the whole store. After a `checkpoint_wal` nothing deleted is left in it."""
+        """Rewrite the whole store, while other writers wait. After the next `checkpoint_wal`
+        nothing deleted is left in it."""
 
-    @abstractmethod
     def checkpoint_wal(self, wait_seconds: float) -> bool:
-        """Bring what the log holds into the store, and empty it; whether that was done."""
+        """Copy the write-ahead log into the store and truncate it; True if that is done. It waits
+        for readers of older states."""
+        return True
 
 
 class Advice(NamedTuple):
-    """What might do harm, the remedy, and whether it has to be mended."""
+    """A dangerous setting and its remedy; `is_grave` if it must be changed."""
 
     text: str
     remedy: str
@@ -197,8 +206,8 @@ class Advice(NamedTuple):
 
 
 class Engine(ABC):
-    """Where a store is kept, and by what. `name` is for people, and holds no secret; `file` is
-    None if the store is in no file of its own."""
+    """A store's database and its administration. `name` is shown to people and has no secret;
+    `file` is None if the store is not a file."""
 
     name: str
     file: Path | None = None
@@ -208,41 +217,42 @@ class Engine(ABC):
 
     @abstractmethod
     def create(self) -> None:
-        """Make room for a store, if there is none. Raises StoreError."""
+        """Create an empty store if there is none. Raises StoreError."""
 
     @abstractmethod
     def require_own_database(self) -> None:
-        """Raises StoreError unless there is a place for a store, which nobody else uses."""
+        """Raise StoreError if there is no database, or one with tables of something else."""
 
     @abstractmethod
     def migration_transaction(self, seal: Callable[[str], str]) -> AbstractContextManager[None]:
-        """A transaction for changes of tables. Nobody else writes meanwhile. `seal` encrypts."""
+        """A transaction that may change tables and keeps all writers out. `seal` encrypts."""
 
     @abstractmethod
     def apply_migrations(self, runner: Any) -> list[str]:
-        """Bring the tables to this version, inside `migration_transaction`; the names of the
+        """Bring the tables to this version, in a `migration_transaction`. Returns the names of the
         migrations that were applied."""
 
-    @abstractmethod
     def needs_wipe(self) -> bool:
-        """Whether free room may still have, in the clear, what is encrypted by now."""
+        """True if free pages may still contain, in the clear, what is encrypted by now."""
+        return False
 
-    @abstractmethod
     def wipe(self) -> None:
-        """Remove that, if it can be done now. Raises StoreError."""
+        """Rewrite the store so that `needs_wipe` is over, if that works now. Raises StoreError."""
+        return
 
     @abstractmethod
     def require_current_schema(self) -> None:
-        """As `Store.require_current`, at a tenth of the price. Raises StoreError."""
+        """Raise StoreError if the tables are not of this version; cheaper than
+        Store.require_current."""
 
-    @abstractmethod
     def find_damage(self) -> str:
-        """What the engine says is wrong with the store, or ""."""
+        """Damage that the engine finds in a quick check, or ""."""
+        return ""
 
     def require_no_transaction_pooler(self) -> None:
-        """Raises StoreError if connections are not ours alone for as long as they are open."""
+        """Raise StoreError if a pooler changes connections between transactions."""
         return
 
     def advice(self) -> list[Advice]:
-        """What might do harm, and what to do about it."""
+        """Advice on dangerous settings. Raises StoreError."""
         return []

@@ -1,14 +1,14 @@
-"""What a store cannot do at the moment, told from bugs: a word for it, and a line with the remedy.
+"""Faults of a store, told from bugs: their reasons and remedies.
 
-To tell another fault, add SQLite's error to REASONS, or PostgreSQL's code to
-SERVER_REASONS.
+A reason is one word for logs and metrics. Add a SQLite error to SQLITE_REASONS, or a PostgreSQL
+error to SQLSTATES.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import apsw
 from peewee import DatabaseError, IntegrityError, InterfaceError
@@ -16,153 +16,140 @@ from peewee import DatabaseError, IntegrityError, InterfaceError
 from boxis_gateway.errors import StoreError, Unavailable
 
 DATABASE_ERRORS = (DatabaseError, InterfaceError)
-REMEDIES = {
-    "42501": "Let its user own the database and its tables.",
-    "25006": "Name the server that takes writes: this one is a replica, or set to read only.",
-    "22P05": "Make a database with 'createdb --encoding=UTF8 --template=template0'.",
-    "53100": "Make room on its disk.",
-    "55P03": "Somebody else is writing: try again when that is done.",
-    "40": "Try again.",
-    "57014": "Try again.",
-}
-"""What to do about an error of PostgreSQL's, by code or class of codes."""
+STORE_FAULTS = (StoreError, apsw.Error, *DATABASE_ERRORS)
+"""Errors that may be faults of the store; `fault_reason` tells faults from bugs."""
 
 BUSY, FULL, UNUSABLE, UNREACHABLE = "busy", "full", "unusable", "unreachable"
-WORKER = "worker"  # of Citus, behind a coordinator that is well
-REASONS: dict[type[BaseException], str] = {
+READ_ONLY, DAMAGED, DISK = "read-only", "damaged", "disk"
+WORKER = "worker"  # a worker of Citus failed, the coordinator is well
+BUG = ""
+KEEP_CONNECTION = (BUSY, FULL, UNUSABLE, WORKER)
+"""Reasons that leave the connection as good as before. A new one would be no better, and a full
+disk may not even allow one."""
+
+SQLITE_REASONS: dict[type[BaseException], str] = {
     apsw.BusyError: BUSY,
     apsw.LockedError: BUSY,
     apsw.ProtocolError: BUSY,
     apsw.FullError: FULL,
-    apsw.ReadOnlyError: "read-only",
-    apsw.CorruptError: "damaged",
-    apsw.NotADBError: "damaged",
-    apsw.IOError: "disk",
-    apsw.CantOpenError: "disk",
-    apsw.PermissionsError: "disk",
+    apsw.ReadOnlyError: READ_ONLY,
+    apsw.CorruptError: DAMAGED,
+    apsw.NotADBError: DAMAGED,
+    apsw.IOError: DISK,
+    apsw.CantOpenError: DISK,
+    apsw.PermissionsError: DISK,
     StoreError: UNUSABLE,
 }
-"""SQLite's errors that are no bug of ours, and what they are called in logs and metrics."""
 
-SERVER_REASONS = {
-    "55P03": BUSY,  # a lock that was not had in time
-    "40P01": BUSY,  # a deadlock
-    "40001": BUSY,  # a serialization failure
-    "57014": BUSY,  # a query that was cancelled
-    "53300": BUSY,  # too many connections
-    "53100": FULL,  # the disk
-    "25006": "read-only",
-    "58": "disk",
-    "08006": WORKER,  # a server that says so is there itself
-    "XX000": WORKER,  # it was lost at the end of a transaction
-    "XX001": "damaged",
-    "XX002": "damaged",
-    "08": UNREACHABLE,
-    "28": UNREACHABLE,  # the server does not let us in
-    "3D": UNREACHABLE,  # no such database
-    "57P01": UNREACHABLE,  # the server is stopped
-    "57P02": UNREACHABLE,
-    "57P03": UNREACHABLE,  # the server starts
-    "53": BUSY,
+TRY_AGAIN = "Try again."
+CHECK_SERVER = "Check that its server runs and accepts this user."
+SQLSTATES = {
+    "08": (UNREACHABLE, CHECK_SERVER),
+    "08006": (WORKER, CHECK_SERVER),  # sent by a server, so the server itself is reachable
+    "22P05": (BUG, "Make a database with 'createdb --encoding=UTF8 --template=template0'."),
+    "25006": (READ_ONLY, "Name the server that takes writes: this one is a replica or read-only."),
+    "28": (UNREACHABLE, CHECK_SERVER),  # invalid authorization
+    "3D": (UNREACHABLE, CHECK_SERVER),  # no such database
+    "40": (BUG, TRY_AGAIN),
+    "40001": (BUSY, TRY_AGAIN),  # serialization failure
+    "40P01": (BUSY, TRY_AGAIN),  # deadlock
+    "42501": (BUG, "Let this user own the database and its tables."),
+    "53": (BUSY, CHECK_SERVER),  # too many connections, out of memory
+    "53100": (FULL, "Free space on its disk."),
+    "55P03": (BUSY, "Another writer holds a lock: try again when it is done."),
+    "57014": (BUSY, TRY_AGAIN),  # query canceled
+    "57P01": (UNREACHABLE, CHECK_SERVER),  # the server shuts down
+    "57P02": (UNREACHABLE, CHECK_SERVER),
+    "57P03": (UNREACHABLE, CHECK_SERVER),  # the server starts
+    "58": (DISK, CHECK_SERVER),
+    "XX000": (WORKER, CHECK_SERVER),  # the worker was lost during a commit
+    "XX001": (DAMAGED, CHECK_SERVER),
+    "XX002": (DAMAGED, CHECK_SERVER),
 }
-"""The same of PostgreSQL's errors, by code or by class of codes."""
-
-PASSING = (BUSY, FULL, UNUSABLE, WORKER)
-"""With these a connection is as good as before. A new one could not be better and, on a full disk,
-may not even be had; and to a file that was replaced there is no other."""
-
-
-FAULTS = (StoreError, apsw.Error, *DATABASE_ERRORS)
-"""What may be one of them."""
+"""Reason and remedy by SQLSTATE, or by its class (PostgreSQL's manual, appendix A)."""
 
 
 @contextmanager
 def translate_faults() -> Iterator[None]:
-    """Turn what the store cannot do at the moment into Unavailable. A bug stays what it is."""
+    """Raise Unavailable for faults of the store. Bugs pass through."""
     try:
         yield
-    except FAULTS as problem:
-        raise_unavailable(problem)
+    except STORE_FAULTS as error:
+        raise_unavailable(error)
 
 
-def raise_unavailable(problem: Exception) -> NoReturn:
-    """Raises Unavailable in place of the fault, or the problem itself if it is a bug."""
-    reason = fault_reason(problem)
+def raise_unavailable(error: Exception) -> NoReturn:
+    """Raise Unavailable for a fault of the store, or the error itself if it is a bug."""
+    reason = fault_reason(error)
     if not reason:
-        raise problem
-    told = str(problem) if isinstance(problem, StoreError) else describe_error(problem)
-    raise Unavailable(reason, told) from problem
+        raise error
+    raise Unavailable(reason, describe_error(error)) from error
 
 
-def is_unreachable(problem: BaseException) -> bool:
-    """Whether the store's server cannot be reached at the moment, and may be by and by."""
-    return fault_reason(problem) == UNREACHABLE
+def is_unreachable(error: BaseException) -> bool:
+    """True if the store's server cannot be reached at the moment."""
+    return fault_reason(error) == UNREACHABLE
 
 
-def fault_reason(problem: BaseException) -> str:
-    """The word for it, or "" if it is a bug. What came first counts: a rollback that fails hides a
-    full disk, say."""
-    reason = ""
-    cause: BaseException | None = problem
-    while cause:
-        reason = REASONS.get(type(cause)) or _reason_of_server(cause) or reason
-        cause = cause.__context__
+def fault_reason(error: BaseException) -> str:
+    """The reason of a fault, or "" for a bug. The first error of the chain decides: the rollback
+    after a full disk fails too."""
+    reason = BUG
+    for cause in _chain(error):
+        reason = SQLITE_REASONS.get(type(cause)) or _server_reason(cause) or reason
     return reason
 
 
-def _reason_of_server(problem: BaseException) -> str:
-    """Of an error of PostgreSQL's, which has a code (PostgreSQL's manual, appendix A), or none if
-    there is no server."""
-    if not hasattr(problem, "sqlstate"):
-        return ""
-    code = problem.sqlstate
-    if code is None:
-        kinds = (kind.__name__ for kind in type(problem).__mro__)
-        return UNREACHABLE if "OperationalError" in kinds else ""
-    return SERVER_REASONS.get(code) or SERVER_REASONS.get(code[:2], "")
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and the earlier ones that it hides, the latest first."""
+    while error:
+        yield error
+        error = error.__context__
+
+
+def _server_reason(error: Any) -> str:
+    if not hasattr(error, "sqlstate"):
+        return BUG
+    if error.sqlstate:
+        return _reason_and_remedy(error.sqlstate)[0]
+    is_operational = any(kind.__name__ == "OperationalError" for kind in type(error).__mro__)
+    return UNREACHABLE if is_operational else BUG  # from the driver: there was no server to send it
+
+
+def _reason_and_remedy(sqlstate: str) -> tuple[str, str]:
+    return SQLSTATES.get(sqlstate) or SQLSTATES.get(sqlstate[:2], (BUG, CHECK_SERVER))
 
 
 @contextmanager
 def translate_errors() -> Iterator[None]:
-    """Turn what the database cannot do (open, lock, write) into a StoreError with the remedy."""
+    """Raise StoreError, with the remedy, for what the database cannot do (open, lock, write)."""
     try:
         yield
     except IntegrityError:
-        raise  # never the machine's fault
-    except DATABASE_ERRORS as problem:
-        raise StoreError(describe_error(problem)) from None
+        raise  # a bug
+    except DATABASE_ERRORS as error:
+        raise StoreError(describe_error(error)) from None
 
 
-def describe_error(problem: BaseException) -> str:
-    """What the database cannot do, in one line with the remedy."""
-    # A failed rollback hides what went before it: a full disk, say.
-    cause = problem.__context__
-    while cause:
-        problem = cause if isinstance(cause, DATABASE_ERRORS) else problem
-        cause = cause.__context__
-    if said := _said_by_server(problem):
-        return f"The store cannot be used: {said}"
-    if "locked" in str(problem):
-        return f"The store is in use by another process ({problem}). Try again when it is done."
+def describe_error(error: BaseException) -> str:
+    """The error and its remedy in one line."""
+    if isinstance(error, StoreError):
+        return str(error)
+    error = [error, *(cause for cause in _chain(error) if isinstance(cause, DATABASE_ERRORS))][-1]
+    for cause in _chain(error):
+        if hasattr(cause, "sqlstate"):
+            return f"The store cannot be used: {_describe_server_error(cause)}"
+    if "locked" in str(error):
+        return f"The store is in use by another process ({error}). Try again when it is done."
     return (
-        f"The store cannot be used: {problem}. Check that it is a SQLite file that this user may "
-        "read and write, on a disk with room; 'boxis-gateway doctor' looks closer."
+        f"The store cannot be used: {error}. Check that it is a SQLite file that this user may "
+        "read and write, on a disk with free space; 'boxis-gateway doctor' examines it."
     )
 
 
-def _said_by_server(problem: BaseException) -> str:
-    """The first line of what PostgreSQL, or its driver, says, and the remedy; further lines may
-    show rows."""
-    cause: BaseException | None = problem
-    while cause:
-        if hasattr(cause, "sqlstate"):
-            lines = str(cause).strip().splitlines()
-            line = lines[0].rstrip(".") if lines else type(cause).__name__
-            return f"{line}. {_remedy(cause.sqlstate or '')}"
-        cause = cause.__context__
-    return ""
-
-
-def _remedy(code: str) -> str:
-    rest = "Check that its server runs and lets us in."
-    return REMEDIES.get(code) or REMEDIES.get(code[:2], rest)
+def _describe_server_error(error: Any) -> str:
+    """The first line of the server's or driver's message, and the remedy; further lines may show
+    rows."""
+    lines = str(error).strip().splitlines()
+    message = lines[0].rstrip(".") if lines else type(error).__name__
+    return f"{message}. {_reason_and_remedy(error.sqlstate or '')[1]}"

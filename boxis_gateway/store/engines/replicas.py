@@ -1,10 +1,9 @@
-"""Which server a request reads histories and lists from: the primary, or a replica of it that is
-fresh enough.
+"""Read servers: histories and lists come from a fresh enough replica, else from the primary.
 
-A replica is fresh as long as it has all that the primary had written some time ago, which is at
-most the bound. Both say how far they are in the write-ahead log (PostgreSQL's manual, "System
-administration functions"), so that no clock of theirs counts, and an idle primary makes no replica
-look stale. What goes wrong with a replica is asked of the primary, and that one asked again, once.
+A replica is fresh if it has all that the primary had written at some moment within the bound. Both
+report their position in the write-ahead log (PostgreSQL's manual, "System administration
+functions"), so their clocks don't matter, and an idle primary makes no replica look stale. After an
+error the query is retried once, on the primary.
 """
 
 from __future__ import annotations
@@ -19,42 +18,45 @@ from typing import NamedTuple, TypeVar
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.errors import FAULTS, UNREACHABLE, describe_error, fault_reason
+from boxis_gateway.store.engines.errors import (
+    STORE_FAULTS,
+    UNREACHABLE,
+    describe_error,
+    fault_reason,
+)
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 Clock = Callable[[], float]
 
 STARTED = "CAST(pg_postmaster_start_time() AS text)"
-WHOSE = """
+STORE_ID = """
     (SELECT concat(oid, ' ', (SELECT value FROM secret WHERE name = 'key_check'))
      FROM pg_database WHERE datname = current_database())
 """
-"""Of which store: a standby may be one of another, or have several databases."""
-WRITTEN_SQL = f"SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint), {STARTED}, {WHOSE}"
+"""Identity of the store: a standby may belong to another one, or have several databases."""
+WRITTEN_SQL = f"SELECT CAST(pg_current_wal_lsn() - '0/0' AS bigint), {STARTED}, {STORE_ID}"
 REPLAYED_SQL = f"""
     SELECT CAST(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
         ELSE pg_current_wal_lsn() END - '0/0' AS bigint), pg_is_in_recovery(), {STARTED},
-        {WHOSE}
+        {STORE_ID}
 """
-LOOKS = 8  # at the primary within the bound
-AWAY_SECONDS = 2.0  # before a replica that failed is asked again
+SAMPLES = 8  # of the primary within the bound
+RETRY_SECONDS = 2.0  # after a replica failed
 
 
-class _Look(NamedTuple):
-    """How many octets the primary had written at a time of ours, since when it runs, and of which
-    store it is."""
+class _Sample(NamedTuple):
+    """The primary at a time of our clock: octets of log written, start of the server, store."""
 
     at: float
     written: int
     started: str
-    whose: str
+    store_id: str
 
 
 @dataclass
 class Replica:
-    """A server that follows the primary: until when it may be asked, and from when on it may be
-    looked at again."""
+    """A standby, known to be fresh until `fresh_until` and not asked before `not_before`."""
 
     database: StoreDatabase
     name: str
@@ -64,46 +66,46 @@ class Replica:
 
 @dataclass
 class ReadServers:
-    """The servers of a store. `lag_seconds` is the bound; `clock` is in seconds, and steady."""
+    """The primary and its replicas. `lag_seconds` is the bound; `clock` is monotonic."""
 
     primary: StoreDatabase
     replicas: Sequence[Replica] = ()
     lag_seconds: float = 5.0
     clock: Clock = time.monotonic
-    _looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=2 * LOOKS))
+    _samples: deque[_Sample] = field(default_factory=lambda: deque(maxlen=2 * SAMPLES))
     _turn: int = 0
-    _here: threading.local = field(default_factory=threading.local)
+    _thread: threading.local = field(default_factory=threading.local)
 
-    def read(self, what: Callable[[StoreDatabase], T]) -> T:
-        """What is read by that function, which only reads, from a server that is fresh enough."""
-        replica = self._fresh() if self.replicas else None
+    def read(self, query: Callable[[StoreDatabase], T]) -> T:
+        """The result of a function that only reads, on a fresh enough server."""
+        replica = self._fresh_replica() if self.replicas else None
         database = replica.database if replica else self.primary
         if self.replicas:
-            self._here.last = database
+            self._thread.last = database
         try:
-            return what(database)
-        except FAULTS as problem:
+            return query(database)
+        except STORE_FAULTS as error:
             if replica:
-                self._leave(replica, problem)
-            elif fault_reason(problem) != UNREACHABLE:
+                self._suspend(replica, error)
+            elif fault_reason(error) != UNREACHABLE:
                 raise
-        self.forget()
+        self.reset()
         self.primary.check_connection()
-        return what(self.primary)
+        return query(self.primary)
 
     def detach_connection(self) -> Callable[[], None]:
-        """See StoreDatabase: of the server that was read from last."""
-        last: StoreDatabase = getattr(self._here, "last", self.primary)
+        """StoreDatabase.detach_connection, of the server that this thread read from last."""
+        last: StoreDatabase = getattr(self._thread, "last", self.primary)
         return last.detach_connection()
 
-    def forget(self) -> None:
-        """A request begins: nothing is read yet but from the primary."""
+    def reset(self) -> None:
+        """Forget which server this thread read from last."""
         if self.replicas:
-            self._here.last = self.primary
+            self._thread.last = self.primary
 
-    def bound_streams(self, seconds: int) -> None:
-        """See StoreDatabase.stream_seconds."""
-        for database in (self.primary, *(one.database for one in self.replicas)):
+    def limit_streams(self, seconds: int) -> None:
+        """Set StoreDatabase.stream_seconds of all servers."""
+        for database in (self.primary, *(replica.database for replica in self.replicas)):
             database.stream_seconds = seconds
 
     def close(self) -> None:
@@ -112,67 +114,64 @@ class ReadServers:
             replica.database.close()
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Names of replicas that cannot be asked, and why."""
-        self._look_at_primary()
+        """Names of unusable replicas and why."""
+        self._sample_primary()
         for replica in self.replicas:
             try:
-                *_, whose = replica.database.execute_sql(REPLAYED_SQL, ()).fetchone()
-                self._require_same(replica, whose)
-            except FAULTS as problem:
-                told = str(problem) if isinstance(problem, StoreError) else describe_error(problem)
-                yield replica.name, told
+                *_, store_id = replica.database.execute_sql(REPLAYED_SQL).fetchone()
+                self._require_same_store(replica, store_id)
+            except STORE_FAULTS as error:
+                yield replica.name, describe_error(error)
 
-    def _fresh(self) -> Replica | None:
-        """The next replica in turn that may be asked."""
+    def _fresh_replica(self) -> Replica | None:
+        """The next fresh replica, in rotation."""
         now = self.clock()
         for _ in self.replicas:
             self._turn += 1
             replica = self.replicas[self._turn % len(self.replicas)]
-            if now >= replica.not_before and (now < replica.fresh_until or self._look(replica)):
+            if now >= replica.not_before and (now < replica.fresh_until or self._check(replica)):
                 return replica
         return None
 
-    def _look(self, replica: Replica) -> bool:
-        """Whether the replica has what the primary had within the bound. One that follows nobody
-        must be the primary itself: the successor that it has become, not the one of before."""
-        self._look_at_primary()
+    def _check(self, replica: Replica) -> bool:
+        """True if the replica has what the primary had within the bound. One that is no standby
+        must be the promoted primary itself, not the old one."""
+        self._sample_primary()
         try:
             replica.database.check_connection()
-            replayed, follows, started, whose = replica.database.execute_sql(
-                REPLAYED_SQL, ()
-            ).fetchone()
-            self._require_same(replica, whose)
-        except FAULTS as problem:
-            self._leave(replica, problem)
+            row = replica.database.execute_sql(REPLAYED_SQL).fetchone()
+            replayed, is_standby, started, store_id = row
+            self._require_same_store(replica, store_id)
+        except STORE_FAULTS as error:
+            self._suspend(replica, error)
             return False
-        if not (follows or started == self._looks[-1].started):
-            replica.not_before = self.clock() + AWAY_SECONDS
+        if not (is_standby or started == self._samples[-1].started):
+            replica.not_before = self.clock() + RETRY_SECONDS
             return False
-        known = [look.at for look in self._looks if look.written <= replayed]
-        replica.fresh_until = max(known, default=float("-inf")) + self.lag_seconds
-        fresh = self.clock() < replica.fresh_until
-        if not fresh:
-            replica.not_before = self.clock() + self.lag_seconds / LOOKS
-        return fresh
+        reached = [sample.at for sample in self._samples if sample.written <= replayed]
+        replica.fresh_until = max(reached, default=float("-inf")) + self.lag_seconds
+        is_fresh = self.clock() < replica.fresh_until
+        if not is_fresh:
+            replica.not_before = self.clock() + self.lag_seconds / SAMPLES
+        return is_fresh
 
-    def _require_same(self, replica: Replica, whose: str) -> None:
-        if whose != self._looks[-1].whose:
+    def _require_same_store(self, replica: Replica, store_id: str) -> None:
+        if store_id != self._samples[-1].store_id:
             raise StoreError(f"{replica.name} has another store.")
 
-    def _look_at_primary(self) -> None:
+    def _sample_primary(self) -> None:
         now = self.clock()
-        if not self._looks or now - self._looks[-1].at >= self.lag_seconds / LOOKS:
-            written, started, whose = self.primary.execute_sql(WRITTEN_SQL, ()).fetchone()
-            if self._looks and self._looks[-1].started != started:
-                self._looks.clear()  # another server, whose log may have another past
-            self._looks.append(_Look(now, written, started, whose))
+        if not self._samples or now - self._samples[-1].at >= self.lag_seconds / SAMPLES:
+            written, started, store_id = self.primary.execute_sql(WRITTEN_SQL).fetchone()
+            if self._samples and self._samples[-1].started != started:
+                self._samples.clear()  # another server, whose log may have another history
+            self._samples.append(_Sample(now, written, started, store_id))
 
-    def _leave(self, replica: Replica, problem: BaseException) -> None:
-        """Do without it for a while."""
-        why = fault_reason(problem) or type(problem).__name__
-        log.warning("replica=%s is left out: %s", replica.name, why)
-        replica.fresh_until, replica.not_before = 0.0, self.clock() + AWAY_SECONDS
+    def _suspend(self, replica: Replica, error: BaseException) -> None:
+        reason = fault_reason(error) or type(error).__name__
+        log.warning("replica=%s is left out: %s", replica.name, reason)
+        replica.fresh_until, replica.not_before = 0.0, self.clock() + RETRY_SECONDS
         try:
             replica.database.close()
-        except (StoreError, *FAULTS):
+        except STORE_FAULTS:
             log.debug("replica=%s could not be closed", replica.name)

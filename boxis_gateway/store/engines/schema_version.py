@@ -1,4 +1,4 @@
-"""Which version the tables of a store have: how many migrations have made them."""
+"""Version of a store's tables: the number of migrations that made them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 VERSION = len(list(MIGRATIONS.glob("[0-9]*.py")))
 
 
-def set_version(database: StoreDatabase) -> None:
-    """Write down that the tables are of this version."""
-    database.set_version(VERSION)
-
-
 def is_current(database: StoreDatabase) -> bool:
-    """Whether the tables are of this version."""
+    """True if the tables are of this version."""
     return database.version() == VERSION
 
 
 def require_unmigrated(database: StoreDatabase) -> None:
-    """Raises StoreError if somebody has migrated the store since this process began: rows of this
-    version would lack what the tables have now. To be called inside a transaction."""
+    """Raise StoreError if the store was migrated since this process began: rows of this version
+    would lack new columns. Call it in the transaction that writes."""
     if not is_current(database):
-        raise StoreError("The store was migrated meanwhile. Run this again, with that version.")
+        raise StoreError("The store was migrated meanwhile. Run this again with the new version.")

@@ -1,4 +1,4 @@
-"""Small hands of the store: queries as text or as rows, a database's words explained."""
+"""Helpers for queries: peewee queries as SQL or rows, and portions of long lists."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ T = TypeVar("T")
 
 
 def compile_sql(database: StoreDatabase, query: Any) -> str:
-    """The query's SQL for that database, to be run again and again: building a query costs more
-    than running it."""
+    """SQL of the query, to run again and again: building a query costs more than running it."""
     return str(database.get_sql_context().sql(query).query()[0])
 
 
-def take(database: StoreDatabase, rows: Iterator[Row], number: int) -> list[Row]:
-    """The next rows of a query, up to that number. Raises StoreError."""
+def fetch_rows(database: StoreDatabase, query: Any) -> list[Row]:
+    """All rows of the query."""
+    return list(query.tuples().bind(database))
+
+
+def next_rows(rows: Iterator[Row], most: int) -> list[Row]:
+    """The next rows of a running query, up to `most`. Raises StoreError."""
     with translate_errors(), __exception_wrapper__:
-        return list(islice(rows, number))
+        return list(islice(rows, most))
 
 
 def chunks(items: Sequence[T], size: int | None = None) -> Iterator[Sequence[T]]:
-    """Items in portions of that size, by default CHUNK."""
+    """The items in portions of that size, by default CHUNK."""
     size = size or CHUNK
     for first in range(0, len(items), size):
         yield items[first : first + size]
-
-
-def fetch_rows(database: StoreDatabase, query: Any) -> list[Row]:
-    """What the query finds, as tuples."""
-    return list(query.tuples().bind(database))

@@ -19,7 +19,7 @@ from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
 from boxis_gateway.store.engines.sql import chunks, compile_sql
-from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_ours, own_id
+from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_own_id, order_id
 from boxis_gateway.store.ingest.bulk_submissions import BulkSubmissions
 from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessage
 from boxis_gateway.store.messages.counts import Counts
@@ -144,7 +144,7 @@ class Additions:
             first_ids = json.dumps({sent_at: first_id(sent_at) for sent_at in times})
             for sent_at, newest in self._database.execute_sql(NEWEST_SQL, (account_id, first_ids)):
                 ids.has_submission(sent_at, newest or 0)
-        own = [(message.sent_at, own_id(message.wire_id or "")) for _, message in messages]
+        own = [(message.sent_at, order_id(message.wire_id or "")) for _, message in messages]
         for chunk in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
             times, numbers = zip(*chunk, strict=True)
             ids.taken.update(self._database.select_in(self._ids_sql, account_id, times, numbers))
@@ -177,8 +177,8 @@ class _Ids:
         that is free and in no range of ours; otherwise both get the same."""
         submission_id = self._next.get(sent_at) or first_id(sent_at)
         self._next[sent_at] = submission_id + 1
-        own = own_id(wire_id) if wire_id else None
-        if own is None or is_ours(own, sent_at) or (sent_at, own) in self.taken:
+        own = order_id(wire_id) if wire_id else None
+        if own is None or is_own_id(own, sent_at) or (sent_at, own) in self.taken:
             return submission_id, submission_id
         self.taken.add((sent_at, own))
         return own, submission_id

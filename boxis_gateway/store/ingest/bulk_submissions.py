@@ -21,8 +21,8 @@ from boxis_gateway.store.ids import (
     first_id,
     from_wire_id,
     is_in_lower_half,
-    is_ours,
-    own_id,
+    is_own_id,
+    order_id,
 )
 from boxis_gateway.store.ingest.duplicates import FingerprintedMessage
 from boxis_gateway.store.messages.counts import Counts
@@ -160,7 +160,7 @@ class BulkSubmissions:
         named = from_wire_id(facts.wire_id)
         number = named[1] if facts.exported_id is None and named else facts.exported_id
         created_at = facts.created_at
-        if number is not None and is_ours(number, created_at):
+        if number is not None and is_own_id(number, created_at):
             is_safe = not is_in_lower_half(number, created_at) or any(
                 message.sent_at == created_at
                 for message in messages  # additions.py sees them
@@ -200,7 +200,7 @@ class BulkSubmissions:
     def _message_id(self, account_id: int, submission_id: int, message: NewMessage) -> int:
         """The id of the source, if it is free and cannot be given to another; or a new one."""
         number = (
-            own_id(message.wire_id or "") if message.exported_id is None else message.exported_id
+            order_id(message.wire_id or "") if message.exported_id is None else message.exported_id
         )
         key = (account_id, message.sent_at)
         if number is not None:

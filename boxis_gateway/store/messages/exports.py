@@ -13,8 +13,8 @@ from boxis_gateway.export_columns import EXPORT_COLUMNS
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.replicas import ReadServers
-from boxis_gateway.store.engines.sql import take
-from boxis_gateway.store.ids import ids_of_months
+from boxis_gateway.store.engines.sql import next_rows
+from boxis_gateway.store.ids import id_range_of_months
 from boxis_gateway.store.messages.listing_sql import Criteria
 
 BATCH = 150  # scanned messages, a few milliseconds
@@ -76,16 +76,16 @@ class Exports:
 
         The connection is in use until the iterator ends or is closed. Raises StoreError."""
         sql, matches = _sql(hidden), _matcher(criteria, statuses)
-        months = ids_of_months(criteria.first_month, criteria.last_month)
+        months = id_range_of_months(criteria.first_month, criteria.last_month)
         recipient = (criteria.recipient is None, criteria.recipient or "")
         snapshot = self._servers.read(lambda database: database.snapshot())
         try:
             scans = [
-                snapshot.walk(sql, (name, account_id, *months, *recipient))
+                snapshot.query(sql, (name, account_id, *months, *recipient))
                 for account_id, name in accounts.items()
             ]
             merged = merge(*scans)
-            while rows := take(self._database, merged, BATCH):
+            while rows := next_rows(merged, BATCH):
                 yield [row[len(_KEY) :] for row in rows if row[3] and matches(row)]
         finally:
             snapshot.close()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.sql import chunks
-from boxis_gateway.store.ids import GREATEST_ID, ids_of_months
+from boxis_gateway.store.ids import GREATEST_ID, id_range_of_months
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.messages.listing_sql import (
     ORDERS,
@@ -211,7 +211,7 @@ class ListPages:
             criteria = replace(criteria, first_month=first, last_month=last)
         parameters: list[Any] = [account_id]
         if _shape(criteria).by_month:
-            parameters += ids_of_months(criteria.first_month, criteria.last_month)
+            parameters += id_range_of_months(criteria.first_month, criteria.last_month)
         if criteria.recipient is not None:
             prefixes = account_prefixes(self._database, account_id)
             parameters += [account_id, prefixes, criteria.recipient, f"\n{criteria.recipient}\n"]

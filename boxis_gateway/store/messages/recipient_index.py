@@ -6,7 +6,7 @@ import json
 from functools import lru_cache
 
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.ids import number_of
+from boxis_gateway.store.ids import month_number
 
 SPAN_SQL = """
     SELECT (SELECT sent_at FROM message WHERE account_id = ? ORDER BY sent_at LIMIT 1),
@@ -26,6 +26,6 @@ def day_prefixes(first: str, last: str) -> str:
     """The prefixes of all days between two, both `yyyy-mm-dd`; none if the first is ""."""
     if not first:
         return "[]"
-    months = range(number_of(first[:7]), number_of(last[:7]) + 1)
+    months = range(month_number(first[:7]), month_number(last[:7]) + 1)
     prefixes = (f"{n // 12:04}-{n % 12 + 1:02}-{digit}" for n in months for digit in range(4))
     return json.dumps([prefix for prefix in prefixes if first[:9] <= prefix <= last[:9]])

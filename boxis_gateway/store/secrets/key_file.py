@@ -14,7 +14,7 @@ from pathlib import Path
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import ENVIRONMENT_PREFIX, variable
-from boxis_gateway.store.atomic_files import replacement_file, sync, translate_os_errors
+from boxis_gateway.store.atomic_files import fsync, replacement_file, translate_os_errors
 
 VARIABLE = ENVIRONMENT_PREFIX + "SECRET_KEYS"  # no setting, since settings are displayed
 FILE_VARIABLE = variable("secret_key_file")
@@ -106,9 +106,9 @@ class Keys:
             like = path if path.exists() else self._store
             if like is not None:
                 _copy_owner(like, part)
-            sync(part)
+            fsync(part)
             os.replace(part, path)
-        sync(path.parent)
+        fsync(path.parent)
 
 
 def _copy_owner(like: Path, file: Path) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.atomic_files import is_same_file, replacement_file, sync
+from boxis_gateway.store.atomic_files import fsync, is_same_file, replacement_file
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import is_current
-from boxis_gateway.store.engines.sqlite.snapshots import (
-    copy_file,
-    count_of,
-    damage_of,
-    reading,
+from boxis_gateway.store.engines.sqlite.store_file import (
+    copy_to_file,
+    count_rows,
+    open_read_only,
+    quick_check,
     translate_file_errors,
     user_version,
 )
@@ -35,14 +35,14 @@ def back_up(store: Store, file: Path, *, replace: bool = False) -> BackedUp:
     itself. A SQLite store of an older version is copied as it is.
 
     Raises StoreError if that fails, or if the file exists and `replace` is false."""
-    store.require_known()
+    store.require_not_newer()
     with translate_file_errors(f"{file} cannot be made"):
         _require_free(store, file, replace)
     with replacement_file(file) as part:
         copy = _copy_pages if store.file else _copy_rows
         messages = copy(store, part, f"The backup {file} cannot be made")
         os.replace(part, file)
-        sync(file.parent)
+        fsync(file.parent)
     made = BackedUp(messages, file.stat().st_size)
     _record(store, file, made)
     return made
@@ -59,17 +59,17 @@ def _require_free(store: Store, file: Path, replace: bool) -> None:
 
 def _copy_pages(store: Store, part: Path, failure: str) -> int:
     """Copy the file by SQLite's backup API, and check the copy; the number of messages."""
-    with reading(store.path) as source:
+    with open_read_only(store.path) as source:
         with translate_file_errors(failure):
-            copy_file(source, part)
-        with reading(part, at_rest=True) as copy:
-            if damage := damage_of(copy):
+            copy_to_file(source, part)
+        with open_read_only(part, at_rest=True) as copy:
+            if damage := quick_check(copy):
                 raise StoreError(
                     f"The store {store.name} is damaged, so no backup was made: {damage}. "
                     "Run 'boxis-gateway verify'."
                 )
             _require_equal(user_version(copy) == user_version(source), store)
-            return count_of(copy, "message")
+            return count_rows(copy, "message")
 
 
 def _copy_rows(store: Store, part: Path, failure: str) -> int:
@@ -89,7 +89,7 @@ def _copy_rows(store: Store, part: Path, failure: str) -> int:
                 loaded = load(snapshot, copy.database)
             _require_equal(not loaded.replaced, store)
             copy.database.execute_sql("PRAGMA journal_mode = DELETE")  # one file, without a -wal
-        sync(part)
+        fsync(part)
     return loaded.rows["message"]
 
 

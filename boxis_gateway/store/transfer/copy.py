@@ -76,7 +76,7 @@ def _require_opens(source: Store, target: Store) -> None:
 def _prepare(source: Store, target: Store) -> bool:
     """Make the tables if there are none; true if the target is to be loaded."""
     target.create()
-    target.require_known()
+    target.require_not_newer()
     if not target.database.get_tables():
         target.migrate(recorded=False)
     origin = target.require_tables().unfinished_copy_of()

@@ -145,7 +145,7 @@ def _require_no_more(snapshot: Snapshot, database: StoreDatabase, rows: Counter[
     """Raises StoreError if either side has rows of accounts that do not exist."""
     for table in BY_ACCOUNT:
         name = table._meta.table_name
-        ((count,),) = snapshot.walk(f"SELECT count(*) FROM {name}", ())
+        ((count,),) = snapshot.query(f"SELECT count(*) FROM {name}", ())
         if count != rows[name]:
             raise _rejected(table, f"{count - rows[name]} belong to no account")
         with translate_errors():

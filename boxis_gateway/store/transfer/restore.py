@@ -21,12 +21,12 @@ from boxis_gateway.store.atomic_files import is_same_file, replacement_file
 from boxis_gateway.store.engines.base import BATCH_ROWS, EVERY_ACCOUNT, Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
-from boxis_gateway.store.engines.sqlite.snapshots import (
-    copy_file,
+from boxis_gateway.store.engines.sqlite.store_file import (
     copy_pages,
-    damage_of,
-    reading,
-    replacing,
+    copy_to_file,
+    online_backup,
+    open_read_only,
+    quick_check,
     translate_file_errors,
 )
 from boxis_gateway.store.secrets.vault import Vault
@@ -76,11 +76,11 @@ def restore(store: Store, file: Path, *, replace: bool = False) -> Restored:
     has messages and `replace` is false."""
     if store.file and is_same_file(store.file, file):
         raise StoreError(f"{file} is the store itself. Name a backup.")
-    with reading(file, at_rest=True) as backup:
+    with open_read_only(file, at_rest=True) as backup:
         _require_whole(backup, file)
         _require_opens(store.vault, backup, file)
         store.create()
-        store.require_known()
+        store.require_not_newer()
         beside = store.file or Path(gettempdir(), file.name)
         with (
             replacement_file(beside) as part,
@@ -88,13 +88,13 @@ def restore(store: Store, file: Path, *, replace: bool = False) -> Restored:
             translate_errors(),
         ):
             _require_replaceable(store.database, store.name, replace)
-            copy_file(backup, part)
+            copy_to_file(backup, part)
             with closing(Store(f"sqlite:///{part}", vault=store.vault)) as copy:
                 return _replace(store, copy, file.name, replace)
 
 
 def _require_whole(backup: apsw.Connection, file: Path) -> None:
-    if damage := damage_of(backup):
+    if damage := quick_check(backup):
         raise StoreError(f"The backup {file} is damaged: {damage}. Take another one.")
 
 
@@ -134,7 +134,7 @@ def _replacing_pages(store: Store, copy: Store) -> Iterator[StoreDatabase]:
     source, target = copy.database.connection(), store.database.connection()
     _take_page_size(source, target)
     before = SqliteDatabase(store.path, pragmas={})
-    with before.connection_context(), replacing(target, source) as backup:
+    with before.connection_context(), online_backup(target, source) as backup:
         yield before
         copy_pages(backup)
     target.set_busy_timeout(int(CHECKPOINT_SECONDS * 1000))

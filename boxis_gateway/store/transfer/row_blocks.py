@@ -59,7 +59,7 @@ class Digest(NamedTuple):
 def row_blocks(snapshot: Snapshot, *, open_ended: bool = True) -> Iterator[Block]:
     """The blocks of all tables; rows refer to earlier blocks only. Unless `open_ended`, the last
     block of the audit ends with the snapshot's last entry."""
-    accounts = [account_id for (account_id,) in snapshot.walk(ACCOUNTS_SQL, ())]
+    accounts = [account_id for (account_id,) in snapshot.query(ACCOUNTS_SQL, ())]
     for table in TABLES:
         for account_id in accounts if table in BY_ACCOUNT else [None]:
             if table in KEYS:
@@ -75,7 +75,7 @@ def table_block(snapshot: Snapshot, table: Table, account_id: int | None = None)
     sql = _select(table, condition)
 
     def rows() -> Iterator[Row]:
-        return _normalized(table, snapshot.walk(sql, parameters))
+        return _normalized(table, snapshot.query(sql, parameters))
 
     return Block(table, condition, parameters, rows, account_id)
 
@@ -85,7 +85,7 @@ def _cut(
 ) -> Iterator[Block]:
     condition, parameters = _of_account(table, account_id)
     sql = f"{_select(table, condition)} ORDER BY {', '.join(key)}"
-    rows = _normalized(table, snapshot.walk(sql, parameters))
+    rows = _normalized(table, snapshot.query(sql, parameters))
     key_indexes = [columns_of(table).index(name) for name in key]
     after: list[Any] | None = None
     batch = list(islice(rows, BLOCK_ROWS))

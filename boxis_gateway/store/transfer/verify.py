@@ -18,7 +18,7 @@ from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import Row
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import VERSION
-from boxis_gateway.store.engines.sqlite.snapshots import count_of, reading, user_version
+from boxis_gateway.store.engines.sqlite.store_file import count_rows, open_read_only, user_version
 from boxis_gateway.store.store import Store
 from boxis_gateway.store.tables import TABLES
 from boxis_gateway.zones import utc_text
@@ -153,8 +153,8 @@ def verify(store: Store, now: datetime) -> Verified:
         rows = {}
         for table in TABLES:
             name = table._meta.table_name
-            ((rows[name],),) = snapshot.walk(f"SELECT count(*) FROM {name}", ())
-        findings = list(_contradictions(snapshot.walk, POSTGRESQL_TRIGGERS_SQL, now))
+            ((rows[name],),) = snapshot.query(f"SELECT count(*) FROM {name}", ())
+        findings = list(_contradictions(snapshot.query, POSTGRESQL_TRIGGERS_SQL, now))
     return Verified(True, rows, findings)
 
 
@@ -162,13 +162,13 @@ def verify_file(path: Path, now: datetime, *, at_rest: bool = False) -> Verified
     """Check one state of a SQLite file. `at_rest`: no server uses it, so nothing is made beside it.
 
     Raises StoreError if it is no store, of a newer version, or cannot be read."""
-    with reading(path, at_rest=at_rest) as connection:
+    with open_read_only(path, at_rest=at_rest) as connection:
         is_current = user_version(connection) == VERSION
         try:
             findings = list(_damage(connection))
             if findings:
                 return Verified(is_current, {}, findings)
-            rows = {name: count_of(connection, name) for name in _tables(connection)}
+            rows = {name: count_rows(connection, name) for name in _tables(connection)}
             findings += _orphans(connection)
             if is_current:
                 findings += _contradictions(connection.execute, SQLITE_TRIGGERS_SQL, now)

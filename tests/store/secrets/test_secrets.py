@@ -143,7 +143,7 @@ def test_a_full_disk_only_delays_wiping(tmp_path: Path, monkeypatch: pytest.Monk
         raise StoreError("The store cannot be used: database or disk is full.")
 
     monkeypatch.setattr(
-        "boxis_gateway.store.engines.sqlite.maintenance.Maintenance.vacuum_full", full
+        "boxis_gateway.store.engines.sqlite.maintenance.SqliteMaintenance.vacuum_full", full
     )
     store = old_store(tmp_path / "store.db")
     assert store.migrate()

@@ -1,1 +1,1 @@
-"""PostgreSQL by psycopg 3, and Citus on top of it. Start with database.py."""
+"""PostgreSQL engine by psycopg 3, with Citus on top. Start with database.py."""

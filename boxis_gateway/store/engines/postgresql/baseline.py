@@ -1,11 +1,10 @@
-"""The first tables in PostgreSQL: what SQLite's migrations up to BASELINE come to.
-Frozen: a later change is a later migration, for both.
+"""First tables in PostgreSQL, equal to SQLite's after the migration BASELINE.
 
-Texts are compared octet by octet, as SQLite does. Messages lie in partitions by time, which
-partitions.py makes; their key has what a history shows, so that a walk over it needs nothing else.
-They refer to no other table, and their unique keys begin with the account: so they can be spread
-over machines (docs/citus.md). That an id of a client's is a message's alone is seen to by the lock
-of its account (postgresql.py).
+Frozen: add a migration for both engines instead. Texts are compared octet by octet, as in SQLite.
+Messages are partitioned by month (partitions.py), and their key includes all that a history shows,
+for index-only scans. They have no foreign keys, and their unique keys begin with the account, so
+Citus can distribute them (docs/citus.md). The lock of the account (database.py) keeps wire ids
+unique.
 """
 
 from __future__ import annotations
@@ -184,7 +183,7 @@ CREATE TABLE group_member (
 
 OFTEN = (*b" eaoinrstdlcmukpzywgbjhfv.,0123456789", *range(32, 127), *range(0xC0, 0x180))
 OFTEN = (*OFTEN, *range(0x430, 0x450), *range(0x3AC, 0x3CE))
-"""Letters, by how often they are in texts."""
+"""Characters by frequency in texts."""
 
 APPEND_ONLY = """
 CREATE FUNCTION audit_entry_stays() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -200,28 +199,27 @@ CREATE TRIGGER audit_entry_all_stays BEFORE TRUNCATE ON audit_entry
 
 
 def statements() -> Iterator[str]:
-    """What makes the tables of an empty database."""
+    """SQL that creates the tables in an empty database."""
     yield TEXT_COLUMN.sub(r'\1 COLLATE "C"', TABLES)
     yield APPEND_ONLY
     yield _has_folded()
 
 
 def _has_folded() -> str:
-    """SQL for the Python function of engines/sqlite/database.py: true if a text contains a folded
-    one, whatever the case. Letters are folded as Python's `str.casefold` does."""
-    letters = (chr(one) for one in range(1, sys.maxunicode + 1))
-    changed = {one: to for one in letters if (to := one.casefold()) != one}
-    single = {one: to for one, to in changed.items() if len(to) == 1}
-    # `translate` looks for each letter from the first one on: so those that are often there stand
-    # in front, though they stay what they are.
-    first = {one: one.casefold() for one in map(chr, OFTEN) if one not in changed or one in single}
-    single = {one: to for one, to in (first | single).items() if one != "'"}
-    many = {one: to for one, to in changed.items() if len(to) > 1}
-    spelt_out = "given"
-    for one, to in many.items():
-        spelt_out = f"replace({spelt_out}, '{one}', '{to}')"
-    spelt = f"CASE WHEN given ~ '[{''.join(many)}]' THEN {spelt_out} ELSE given END"
-    expression = f"translate({spelt}, '{''.join(single)}', '{''.join(single.values())}')"
+    """SQL function like the Python one of sqlite/database.py: true if a text contains a folded one.
+    It folds letters as `str.casefold` does."""
+    letters = map(chr, range(1, sys.maxunicode + 1))
+    folded = {letter: fold for letter in letters if (fold := letter.casefold()) != letter}
+    single = {letter: fold for letter, fold in folded.items() if len(fold) == 1}
+    # `translate` searches its list from the start: frequent characters come first, changed or not.
+    first = {c: c.casefold() for c in map(chr, OFTEN) if c not in folded or c in single}
+    single = {letter: fold for letter, fold in (first | single).items() if letter != "'"}
+    longer = {letter: fold for letter, fold in folded.items() if len(fold) > 1}
+    expanded = "given"
+    for letter, fold in longer.items():
+        expanded = f"replace({expanded}, '{letter}', '{fold}')"
+    text = f"CASE WHEN given ~ '[{''.join(longer)}]' THEN {expanded} ELSE given END"
+    expression = f"translate({text}, '{''.join(single)}', '{''.join(single.values())}')"
     return (
         "CREATE FUNCTION has_folded(given text, folded text) RETURNS boolean "
         f"LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN strpos({expression}, folded) > 0"

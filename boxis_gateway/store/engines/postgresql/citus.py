@@ -1,7 +1,7 @@
-"""Citus: PostgreSQL whose tables of messages are spread over workers, by account (docs/citus.md).
+"""Citus: PostgreSQL that distributes the tables of messages over workers (docs/citus.md).
 
-An account lies on one shard as a whole, and the accounts of a customer lie on the same one: their
-ids are chosen so. Whatever asks for one of them, or for all of them, asks one worker.
+The account is the distribution column. Accounts of one customer share a shard: their ids are
+chosen so. A query about one of them, or all of them, asks one worker.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ from typing import Any
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID
 
-SPREAD = ("submission", "submission_count", "message")
-"""The tables that are spread; all others stay where the gateway asks, on the coordinator."""
-SPREAD_SQL = "SELECT create_distributed_table('{}', 'account_id')"
+DISTRIBUTED_TABLES = ("submission", "submission_count", "message")
+"""All other tables stay on the coordinator."""
+DISTRIBUTE_SQL = "SELECT create_distributed_table('{}', 'account_id')"
 HAS_CITUS_SQL = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')"
-IS_SPREAD_SQL = """
+IS_DISTRIBUTED_SQL = """
     SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE logicalrelid = to_regclass('message'))
 """
 SHARD_SQL = "SELECT get_shard_id_for_distribution_column('message', CAST(? AS integer))"
 NEIGHBOUR_SQL = "SELECT id FROM account WHERE customer_id = ? ORDER BY id LIMIT 1"
-NEXT_SQL = f"""
-    SELECT one FROM (SELECT generate_series(1, {GREATEST_ACCOUNT_ID}) AS one) AS ids
-    WHERE get_shard_id_for_distribution_column('message', one) = ?
-        AND NOT EXISTS (SELECT 1 FROM account WHERE id = one)
+FREE_ID_SQL = f"""
+    SELECT free FROM (SELECT generate_series(1, {GREATEST_ACCOUNT_ID}) AS free) AS ids
+    WHERE get_shard_id_for_distribution_column('message', free) = ?
+        AND NOT EXISTS (SELECT 1 FROM account WHERE id = free)
     LIMIT 1
 """
-TIME = 2  # the column of a history that tells it
-BY_PLACE, BY_TIME = '("t1"."sent_at", "t1"."id") < (?, -9223372036854775808)', '"t1"."sent_at" < ?'
-"""End of a history in messages/history.py, and the form from which workers, which plan each query
-anew, can prune later months."""
+SENT_AT = 2  # column of a history
+END_BY_KEY = '("t1"."sent_at", "t1"."id") < (?, -9223372036854775808)'
+END_BY_TIME = '"t1"."sent_at" < ?'
+"""Both end a history (messages/history.py). Workers plan each query anew, and can prune later
+months only with the second."""
 
 
 class ShardMap:
-    """Where the accounts of a store lie."""
+    """Shards of a store's accounts."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
@@ -43,13 +44,13 @@ class ShardMap:
 
     @cached_property
     def is_distributed(self) -> bool:
-        """Whether the tables are spread."""
+        """True if the tables of messages are distributed."""
         return has_citus(self._database) and bool(
-            self._database.execute_sql(IS_SPREAD_SQL, ()).fetchone()[0]
+            self._database.execute_sql(IS_DISTRIBUTED_SQL).fetchone()[0]
         )
 
-    def of(self, account_id: int) -> int:
-        """A number for the place of that account, the same for all that lie together."""
+    def shard_of(self, account_id: int) -> int:
+        """The account's shard; 0 for all if nothing is distributed."""
         if not self.is_distributed:
             return 0
         if account_id not in self._shards:
@@ -57,45 +58,46 @@ class ShardMap:
             self._shards[account_id] = int(row[0])
         return self._shards[account_id]
 
-    def near(self, customer_id: str) -> int | None:
-        """The least free id for an account that lies where the customer's others do; None if it may
-        lie anywhere."""
-        other = self._database.execute_sql(NEIGHBOUR_SQL, (customer_id,)).fetchone()
-        if not other or not self.is_distributed:
+    def colocated_id(self, customer_id: str) -> int | None:
+        """The lowest free account id on the shard of the customer's accounts; None if any shard
+        will do."""
+        neighbour = self._database.execute_sql(NEIGHBOUR_SQL, (customer_id,)).fetchone()
+        if not neighbour or not self.is_distributed:
             return None
-        return int(self._database.execute_sql(NEXT_SQL, (self.of(other[0]),)).fetchone()[0])
+        shard = self.shard_of(neighbour[0])
+        return int(self._database.execute_sql(FREE_ID_SQL, (shard,)).fetchone()[0])
 
 
 class KeysetCursor:
-    """A history, as a cursor that is asked for a piece at a time: Citus reads a whole result before
-    it gives away the first row.
+    """Cursor over a history that runs a query for each page: Citus reads a whole result before it
+    returns the first row.
 
-    A piece ends between two times, and the next one has what was sent before it. `read` gives the
-    rows of a query, all in the same state of the store."""
+    A page ends between two times; the next one has what was sent before. The connection holds one
+    state of the store."""
 
     def __init__(self, connection: Any, sql: str, parameters: Sequence[Any]) -> None:
         self._connection, self._sql = connection, sql
-        self._account_id, self._start, self._end, self._without = parameters
+        self._account_id, self._start, self._end, self._hidden_status = parameters
         self._is_over = False
 
     def fetchmany(self, most: int) -> list[Row]:
-        """Some rows, about so many; none at the end."""
+        """The next rows, roughly `most`; none at the end."""
         rows: list[Row] = []
         while not rows and not self._is_over:
-            place = (self._account_id, self._start, self._end, self._without)
-            rows = self._connection.execute(f"{self._sql} LIMIT {most}", place).fetchall()
+            parameters = (self._account_id, self._start, self._end, self._hidden_status)
+            rows = self._connection.execute(f"{self._sql} LIMIT {most}", parameters).fetchall()
             self._is_over = len(rows) < most
             if not self._is_over:
-                rows = [row for row in rows if row[TIME] != rows[-1][TIME]]
-            most *= 2  # there may be as many of one time
+                rows = [row for row in rows if row[SENT_AT] != rows[-1][SENT_AT]]
+            most *= 2  # if all rows had one time, the next page must be longer
         if rows:
-            self._end = rows[-1][TIME]
+            self._end = rows[-1][SENT_AT]
         return rows
 
     def close(self) -> None:
-        """Nothing: no query is open between two pieces."""
+        """No-op: no query is open between two pages."""
 
 
 def has_citus(database: StoreDatabase) -> bool:
-    """Whether the server has it, and this database wants it."""
-    return bool(database.execute_sql(HAS_CITUS_SQL, ()).fetchone()[0])
+    """True if the extension is installed in this database."""
+    return bool(database.execute_sql(HAS_CITUS_SQL).fetchone()[0])

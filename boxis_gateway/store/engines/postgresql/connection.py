@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL: how a server is reached, and what is held true of its answers."""
+"""Connections to PostgreSQL: how they are opened, commit, and notice a silent server."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from psycopg.types.string import StrDumper
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Parameters
 from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
-from boxis_gateway.store.engines.postgresql.url import parts_of
+from boxis_gateway.store.engines.postgresql.url import connection_parameters
 
 T = TypeVar("T")
-TRY_AGAIN_SECONDS = 0.1  # after the server could not be reached
-COMMIT_SECONDS = 3.0  # for the standbys that have to confirm a write, at least
+RETRY_SECONDS = 0.1  # shortest pause after a failed connection
+COMMIT_SECONDS = 3.0  # shortest wait for standbys to confirm a commit
 DEFAULTS = {
     "application_name": "boxis-gateway",
     "client_encoding": "utf8",
@@ -33,18 +33,18 @@ DEFAULTS = {
     "tcp_user_timeout": "15000",  # milliseconds
 }
 
-PLAN_ONCE = """
+GENERIC_PLANS = """
     SELECT set_config('plan_cache_mode', 'force_generic_plan', false)
     WHERE NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')
 """
-"""A history without dates looks at each month's partition to plan it, which takes longer than to
-walk it. Plans that are made once leave out the months before the dates as they begin. Citus has
-to see the values, to know where to go."""
+"""Planning a history without dates looks at each month's partition, which takes longer than the
+scan. A generic plan is made once, and skips earlier months when it runs. Citus needs the values to
+find the shard."""
 
 
 class TextDumper(StrDumper):
-    """Dumper of `str` as the type `text`, so that the server never has to guess a type. U+FFFD
-    stands for U+0000, which PostgreSQL's texts cannot hold and no SMS has."""
+    """Dumper of `str` as the type `text`: the server never has to guess a type. U+FFFD stands for
+    U+0000, which PostgreSQL cannot store and no SMS contains."""
 
     def dump(self, obj: str) -> Any:
         """The text in UTF-8."""
@@ -52,49 +52,49 @@ class TextDumper(StrDumper):
 
 
 class Cursor(psycopg.RawCursor[Any]):
-    """A cursor that takes the store's SQL."""
+    """Cursor that accepts the store's SQL."""
 
-    def execute(self, query: Any, params: Parameters | None = None, **how: Any) -> Any:
+    def execute(self, query: Any, params: Parameters | None = None, **options: Any) -> Any:
         """Run a query of the store. Raises psycopg.Error."""
         sql, names = to_postgresql(query)
-        return super().execute(
-            sql, None if params is None else ordered_parameters(names, params), **how
-        )
+        values = None if params is None else ordered_parameters(names, params)
+        return super().execute(sql, values, **options)
 
 
 class ServerSilent(psycopg.OperationalError):
-    """A server did not say anything for too long."""
+    """No word from the server for `silent_seconds`."""
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection as the store uses it. See StoreDatabase.silent_seconds."""
+    """A connection of a store; `silent_seconds` is StoreDatabase's."""
 
     silent_seconds = inf
 
-    def __init__(self, *args: Any, **how: Any) -> None:
-        super().__init__(*args, **how)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.cursor_factory = Cursor
-        self._patience_seconds = COMMIT_SECONDS
-        self._is_doubtful = False
-        self.add_notice_handler(self._note)
+        self._commit_seconds = COMMIT_SECONDS
+        self._has_warning = False
+        self.add_notice_handler(self._note_warning)
 
     def prepare(self, lock_seconds: float) -> None:
-        """Tell it how this store writes and reads."""
+        """Set types, timeouts and planner options of the session."""
         self.adapters.register_dumper(str, TextDumper)
         self.adapters.register_dumper(int, Int8Dumper)
-        self._patience_seconds = max(lock_seconds, COMMIT_SECONDS)
+        self._commit_seconds = max(lock_seconds, COMMIT_SECONDS)
         milliseconds = max(1, int(lock_seconds * 1000))
-        self.execute(f"SET lock_timeout = {milliseconds}; SET jit = off; {PLAN_ONCE}")
+        self.execute(f"SET lock_timeout = {milliseconds}; SET jit = off; {GENERIC_PLANS}")
 
-    def wait(self, gen: Generator[Any, Any, T], *how: Any, **named: Any) -> T:
-        """See psycopg. Raises ServerSilent; a machine that is gone is noticed by other means."""
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **options: Any) -> T:
+        """Wait as psycopg does. Raises ServerSilent; TCP keepalives notice a machine that is
+        gone."""
         if self.silent_seconds < inf:
-            gen = self._watched(gen)
-        found: T = super().wait(gen, *how, **named)
-        return found
+            gen = self._timed(gen)
+        result: T = super().wait(gen, *args, **options)
+        return result
 
-    def _watched(self, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
-        """These steps, each of which is told whether the server said something."""
+    def _timed(self, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        """The steps, which are sent True whenever the server said something."""
         end = time.monotonic() + self.silent_seconds
         try:
             wanted = next(steps)
@@ -107,86 +107,90 @@ class Connection(psycopg.Connection[Any]):
                     raise ServerSilent("the server is silent")
                 wanted = steps.send(is_ready)
         except StopIteration as done:
-            found: T = done.value
-            return found
+            result: T = done.value
+            return result
 
-    def commit_surely(self) -> None:
-        """End a transaction. Raises StoreError if its standbys may not have it, psycopg.Error."""
-        self._is_doubtful = False
-        watchman = Timer(self._patience_seconds, self._give_up)  # no timeout of the server's counts
-        watchman.start()
+    def commit_confirmed(self) -> None:
+        """Commit. Raises StoreError if standbys may not have the transaction; psycopg.Error."""
+        self._has_warning = False
+        timer = Timer(self._commit_seconds, self._cancel)  # server timeouts don't cover this wait
+        timer.start()
         try:
             cursor = self.execute("COMMIT")
         finally:
-            watchman.cancel()
-        if cursor.statusmessage != "COMMIT":  # an error before that was passed over
+            timer.cancel()
+        if cursor.statusmessage != "COMMIT":  # the transaction had failed before
             raise psycopg.errors.InFailedSqlTransaction("nothing was committed")
-        if self._is_doubtful:
+        if self._has_warning:
             raise StoreError(
-                "What was written stands in one server alone: its standbys have not confirmed it, "
-                "or a worker of Citus has not. Look after them, and do it again."
+                "The transaction is committed on one server alone: its standbys have not confirmed "
+                "it, or a worker of Citus has not. Check them, then run this again."
             )
 
-    def _give_up(self) -> None:
+    def _cancel(self) -> None:
         with suppress(psycopg.Error):
-            self.cancel_safe(timeout=self._patience_seconds)
+            self.cancel_safe(timeout=self._commit_seconds)
 
-    def _note(self, said: Any) -> None:
-        # PostgreSQL answers COMMIT as if all were well when the wait for its standbys is cancelled;
-        # and Citus, when a worker dies that has promised to commit: it will later.
-        self._is_doubtful |= said.severity_nonlocalized == "WARNING"
+    def _note_warning(self, notice: Any) -> None:
+        # If the wait for standbys is cancelled, COMMIT succeeds with a warning. So it does on Citus
+        # if a worker that promised to commit dies: it commits later.
+        self._has_warning |= notice.severity_nonlocalized == "WARNING"
 
 
 class ConnectionFactory:
-    """The servers of a URL. Raises ConfigurationError for what is no URL."""
+    """Opens connections to the servers of a URL. Raises ConfigurationError for a bad URL."""
 
     def __init__(self, url: str) -> None:
-        self._told: dict[str, Any] = {**DEFAULTS, **parts_of(url)}
-        if "," in (self._told.get("host") or ""):
-            self._told.setdefault("target_session_attrs", "read-write")
-        self._again_at = 0.0
-        self._problem = psycopg.OperationalError()
+        self._parameters: dict[str, Any] = {**DEFAULTS, **connection_parameters(url)}
+        if "," in (self._parameters.get("host") or ""):
+            self._parameters.setdefault("target_session_attrs", "read-write")
+        self._retry_at = 0.0
+        self._error = psycopg.OperationalError()
 
     @property
     def dbname(self) -> str:
-        """The name of the database."""
-        return str(self._told.get("dbname") or "")
+        """Name of the database."""
+        return str(self._parameters.get("dbname") or "")
 
     def connect(self) -> Connection:
-        """A new connection. Of several servers, the one that takes writes is meant.
+        """A new connection; of several servers, to the one that takes writes.
 
-        Raises psycopg.OperationalError: after a failure at once for as long as that has taken, so
-        that servers which are silent leave time for other work."""
+        Raises psycopg.OperationalError. After a failure it raises at once, for as long as the
+        attempt took: silent servers leave time for other work."""
         began = time.monotonic()
-        if began < self._again_at:
-            raise copy(self._problem)  # one that was raised before has a past of its own
+        if began < self._retry_at:
+            raise copy(self._error)  # without the __context__ of the first time
         try:
-            connection = Connection.connect(make_conninfo(**self._told), autocommit=True)
-        except psycopg.OperationalError as problem:
+            connection = Connection.connect(make_conninfo(**self._parameters), autocommit=True)
+        except psycopg.OperationalError as error:
             now = time.monotonic()
-            self._again_at = now + max(TRY_AGAIN_SECONDS, now - began)
-            self._problem = problem
+            self._retry_at = now + max(RETRY_SECONDS, now - began)
+            self._error = error
             raise
-        self._put_first(connection.info.host, str(connection.info.port))
+        self._prefer(connection.info.host, str(connection.info.port))
         return connection
 
     def has_transaction_pooler(self) -> bool:
-        """Whether two connections of ours were the same one of the server's, one after the other:
-        so it is behind a pooler that has more of the former. Raises psycopg.Error."""
-        with closing(self.connect()) as one:
-            served_by = _server_process(one)
-            if served_by == one.info.backend_pid:
-                return False  # nobody is between
-            with closing(self.connect()) as other:
-                return _server_process(other) == served_by
+        """True if one process of the server serves two of our connections: a pooler shares it
+        between transactions. Raises psycopg.Error."""
+        with closing(self.connect()) as first:
+            served_by = _server_process(first)
+            if served_by == first.info.backend_pid:
+                return False  # a direct connection
+            with closing(self.connect()) as second:
+                return _server_process(second) == served_by
 
-    def _put_first(self, host: str, port: str) -> None:
-        """Ask that one of several servers first from now on: another one may be silent for long."""
-        hosts, ports = (str(self._told.get(name) or "").split(",") for name in ("host", "port"))
-        if len(hosts) == len(ports) > 1 and "hostaddr" not in self._told:
-            places = sorted(zip(hosts, ports, strict=True), key=lambda place: place != (host, port))
-            for name, texts in zip(("host", "port"), zip(*places, strict=True), strict=True):
-                self._told[name] = ",".join(texts)
+    def _prefer(self, host: str, port: str) -> None:
+        """Try this server first from now on: another one may time out."""
+        hosts, ports = (
+            str(self._parameters.get(name) or "").split(",") for name in ("host", "port")
+        )
+        if len(hosts) == len(ports) > 1 and "hostaddr" not in self._parameters:
+            servers = sorted(
+                zip(hosts, ports, strict=True), key=lambda server: server != (host, port)
+            )
+            for name, values in zip(("host", "port"), zip(*servers, strict=True), strict=True):
+                self._parameters[name] = ",".join(values)
 
 
 def _server_process(connection: Connection) -> int:

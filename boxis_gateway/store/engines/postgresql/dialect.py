@@ -1,7 +1,7 @@
-"""SQL of the store in PostgreSQL's words.
+"""Translation of the store's SQL, which is SQLite's, into PostgreSQL's.
 
-The store's SQL is SQLite's, with `?`, `?1` or `:name` for parameters. Few of its words are not
-PostgreSQL's too: these are in WORDS, and whoever needs another one adds it there.
+Parameters are `?`, `?1` or `:name`. Few expressions differ between the two: add new ones to
+TRANSLATIONS.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from boxis_gateway.store.engines.base import Parameters
+
 PARAMETER = r"(?:\?[0-9]*|:[a-z_]+)"
 LIST = r"IN \(SELECT value{} FROM json_each\((" + PARAMETER + r")\)\)"
-
-WORDS = (
+TRANSLATIONS = (
     (LIST.format(""), r"= ANY (ARRAY (SELECT json_array_elements_text(CAST(\1 AS json))))"),
     (
         LIST.format(r" \+ 0"),
@@ -24,46 +25,43 @@ WORDS = (
     (r" OR instr\(text, char\(0\)\) > 0", ""),  # see TextDumper
     (r"\binstr\(", "strpos("),
     (r"\bchar\(10\)", "chr(10)"),
-    (r"\btext LIKE ", "lower(text) LIKE "),  # of ASCII alone: texts are in the collation C
+    (r"\btext LIKE ", "lower(text) LIKE "),  # folds ASCII alone: texts have the collation C
     (
         r"printf\('%016x%08x', ([a-z_.]+), ([a-z_.]+)\)",
         r"(lpad(to_hex(\1), 16, '0') || lpad(to_hex(\2), 8, '0'))",
     ),
 )
-_WORDS = tuple((re.compile(words), told) for words, told in WORDS)
-_PLACES = re.compile(rf"'[^']*'|\"[^\"]*\"|::|{PARAMETER}")
+_TRANSLATIONS = tuple((re.compile(pattern), replacement) for pattern, replacement in TRANSLATIONS)
+_TOKENS = re.compile(rf"'[^']*'|\"[^\"]*\"|::|{PARAMETER}")
 
 
 @lru_cache(maxsize=4096)
 def to_postgresql(sql: str) -> tuple[str, tuple[str, ...]]:
-    """The query with `$1`, `$2` … for its parameters, and the names of those that have names, in
-    the order of these numbers."""
-    for words, told in _WORDS:
-        sql = words.sub(told, sql)
+    """The query with `$1`, `$2` … for its parameters, and the names of named ones in that order."""
+    for pattern, replacement in _TRANSLATIONS:
+        sql = pattern.sub(replacement, sql)
     names: list[str] = []
     count = 0
 
-    def place(found: re.Match[str]) -> str:
+    def numbered(match: re.Match[str]) -> str:
         nonlocal count
-        word = found[0]
-        if word[0] in "'\"" or word == "::":
-            return word
-        if word[0] == ":":
-            if word[1:] not in names:
-                names.append(word[1:])
-            return f"${names.index(word[1:]) + 1}"
-        if word != "?":
-            return f"${word[1:]}"
+        token = match[0]
+        if token[0] in "'\"" or token == "::":
+            return token
+        if token[0] == ":":
+            if token[1:] not in names:
+                names.append(token[1:])
+            return f"${names.index(token[1:]) + 1}"
+        if token != "?":
+            return f"${token[1:]}"
         count += 1
         return f"${count}"
 
-    return _PLACES.sub(place, sql), tuple(names)
+    return _TOKENS.sub(numbered, sql), tuple(names)
 
 
-def ordered_parameters(
-    names: Sequence[str], parameters: Sequence[Any] | Mapping[str, Any]
-) -> Sequence[Any]:
-    """The parameters as their numbers have them."""
+def ordered_parameters(names: Sequence[str], parameters: Parameters) -> Sequence[Any]:
+    """The parameters in the order of their numbers."""
     if isinstance(parameters, Mapping):
         return [parameters[name] for name in names]
     return parameters

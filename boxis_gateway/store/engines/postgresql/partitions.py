@@ -1,8 +1,8 @@
-"""The partitions of the table of messages in PostgreSQL: one for each month of `sent_at`.
+"""Partitions of the table `message` in PostgreSQL: one for each month of `sent_at`.
 
-A month that nobody has written to yet gets its partition before the transaction that needs it: it
-is made apart and attached, which neither readers nor writers have to wait for. With it comes that
-of the next month, while all is well: Citus can make none as long as one of its workers is down.
+A month's partition is created before the transaction that needs it first. It is created apart and
+then attached, so neither readers nor writers wait. The next month's is created along with it, while
+all is well: Citus can create none while a worker is down.
 """
 
 from __future__ import annotations
@@ -12,59 +12,59 @@ from contextlib import suppress
 
 from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.engines.errors import DATABASE_ERRORS
-from boxis_gateway.store.ids import number_of
+from boxis_gateway.store.ids import month_number
 
-THERE_SQL = """
+EXISTING_SQL = """
     SELECT relname FROM pg_class
     WHERE relnamespace = current_schema()::regnamespace AND relname = ANY (?)
 """
-MAKE_SQL = (
+CREATE_SQL = (
     "CREATE TABLE {name} (LIKE message INCLUDING ALL)",
-    "ALTER TABLE message ATTACH PARTITION {name} FOR VALUES FROM ('{month}') TO ('{after}')",
+    "ALTER TABLE message ATTACH PARTITION {name} FOR VALUES FROM ('{month}') TO ('{end}')",
 )
 
 
 class Partitions:
-    """The partitions that are known to be there."""
+    """Creates partitions, and remembers which exist."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._known: set[str] = set()
 
-    def make(self, times: Sequence[str]) -> None:
-        """See that there is room for messages of these times. Not inside a transaction."""
+    def ensure(self, times: Sequence[str]) -> None:
+        """Create missing partitions for messages of these times. Not in a transaction."""
         months = sorted({time[:7] for time in times} - self._known)
         if not months:
             return
-        self._make_all(months)
+        self._create_missing(months)
         self._known.update(months)
-        with suppress(*DATABASE_ERRORS):  # of which another will come
-            self._make_all([_next(months[-1])])
+        with suppress(*DATABASE_ERRORS):  # it is not needed yet
+            self._create_missing([_next(months[-1])])
 
-    def _make_all(self, months: Sequence[str]) -> None:
+    def _create_missing(self, months: Sequence[str]) -> None:
         if self._missing(months):
             with self._database.atomic():
                 for month in self._missing(months):
-                    self._make(month)
+                    self._create(month)
 
     def _missing(self, months: Sequence[str]) -> list[str]:
-        names = {name_of(month): month for month in months}
-        there = {name for (name,) in self._database.execute_sql(THERE_SQL, (list(names),))}
-        return [month for name, month in names.items() if name not in there]
+        names = {partition_name(month): month for month in months}
+        existing = {name for (name,) in self._database.execute_sql(EXISTING_SQL, (list(names),))}
+        return [month for name, month in names.items() if name not in existing]
 
-    def _make(self, month: str) -> None:
-        after = f"{month[:5]}{int(month[5:]) + 1:02}"  # 13, too, is behind 12 and before the next
-        for sql in MAKE_SQL:
-            words = sql.format(name=name_of(month), month=month, after=after)
-            self._database.execute_sql(words)
+    def _create(self, month: str) -> None:
+        end = f"{month[:5]}{int(month[5:]) + 1:02}"  # month 13 sorts between 12 and the next year
+        for sql in CREATE_SQL:
+            name = partition_name(month)
+            self._database.execute_sql(sql.format(name=name, month=month, end=end))
 
 
-def name_of(month: str) -> str:
-    """Of the partition of a month `yyyy-mm`. Raises ValueError for what is none."""
+def partition_name(month: str) -> str:
+    """Partition of the month `yyyy-mm`. Raises ValueError for what is no month."""
     year, number = int(month[:4]), int(month[5:7])
     return f"message_{year:04}_{number:02}"
 
 
 def _next(month: str) -> str:
-    year, number = divmod(number_of(month) + 1, 12)
+    year, number = divmod(month_number(month) + 1, 12)
     return f"{year:04}-{number + 1:02}"

@@ -1,1 +1,1 @@
-"""SQLite: one file, opened by apsw. Start with database.py."""
+"""SQLite engine: one file, opened by apsw. Start with database.py."""

@@ -1,7 +1,7 @@
-"""SQLite as a store uses it: one driver for everything (apsw), and how its connections are set up.
+"""SQLite connections of a store, by apsw.
 
-Python's own `sqlite3` takes twice as long for a row (docs/performance.md). It must not be used
-beside: it brings another copy of SQLite, and two copies in one process undo each other's locks.
+Python's own `sqlite3` takes twice as long for a row (docs/performance.md). Never use both: it
+brings another copy of SQLite, and two copies in one process drop each other's file locks.
 """
 
 from __future__ import annotations
@@ -18,33 +18,37 @@ from playhouse.apsw_ext import APSWDatabase
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
-from boxis_gateway.store.engines.sqlite import rows as sqlite_rows
 from boxis_gateway.store.engines.sqlite.file_identity import NO_FILE, FileIdentity, file_id
+from boxis_gateway.store.engines.sqlite.rows import (
+    MultiRowInserter,
+    SqliteSnapshot,
+    batches,
+    padded,
+)
 
 TRIGGERS_SQL = """
     SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_entry'
 """
 LOCK_SECONDS = 15  # how long a writer waits for another; imports write in short transactions
-CACHE_KIB = 2048  # of pages that a connection keeps
-ASIDE_CACHE_KIB = 128  # who reads from one end to the other sees each page once
+CACHE_KIB = 2048  # pages that a connection keeps
+STREAM_CACHE_KIB = 128  # a stream reads each page once
 PRAGMAS = {
     "cache_size": -CACHE_KIB,
     "journal_mode": "wal",  # readers and the one writer don't wait for each other
     "synchronous": "full",  # what was acknowledged survives a power cut
     "foreign_keys": 1,
 }
+NEW_FILE_PRAGMAS = {"auto_vacuum": "incremental", "journal_mode": "wal"}
+"""Permanent settings of a new file. The order matters: `journal_mode` makes the file. With
+incremental auto_vacuum, maintenance.py can release free pages."""
+
 # A connection belongs to one thread at a time, so SQLite need not lock it against others. And it
 # makes no file: a store that is gone must not come back empty.
 OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
 
 
-# Set for good in an empty file: `auto_vacuum` lets maintenance.py release free pages. The order
-# matters: `journal_mode` makes the file.
-LAYOUT = {"auto_vacuum": "incremental", "journal_mode": "wal"}
-
-
 class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
-    """A file of SQLite. Connections are per thread, opened by use."""
+    """A store's file and this process's connections to it."""
 
     merges_ordered_unions = True
 
@@ -65,47 +69,41 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         self._set_aside = 0
 
     def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
-        """See StoreDatabase."""
         with __exception_wrapper__:
             cursor = self.cursor()
             cursor.execute(sql, params)
             return cursor
 
     def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
-        """See StoreDatabase; the rest is read as it is iterated."""
         with __exception_wrapper__:
             cursor = self.cursor()
             cursor.execute(sql, parameters)  # execute_sql would enter the wrapper once more
-            return sqlite_rows.batches(cursor)
+            return batches(cursor)
 
     def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
-        """See StoreDatabase."""
         if not all(lists):
             return iter(())
-        length, values = sqlite_rows.filled(lists)
+        length, values = padded(lists)
         sql = sql.replace("IN (?)", f"IN ({', '.join('?' * length)})")
         rows: Iterator[Row] = self.execute_sql(sql, (account_id, *values))
         return rows
 
-    def bulk_inserter(self, table: type[Model]) -> sqlite_rows.Insert:
-        """See StoreDatabase."""
-        return sqlite_rows.Insert(self, table)
+    def bulk_inserter(self, table: type[Model]) -> MultiRowInserter:
+        return MultiRowInserter(self, table)
 
-    def ensure_partitions(self, times: Sequence[str]) -> None:
-        """There is."""
-
-    def snapshot(self) -> sqlite_rows.Snapshot:
-        """See StoreDatabase."""
-        return sqlite_rows.Snapshot(self.connection())
+    def snapshot(self) -> SqliteSnapshot:
+        return SqliteSnapshot(self.connection())
 
     def write_transaction(self, account_id: int) -> AbstractContextManager[Any]:
-        """See StoreDatabase; there is one writer at a time."""
         transaction: AbstractContextManager[Any] = self.atomic()
+        return transaction
+
+    def read_transaction(self) -> AbstractContextManager[Any]:
+        transaction: AbstractContextManager[Any] = self.transaction("DEFERRED")
         return transaction
 
     @contextmanager
     def without_foreign_keys(self) -> Iterator[None]:
-        """See StoreDatabase."""
         self.execute_sql("PRAGMA foreign_keys = OFF")
         try:
             yield
@@ -114,7 +112,6 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
 
     @contextmanager
     def without_audit_triggers(self) -> Iterator[None]:
-        """See StoreDatabase; who else has the file open never sees it without its triggers."""
         triggers = self.execute_sql(TRIGGERS_SQL).fetchall()
         for name, _ in triggers:
             self.execute_sql(f"DROP TRIGGER {name}")
@@ -122,79 +119,8 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         for _, sql in triggers:
             self.execute_sql(sql)
 
-    def read_transaction(self) -> AbstractContextManager[Any]:
-        """See StoreDatabase."""
-        transaction: AbstractContextManager[Any] = self.transaction("DEFERRED")
-        return transaction
-
-    def version(self) -> int:
-        """See StoreDatabase."""
-        return int(self.execute_sql("PRAGMA user_version").fetchone()[0])
-
-    def set_version(self, version: int) -> None:
-        """See StoreDatabase."""
-        self.execute_sql(f"PRAGMA user_version = {version}")
-
-    def check_connection(self) -> None:
-        """Let go of this thread's connection if its file is not at its place any more.
-
-        Raises StoreError if there is no file, or if it can't be opened yet: because of what the one
-        before it has left beside it."""
-        try:
-            there = file_id(self.database)
-            if there is None or there != self._place.file:
-                self._part()
-        except OSError as problem:
-            raise StoreError(
-                f"The store {self.database} cannot be reached: {problem.strerror}. "
-                "Check its folder and disk."
-            ) from None
-        if there is None:
-            raise StoreError(
-                f"There is no store at {self.database} any more. Put it back, or restore a backup."
-            )
-
-    def _part(self) -> None:
-        """Close the connection to a file that was moved away, deleted or replaced. All that it was
-        told is brought into it; then what stands beside it is of no use, and in the way."""
-        left_over = self._place.leftover_sidecars(self.database)
-        if left_over and (self.is_closed() or not self._complete_file()):
-            raise StoreError(
-                f"{left_over[0]} is still that of the store which was at {self.database} before. "
-                "If it stays: stop the server, move that file away and start again."
-            )
-        for file in left_over:
-            file.unlink(missing_ok=True)
-        self.close()
-
-    def _complete_file(self) -> bool:
-        """Bring the write-ahead log into the file; whether that is done, which has to wait for
-        those who read an older state."""
-        _, frames, done = self.execute_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        return bool(frames == done)
-
-    @property
-    def _place(self) -> FileIdentity:
-        """What this thread's connection was opened on."""
-        place: FileIdentity = getattr(self._state, "place", NO_FILE)
-        return place
-
-    def _connect(self) -> Any:
-        place = FileIdentity(
-            file_id(self.database)
-        )  # before: the next look tells whether it was this one
-        connection = super()._connect()
-        self._state.place = place.with_sidecars(self.database)
-        return connection
-
-    def _close(self, conn: Any) -> None:
-        # The numbers of files that nobody holds open are soon those of others.
-        self._state.place = NO_FILE
-        super()._close(conn)
-
     @contextmanager
     def nowait(self) -> Iterator[None]:
-        """Writes don't wait for another writer, but fail."""
         connection = self.connection()
         connection.set_busy_timeout(0)
         try:
@@ -202,32 +128,88 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         finally:
             connection.set_busy_timeout(int(self._lock_seconds * 1000))
 
+    def version(self) -> int:
+        return int(self.execute_sql("PRAGMA user_version").fetchone()[0])
+
+    def set_version(self, version: int) -> None:
+        """Record the number of migrations that made the tables."""
+        self.execute_sql(f"PRAGMA user_version = {version}")
+
+    def check_connection(self) -> None:
+        """Close this thread's connection if its file was moved, deleted or replaced.
+
+        Raises StoreError if there is no file, or if sidecars of the previous one are in the way."""
+        try:
+            current = file_id(self.database)
+            if current is None or current != self._opened.file:
+                self._leave_file()
+        except OSError as error:
+            raise StoreError(
+                f"The store {self.database} cannot be reached: {error.strerror}. "
+                "Check its folder and disk."
+            ) from None
+        if current is None:
+            raise StoreError(
+                f"There is no store at {self.database} any more. Put it back, or restore a backup."
+            )
+
+    def _leave_file(self) -> None:
+        """Close the connection. A checkpoint completes the old file first; then its sidecars are
+        useless, and in the way of the next file."""
+        leftover = self._opened.leftover_sidecars(self.database)
+        if leftover and (self.is_closed() or not self._checkpoint()):
+            raise StoreError(
+                f"{leftover[0]} belongs to the store that was at {self.database} before. "
+                "If it stays: stop the server, move that file away and start again."
+            )
+        for file in leftover:
+            file.unlink(missing_ok=True)
+        self.close()
+
+    def _checkpoint(self) -> bool:
+        """Copy the write-ahead log into the file; False if a reader of an older state is in the
+        way."""
+        _, frames, done = self.execute_sql("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return bool(frames == done)
+
+    @property
+    def _opened(self) -> FileIdentity:
+        """The file that this thread's connection has open."""
+        opened: FileIdentity = getattr(self._state, "opened", NO_FILE)
+        return opened
+
+    def _connect(self) -> Any:
+        # Read before opening: if the file is replaced in between, the next check notices.
+        opened = FileIdentity(file_id(self.database))
+        connection = super()._connect()
+        self._state.opened = opened.with_sidecars(self.database)
+        return connection
+
+    def _close(self, conn: Any) -> None:
+        self._state.opened = NO_FILE  # inodes of closed files are soon those of others
+        super()._close(conn)
+
     def detach_connection(self) -> Callable[[], None]:
-        """Leave this thread's connection to who reads from it now: they go on with the state that
-        they see, while whoever asks next has a connection of their own and sees the newest. They
-        call what is returned when they are done."""
-        connection, place = self.connection(), self._place
-        connection.execute(f"PRAGMA cache_size = -{ASIDE_CACHE_KIB}")
+        connection, opened = self.connection(), self._opened
+        connection.execute(f"PRAGMA cache_size = -{STREAM_CACHE_KIB}")
         self._state.reset()
         self._set_aside += 1
 
-        def take_back() -> None:
-            """Use it again, or close it if this thread has another."""
+        def reattach() -> None:
             self._set_aside -= 1
-            if self.is_closed() and place == self._place:
+            if self.is_closed() and opened == self._opened:
                 connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 self._state.set_connection(connection)
             else:
                 connection.close()
 
-        return take_back
+        return reattach
 
     def connections(self) -> dict[str, int]:
-        """How many are open in this process, and how many of these are set aside."""
         return {"open": len(apsw.connections()), "set_aside": self._set_aside}
 
     def _add_conn_hooks(self, connection: Any) -> None:
-        connection.convert_binding = _converted
+        connection.convert_binding = _convert_binding
         connection.create_scalar_function("has_folded", _has_folded, 2, deterministic=True)
         # Else SQLite may plan a statement anew each time that its parameters change.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, True)
@@ -245,17 +227,18 @@ def sqlite_path(url: str) -> Path:
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise ConfigurationError("The path of a store is text in UTF-8.") from None
+        raise ConfigurationError("The path of a store must be UTF-8.") from None
     return Path(path)
 
 
 def _has_folded(text: str, folded: str) -> bool:
-    """Whether the text contains the other one, which is folded; SQLite knows the case of ASCII."""
+    """SQL function: true if the text, case-folded, contains `folded`. SQLite itself folds ASCII
+    alone."""
     return folded in text.casefold()
 
 
-def _converted(cursor: Any, number: int, value: object) -> str:
-    """Times, which the table of migrations has, are kept as text."""
+def _convert_binding(cursor: Any, number: int, value: object) -> str:
+    """Bind times as text; the table of migrations has some."""
     if isinstance(value, datetime):
         return value.isoformat(" ")
     raise TypeError(f"parameter {number} is a {type(value).__name__}")

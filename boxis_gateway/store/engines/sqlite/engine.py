@@ -1,27 +1,30 @@
-"""A store in a file of SQLite: how it is made, told from other files, migrated and looked over."""
+"""SQLite engine: creates, checks, migrates and wipes a store's file."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Engine
 from boxis_gateway.store.engines.errors import translate_errors
-from boxis_gateway.store.engines.schema_version import is_current, set_version
-from boxis_gateway.store.engines.sqlite.database import LAYOUT, SqliteDatabase, sqlite_path
+from boxis_gateway.store.engines.schema_version import VERSION, is_current
+from boxis_gateway.store.engines.sqlite.database import (
+    NEW_FILE_PRAGMAS,
+    SqliteDatabase,
+    sqlite_path,
+)
 from boxis_gateway.store.engines.sqlite.file_identity import sidecar_files
-from boxis_gateway.store.engines.sqlite.health import Health
-from boxis_gateway.store.engines.sqlite.maintenance import Maintenance
+from boxis_gateway.store.engines.sqlite.health import SqliteHealth
+from boxis_gateway.store.engines.sqlite.maintenance import SqliteMaintenance
 
-WIPE_SECONDS = 15  # for those who read to let go of the log
+WIPE_SECONDS = 15  # wait for readers before the checkpoint
 
 
 class SqliteEngine(Engine):
-    """A file, and what stands beside it."""
+    """A store in a file."""
 
     database: SqliteDatabase
 
@@ -29,51 +32,47 @@ class SqliteEngine(Engine):
         self.path = self.file = sqlite_path(url)
         self.name = str(self.path)
         self.database = SqliteDatabase(self.path, lock_seconds)
-        self.health = Health(self.database, self.path)
-        self.maintenance = Maintenance(self.database)
+        self.health = SqliteHealth(self.database, self.path)
+        self.maintenance = SqliteMaintenance(self.database)
 
     def create(self) -> None:
-        """Make an empty file that only its owner can read, if there is none. Raises StoreError."""
-        self._require_nothing_left()
+        """Create an empty file that only its owner can read, if there is none. Raises
+        StoreError."""
+        self._require_no_sidecars()
         try:
             self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-        except OSError as problem:
+        except OSError as error:
             raise StoreError(
-                f"The store {self.path} cannot be made: {problem.strerror}. Choose another place "
+                f"The store {self.path} cannot be made: {error.strerror}. Choose another path "
                 "with BOXIS_GATEWAY_DATABASE_URL."
             ) from None
         if not self.path.stat().st_size:
-            empty = SqliteDatabase(self.path, pragmas=LAYOUT)
+            empty = SqliteDatabase(self.path, pragmas=NEW_FILE_PRAGMAS)
             with translate_errors(), empty.connection_context():
                 pass
 
-    def _require_nothing_left(self) -> None:
-        """What stands beside a file that is gone may be in use, and holds what it was told last."""
-        left = (
-            []
-            if self.path.exists()
-            else [file for file in sidecar_files(self.path) if file.exists()]
-        )
-        if left:
+    def _require_no_sidecars(self) -> None:
+        """Raise StoreError for sidecars of a missing file: they hold its last changes."""
+        sidecars = [file for file in sidecar_files(self.path) if file.exists()]
+        if sidecars and not self.path.exists():
             raise StoreError(
-                f"There is no store at {self.path}, but {left[0]} of one that was there. Stop the "
-                "server and move it to that store."
+                f"There is no store at {self.path}, but {sidecars[0]} of a previous one. Stop the "
+                "server and move that file to its store."
             )
 
     def require_own_database(self) -> None:
-        """Raises StoreError if there is no file, or somebody else's: which is not even opened in
-        our way, as that would change it."""
+        """Raise StoreError if there is no file, or another program's: opening that one with our
+        pragmas would change it."""
         try:
             self.path.stat()
         except FileNotFoundError:
             raise StoreError(
                 f"There is no store at {self.path}. Run 'boxis-gateway init'."
             ) from None
-        except OSError as problem:
+        except OSError as error:
             raise StoreError(
-                f"The store {self.path} cannot be reached: {problem.strerror}. "
-                "Run this as its owner."
+                f"The store {self.path} cannot be reached: {error.strerror}. Run this as its owner."
             ) from None
         plain = SqliteDatabase(self.path, pragmas={})
         with translate_errors(), plain.connection_context():
@@ -83,19 +82,17 @@ class SqliteEngine(Engine):
 
     @contextmanager
     def migration_transaction(self, seal: Callable[[str], str]) -> Iterator[None]:
-        """A transaction; `sealed` is a function of SQL in it. Raises StoreError."""
+        """A transaction in which SQL has `seal` as the function `sealed`. Raises StoreError."""
         with translate_errors(), self.database.atomic():
             self.database.connection().create_scalar_function("sealed", seal, 1)
             yield
 
     def apply_migrations(self, runner: Any) -> list[str]:
-        """Run the migrations that the file has not seen; their names."""
         applied: list[str] = runner.up()
-        set_version(self.database)
+        self.database.set_version(VERSION)
         return applied
 
     def wipe(self) -> None:
-        """Remove what older versions wrote in the clear from free pages and from the log."""
         if self.needs_wipe():
             self.maintenance.vacuum_full()
             if self.maintenance.checkpoint_wal(WIPE_SECONDS):
@@ -103,30 +100,20 @@ class SqliteEngine(Engine):
                     self.database.execute_sql("DELETE FROM secret WHERE name = 'to_wipe'")
 
     def needs_wipe(self) -> bool:
-        """Whether the file may still have, in pages that are free, what is encrypted by now."""
         with translate_errors():
             sql = "SELECT EXISTS (SELECT 1 FROM secret WHERE name = 'to_wipe')"
             return bool(self.database.execute_sql(sql).fetchone()[0])
 
     def require_current_schema(self) -> None:
-        """Raises StoreError unless the file is a store of this version; without a write."""
-        plain = SqliteDatabase(self.path, pragmas={})
+        plain = SqliteDatabase(self.path, pragmas={})  # which would write
         with plain.connection_context():
             current = is_current(plain)
         if not current:
             raise StoreError(
-                f"{self.path} is no store of this version. 'boxis-gateway doctor' looks closer."
+                f"{self.path} is not a store of this version. Run 'boxis-gateway doctor'."
             )
 
     def find_damage(self) -> str:
-        """What SQLite says is wrong with the file, or ""."""
         with translate_errors():
-            said = str(self.database.execute_sql("PRAGMA quick_check(1)").fetchone()[0])
-        return "" if said == "ok" else said
-
-
-def sqlite_file(engine: Engine) -> Path:
-    """The file of a store in SQLite. Raises StoreError for any other."""
-    if engine.file is not None:
-        return engine.file
-    raise StoreError(f"{engine.name} is no file. Name a store in SQLite.")
+            result = str(self.database.execute_sql("PRAGMA quick_check(1)").fetchone()[0])
+        return "" if result == "ok" else result

@@ -1,8 +1,8 @@
-"""Which files a connection has open, told from those that are at their place now.
+"""Identity of an open store file: a file deleted or replaced under its connection is noticed.
 
-Whoever has a file open goes on with it after it was deleted, or replaced by another of its name:
-with answers that were true once. Only names and inodes are looked at here: to open and close the
-file would undo the locks that SQLite holds on it (https://www.sqlite.org/howtocorrupt.html).
+A connection to a deleted or replaced file goes on with it, and gives answers that were true once.
+Only names and inodes are compared here: opening and closing the file would drop the locks that
+SQLite holds on it (https://www.sqlite.org/howtocorrupt.html).
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from pathlib import Path
 from typing import NamedTuple
 
 FileId = tuple[int, int] | None
+"""Device and inode; None if there is no file."""
 
 
 def sidecar_files(path: Path | str) -> tuple[Path, ...]:
-    """The files that SQLite has beside that one while it is in use."""
+    """The files that SQLite keeps beside an open one: WAL, shared memory, rollback journal."""
     return tuple(Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal"))
 
 
 def file_id(path: Path | str) -> FileId:
-    """Device and inode; None if nothing is there. Raises OSError if that cannot be known."""
+    """Device and inode of the file. Raises OSError if they cannot be read."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 class FileIdentity(NamedTuple):
-    """What stands at the place of a store: its file, and what SQLite has beside it."""
+    """A store file and its sidecars, in the order of `sidecar_files`."""
 
     file: FileId
-    beside: tuple[FileId, ...] = ()
+    sidecars: tuple[FileId, ...] = ()
 
     def with_sidecars(self, path: Path | str) -> FileIdentity:
-        """The same file, and what is beside it now."""
+        """The same file with its current sidecars."""
         return FileIdentity(self.file, tuple(map(file_id, sidecar_files(path))))
 
     def leftover_sidecars(self, path: Path | str) -> list[Path]:
-        """Those of the files beside it that are still there. SQLite would take them for those of
-        the next file of that name, and mix the two."""
-        pairs = zip(sidecar_files(path), self.beside, strict=False)
+        """Sidecars that are still there. SQLite would mix them with the next file of that name."""
+        pairs = zip(sidecar_files(path), self.sidecars, strict=False)
         return [file for file, known in pairs if known and file_id(file) == known]
 
 

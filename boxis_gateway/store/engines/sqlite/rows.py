@@ -1,4 +1,4 @@
-"""Many rows into SQLite and out of it."""
+"""Bulk insert, snapshots and row batches of SQLite."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, un
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.sql import compile_sql
 
-FIRST_BATCH, BATCH = 100, 300  # rows; the first is small so that an answer starts at once
-ROWS_PER_STATEMENT = 50  # a row has up to 13 parameters
+FIRST_BATCH, BATCH = 100, 300  # rows; the first batch is small so that an answer starts at once
+ROWS_PER_STATEMENT = 50  # of one INSERT; a row has up to 13 parameters
 
 
-class Insert:
-    """INSERT of rows with every column, in the order of the table. ROWS_PER_STATEMENT go in one
-    statement: each run of a statement has its costs."""
+class MultiRowInserter:
+    """Bulk insert, ROWS_PER_STATEMENT at a time: every execution of a statement has a cost."""
 
     def __init__(self, database: StoreDatabase, table: type[Model]) -> None:
         self._database = database
@@ -27,7 +26,7 @@ class Insert:
         self._many = insert + values + ", ".join([row] * ROWS_PER_STATEMENT)
 
     def insert(self, rows: Sequence[Row]) -> None:
-        """Insert the rows. Raises DatabaseError as peewee's queries do."""
+        """Insert the rows. Raises peewee's DatabaseError."""
         even = len(rows) - len(rows) % ROWS_PER_STATEMENT
         cursor = self._database.cursor()
         with __exception_wrapper__:
@@ -41,25 +40,25 @@ class Insert:
             cursor.executemany(self._one, rows[even:])
 
 
-class Snapshot:
-    """One state of the file, through one connection."""
+class SqliteSnapshot:
+    """One state of the file, held by a read transaction of one connection."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
         connection.execute("BEGIN")
 
-    def walk(self, sql: str, parameters: Parameters) -> Iterator[Row]:
-        """The rows of a query, read as they are asked for."""
+    def query(self, sql: str, parameters: Parameters) -> Iterator[Row]:
+        """The rows of a query, fetched as they are read."""
         rows: Iterator[Row] = self._connection.execute(sql, parameters)
         return rows
 
     def close(self) -> None:
-        """Let go of the state."""
+        """End the transaction."""
         self._connection.execute("ROLLBACK")
 
 
 def batches(cursor: Any) -> Iterator[list[Row]]:
-    """Batches of the rows that a cursor has; the first is read at once."""
+    """The cursor's rows in batches; the first is read at once."""
     return _batches(cursor, list(islice(cursor, FIRST_BATCH)))
 
 
@@ -72,9 +71,9 @@ def _batches(cursor: Any, rows: list[Row]) -> Iterator[list[Row]]:
         cursor.close()
 
 
-def filled(lists: Sequence[Sequence[Any]]) -> tuple[int, list[Any]]:
-    """Lists of one length, one behind the other: a power of two, so that there are few statements
-    to keep prepared."""
+def padded(lists: Sequence[Sequence[Any]]) -> tuple[int, list[Any]]:
+    """The common length and the values of lists, padded by their last items to a power of two:
+    few lengths are few prepared statements."""
     length = 1 << (max(map(len, lists)) - 1).bit_length()
     full = (chain(items, repeat(items[-1], length - len(items))) for items in lists)
     return length, list(chain.from_iterable(full))

@@ -13,7 +13,7 @@ from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import NewMessage
 from boxis_gateway.store import Store
 from boxis_gateway.store.engines.errors import translate_errors
-from boxis_gateway.store.engines.postgresql.citus import BY_PLACE, BY_TIME, ShardMap
+from boxis_gateway.store.engines.postgresql.citus import END_BY_KEY, END_BY_TIME, ShardMap
 from boxis_gateway.store.engines.postgresql.database import PostgresDatabase
 from tests.support.example_account import NOW, USER_KEY
 from tests.support.postgresql_server import Databases
@@ -119,6 +119,6 @@ def shard_map_of(store: Store) -> ShardMap:
 
 
 def test_a_history_query_ends_with_the_clauses_that_citus_workers_run(server_store: Store) -> None:
-    assert BY_PLACE in server_store.history._history_sql
-    assert BY_PLACE in server_store.history._history_with_status_sql
-    assert BY_PLACE.count("?") == BY_TIME.count("?")
+    assert END_BY_KEY in server_store.history._history_sql
+    assert END_BY_KEY in server_store.history._history_with_status_sql
+    assert END_BY_KEY.count("?") == END_BY_TIME.count("?")

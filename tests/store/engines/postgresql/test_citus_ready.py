@@ -13,7 +13,7 @@ from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.sms.dlr import DeliveryReport
 from boxis_gateway.store import Criteria, Cutoffs, Order, Store, position_after
 from boxis_gateway.store.engines.postgresql.baseline import TABLES
-from boxis_gateway.store.engines.postgresql.citus import SPREAD, KeysetCursor
+from boxis_gateway.store.engines.postgresql.citus import DISTRIBUTED_TABLES, KeysetCursor
 from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, wire_id
 from boxis_gateway.store.messages import delivery_reports as reports
 from boxis_gateway.store.messages import listing as submissions_of_all
@@ -22,7 +22,7 @@ from boxis_gateway.store.privacy import erasure_scan
 from tests.support.engines import statements
 from tests.support.example_account import NOW, USER_KEY
 
-TABLE = re.compile(rf'\b(?:FROM|JOIN|UPDATE|INTO) "?(?:{"|".join(SPREAD)})"?\s')
+TABLE = re.compile(rf'\b(?:FROM|JOIN|UPDATE|INTO) "?(?:{"|".join(DISTRIBUTED_TABLES)})"?\s')
 OF_ACCOUNT = re.compile(r'\baccount_id"? = (?:\?|:account|m\.account_id)')
 INTO_ACCOUNT = re.compile(r'^\s*INSERT INTO "?\w+"? \("?account_id"?, ')
 CHANGES_ACCOUNT = re.compile(r'(?:\bSET|,)\s+"?account_id"? = ')
@@ -44,7 +44,7 @@ def columns(table: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("table", SPREAD)
+@pytest.mark.parametrize("table", DISTRIBUTED_TABLES)
 def test_keys_begin_with_the_account(table: str) -> None:
     keys = re.findall(r"(?:PRIMARY KEY|UNIQUE)(?: \((\w+))?", columns(table))
     assert keys == ["account_id"]
@@ -56,13 +56,13 @@ def test_the_primary_key_of_messages_has_the_partition_key() -> None:
     assert "PARTITION BY RANGE (sent_at)" in TABLES
 
 
-@pytest.mark.parametrize("table", SPREAD)
+@pytest.mark.parametrize("table", DISTRIBUTED_TABLES)
 def test_nothing_refers_to_another_machine(table: str) -> None:
     assert "REFERENCES" not in columns(table)
     assert f"REFERENCES {table} " not in TABLES
 
 
-@pytest.mark.parametrize("table", SPREAD)
+@pytest.mark.parametrize("table", DISTRIBUTED_TABLES)
 def test_the_account_is_of_one_type_everywhere(table: str) -> None:
     assert columns(table).startswith("    account_id integer NOT NULL,")
     assert columns("account").startswith("    id integer PRIMARY KEY,")

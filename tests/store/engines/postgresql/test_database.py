@@ -201,15 +201,15 @@ def test_a_user_without_ownership_is_advised(store: Store) -> None:
     run("CREATE ROLE guest")
     run("SET ROLE guest")
     assert advice(store) == {
-        "We may not make tables, and each month needs one.",
-        "The tables are another user's; VACUUM, which 'erase' needs, passes them by.",
+        "This user may not create tables, and each month needs one.",
+        "Another user owns the tables, so VACUUM, which 'erase' needs, skips them.",
     }
     run("RESET ROLE; DROP ROLE guest")
 
 
 def test_a_read_only_user_is_advised(store: Store) -> None:
     store.database.execute_sql("SET default_transaction_read_only = on")
-    assert advice(store) == {"Nothing can be written: it is a replica, or set to read only."}
+    assert advice(store) == {"Nothing can be written: the server is a replica, or read-only."}
 
 
 class Lent:
