@@ -26,7 +26,7 @@ from tests.support.waiting import until
 
 
 def metrics(server: RunningServer) -> Figures:
-    return figures(requests.get(f"{server.watched_at}/metrics", timeout=60).text)
+    return figures(server.monitoring("/metrics").text)
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def test_a_client_that_vanishes_is_counted(serve: Serve, long_store: Store) -> N
 
 
 def test_a_stopping_server_is_alive_but_not_ready(serve: Serve, long_store: Store) -> None:
-    server = serve(long_store, "--workers", "1")
+    server = serve(long_store, "--workers", "1", "--shutdown-seconds", "600")
     assert ask(server, "/readyz") == (200, "ok\n")
     with slow_reader(server) as answer:
         server.process.send_signal(signal.SIGTERM)
@@ -128,7 +128,7 @@ def test_a_stopping_server_is_alive_but_not_ready(serve: Serve, long_store: Stor
 
 
 def ask(server: RunningServer, path: str) -> tuple[int, str]:
-    answer = requests.get(server.watched_at + path, timeout=60)
+    answer = server.monitoring(path)
     return answer.status_code, answer.text
 
 

@@ -193,7 +193,7 @@ def test_long_histories_are_whole_and_cost_no_memory(
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopping_server_finishes_its_answer(end: int, serve: Serve, long_store: Store) -> None:
-    server = serve(long_store)
+    server = serve(long_store, "--shutdown-seconds", "600")
     answer = server.post(stream=True)
     pieces = answer.iter_content(65_536)
     start = next(pieces)
@@ -201,7 +201,7 @@ def test_a_stopping_server_finishes_its_answer(end: int, serve: Serve, long_stor
         os.killpg(server.process.pid, end)  # as a terminal does
     else:
         server.process.send_signal(end)
-    until(lambda: requests.get(f"{server.watched_at}/readyz", timeout=60).status_code == 503)
+    until(lambda: server.monitoring("/readyz").status_code == 503)
     rest = b"".join(pieces)
     assert (start + rest).endswith(b"</return>")
     assert (start + rest).count(b"<reciptient>") == MANY

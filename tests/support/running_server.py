@@ -20,7 +20,7 @@ from boxis_gateway.store import Store
 from tests.support import leak_scan
 from tests.support.example_account import signed_now
 from tests.support.forked_commands import Forked
-from tests.support.waiting import LIMIT_SECONDS
+from tests.support.waiting import LIMIT_SECONDS, until
 
 Serve = Callable[..., "RunningServer"]
 """Of the fixture `serve`."""
@@ -83,6 +83,16 @@ class RunningServer:
     def post(self, *, stream: bool = False, **form: str) -> requests.Response:
         """The answer to a signed form."""
         return requests.post(self.url, data=signed_now(**form), stream=stream, timeout=60)
+
+    def monitoring(self, path: str) -> requests.Response:
+        """The answer on the monitoring port. A process that ends may reset a connection."""
+
+        def ask() -> list[requests.Response]:
+            with suppress(requests.RequestException):
+                return [requests.get(self.watched_at + path, timeout=60)]
+            return []
+
+        return until(ask)[0]
 
     def log(self) -> str:
         """Lines on stderr so far."""
