@@ -1,4 +1,4 @@
-"""Atomic files: a new file is written beside the old one, synced, then renamed over it."""
+"""Atomic files: written beside the old one, synced, renamed over it."""
 
 from __future__ import annotations
 

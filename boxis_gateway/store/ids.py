@@ -1,4 +1,4 @@
-"""Ids of submissions and messages, and their 24 hexadecimal digits on the wire.
+"""Ids of submissions and messages, and their digits on the wire.
 
 An id is milliseconds since 1970 times a million, plus a count within that millisecond. On the wire
 it is 16 hexadecimal digits, followed by 8 of the account's id: wire ids sort by creation.

@@ -1,4 +1,4 @@
-"""Class Store: opened by URL, migrated, checked; its parts have the rest."""
+"""Class Store: opened by URL, migrated, checked."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Store:
         return self
 
     def require_tables(self) -> Store:
-        """As `require_current`, but the store may be an unfinished copy."""
+        """Weaker than `require_current`: the store may be an unfinished copy."""
         self._engine.require_own_database()
         with translate_errors():
             self._require_known_migrations()

@@ -1,4 +1,4 @@
-"""Engines by the scheme of a store's URL. To add one, add it to ENGINES."""
+"""Engines by the scheme of a store's URL. Add new ones to ENGINES."""
 
 from __future__ import annotations
 

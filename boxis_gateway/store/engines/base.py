@@ -36,7 +36,7 @@ class BulkInserter(Protocol):
 
 
 class Snapshot(Protocol):
-    """One state of the store, held until `close`."""
+    """A single state of the store, held until `close`."""
 
     def query(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         """The rows of a query, fetched as they are read."""
@@ -146,7 +146,7 @@ class Health(ABC):
 
     @abstractmethod
     def unready_reason(self) -> str:
-        """One word for why requests cannot be answered or nothing can be written; else ""."""
+        """A word for why requests cannot be answered or nothing can be written; else ""."""
 
     @abstractmethod
     def sizes(self) -> Sizes:
@@ -161,7 +161,7 @@ class Maintenance(ABC):
 
     @contextmanager
     def throttled_transaction(self, account_id: int | None = None) -> Iterator[None]:
-        """One short transaction of a long job, for messages of an account if one is given. It
+        """A short transaction of a long job, for messages of an account if one is given. It
         pauses afterwards for as long as it took: SQLite's lock has no queue, waiting writers poll;
         disks and replicas need rest. Raises StoreError."""
         database = self._database

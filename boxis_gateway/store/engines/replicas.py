@@ -1,4 +1,4 @@
-"""Read servers: histories and lists come from a fresh enough replica, else from the primary.
+"""Read servers: the primary, and replicas that are fresh enough.
 
 A replica is fresh if it has all that the primary had written at some moment within the bound. Both
 report their position in the write-ahead log (PostgreSQL's manual, "System administration

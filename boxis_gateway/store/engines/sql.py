@@ -1,4 +1,4 @@
-"""Helpers for queries: peewee queries as SQL or rows, and portions of long lists."""
+"""Queries of peewee as SQL or rows; portions of long lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first release's tables. Frozen: a later change is a later migration."""
+"""Tables of the first release. Frozen: add a migration instead."""
 
 from peewee import (
     AutoField,
@@ -16,7 +16,7 @@ from peewee import (
 
 
 def up(migrator, db):
-    # How SQLite is told to keep a table in the order of its key; others have ways of their own.
+    # SQLite alone keeps a table in the order of its key this way.
     clustered = isinstance(db, SqliteDatabase)
 
     class Customer(Model):

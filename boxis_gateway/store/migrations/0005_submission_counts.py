@@ -1,4 +1,4 @@
-"""Counts of listed submissions, by month and sender: totals without a scan."""
+"""Counts of submissions by month and sender, for totals."""
 
 from peewee import CharField, CompositeKey, IntegerField, Model, SqliteDatabase, TextField
 

@@ -1,4 +1,4 @@
-"""Delivery reports, ids of other systems, logs that are followed, the audit, numbers erased."""
+"""Delivery reports, foreign ids, log positions, audit, erased numbers."""
 
 from peewee import BigIntegerField, CharField, CompositeKey, IntegerField, Model, TextField
 from playhouse.migrate import migrate

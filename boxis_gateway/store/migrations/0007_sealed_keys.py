@@ -1,8 +1,8 @@
-"""User keys are encrypted. What the file still has of them in the clear is to be wiped out."""
+"""Encrypted user keys; the plain ones are wiped afterwards."""
 
 
 def up(migrator, db):
-    for statement in STATEMENTS:  # `sealed` is a function that Store.migrate brings
+    for statement in STATEMENTS:  # `sealed` is a function of the migration's transaction
         db.execute_sql(statement)
 
 

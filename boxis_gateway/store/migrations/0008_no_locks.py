@@ -1,4 +1,4 @@
-"""Wrong passwords are counted in memory, by address (limiting/lockouts.py): not here any more."""
+"""No lockouts in the store: memory counts them (limiting/lockouts.py)."""
 
 from playhouse.migrate import migrate
 

@@ -1,1 +1,1 @@
-"""PostgreSQL engine by psycopg 3, with Citus on top. Start with database.py."""
+"""PostgreSQL engine by psycopg 3, and Citus. Start with database.py."""

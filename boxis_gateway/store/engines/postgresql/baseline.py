@@ -1,4 +1,4 @@
-"""First tables in PostgreSQL, equal to SQLite's after the migration BASELINE.
+"""First tables in PostgreSQL, as SQLite's after the migration BASELINE.
 
 Frozen: add a migration for both engines instead. Texts are compared octet by octet, as in SQLite.
 Messages are partitioned by month (partitions.py), and their key includes all that a history shows,

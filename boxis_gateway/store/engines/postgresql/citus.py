@@ -1,4 +1,4 @@
-"""Citus: PostgreSQL that distributes the tables of messages over workers (docs/citus.md).
+"""Citus: PostgreSQL with the tables of messages spread over workers.
 
 The account is the distribution column. Accounts of one customer share a shard: their ids are
 chosen so. A query about one of them, or all of them, asks one worker.

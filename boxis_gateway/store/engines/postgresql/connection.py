@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: how they are opened, commit, and notice a silent server."""
+"""Connections to PostgreSQL: opening, commit, silent servers."""
 
 from __future__ import annotations
 

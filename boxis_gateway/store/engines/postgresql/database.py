@@ -1,4 +1,4 @@
-"""PostgreSQL connections of a store, by psycopg 3: a small pool, retries, advisory locks.
+"""PostgreSQL connections of a store: pool, retries, advisory locks.
 
 SQLite has one writer at a time. Here writers of one account's messages exclude each other, and all
 other writers exclude each other, by advisory locks that end with the transaction. A change of

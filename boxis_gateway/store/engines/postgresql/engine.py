@@ -1,4 +1,4 @@
-"""PostgreSQL engine, alone or with Citus: creates, checks and migrates a store's tables."""
+"""PostgreSQL engine: creates, checks and migrates a store's tables."""
 
 from __future__ import annotations
 

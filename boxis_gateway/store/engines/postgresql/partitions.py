@@ -1,4 +1,4 @@
-"""Partitions of the table `message` in PostgreSQL: one for each month of `sent_at`.
+"""Monthly partitions of the table `message` in PostgreSQL.
 
 A month's partition is created before the transaction that needs it first. It is created apart and
 then attached, so neither readers nor writers wait. The next month's is created along with it, while

@@ -46,7 +46,7 @@ class CopyInserter:
 
 
 class PostgresqlSnapshot:
-    """One state of the database, held by a transaction of one connection; server-side cursors read
+    """A state of the database, held by a transaction of one connection; server-side cursors read
     it. A transaction longer than `most_seconds` ends with an error; 0 is no limit."""
 
     def __init__(self, connection: Any, most_seconds: int = 0) -> None:

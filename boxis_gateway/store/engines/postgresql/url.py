@@ -1,4 +1,4 @@
-"""URLs of PostgreSQL stores, parsed by libpq; passwords never appear in texts about them."""
+"""URLs of PostgreSQL stores; texts about them have no password."""
 
 from __future__ import annotations
 

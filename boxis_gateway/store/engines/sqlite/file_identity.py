@@ -1,4 +1,4 @@
-"""Identity of an open store file: a file deleted or replaced under its connection is noticed.
+"""Identity of an open store file, to notice its replacement.
 
 A connection to a deleted or replaced file goes on with it, and gives answers that were true once.
 Only names and inodes are compared here: opening and closing the file would drop the locks that
@@ -36,7 +36,7 @@ class FileIdentity(NamedTuple):
     sidecars: tuple[FileId, ...] = ()
 
     def with_sidecars(self, path: Path | str) -> FileIdentity:
-        """The same file with its current sidecars."""
+        """Identity of the file with its current sidecars."""
         return FileIdentity(self.file, tuple(map(file_id, sidecar_files(path))))
 
     def leftover_sidecars(self, path: Path | str) -> list[Path]:

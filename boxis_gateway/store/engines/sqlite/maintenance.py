@@ -1,4 +1,4 @@
-"""Maintenance of a store in SQLite: throttled transactions, free pages, VACUUM, checkpoints."""
+"""Maintenance of a store in SQLite: free pages, VACUUM, checkpoints."""
 
 from __future__ import annotations
 

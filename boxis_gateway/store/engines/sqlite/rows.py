@@ -41,7 +41,7 @@ class MultiRowInserter:
 
 
 class SqliteSnapshot:
-    """One state of the file, held by a read transaction of one connection."""
+    """A state of the file, held by a read transaction of one connection."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

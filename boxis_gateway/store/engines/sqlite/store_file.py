@@ -1,4 +1,4 @@
-"""Store files of SQLite: opened read-only, checked, copied by online backup."""
+"""Store files of SQLite: read-only access, checks, online backup."""
 
 from __future__ import annotations
 
