@@ -1,4 +1,4 @@
-"""The store: accounts, messages and their history, in SQLite or PostgreSQL.
+"""The store: accounts and messages, in SQLite or PostgreSQL.
 
 Read store.py (class Store), tables/messages.py (what a row is), ingest/additions.py (rows in),
 messages/history.py (rows out), engines/base.py (what an engine does). No other package uses peewee.
