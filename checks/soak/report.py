@@ -7,15 +7,16 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 
+from benchmarks.machine import commit
 from checks.soak.clients import Soak
 from checks.soak.resources import Resources
 
 HEAD = """# A soak
 
-`make soak SOAK_SECONDS={seconds}`: clients of every kind at once, at a server of two processes over
-a store of some 20,000 messages, on a machine of {cores} cores that runs the clients too. Valid
-answers are compared byte for byte, timestamps apart; misbehaving clients have addresses of their
-own.
+`make soak SOAK_SECONDS={seconds}` at commit {commit}: clients of every kind at once, at a server of
+two processes over a store of some 20,000 messages, on a machine of {cores} cores that runs the
+clients too. Valid answers are compared byte for byte, timestamps apart; misbehaving clients have
+addresses of their own.
 
 | Clients | Answers by outcome |
 |---|---|
@@ -30,7 +31,7 @@ def report(
     verdict = f"{len(wrong)} things were wrong" if wrong else "nothing was wrong"
     by_server = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(counted.items()))
     lines = [
-        HEAD.format(seconds=seconds, cores=os.cpu_count()).rstrip(),
+        HEAD.format(seconds=seconds, commit=commit(), cores=os.cpu_count()).rstrip(),
         *(f"| {kind} | {outcomes} |" for kind, outcomes in _outcomes(soak)),
         "",
         fill(f"The server's own metrics count {by_server}.", 100),

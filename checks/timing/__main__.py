@@ -19,6 +19,7 @@ from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlencode
 
+from benchmarks.machine import commit
 from benchmarks.processes import start, stop, wait_for_address
 from boxis_gateway.app import create_app
 from boxis_gateway.settings import Settings
@@ -34,8 +35,8 @@ REFUSALS = (b"'authcode' is not valid", b"credentials_invalid")
 FORM_TYPE = "application/x-www-form-urlencoded"
 HEAD = """# Response times of refusals
 
-`make timing TIMING_ARGS=--write`: requests that are refused with the same text, {times:,} of each
-kind in a random order in one run. *Advantage* is how much better than by chance a request of that
+`make timing TIMING_ARGS=--write` at commit {commit}: requests that are refused with the same text,
+{times:,} of each kind in a random order in one run. *Advantage* is how much better than by chance a request of that
 kind can be told from one of an unknown user by which took longer (0: not at all, 1: always), and
 *sigmas* the same in standard deviations of chance; *distance* is the greatest between the two
 distributions, and in brackets the value that chance exceeds once in twenty runs. Times are in µs.
@@ -55,7 +56,7 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=3_000, help="requests of a kind; at least 20")
     parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name}")
     options = parser.parse_args()
-    page = HEAD.format(times=options.times)
+    page = HEAD.format(times=options.times, commit=commit())
     with tempfile.TemporaryDirectory(prefix="timing-") as name:
         store = make_store(Path(name))
         for title, path, kinds, times in (
