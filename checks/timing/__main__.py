@@ -35,12 +35,12 @@ REFUSALS = (b"'authcode' is not valid", b"credentials_invalid")
 FORM_TYPE = "application/x-www-form-urlencoded"
 HEAD = """# Response times of refusals
 
-`make timing TIMING_ARGS=--write` at commit {commit}: requests that are refused with the same text,
-{times:,} of each kind in a random order in one run. *Advantage* is how much better than by chance a request of that
-kind can be told from one of an unknown user by which took longer (0: not at all, 1: always), and
-*sigmas* the same in standard deviations of chance; *distance* is the greatest between the two
-distributions, and in brackets the value that chance exceeds once in twenty runs. Times are in µs.
-The unknown user is there twice, to show the effect of chance.
+`make timing TIMING_ARGS=--write` at commit {commit}: requests that are refused with the same
+text, {times:,} of each kind in a random order in one run. *Advantage* is how much better than by
+chance a request of that kind can be told from one of an unknown user by which took longer (0: not
+at all, 1: always), and *sigmas* the same in standard deviations of chance; *distance* is the
+greatest between the two distributions, and in brackets the value that chance exceeds once in
+twenty runs. Times are in µs. The unknown user is there twice, to show the effect of chance.
 """
 
 Send = Callable[[], bytes]
