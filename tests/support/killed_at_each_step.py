@@ -1,10 +1,9 @@
-"""Kills a change of the keys at each step of it, and looks what became of the store.
+"""Kills a change of the keys at each step of it, and checks the store after each kill.
 
     python -m tests.support.killed_at_each_step FOLDER "user_keys.rotate(drop_old=True)" 1
 
-FOLDER has the store to begin with; with 3 in place of 1 every third step will do. Prints at how
-many steps there was a kill. It forks, which a process of
-the test suite, with its threads, should not.
+FOLDER has the store to begin with; 3 in place of 1 kills at every third step. Prints the number of
+kills. It forks, which a process of the test suite, with its threads, should not.
 """
 
 from __future__ import annotations

@@ -28,18 +28,15 @@ def fill(store: Store, account: Account, messages: Sequence[NewMessage]) -> None
 
 
 def recounted(store: Store) -> Counter[Any]:
-    rows = store.database.execute_sql(
-        "SELECT account_id, substr(created_at, 1, 7), sender FROM submission "
-        "WHERE recipients IS NOT NULL"
-    )
-    return Counter((account, sender_key(sender), month, sender) for account, month, sender in rows)
+    sql = """SELECT account_id, substr(created_at, 1, 7), sender FROM submission
+        WHERE recipients IS NOT NULL"""
+    rows = store.database.execute_sql(sql)
+    return Counter((number, sender_key(sender), month, sender) for number, month, sender in rows)
 
 
 def counted(store: Store) -> dict[Any, int]:
-    rows = store.database.execute_sql(
-        "SELECT account_id, sender_key, month, sender, listed FROM submission_count"
-    )
-    return {(account, key, month, sender): n for account, key, month, sender, n in rows}
+    sql = "SELECT account_id, sender_key, month, sender, listed FROM submission_count"
+    return {(*key, sender): n for *key, sender, n in store.database.execute_sql(sql)}
 
 
 def csv_of(path: Path, days: Sequence[float], name: str = "") -> Path:
