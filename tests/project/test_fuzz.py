@@ -27,7 +27,7 @@ def fail(*_: object, **__: object) -> Any:
 
 
 def last_part(reader: RequestReader, part: bytes) -> None:
-    reader._under_way.target = part
+    reader._current.target = part
 
 
 def try_all(name: str) -> int:
