@@ -36,8 +36,8 @@ class Scope(StrEnum):
     """Customers whose messages a level may see, or whose texts it may read."""
 
     NOBODY = "none"
-    OWN = "the own customer"
-    SUB = "the own customer and its customers"
+    OWN = "their own customer"
+    SUB = "their own customer and its customers"
     ANY = "all customers"
 
 

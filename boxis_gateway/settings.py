@@ -2,7 +2,7 @@
 
 The table feeds the environment variables, the options of the command line, `doctor`,
 docs/settings.md (`settings_table`) and, for rows marked `per_account`, the options of `account
-set`. The command line comes first, then the environment, then the default.
+set`. Precedence: command line, environment, default.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Settings:
     replica_lag_seconds: int = option(
         5,
         whole_number(1, 3600),
-        "Largest replication lag of a replica that is read from.",
+        "Replication lag beyond which a replica is not used.",
         unit="seconds",
     )
     secret_key_file: str = option(
@@ -206,12 +206,12 @@ class Settings:
         "readable", one_of("readable", "json"), "Format of log lines: `readable` or `json`."
     )
     watch_host: str = option(
-        "127.0.0.1", some_text, "Address of the monitoring endpoint (metrics, health)."
+        "127.0.0.1", some_text, "Monitoring: address of metrics and health checks."
     )
     watch_port: int | str = option(
         9464,
         port_or("same", "off"),
-        "Port of the monitoring endpoint; 0: any free port, `same`: the API's, `off`: none.",
+        "Monitoring: port of metrics and health; 0: any free one, `same`: the API's, `off`: none.",
     )
     traces: bool = option(
         False, yes_or_no, "OpenTelemetry traces of requests (needs the extra `traces`)."
@@ -270,7 +270,7 @@ def load_settings(
 
 def for_account(settings: Settings, options: Mapping[str, str]) -> Settings:
     """Settings in force for an account with these options, as texts. Raises ConfigurationError,
-    for a zone that has left the tz database, say."""
+    e.g. for a zone that the tz database no longer has."""
     return _for_account(settings, tuple(options.items())) if options else settings
 
 
@@ -286,12 +286,12 @@ def _for_account(settings: Settings, options: tuple[tuple[str, str], ...]) -> Se
 
 
 def shown(value: Any) -> str:
-    """A value as one types it."""
+    """A value as on the command line."""
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def without_secret(text: str) -> str:
-    """Mask passwords in URLs."""
+    """Mask passwords in URLs and in `password=` pairs."""
     return PASSWORD.sub(lambda match: f"{match[1] or match[2]}***", text)
 
 

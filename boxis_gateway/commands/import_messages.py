@@ -49,7 +49,7 @@ ACCOUNT_FIELDS = tuple(
 @click.option(
     "--account-field",
     type=click.Choice(ACCOUNT_FIELDS),
-    help="Field or column that names the account; --account takes the lines without it.",
+    help="Field or column that names the account; lines without it go to --account.",
 )
 @click.option(
     "--map",
@@ -93,9 +93,9 @@ def import_messages(
 ) -> None:
     """Import the messages of a file or a URL. Importing them again adds nothing.
 
-    Dates without an offset are in --timezone. CSV files have a header, JSON lines have keys:
-    recipient, sender, date and, optionally, text, parts, credit, type, sms_id, status,
-    status_date, price, whole_sale, cost, invoiced_at; and those of an export.
+    Dates without an offset are in --timezone. Columns (CSV) or keys (JSON lines): recipient,
+    sender and date; optional are text, parts, credit, type, sms_id, status, status_date, price,
+    whole_sale, cost, invoiced_at. Files of 'export' work too.
 
     \b
     Examples:

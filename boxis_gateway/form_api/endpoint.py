@@ -1,7 +1,7 @@
 """START HERE: bytes in, bytes out; the whole path of a request.
 
-Every answer is an envelope in the requested format with HTTP status 200: legacy clients read the
-body, and some of their libraries hide it under any other status.
+Every answer is an envelope in the requested format, with HTTP status 200 at a known address:
+legacy clients read the body, and some of their libraries hide it under any other status.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ def answer(form: Form, context: RequestContext, services: Services) -> Result:
         record.action = f"{action.section}.{action.name}"
         raw = action.raw_params(form)
         if settings.replay != "off":
-            words = (request.section, request.action, *chain.from_iterable(raw))
-            limiter.replays.check(settings, account.id, request.timestamp, words, context.now)
+            signed = (request.section, request.action, *chain.from_iterable(raw))
+            limiter.replays.check(settings, account.id, request.timestamp, signed, context.now)
         params = action.load(raw)
         return action.run(
             ActionCall(account, params, settings, store, context.now, record.count_rows)
@@ -186,13 +186,13 @@ def respond(form: Form, result: Result, context: RequestContext, services: Servi
             record.streams = True
             response = _response(log_faults(_rejoined(beginning, pieces), log, record.id), renderer)
             response.call_on_close(release)
-            response.call_on_close(services.store.detach_connection())  # not for other requests
+            response.call_on_close(services.store.detach_connection())  # the stream keeps it
             return response
     return _response(beginning, renderer)
 
 
 class WholeAnswer(Response):
-    """A Flask response without Flask's checks for redirects, ranges and cookies."""
+    """A Flask response that skips Flask's checks for redirects, ranges and cookies, for speed."""
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """WSGI entry point; the body is one piece."""

@@ -70,8 +70,12 @@ _SENT = {
 """Events of outgoing messages -> status."""
 
 _REPORT = "Receive DLR"
-_REPORTED = {b"1": Status.DELIVERED, b"2": Status.FAILED, b"16": Status.REFUSED}
-"""Events of delivery reports that change the status."""
+_STATUS_OF_DLR = {
+    b"1": Status.DELIVERED,  # delivered to phone
+    b"2": Status.FAILED,  # not delivered
+    b"16": Status.REFUSED,  # rejected by the SMSC
+}
+"""Kannel's DLR codes that change the status; 4 (buffered) and 8 (accepted by the SMSC) do not."""
 
 _OTHER_EVENTS = ("Receive SMS", "Sent DLR")
 
@@ -120,11 +124,11 @@ def _event(number: int, raw: bytes, head: re.Match[bytes], at: str, options: Rea
 
 def _report(number: int, head: re.Match[bytes], at: str) -> Line:
     reference = _reference(head)
-    if head["dlr"] not in _REPORTED:
+    if head["dlr"] not in _STATUS_OF_DLR:
         return OtherLine(number, "report of acceptance by the SMSC")
     if reference is None:
         return OtherLine(number, "report without message id")
-    return ReportLine(number, DeliveryReport((reference,), _REPORTED[head["dlr"]], at))
+    return ReportLine(number, DeliveryReport((reference,), _STATUS_OF_DLR[head["dlr"]], at))
 
 
 def _reference(head: re.Match[bytes]) -> int | None:

@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
     def evict(self) -> None:
         """Close in favour of another client; see `ServerState.idle`."""
         if self._reader.in_request:
-            self.abort("crowded")
+            self.abort("evicted")
         else:
             self._transport.close()
 

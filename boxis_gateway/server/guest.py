@@ -26,9 +26,9 @@ def _ignore(*_: object) -> None:
 class Guest:
     """A WSGI application and, if wanted, callbacks of the server.
 
-    `side_app` answers on the second address. `on_malformed(reason)` is called for bytes that are
-    not an HTTP request, `on_abort(environ, reason)` before the server aborts a streamed answer,
-    `on_heartbeat(connections, is_stopping)` about once a second."""
+    `side_app` answers on the second address, for monitoring. `on_malformed(reason)` is called for
+    bytes that are not an HTTP request, `on_abort(environ, reason)` before the server aborts a
+    streamed answer, `on_heartbeat(connections, is_stopping)` about once a second."""
 
     app: WSGIApplication
     error_body: ErrorBody = plain_text_error

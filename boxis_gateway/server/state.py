@@ -24,7 +24,7 @@ class Client(Protocol):
         """Close in favour of another client."""
 
     def shut_down(self) -> None:
-        """Close once the answer in progress is finished."""
+        """Close if no request or answer is in progress; called again until it is."""
 
     def abort(self, reason: str) -> None:
         """Reset the connection."""

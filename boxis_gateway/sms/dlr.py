@@ -1,4 +1,4 @@
-"""Delivery reports (DLR): states of a message and their order.
+"""Delivery reports (DLR): states of a message and their order; codes are in the importers.
 
 A report names its message by an id of the carrier. Sources spell these ids differently; the
 importer of a source normalises them. Reports arrive in any order, repeatedly, or before their

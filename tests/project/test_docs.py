@@ -22,19 +22,21 @@ from boxis_gateway.importers.reading.columns import COLUMNS
 from boxis_gateway.importers.reading.lines import GoodLine, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import Account
-from boxis_gateway.settings import OPTIONS, Settings, settings_table
+from boxis_gateway.settings import OPTIONS, Settings
 from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 from tests.support.documents import PROJECT, TEXTS, all_blocks, blocks, gateway_calls, without_code
 from tests.support.example_account import NOW, add_messages
+from tools.generate_documents import DOCUMENTS, generated
 
 NOT_WRAPPED_YET = ("docs/benchmarks.md", "docs/soak.md")
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 NAMED = re.compile(r"\b(docs/[\w-]+\.(?:md|svg))\b")
 
 
-def test_the_settings_table_is_that_of_the_code() -> None:
-    assert settings_table() in TEXTS["docs/settings.md"], "run: tools/generate_documents.py"
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_a_generated_part_is_as_the_code_has_it(path: Path) -> None:
+    assert generated(path) == path.read_text(), "run: python tools/generate_documents.py"
 
 
 def test_every_command_action_format_and_column_is_named() -> None:

@@ -36,7 +36,7 @@ class SmsParams(Schema):
     limit = WholeNumber(
         f"Number of messages to return; above {MAX_LIMIT} means {MAX_LIMIT}.", 100, MAX_LIMIT
     )
-    customer = optional_text("Customer id, for RESELLER and up; otherwise always the own customer.")
+    customer = optional_text("Customer id, for RESELLER and up; otherwise the employee's own.")
     to = SmsAddress("Recipient such as `+4581808888`, exactly; the `+` may be missing.")
     from_ = SmsAddress("Sender: a number exactly, a name in any case.", data_key="from")
     message = optional_text("Part of the text, in any case; hidden texts never match.")
