@@ -1,4 +1,4 @@
-"""Adding imported messages: duplicates, ids, rows; and positions in followed logs.
+"""Adding imported messages, and positions in followed logs.
 
 Read additions.py, duplicates.py, bulk_submissions.py.
 """

@@ -1,4 +1,4 @@
-"""Adding imported messages: the new ones get ids and rows, stored ones a later status.
+"""Adding imported messages: ids and rows for the new ones.
 
 Ids (ids.py) have 19 digits, like the provider's later ids (protocol page, section 5). They depend
 only on what is stored: the same imports make the same store. The id that a message has on the wire

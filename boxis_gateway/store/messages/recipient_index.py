@@ -1,4 +1,4 @@
-"""Keys of the recipient index, which starts with ten days (tables/messages.py)."""
+"""Keys of the recipient index, which starts with ten days."""
 
 from __future__ import annotations
 

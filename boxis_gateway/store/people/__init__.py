@@ -1,1 +1,1 @@
-"""Customers with their accounts, employees, tokens and contacts; one file each."""
+"""Customers with their accounts, employees, tokens and contacts."""

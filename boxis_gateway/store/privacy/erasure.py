@@ -1,4 +1,4 @@
-"""Erasure of a phone number: everything that contains it, and the texts to and from it.
+"""Erasure of a phone number, and of the texts to and from it.
 
 First the number is stored as erased (erased_numbers.py), so that no import brings it back. The scan
 (erasure_scan.py) then runs in short, repeatable transactions: if it is stopped, the next erasure of

@@ -1,4 +1,4 @@
-"""The scan that replaces a number by ERASED_NUMBER everywhere in a store, or only counts.
+"""Scan of a store that replaces a number by ERASED_NUMBER, or counts it.
 
 Messages stay as rows, so no total changes. The search takes no lock; the transaction that changes
 rows reads them again.

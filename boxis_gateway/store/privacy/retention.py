@@ -1,4 +1,4 @@
-"""Retention: deletes messages, and texts, that an account keeps for some days only.
+"""Retention: deletes messages and texts after some days.
 
 Age counts from the actual or planned time of sending. Short transactions each leave the store
 consistent: the next run continues one that was stopped, and two runs share the work.

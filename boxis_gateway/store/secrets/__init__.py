@@ -1,1 +1,1 @@
-"""Encryption of user keys at rest. Read vault.py, key_file.py, user_keys.py."""
+"""Encryption of user keys at rest. Start with vault.py."""

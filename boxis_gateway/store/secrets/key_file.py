@@ -1,4 +1,4 @@
-"""Keys that encrypt a store's secrets, in a file or the environment, apart from the store.
+"""Keys that encrypt a store's secrets, in a file or the environment.
 
 The first key encrypts, each of them decrypts. A key file is replaced atomically, never edited.
 """

@@ -1,4 +1,4 @@
-"""Internal tables: waiting reports, log positions, audit, erased numbers, secrets."""
+"""Internal tables: waiting reports, log positions, audit, secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submissions, their messages (one a recipient), and counts of submissions."""
+"""Submissions, their messages (one a recipient), and their counts."""
 
 from __future__ import annotations
 

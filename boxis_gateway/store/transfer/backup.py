@@ -1,4 +1,4 @@
-"""Backups: a SQLite file of one state of a store, made while others read and write."""
+"""Backups: a SQLite file of one state of a store in use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Copying a store into another, of any engine, while the source stays in use.
+"""Copying a store into another, of any engine, while it is in use.
 
 Each pass reads one state of the source, compares every block with the target, and replaces what
 differs. So a copy that was killed continues where it was, and a pass that replaces nothing has

@@ -1,4 +1,4 @@
-"""Restoring a backup: the store takes its state in one transaction, beside readers.
+"""Restoring a backup in one transaction, beside readers.
 
 The new state is made in a temporary store: the backup, migrated, with what has to outlive the store
 that it replaces. A SQLite store then gets its pages by SQLite's backup API, a store in PostgreSQL

@@ -1,4 +1,4 @@
-"""Rows of a store in blocks, with digests that are the same in every engine.
+"""Rows of a store in blocks, with digests that any engine can match.
 
 A block is a condition on a table, for either side of a comparison. Together the blocks cover
 everything that the tables can hold, also rows that only the target has. Long tables are cut by a

@@ -1,4 +1,4 @@
-"""Consistency checks of a store: its pages, and its tables against each other.
+"""Consistency checks of a store: its pages and its tables.
 
 Read-only. To add a check, add SQL that counts the wrong rows to COUNTS; or to ROW_CHECKS, if only
 Python can tell.
