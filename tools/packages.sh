@@ -5,7 +5,7 @@
 #   guard     valgrind, which counts instructions
 #   bench     wrk, the sqlite3 shell, nginx, and PHP under FPM
 #   examples  nginx, systemd, promtool and openssl, which read the files in examples/
-# Root gets them installed; others are told the line that does it.
+# Installed for root; other users get the command that installs them.
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
 missing=""

@@ -13,8 +13,8 @@ from boxis_gateway.zones import from_utc_text
 
 IDS_PER_MILLISECOND = 1_000_000
 UPPER_HALF = IDS_PER_MILLISECOND // 2  # where a millisecond's ids of bulk_submissions.py begin
-OWN_DIGITS, LARGEST_OWN_ID = 19, 9_000_000_000_000_000_000
-LAST_DIGITS = 17  # of a longer id: they fit between LARGEST_OWN_ID and 2**63
+STORED_DIGITS, LARGEST_STORED_ID = 19, 9_000_000_000_000_000_000
+LAST_DIGITS = 17  # of a longer id: they fit between LARGEST_STORED_ID and 2**63
 UNSIGNED = 1 << 64
 LEAST_ID, GREATEST_ID = -(1 << 63), (1 << 63) - 1
 GREATEST_ACCOUNT_ID = (1 << 31) - 1
@@ -28,7 +28,7 @@ def first_id(instant: str) -> int:
     return milliseconds * IDS_PER_MILLISECOND
 
 
-def is_own_id(number: int, instant: str) -> bool:
+def is_generated_id(number: int, instant: str) -> bool:
     """True if the number is an id of that time."""
     return 0 <= number - first_id(instant) < IDS_PER_MILLISECOND
 
@@ -84,7 +84,7 @@ def order_id(digits: str) -> int | None:
     no number."""
     if not (digits.isascii() and digits.isdigit()) or digits[0] == "0":
         return None
-    if len(digits) <= OWN_DIGITS:
+    if len(digits) <= STORED_DIGITS:
         number = int(digits)
-        return number if number <= LARGEST_OWN_ID else None
-    return LARGEST_OWN_ID + 1 + int(digits[-LAST_DIGITS:])
+        return number if number <= LARGEST_STORED_ID else None
+    return LARGEST_STORED_ID + 1 + int(digits[-LAST_DIGITS:])

@@ -173,7 +173,7 @@ class World:
         )
 
     def ask_badly(self, returntype: str, words: str, path: str = "/", **request: Any) -> None:
-        """A request that is none is told so, in the format that it asks for."""
+        """A malformed request gets an error in the format that it names."""
         answer = self.client.open(path, query_string={"returntype": returntype}, **request)
         assert answer.status_code == (404 if path != "/" else 200)
         wanted = form_api.Said("0", words, False, [], int(self.now.timestamp()))

@@ -41,7 +41,7 @@ def ask(client: FlaskClient) -> Ask:
 
 
 class Kept(logging.Handler):
-    """Keeps what the log is told of requests."""
+    """Log handler that keeps the request records."""
 
     def __init__(self) -> None:
         super().__init__()

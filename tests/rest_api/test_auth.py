@@ -32,7 +32,7 @@ LOGIN_FAILURE = {
 
 
 class Clock:
-    """A clock that is told what time it is."""
+    """A clock that tests set."""
 
     now = NOW
 

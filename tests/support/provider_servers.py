@@ -1,4 +1,4 @@
-"""Providers for tests: real HTTP servers that fail as they are told."""
+"""Providers for tests: real HTTP servers with scripted failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Fault = Callable[[Any, bytes], None]
 
 @dataclass
 class Provider:
-    """A filled store that is served, behind a proxy that fails as it is told: each of `faults` is
+    """A filled store that is served, behind a proxy with scripted failures: each of `faults` is
     for one request (None lets it pass), then `always`, if there is one."""
 
     store: Store

@@ -19,7 +19,13 @@ from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
 from boxis_gateway.store.engines.sql import chunks, compile_sql
-from boxis_gateway.store.ids import UPPER_HALF, first_id, is_in_lower_half, is_own_id, order_id
+from boxis_gateway.store.ids import (
+    UPPER_HALF,
+    first_id,
+    is_generated_id,
+    is_in_lower_half,
+    order_id,
+)
 from boxis_gateway.store.ingest.bulk_submissions import BulkSubmissions
 from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessage
 from boxis_gateway.store.messages.counts import Counts
@@ -56,7 +62,9 @@ class Additions:
         self._database = database
         self._duplicates = Duplicates(database)
         of_account, at_times = Message.account == 0, Message.sent_at.in_([""])
-        has_id = (Message.id + SQL("0")).in_([0])  # the sum keeps the id out of the index search
+        has_id = (Message.id + SQL("0")).in_(
+            [0]
+        )  # + 0 stops the planner from using the id in the index
         ids = Message.select(Message.sent_at, Message.id).where(of_account, at_times, has_id)
         self._ids_sql = compile_sql(database, ids)
         self._insert_messages = database.bulk_inserter(Message)
@@ -131,7 +139,7 @@ class Additions:
         """The free ids at each of the messages' times."""
         ids = _Ids()
         for _, sent_at, message_id, submission_id, _, _ in nearby or ():
-            ids.has_submission(sent_at, submission_id)
+            ids.note_submission(sent_at, submission_id)
             ids.taken.add((sent_at, message_id))
         if nearby is None:
             self._look_up_ids(account_id, messages, ids)
@@ -143,9 +151,11 @@ class Additions:
         for times in chunks(list({message.sent_at for _, message in messages})):
             first_ids = json.dumps({sent_at: first_id(sent_at) for sent_at in times})
             for sent_at, newest in self._database.execute_sql(NEWEST_SQL, (account_id, first_ids)):
-                ids.has_submission(sent_at, newest or 0)
-        own = [(message.sent_at, order_id(message.wire_id or "")) for _, message in messages]
-        for chunk in chunks([(sent_at, number) for sent_at, number in own if number is not None]):
+                ids.note_submission(sent_at, newest or 0)
+        foreign = [(message.sent_at, order_id(message.wire_id or "")) for _, message in messages]
+        for chunk in chunks(
+            [(sent_at, number) for sent_at, number in foreign if number is not None]
+        ):
             times, numbers = zip(*chunk, strict=True)
             ids.taken.update(self._database.select_in(self._ids_sql, account_id, times, numbers))
 
@@ -167,21 +177,21 @@ class _Ids:
         self.taken: set[tuple[str, int]] = set()
         self._next: dict[str, int] = {}
 
-    def has_submission(self, sent_at: str, submission_id: int) -> None:
+    def note_submission(self, sent_at: str, submission_id: int) -> None:
         """Note the id of a stored submission with a message of that time."""
         if is_in_lower_half(submission_id, sent_at):
             self._next[sent_at] = max(submission_id + 1, self._next.get(sent_at, 0))
 
     def take(self, sent_at: str, wire_id: str | None) -> tuple[int, int]:
         """Ids for a message and its submission. The message keeps the number of its wire id, if
-        that is free and in no range of ours; otherwise both get the same."""
+        that is free and no generated id; otherwise both get the same."""
         submission_id = self._next.get(sent_at) or first_id(sent_at)
         self._next[sent_at] = submission_id + 1
-        own = order_id(wire_id) if wire_id else None
-        if own is None or is_own_id(own, sent_at) or (sent_at, own) in self.taken:
+        number = order_id(wire_id) if wire_id else None
+        if number is None or is_generated_id(number, sent_at) or (sent_at, number) in self.taken:
             return submission_id, submission_id
-        self.taken.add((sent_at, own))
-        return own, submission_id
+        self.taken.add((sent_at, number))
+        return number, submission_id
 
 
 def _rows(

@@ -20,8 +20,8 @@ from boxis_gateway.store.ids import (
     UPPER_HALF,
     first_id,
     from_wire_id,
+    is_generated_id,
     is_in_lower_half,
-    is_own_id,
     order_id,
 )
 from boxis_gateway.store.ingest.duplicates import FingerprintedMessage
@@ -160,7 +160,7 @@ class BulkSubmissions:
         named = from_wire_id(facts.wire_id)
         number = named[1] if facts.exported_id is None and named else facts.exported_id
         created_at = facts.created_at
-        if number is not None and is_own_id(number, created_at):
+        if number is not None and is_generated_id(number, created_at):
             is_safe = not is_in_lower_half(number, created_at) or any(
                 message.sent_at == created_at
                 for message in messages  # additions.py sees them

@@ -80,6 +80,7 @@ BEFORE_KEY = Tuple(Message.sent_at, Message.id) < Tuple("", SQL(str(LEAST_ID)))
 may sort them all instead of scanning the key."""
 
 
+# Literals such as 0 and "" are placeholders: compile_sql makes each a parameter, in this order.
 def _history(before: Any, columns: Sequence[Any]) -> Any:
     return (
         Message.select(*columns)
