@@ -122,8 +122,14 @@ class Server:
         """Start it, and return when it takes queries. Raises CouldNotRun."""
         options = ("-D", self.data, "-p", self.port, "-c", f"cluster_name={self.name}")
         log = self.folder / f"{self.name}.log"
-        self.process = start(self.programs.command("postgres", *options), log)
-        self.wait_until("SELECT true")
+        end = time.monotonic() + WAIT_SECONDS
+        while True:
+            self.process = start(self.programs.command("postgres", *options), log)
+            try:
+                return self.wait_until("SELECT true")
+            except CouldNotRun as problem:  # children of a killed postmaster end a moment later
+                if "shared memory block" not in str(problem) or time.monotonic() > end:
+                    raise
 
     def kill(self) -> int:
         """Send SIGKILL to the postmaster, whose children end with it; its process id."""
