@@ -22,7 +22,7 @@ from boxis_gateway.levels import Level
 from boxis_gateway.store import Store
 
 LIMIT = 100
-REPEATS = 50  # of a quick query in one run of the shell
+REPEATS = 500  # of a quick query in one run of the shell, whose start varies by milliseconds
 TOKEN = "a-token-of-benchmarks"
 COLUMNS = "id, account_id, text, sender, recipients, sent_at, price, whole_sale, cost"
 LISTED = "FROM submission WHERE account_id = {account} AND recipients IS NOT NULL"
