@@ -36,7 +36,7 @@ def shop(
     with (tmp_path / "log").open("w") as log:
         server = RunningServer(store, "--workers", str(request.param), log=log)
         shop = Shop(store, server, tmp_path / "log")
-        until(lambda: len(shop.workers()) == request.param)
+        until(lambda: len(shop.server.workers) == request.param)
         requests.get(f"{server.url}openapi.json", timeout=60)  # which opens no store
         until(lambda: connections(server.port) == 0)
         yield shop
@@ -93,9 +93,9 @@ def test_workers_that_die_under_load_break_answers_off_and_are_replaced(shop: Sh
         client.start()
     for answered in range(3):
         until(lambda answered=answered: seen[WHOLE] > answered)  # type: ignore[misc]
-        killed = shop.workers()[0]
+        killed = shop.server.workers[0]
         os.kill(killed, signal.SIGKILL)
-        until(lambda killed=killed: len(set(shop.workers()) - {killed}) == 2)  # type: ignore[misc]
+        until(lambda killed=killed: len(set(shop.server.workers) - {killed}) == 2)  # type: ignore[misc]
     done.set()
     for client in clients:
         client.join()
@@ -106,7 +106,7 @@ def test_workers_that_die_under_load_break_answers_off_and_are_replaced(shop: Sh
 
 @pytest.mark.parametrize("shop", [2], indirect=True)
 def test_others_answer_while_a_worker_is_stopped(shop: Shop) -> None:
-    stopped = shop.workers()[0]
+    stopped = shop.server.workers[0]
     os.kill(stopped, signal.SIGSTOP)
     assert [shop.history() for _ in range(5)] == [WHOLE] * 5
     assert shop.login() == "token"
@@ -114,13 +114,13 @@ def test_others_answer_while_a_worker_is_stopped(shop: Shop) -> None:
     assert shop.history() == WHOLE
     os.kill(stopped, signal.SIGSTOP)
     os.kill(stopped, signal.SIGKILL)  # as the arbiter does after 60 seconds
-    until(lambda: stopped not in shop.workers() and len(shop.workers()) == 2)
+    until(lambda: stopped not in shop.server.workers and len(shop.server.workers) == 2)
     assert shop.history() == WHOLE
 
 
 @pytest.mark.parametrize("shop", [1], indirect=True)
 def test_clients_that_vanish_in_mid_answer_leave_nothing_behind(shop: Shop) -> None:
-    (worker,) = shop.workers()
+    (worker,) = shop.server.workers
     vanish(shop, 12)
     before, memory = descriptors(worker), resident(worker)
     for _ in range(10):
@@ -133,7 +133,7 @@ def test_clients_that_vanish_in_mid_answer_leave_nothing_behind(shop: Shop) -> N
 
 @pytest.mark.parametrize("shop", [1], indirect=True)
 def test_a_server_without_descriptors_goes_on_when_it_has_some_again(shop: Shop) -> None:
-    (worker,) = shop.workers()
+    (worker,) = shop.server.workers
     assert shop.history() == WHOLE
     _, most = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     until(lambda: descriptors(worker) < 40)
@@ -152,7 +152,7 @@ def test_a_server_without_descriptors_goes_on_when_it_has_some_again(shop: Shop)
 @pytest.mark.sqlite_only("what SQLite says without descriptors")
 @pytest.mark.parametrize("shop", [1], indirect=True)
 def test_a_store_without_descriptors_is_opened_later(shop: Shop) -> None:
-    (worker,) = shop.workers()
+    (worker,) = shop.server.workers
     _, most = resource.prlimit(worker, resource.RLIMIT_NOFILE)
     used = {int(name) for name in os.listdir(f"/proc/{worker}/fd")}
     for_the_client = next(number for number in itertools.count() if number not in used)

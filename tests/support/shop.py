@@ -115,17 +115,11 @@ class Shop:
             "login": self.login(),
         }
 
-    def workers(self) -> list[int]:
-        """The processes that answer."""
-        process = self.server.process.pid
-        children = Path(f"/proc/{process}/task/{process}/children").read_text()
-        return [int(child) for child in children.split()]
-
     def kill_worker(self) -> None:
         """Let another process answer."""
-        (worker,) = self.workers()
+        (worker,) = self.server.workers
         os.kill(worker, signal.SIGKILL)
-        until(lambda: set(self.workers()) - {worker})
+        until(lambda: set(self.server.workers) - {worker})
 
     def said(self) -> str:
         """The log of the server."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -16,8 +15,6 @@ from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store import LogPosition, Store
 from boxis_gateway.zones import utc_now, utc_text
 from tests.support.waiting import LIMIT_SECONDS
-
-Gateway = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def fill(store: Store, account: Account, messages: Sequence[NewMessage]) -> None:
