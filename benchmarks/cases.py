@@ -130,7 +130,7 @@ CASES = [
     ),
     Case(
         "latency",
-        "p99 of 10-row requests at 200 a second beside ten streams; default workers and threads",
+        "p99 of 10-row requests at 200 a second beside ten streams; default workers",
         MS,
         streaming.latency,
         [Target("beside", "alone", at_most=2)],

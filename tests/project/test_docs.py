@@ -29,7 +29,6 @@ from tests.support.documents import PROJECT, TEXTS, all_blocks, blocks, gateway_
 from tests.support.example_account import NOW, add_messages
 from tools.generate_documents import DOCUMENTS, generated
 
-NOT_WRAPPED_YET = ("docs/benchmarks.md", "docs/soak.md")
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 NAMED = re.compile(r"\b(docs/[\w-]+\.(?:md|svg))\b")
 
@@ -73,7 +72,7 @@ def test_the_index_has_every_document_once() -> None:
     assert sorted(linked) == sorted(files)
 
 
-@pytest.mark.parametrize("document", [name for name in TEXTS if name not in NOT_WRAPPED_YET])
+@pytest.mark.parametrize("document", TEXTS)
 def test_lines_of_prose_are_short(document: str) -> None:
     lines = without_code(TEXTS[document]).splitlines()
     assert not [line for line in lines if len(line) > 100 and line.lstrip()[:1] not in ("|", "!")]
