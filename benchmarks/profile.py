@@ -52,7 +52,6 @@ REQUEST_PARTS = {
     "store.messages.history:History.read": "messages: query and rows",
     "form_api.actions.get_history:_columns": "columns: numbers, dates, credits",
     "form_api.endpoint:respond": "escaping and writing",
-    "form_api.endpoint:_response": "response object",
     "monitoring.monitor:Monitor._end": "log line",
 }
 IMPORT_PARTS = {
@@ -137,17 +136,17 @@ def rows() -> Iterator[str]:
     store, (big,) = Store(f"sqlite:///{path}"), signed_requests(path, Workload(None, "xml"))
     history = importlib.import_module("boxis_gateway.form_api.actions.get_history")
 
-    def batches() -> Iterator[Any]:
+    def batches() -> Any:
         return store.history.read(big.account.id, with_status=False)
 
     def columns() -> Any:
-        return history._columns(batches(), zone, lambda count: None)
+        return batches().map(partial(history._columns, zone, lambda count: None))
 
     def rendered(renderer: Any) -> Iterator[bytes]:
         rows = history.Rows(
             "sms", history.FIELDS, columns, ("history",), plain=history.PLAIN_FIELDS
         )
-        return iter(renderer._lists(rows, ""))
+        return iter(renderer._lists(rows.open(renderer.NAME), ""))
 
     def microseconds(start: Callable[[], Iterable[object]]) -> float:
         return quickest(lambda: drain(start())) * 1e6 / big.rows

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, request
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
 
 from boxis_gateway.api_docs import api_docs
-from boxis_gateway.form_api.endpoint import error_body, form_api
+from boxis_gateway.form_api import endpoint as form_endpoint
+from boxis_gateway.form_api.action import ActionTable
+from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.limiting import Limiter, SharedCounters, shared_counters
 from boxis_gateway.monitoring import Monitor, get_record
 from boxis_gateway.monitoring.endpoint import PATHS, MonitoringEndpoint
@@ -32,17 +35,25 @@ LOCK_SECONDS = 0.5  # a request that waits for another writer blocks its whole p
 
 
 class Gateway(Flask):
-    """Flask, routing by path alone: `Host` may be missing or arbitrary, and the root path may be
-    empty, as in `POST http://host HTTP/1.1`. Any method reaches the APIs, which answer it.
+    """Flask for all but the form API's paths, routing by path alone: `Host` may be missing or
+    arbitrary. Any method reaches the APIs, which answer it.
 
     Each request is monitored; those to PATHS go to `monitoring_endpoint` if it shares this port."""
 
     def __init__(
-        self, services: Services, monitor: Monitor, monitoring_endpoint: MonitoringEndpoint
+        self,
+        services: Services,
+        form_api: form_endpoint.FormApi,
+        monitor: Monitor,
+        monitoring_endpoint: MonitoringEndpoint,
     ) -> None:
         super().__init__("boxis_gateway", static_folder=None)
         self.url_map.merge_slashes = False  # nothing is redirected
-        self.monitor, self.monitoring_endpoint = monitor, monitoring_endpoint
+        self.form_api, self.monitor, self.monitoring_endpoint = (
+            form_api,
+            monitor,
+            monitoring_endpoint,
+        )
         self._clock = services.clock
         self._trusted_proxies = services.settings.trusted_proxies
         self._serves_monitoring = services.settings.watch_port == "same"
@@ -54,13 +65,16 @@ class Gateway(Flask):
             client = environ["REMOTE_ADDR"] = client_address(peer, forwarded, self._trusted_proxies)
             if client == peer:
                 _warn_of_untrusted_proxy()
-        if self._serves_monitoring and environ["PATH_INFO"] in PATHS:
+        path = environ["PATH_INFO"] or "/"  # empty in `POST http://host HTTP/1.1`
+        if path in form_endpoint.PATHS:
+            return self.monitor.call(self.form_api, environ, start_response)
+        if self._serves_monitoring and path in PATHS:
             return self.monitoring_endpoint(environ, start_response)
         return self.monitor.call(super().wsgi_app, environ, start_response)
 
     def error_body(self, description: str, query: str) -> tuple[str, bytes]:
         """Body of an error of the HTTP server, for bytes that never reach the application."""
-        return error_body(description, query, self._clock())
+        return form_endpoint.error_body(description, query, self._clock())
 
     def log_exception(self, exc_info: Any) -> None:
         """Log a bug outside of the APIs, without the path, which Flask's own line quotes."""
@@ -86,14 +100,17 @@ def create_app(
     clock: Clock = utc_now,
     counters: SharedCounters | None = None,
     metrics: Metrics | None = None,
+    actions: ActionTable = ACTIONS,
 ) -> Gateway:
     """Wire both APIs to a store. `counters` default to ones of this process; without `metrics`
-    nothing is counted. Raises ConfigurationError if traces are enabled but not installed."""
+    nothing is counted; `actions` are those of the form API. Raises ConfigurationError if traces
+    are enabled but not installed."""
     limiter = Limiter(settings, counters or shared_counters(settings.counters))
     services = Services(store, settings, limiter, clock)
     monitor = Monitor(metrics, Traces() if settings.traces else None)
-    app = Gateway(services, monitor, MonitoringEndpoint(store, metrics))
-    app.register_blueprint(form_api(services))
+    form_api = form_endpoint.FormApi(services, actions)
+    app = Gateway(services, form_api, monitor, MonitoringEndpoint(store, metrics))
+    app.register_error_handler(HTTPException, lambda error: partial(form_api.routing_error, error))
     app.register_blueprint(rest_api(services))
     app.register_blueprint(api_docs())
     return app

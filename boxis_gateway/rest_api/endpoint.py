@@ -35,7 +35,7 @@ from boxis_gateway.rest_api.failures import (
 from boxis_gateway.rest_api.resource import Answer, File, Resource, ResourceCall
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.services import Services, log_faults
-from boxis_gateway.store import UNKNOWN, Store, acting_as
+from boxis_gateway.store import UNKNOWN, acting_as
 
 COOKIE = "token"
 ASCII = bytes(range(128))
@@ -91,7 +91,7 @@ def endpoint_for(
             record.fail(failure)
             result = Answer(failure.body(), failure.code, retry_after=failure.retry_after)
         if result.file:
-            response = respond_with_file(result.file, services.store, record)
+            response = respond_with_file(result.file, record)
         else:
             response = respond(result, methods, request)
         response.headers["X-Request-Id"] = record.id
@@ -228,13 +228,13 @@ def respond(answer: Answer, methods: Mapping[str, Resource], request: Request) -
     return response
 
 
-def respond_with_file(file: File, store: Store, record: RequestRecord) -> Response:
+def respond_with_file(file: File, record: RequestRecord) -> Response:
     """Stream the file; other requests get another connection to the store meanwhile."""
     record.streams, record.format = True, file.name.rpartition(".")[2]
+    file.rows.detach()
     response = Response(log_faults(file.pieces, log, record.id), content_type=file.content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.call_on_close(file.close)
-    response.call_on_close(store.detach_connection())
+    response.call_on_close(file.rows.close)
     return response

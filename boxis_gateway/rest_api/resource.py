@@ -14,7 +14,7 @@ from boxis_gateway.model import Employee, Session
 from boxis_gateway.rest_api.failures import RestFailure, invalid, missing
 from boxis_gateway.rest_api.properties import ToJson, json_writer, success
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
+from boxis_gateway.store import Row, RowStream, Store
 
 MISSING = "is missing"
 """Error text of a schema's missing field; any other text means an invalid value."""
@@ -52,13 +52,12 @@ class Done(Schema):
 
 @dataclass(frozen=True)
 class File:
-    """A file to download, in pieces that are made as the client takes them. `close` releases what
-    the pieces are made from."""
+    """A file to download, in pieces that are made of `rows` as the client takes them."""
 
     name: str
     content_type: str
     pieces: Iterator[bytes]
-    close: Callable[[], object]
+    rows: RowStream[list[Row]]
 
 
 @dataclass(frozen=True)

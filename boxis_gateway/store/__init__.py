@@ -13,6 +13,7 @@ from boxis_gateway.store.engines.errors import (
     is_unreachable,
     translate_faults,
 )
+from boxis_gateway.store.engines.row_stream import RowStream
 from boxis_gateway.store.engines.sqlite.file_identity import sidecar_files
 from boxis_gateway.store.ids import from_wire_id, wire_id
 from boxis_gateway.store.ingest.log_positions import LogPosition
@@ -43,6 +44,7 @@ __all__ = [
     "Replicas",
     "Restored",
     "Row",
+    "RowStream",
     "Store",
     "Verified",
     "acting_as",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -182,7 +182,6 @@ class Store:
 
         Raises Unavailable for a fault of the store. The next request tries again."""
         try:
-            self._servers.reset()
             self.database.check_connection()
             if self.database.is_closed():
                 self._engine.require_current_schema()
@@ -192,11 +191,6 @@ class Store:
                 with suppress(*DATABASE_ERRORS):
                     self.close()
             raise_unavailable(error)
-
-    def detach_connection(self) -> Callable[[], None]:
-        """Take the connection that this thread read from last out of use, for a stream that goes
-        on reading. Returns the function that puts it back."""
-        return self._servers.detach_connection()
 
     def pending_migrations(self) -> list[str]:
         """Names of the migrations that are not applied yet."""

@@ -95,7 +95,7 @@ def test_a_reader_keeps_the_old_log_there(store: Store, account: Account, other:
         reader = store.database.connection()
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM message").fetchall()
-        reattach = store.database.detach_connection()
+        reattach = store.database.detach(store.database.connection())
     late = Store(store.url)
     add_messages(late, account, {"date": "2012-05-09 10:00:01", "sender": "later"})
     os.replace(other, store.path)
@@ -116,12 +116,12 @@ def test_connections_to_old_files_stay_closed(store: Store, account: Account, ot
     old_message(store, account)
     with store.serving():
         store.database.connection()
-        reattach = store.database.detach_connection()
+        reattach = store.database.detach(store.database.connection())
     for file in store.path.parent.glob("store.db*"):
         file.unlink()
     os.replace(other, store.path)
     assert len(senders(store)) == 900
-    reattach_second = store.database.detach_connection()
+    reattach_second = store.database.detach(store.database.connection())
     reattach()
     reattach_second()
     assert len(senders(store)) == 900

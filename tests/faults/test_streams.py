@@ -91,7 +91,7 @@ def test_an_export_is_broken_off_with_a_reset(written: str, version: str, shop: 
 
 
 def test_a_short_answer_fails_as_a_whole(shop: Shop) -> None:
-    """An answer of less than 64 KiB leaves when all of it is there."""
+    """An answer of at most SHORT_ROWS leaves when all of it is there."""
     middle = {"datefrom": moment(ROWS // 2 - 90), "dateto": moment(ROWS // 2 + 90)}
     came, _ = begun(shop, posted("1.0", middle))
     assert came.count(b"reciptient") == 0

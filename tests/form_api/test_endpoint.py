@@ -19,7 +19,7 @@ from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.actions.get_history import get_history
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Row, Store
+from boxis_gateway.store import Row, RowStream, Store
 from tests.support.example_account import NOW, USER_KEY, add_messages, signed
 
 TIMESTAMP = int(NOW.timestamp())
@@ -172,9 +172,12 @@ def test_a_fault_in_mid_answer_breaks_it_off(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def failing(*args: object, **options: object) -> Iterator[list[Row]]:
-        yield [("x" * 100_000, "+48514151563", "2012-05-09 10:28:00", 1, 1000, "sent")]
-        raise OSError("the disk is gone")
+    def failing(*args: object, **options: object) -> RowStream[list[Row]]:
+        def batches() -> Iterator[list[Row]]:
+            yield [("boxis.net", "+48514151563", "2012-05-09 10:28:00", 1, 1000, "sent")]
+            raise OSError("the disk is gone")
+
+        return RowStream(batches(), is_long=True)
 
     monkeypatch.setattr(store.history, "read", failing)
     with pytest.raises(OSError, match="the disk is gone"):

@@ -57,7 +57,7 @@ def test_history_is_one_query_however_long(stores: Stores, store: Store, account
 
 def test_two_walks_see_the_same_rows(store: Store, account: Account) -> None:
     add_messages(
-        store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(300))
+        store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(400))
     )
     rows = run(store, account, history_key="both")
     assert rows.names_for("json") == ("senders", "history")
@@ -69,11 +69,11 @@ def test_two_walks_see_the_same_rows(store: Store, account: Account) -> None:
 @pytest.mark.sqlite_only("who reads holds up the write-ahead log")
 def test_an_abandoned_walk_releases_the_store(store: Store, account: Account) -> None:
     add_messages(
-        store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(300))
+        store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(400))
     )
     walk = run(store, account).start()
     next(walk)
-    walk.close()  # type: ignore[attr-defined]
+    walk.close()
     assert store.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
 
 

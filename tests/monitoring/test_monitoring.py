@@ -18,6 +18,7 @@ from boxis_gateway.monitoring import RequestRecord
 from boxis_gateway.monitoring.metrics import Metrics
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
+from boxis_gateway.store.engines.row_stream import SHORT_ROWS
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages, signed
 
 Ask = Callable[..., TestResponse]
@@ -177,16 +178,16 @@ def test_readable_and_json_lines_say_the_same(ask: Ask, told: Callable[[], Reque
 
 
 @pytest.fixture
-def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every answer streams."""
-    monkeypatch.setattr(endpoint, "WHOLE_ANSWER_BYTES", 10)
+def long_history(store: Store, account: Account) -> None:
+    """A history that is streamed."""
+    dates = (f"2012-05-09 10:{n // 60:02}:{n % 60:02}" for n in range(SHORT_ROWS + 1))
+    add_messages(store, account, *({"date": date} for date in dates))
 
 
-@pytest.mark.usefixtures("short_pieces")
+@pytest.mark.usefixtures("long_history")
 def test_a_stream_is_recorded_at_its_end(
-    ask: Ask, client: FlaskClient, account: Account, store: Store, told: Callable[[], RequestRecord]
+    client: FlaskClient, told: Callable[[], RequestRecord]
 ) -> None:
-    add_messages(store, account, {"date": "2012-05-09 10:00"})
     answer = client.open("/", method="POST", data=signed(int(NOW.timestamp()), {}), buffered=False)
     under_way = figures(client.get("/metrics").text)
     assert figure(under_way, "streams_in_progress") == 1
@@ -198,9 +199,9 @@ def test_a_stream_is_recorded_at_its_end(
     assert figure(done, "requests_total", outcome="success") == 1
 
 
-@pytest.mark.usefixtures("short_pieces")
+@pytest.mark.usefixtures("long_history")
 def test_a_client_that_leaves_in_mid_answer_has_vanished(
-    client: FlaskClient, account: Account, told: Callable[[], RequestRecord]
+    client: FlaskClient, told: Callable[[], RequestRecord]
 ) -> None:
     answer = client.open("/", method="POST", data=signed(int(NOW.timestamp()), {}), buffered=False)
     answer.close()

@@ -17,6 +17,7 @@ from boxis_gateway.commands import COMMANDS, cli
 from boxis_gateway.form_api.action import ActionCall, table
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.renderers import RENDERERS
+from boxis_gateway.form_api.results import Success
 from boxis_gateway.importers import IMPORTERS, Importer
 from boxis_gateway.importers.reading.columns import COLUMNS
 from boxis_gateway.importers.reading.lines import GoodLine, ReadOptions
@@ -165,14 +166,15 @@ def test_the_example_of_an_action_works(store: Store, account: Account) -> None:
     ):
         store.accounts.set_sender_names(account, names)
         result = action.run(ActionCall(account, {}, Settings(), store, NOW))
-        assert shown in b"".join(RENDERERS["json"].render(result, 0))
+        opened = Success(result.payload.open("json"))
+        assert shown in b"".join(RENDERERS["json"].render(opened, 0))
 
 
 def test_the_example_of_a_renderer_works(store: Store, account: Account) -> None:
     module = example("returntype=count")
     add_messages(store, account, {"date": "2012-05-09 10:00"}, {"date": "2012-05-09 10:01"})
     result = ACTIONS["sms", "getHistory"].run(ActionCall(account, {}, Settings(), store, NOW))
-    assert list(module.render(result, 0)) == [b"2"]
+    assert list(module.render(Success(result.payload.open("count")), 0)) == [b"2"]
 
 
 def test_the_example_of_an_importer_works() -> None:

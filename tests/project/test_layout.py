@@ -54,7 +54,7 @@ LIBRARIES = {
     "apispec": ("api_docs",),
     "argon2": ("passwords.py",),
     "cryptography": ("store/secrets/vault.py",),
-    "flask": ("app.py", "api_docs/__init__.py", "form_api/endpoint.py", "rest_api/endpoint.py"),
+    "flask": ("app.py", "api_docs/__init__.py", "rest_api/endpoint.py"),
     "flask_swagger_ui": ("api_docs/__init__.py",),
     "werkzeug": ("app.py", "form_api/endpoint.py", "form_api/form.py", "rest_api/endpoint.py"),
     "marshmallow": ("form_api/action", "form_api/params.py", "api_docs", "rest_api"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from marshmallow import Schema
 
@@ -12,7 +13,7 @@ from boxis_gateway.form_api.params import WireDate, text
 from boxis_gateway.form_api.results import Columns, Rows, Success
 from boxis_gateway.model import Kind, credit_text
 from boxis_gateway.sms.numbers import form_address, form_addresses
-from boxis_gateway.store import Row
+from boxis_gateway.store import Row, RowStream
 from boxis_gateway.zones import Zone, find_zone
 
 PLAIN_FIELDS = frozenset(("date", "status_date", "parts", "credit", "type"))
@@ -58,15 +59,15 @@ def get_history(call: ActionCall) -> Success:
     first, last = zone.utc_range(call.params.get("datefrom"), call.params.get("dateto"))
     with_status = call.settings.history_status_fields
 
-    def start_iteration() -> Iterator[Columns]:
-        rows = call.store.history.read(call.account.id, first, last, with_status=with_status)
-        return _columns(rows, zone, call.count_rows)
+    def start() -> RowStream[Columns]:
+        stream = call.store.history.read(call.account.id, first, last, with_status=with_status)
+        return stream.map(partial(_columns, zone, call.count_rows))
 
     return Success(
         Rows(
             item=HISTORY.item,
             fields=FIELDS_WITH_STATUS if with_status else FIELDS,
-            start=start_iteration,
+            start=start,
             names=(HISTORY.name,),
             names_in={"json": JSON_KEYS[call.settings.history_key]},
             plain=PLAIN_FIELDS,
@@ -74,24 +75,21 @@ def get_history(call: ActionCall) -> Success:
     )
 
 
-def _columns(
-    batches: Iterator[list[Row]], zone: Zone, count: Callable[[int], object]
-) -> Iterator[Columns]:
+def _columns(zone: Zone, count: Callable[[int], object], rows: list[Row]) -> Columns:
     """Rows of the store -> columns of the wire, in the order of FIELDS or FIELDS_WITH_STATUS."""
-    for rows in batches:
-        count(len(rows))
-        senders, recipients, times, parts, credits, kinds, *status = zip(*rows, strict=True)
-        columns: list[Sequence[str | int]] = [
-            SENDERS.map(senders),
-            form_addresses(recipients),
-            zone.to_local(times),
-            parts,
-            CREDITS.map(credits),
-            kinds,
-        ]
-        if status:
-            ids, wire_ids, changes = status
-            columns.insert(0, [str(wire or own) for own, wire in zip(ids, wire_ids, strict=True)])
-            changed = [change or sent for change, sent in zip(changes, times, strict=True)]
-            columns.insert(4, zone.to_local(changed))
-        yield columns
+    count(len(rows))
+    senders, recipients, times, parts, credits, kinds, *status = zip(*rows, strict=True)
+    columns: list[Sequence[str | int]] = [
+        SENDERS.map(senders),
+        form_addresses(recipients),
+        zone.to_local(times),
+        parts,
+        CREDITS.map(credits),
+        kinds,
+    ]
+    if status:
+        ids, wire_ids, changes = status
+        columns.insert(0, [str(wire or own) for own, wire in zip(ids, wire_ids, strict=True)])
+        changed = [change or sent for change, sent in zip(changes, times, strict=True)]
+        columns.insert(4, zone.to_local(changed))
+    return columns

@@ -20,8 +20,8 @@ class Renderer(Protocol):
     CONTENT_TYPE: str
 
     def render(self, result: Result, timestamp: int) -> Iterator[bytes]:
-        """Render the answer in pieces; `timestamp` is the server's time in Unix seconds. All
-        iterations over rows have started before the first piece."""
+        """Render the answer in pieces, one for each batch of rows; `timestamp` is the server's time
+        in Unix seconds."""
 
 
 RENDERERS: dict[str, Renderer] = {

@@ -19,7 +19,7 @@ from boxis_gateway.form_api.renderers.columns import (
     may_need_escaping,
     row_writer,
 )
-from boxis_gateway.form_api.results import Failure, Params, Result, Rows
+from boxis_gateway.form_api.results import Failure, OpenRows, Params, Result
 
 NAME = "xml"
 CONTENT_TYPE = "text/xml; charset=UTF-8"
@@ -35,8 +35,9 @@ def render(result: Result, timestamp: int) -> Iterator[bytes]:
     tail = f"<timestamp>{timestamp}</timestamp></return>"
     if isinstance(result, Failure):
         return iter([f"{HEAD}{_failure(result)}{tail}".encode("latin-1")])
-    if isinstance(result.payload, Rows):
+    if isinstance(result.payload, OpenRows):
         return _lists(result.payload, tail)
+    assert isinstance(result.payload, Params)
     return iter([f"{SUCCESS}{_params(result.payload)}{tail}".encode("latin-1")])
 
 
@@ -54,12 +55,12 @@ def _params(params: Params) -> str:
     return f"<params>{values}</params>" if values else "<params/>"
 
 
-def _lists(rows: Rows, tail: str) -> Iterator[bytes]:
+def _lists(opened: OpenRows, tail: str) -> Iterator[bytes]:
     """Render the whole answer, one piece per batch of rows."""
-    iterations = [(name, rows.start()) for name in rows.names_for(NAME)]
+    rows = opened.rows
     write, checked = _writer(rows.item, tuple(rows.fields)), may_need_escaping(rows)
     before = SUCCESS  # text before the next batch
-    for name, batches in iterations:
+    for name, batches in opened.containers:
         number = 1
         for columns in batches:
             numbers = range(number, number + len(columns[0]))

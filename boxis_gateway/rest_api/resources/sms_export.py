@@ -53,16 +53,16 @@ def export_sms(call: ResourceCall) -> Answer:
     visible = {"text": view.texts, "whole_sale": view.whole_sale, "cost": view.cost}
     hidden = [name for name, is_visible in visible.items() if not is_visible]
     exports = call.store.exports
-    batches = exports.rows(exports.accounts(customer.id), criteria, EXPORTED_STATUSES, hidden)
+    rows = exports.rows(exports.accounts(customer.id), criteria, EXPORTED_STATUSES, hidden)
     exporter = EXPORTERS[call.params["format"]]
-    first = next(batches, [])  # a store that cannot be read is still a failure here
+    first = next(rows, [])  # a store that cannot be read is still a failure here
     try:
-        pieces = exporter.encode(_counted(chain([first], batches), call))
+        pieces = exporter.encode(_counted(chain([first], rows), call))
     except OperatorError as problem:
-        batches.close()
+        rows.close()
         raise unavailable("format", str(problem)) from None
     name = f"sms-{customer.id}-{call.now:%Y%m%d}.{exporter.NAME}"
-    return Answer(None, file=File(name, exporter.CONTENT_TYPE, pieces, batches.close))
+    return Answer(None, file=File(name, exporter.CONTENT_TYPE, pieces, rows))
 
 
 RESOURCES = (export_sms,)

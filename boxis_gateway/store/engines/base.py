@@ -12,6 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from peewee import Database, Model
 
 from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.row_stream import Release, RowStream
 
 Row = tuple[Any, ...]
 """A row of the store: values in the order of the query's columns."""
@@ -41,8 +43,11 @@ class Snapshot(Protocol):
     def query(self, sql: str, parameters: Parameters) -> Iterator[Row]:
         """The rows of a query, fetched as they are read."""
 
+    def detach(self) -> Release:
+        """StoreDatabase.detach of its connection."""
+
     def close(self) -> None:
-        """Release the state."""
+        """Release the state; a second call does nothing."""
 
 
 class StoreDatabase(Database):
@@ -56,14 +61,18 @@ class StoreDatabase(Database):
     silent_seconds = inf
     """Time without a word from the server after which it counts as dead."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._detached: dict[Any, tuple[int, Release]] = {}
+        super().__init__(*args, **options)
+
     def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
         """The cursor of a query, with less overhead than peewee's own method. Raises peewee's
         DatabaseError or InterfaceError."""
         raise NotImplementedError
 
-    def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
-        """Batches of rows, all of one state. The query has run when this returns; dropping the
-        iterator releases the state."""
+    def stream(self, sql: str, parameters: Sequence[Any]) -> RowStream[list[Row]]:
+        """The rows of a query, which has run when this returns; dropping them releases the
+        state."""
         raise NotImplementedError
 
     def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
@@ -80,7 +89,7 @@ class StoreDatabase(Database):
         that adds them."""
 
     def snapshot(self) -> Snapshot:
-        """The current state, through this thread's connection, even if that is detached later."""
+        """The current state, through this thread's connection."""
         raise NotImplementedError
 
     def new_account_id(self, customer_id: str) -> int:
@@ -118,9 +127,23 @@ class StoreDatabase(Database):
         """The number of migrations that made the tables."""
         raise NotImplementedError
 
-    def detach_connection(self) -> Callable[[], None]:
-        """Take this thread's connection out of use, for a stream that goes on reading its state;
-        the thread's next query opens another. Returns the function that puts it back."""
+    def detach(self, connection: Any) -> Release:
+        """Take the connection out of use by its thread, for a stream that goes on reading; the
+        thread's next query opens another. Returns the function that puts it back, which the last
+        of its streams does."""
+        streams, put_back = self._detached.get(connection) or (0, self._take_out(connection))
+        self._detached[connection] = streams + 1, put_back
+        return partial(self._reattach, connection)
+
+    def _reattach(self, connection: Any) -> None:
+        streams, put_back = self._detached.pop(connection)
+        if streams > 1:
+            self._detached[connection] = streams - 1, put_back
+        else:
+            put_back()
+
+    def _take_out(self, connection: Any) -> Release:
+        """Take the connection out of use. Returns the function that puts it back."""
         raise NotImplementedError
 
     def check_connection(self) -> None:

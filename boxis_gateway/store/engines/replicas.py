@@ -9,7 +9,6 @@ error the query is retried once, on the primary.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -74,34 +73,19 @@ class ReadServers:
     clock: Clock = time.monotonic
     _samples: deque[_Sample] = field(default_factory=lambda: deque(maxlen=2 * SAMPLES))
     _turn: int = 0
-    _thread: threading.local = field(default_factory=threading.local)
 
     def read(self, query: Callable[[StoreDatabase], T]) -> T:
         """The result of a function that only reads, on a fresh enough server."""
         replica = self._fresh_replica() if self.replicas else None
-        database = replica.database if replica else self.primary
-        if self.replicas:
-            self._thread.last = database
         try:
-            return query(database)
+            return query(replica.database if replica else self.primary)
         except STORE_FAULTS as error:
             if replica:
                 self._suspend(replica, error)
             elif fault_reason(error) != UNREACHABLE:
                 raise
-        self.reset()
         self.primary.check_connection()
         return query(self.primary)
-
-    def detach_connection(self) -> Callable[[], None]:
-        """StoreDatabase.detach_connection, of the server that this thread read from last."""
-        last: StoreDatabase = getattr(self._thread, "last", self.primary)
-        return last.detach_connection()
-
-    def reset(self) -> None:
-        """Forget which server this thread read from last."""
-        if self.replicas:
-            self._thread.last = self.primary
 
     def limit_streams(self, seconds: int) -> None:
         """Set StoreDatabase.stream_seconds of all servers."""

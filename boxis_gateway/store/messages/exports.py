@@ -6,13 +6,15 @@ of scanned messages, matching or not: so the time between two batches is short.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from heapq import merge
+from typing import Any
 
 from boxis_gateway.export_columns import EXPORT_COLUMNS
 from boxis_gateway.sms.numbers import sender_key
-from boxis_gateway.store.engines.base import Row, StoreDatabase
+from boxis_gateway.store.engines.base import Row, Snapshot, StoreDatabase
 from boxis_gateway.store.engines.replicas import ReadServers
+from boxis_gateway.store.engines.row_stream import RowStream
 from boxis_gateway.store.engines.sql import next_rows
 from boxis_gateway.store.ids import id_range_of_months
 from boxis_gateway.store.messages.listing_sql import Criteria
@@ -70,25 +72,30 @@ class Exports:
         criteria: Criteria,
         statuses: Collection[str] = (),
         hidden: Collection[str] = (),
-    ) -> Generator[list[Row], None, None]:
+    ) -> RowStream[list[Row]]:
         """Batches, perhaps empty, of rows with EXPORT_COLUMNS, of accounts given with their names
-        and of any status unless some are given. Hidden columns are None, and not searched.
-
-        The connection is in use until the iterator ends or is closed. Raises StoreError."""
-        sql, matches = _sql(hidden), _matcher(criteria, statuses)
+        and of any status unless some are given. Hidden columns are None, and not searched. Raises
+        StoreError, also while it is iterated."""
         months = id_range_of_months(criteria.first_month, criteria.last_month)
         recipient = (criteria.recipient is None, criteria.recipient or "")
+        queries = [(name, number, *months, *recipient) for number, name in accounts.items()]
         snapshot = self._servers.read(lambda database: database.snapshot())
-        try:
-            scans = [
-                snapshot.query(sql, (name, account_id, *months, *recipient))
-                for account_id, name in accounts.items()
-            ]
-            merged = merge(*scans)
-            while rows := next_rows(merged, BATCH):
-                yield [row[len(_KEY) :] for row in rows if row[3] and matches(row)]
-        finally:
-            snapshot.close()
+        batches = _batches(snapshot, _sql(hidden), queries, _matcher(criteria, statuses))
+        return RowStream(batches, is_long=True, release=snapshot.close, detach=snapshot.detach)
+
+
+def _batches(
+    snapshot: Snapshot,
+    sql: str,
+    queries: Sequence[Sequence[Any]],
+    matches: Callable[[Row], bool],
+) -> Iterator[list[Row]]:
+    try:
+        merged = merge(*[snapshot.query(sql, parameters) for parameters in queries])
+        while rows := next_rows(merged, BATCH):
+            yield [row[len(_KEY) :] for row in rows if row[3] and matches(row)]
+    finally:
+        snapshot.close()
 
 
 def _sql(hidden: Collection[str]) -> str:

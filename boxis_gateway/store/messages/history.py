@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from peewee import SQL, Tuple
@@ -10,6 +10,7 @@ from peewee import SQL, Tuple
 from boxis_gateway.model import Status
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.replicas import ReadServers
+from boxis_gateway.store.engines.row_stream import RowStream
 from boxis_gateway.store.engines.sql import compile_sql, fetch_rows
 from boxis_gateway.store.ids import LEAST_ID
 from boxis_gateway.store.tables import Message
@@ -42,12 +43,11 @@ class History:
 
     def read(
         self, account_id: int, start: str = EARLIEST, end: str = LATEST, *, with_status: bool
-    ) -> Iterator[list[Row]]:
-        """Batches of rows with start <= sent_at < end, newest first, without refused messages.
+    ) -> RowStream[list[Row]]:
+        """Rows with start <= sent_at < end, newest first, without refused messages.
 
         Rows have HISTORY_COLUMNS, then HISTORY_STATUS_COLUMNS if `with_status`. The query has run
-        when this returns; iterating reads the rest of that state. Dropping the iterator releases
-        the connection."""
+        when this returns; iterating reads the rest of that state."""
         sql = self._history_with_status_sql if with_status else self._history_sql
         parameters = (account_id, start, end, REFUSED)
         return self._servers.read(lambda database: database.stream(sql, parameters))

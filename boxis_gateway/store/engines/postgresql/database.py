@@ -7,7 +7,7 @@ tables, or of messages of any account, excludes all writers of messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
@@ -21,6 +21,7 @@ from boxis_gateway.store.engines.postgresql.citus import ShardMap
 from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory, ServerSilent
 from boxis_gateway.store.engines.postgresql.partitions import Partitions
 from boxis_gateway.store.engines.postgresql.rows import CopyInserter, PostgresqlSnapshot, stream
+from boxis_gateway.store.engines.row_stream import Release, RowStream
 
 LOCKS = 0x626F7869  # first key of our advisory locks; accounts have the next number
 MESSAGES, OTHERS = 0, 1
@@ -47,7 +48,6 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         self._connections = ConnectionFactory(url)
         self._lock_seconds = lock_seconds
         self._pool: list[Any] = []
-        self._set_aside = 0
         super().__init__(self._connections.dbname, prefer_psycopg3=True)
         self._partitions, self.shard_map = Partitions(self), ShardMap(self)
 
@@ -67,7 +67,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         self._drop_connections()
         return self.cursor().execute(sql, parameters)
 
-    def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
+    def stream(self, sql: str, parameters: Sequence[Any]) -> RowStream[list[Row]]:
         with __exception_wrapper__:
             is_distributed = self.shard_map.is_distributed
             return stream(
@@ -96,7 +96,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     def snapshot(self) -> PostgresqlSnapshot:
         with __exception_wrapper__:
             self._execute("SELECT 1", (), may_retry=True)  # replaces a lost connection
-            return PostgresqlSnapshot(self.connection(), self.stream_seconds)
+            return PostgresqlSnapshot(self.connection(), self.detach, self.stream_seconds)
 
     def begin(self, sql: str | None = BEGIN) -> None:
         """Begin a transaction, by default one that excludes other writers."""
@@ -157,13 +157,10 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         if not self.is_closed() and self.connection().closed:
             self._drop_connections()
 
-    def detach_connection(self) -> Callable[[], None]:
-        connection = self.connection()
+    def _take_out(self, connection: Any) -> Release:
         self._state.reset()
-        self._set_aside += 1
 
-        def reattach() -> None:
-            self._set_aside -= 1
+        def put_back() -> None:
             if not connection.closed and not is_idle(connection):
                 with suppress(psycopg.Error):
                     connection.rollback()
@@ -174,7 +171,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
             else:
                 self._pool.append(connection)
 
-        return reattach
+        return put_back
 
     def has_transaction_pooler(self) -> bool:
         """ConnectionFactory.has_transaction_pooler, with peewee's errors."""
@@ -182,8 +179,9 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
             return self._connections.has_transaction_pooler()
 
     def connections(self) -> dict[str, int]:
-        used = self._set_aside + (not self.is_closed())
-        return {"open": used + len(self._pool), "set_aside": self._set_aside}
+        set_aside = len(self._detached)
+        used = set_aside + (not self.is_closed())
+        return {"open": used + len(self._pool), "set_aside": set_aside}
 
     def close(self) -> bool:
         """Close this thread's connection and the pool."""

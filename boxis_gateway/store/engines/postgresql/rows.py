@@ -14,8 +14,8 @@ from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.postgresql.citus import END_BY_KEY, END_BY_TIME, KeysetCursor
 from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
+from boxis_gateway.store.engines.row_stream import SHORT_ROWS, Release, RowStream
 
-SHORT_ROWS = 300  # fetched at once, without a server-side cursor
 BATCH = 1000  # rows; each batch costs a round trip
 FEW_ROWS = 4  # for which COPY, with its round trip, is no gain
 SCAN_OPTIONS = ("enable_hashjoin", "enable_mergejoin", "enable_material", "enable_sort")
@@ -49,9 +49,11 @@ class PostgresqlSnapshot:
     """A state of the database, held by a transaction of one connection; server-side cursors read
     it. A transaction longer than `most_seconds` ends with an error; 0 is no limit."""
 
-    def __init__(self, connection: Any, most_seconds: int = 0) -> None:
-        self._connection = connection
-        self._cursors = 0
+    def __init__(
+        self, connection: Any, detach: Callable[[Any], Release], most_seconds: int = 0
+    ) -> None:
+        self._connection, self._detach = connection, detach
+        self._is_open, self._cursors = True, 0
         self._end = time.monotonic() + (most_seconds or float("inf"))
         idle = f"SET LOCAL idle_in_transaction_session_timeout = '{most_seconds}s'"
         options = "".join(f"; SET LOCAL {name} = off" for name in SCAN_OPTIONS)
@@ -80,10 +82,16 @@ class PostgresqlSnapshot:
         """A cursor over a history on Citus."""
         return KeysetCursor(self._connection, sql, parameters)
 
+    def detach(self) -> Release:
+        """StoreDatabase.detach of its connection."""
+        return self._detach(self._connection)
+
     def close(self) -> None:
         """End the transaction."""
-        with suppress(psycopg.Error):  # a lost connection has none
-            self._connection.rollback()
+        if self._is_open:
+            self._is_open = False
+            with suppress(psycopg.Error):  # a lost connection has none
+                self._connection.rollback()
 
 
 def _rows(cursor: Any) -> Iterator[Row]:
@@ -98,19 +106,20 @@ def stream(
     parameters: Sequence[Any],
     *,
     is_distributed: bool,
-) -> Iterator[list[Row]]:
-    """Batches of rows, all of one state. Up to SHORT_ROWS come by one plain query. For more, these
-    are read twice, which costs less than a transaction for every request."""
+) -> RowStream[list[Row]]:
+    """The rows of a query. Up to SHORT_ROWS come by one plain query, without a server-side cursor.
+    For more, these are read twice, which costs less than a transaction for every request."""
     if is_distributed:
         sql = sql.replace(END_BY_KEY, END_BY_TIME)
     rows = execute(f"{sql} LIMIT {SHORT_ROWS + 1}", parameters).fetchall()
     if len(rows) <= SHORT_ROWS:
-        return iter([rows] if rows else [])
+        return RowStream(iter((rows,) if rows else ()))
     snapshot = take_snapshot()
     try:
         open_cursor = snapshot.keyset_cursor if is_distributed else snapshot.cursor
         cursor = open_cursor(sql, parameters)
-        return _batches(snapshot, cursor, cursor.fetchmany(SHORT_ROWS))
+        batches = _batches(snapshot, cursor, cursor.fetchmany(SHORT_ROWS))
+        return RowStream(batches, is_long=True, release=snapshot.close, detach=snapshot.detach)
     except BaseException:
         snapshot.close()
         raise

@@ -6,9 +6,10 @@ brings another copy of SQLite, and two copies in one process drop each other's f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from playhouse.apsw_ext import APSWDatabase
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
+from boxis_gateway.store.engines.row_stream import Release, RowStream
 from boxis_gateway.store.engines.sqlite.file_identity import NO_FILE, FileIdentity, file_id
 from boxis_gateway.store.engines.sqlite.rows import (
     MultiRowInserter,
     SqliteSnapshot,
-    batches,
     padded,
+    row_stream,
 )
 
 TRIGGERS_SQL = """
@@ -66,7 +68,6 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
             timeout=lock_seconds,
         )
         self._lock_seconds = lock_seconds
-        self._set_aside = 0
 
     def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
         with __exception_wrapper__:
@@ -74,11 +75,12 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
             cursor.execute(sql, params)
             return cursor
 
-    def stream(self, sql: str, parameters: Sequence[Any]) -> Iterator[list[Row]]:
+    def stream(self, sql: str, parameters: Sequence[Any]) -> RowStream[list[Row]]:
         with __exception_wrapper__:
-            cursor = self.cursor()
+            connection = self.connection()
+            cursor = connection.cursor()
             cursor.execute(sql, parameters)  # execute_sql would enter the wrapper once more
-            return batches(cursor)
+            return row_stream(cursor, partial(self.detach, connection))
 
     def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
         if not all(lists):
@@ -92,7 +94,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         return MultiRowInserter(self, table)
 
     def snapshot(self) -> SqliteSnapshot:
-        return SqliteSnapshot(self.connection())
+        return SqliteSnapshot(self.connection(), self.detach)
 
     def write_transaction(self, account_id: int) -> AbstractContextManager[Any]:
         transaction: AbstractContextManager[Any] = self.atomic()
@@ -189,24 +191,22 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         self._state.opened = NO_FILE  # inodes of closed files are soon those of others
         super()._close(conn)
 
-    def detach_connection(self) -> Callable[[], None]:
-        connection, opened = self.connection(), self._opened
+    def _take_out(self, connection: Any) -> Release:
+        opened = self._opened
         connection.execute(f"PRAGMA cache_size = -{STREAM_CACHE_KIB}")
         self._state.reset()
-        self._set_aside += 1
 
-        def reattach() -> None:
-            self._set_aside -= 1
+        def put_back() -> None:
             if self.is_closed() and opened == self._opened:
                 connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
                 self._state.set_connection(connection)
             else:
                 connection.close()
 
-        return reattach
+        return put_back
 
     def connections(self) -> dict[str, int]:
-        return {"open": len(apsw.connections()), "set_aside": self._set_aside}
+        return {"open": len(apsw.connections()), "set_aside": len(self._detached)}
 
     def _add_conn_hooks(self, connection: Any) -> None:
         connection.convert_binding = _convert_binding
