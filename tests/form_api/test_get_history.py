@@ -59,11 +59,15 @@ def test_two_walks_see_the_same_rows(store: Store, account: Account) -> None:
     add_messages(
         store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(400))
     )
-    rows = run(store, account, history_key="both")
-    assert rows.names_for("json") == ("senders", "history")
-    first, second = rows.start(), rows.start()
+    opened = run(store, account, history_key="both").open("json")
+    (first, one), (second, other) = opened.containers
+    assert (first, second) == ("senders", "history")
+    opened.detach()
     add_messages(store, account, {"date": "2012-05-09 11:00:00"})
-    assert list(first) == list(second)
+    assert list(one) == list(other)
+    assert store.database.connections()["set_aside"] == 1
+    opened.close()
+    assert store.database.connections()["set_aside"] == 0
 
 
 @pytest.mark.sqlite_only("who reads holds up the write-ahead log")

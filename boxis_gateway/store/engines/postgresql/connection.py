@@ -69,6 +69,8 @@ class Connection(psycopg.Connection[Any]):
     """A connection of a store; `silent_seconds` is StoreDatabase's."""
 
     silent_seconds = inf
+    open_snapshot: Any = None
+    """The PostgresqlSnapshot that this connection holds."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

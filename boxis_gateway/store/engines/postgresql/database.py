@@ -71,8 +71,17 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         with __exception_wrapper__:
             is_distributed = self.shard_map.is_distributed
             return stream(
-                self.execute_sql, self.snapshot, sql, parameters, is_distributed=is_distributed
+                self.execute_sql,
+                self._shared_snapshot,
+                sql,
+                parameters,
+                is_distributed=is_distributed,
             )
+
+    def _shared_snapshot(self) -> PostgresqlSnapshot:
+        """The snapshot that streams of this thread's connection read, or a new one."""
+        snapshot: PostgresqlSnapshot | None = self.connection().open_snapshot
+        return snapshot.share() if snapshot else self.snapshot()
 
     def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
         if not all(lists):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import psycopg
@@ -47,17 +47,24 @@ class CopyInserter:
 
 class PostgresqlSnapshot:
     """A state of the database, held by a transaction of one connection; server-side cursors read
-    it. A transaction longer than `most_seconds` ends with an error; 0 is no limit."""
+    it. A transaction longer than `most_seconds` ends with an error; 0 is no limit. Streams of the
+    same connection share it, and the last `close` ends it."""
 
     def __init__(
         self, connection: Any, detach: Callable[[Any], Release], most_seconds: int = 0
     ) -> None:
         self._connection, self._detach = connection, detach
-        self._is_open, self._cursors = True, 0
+        self._users, self._cursors = 1, 0
         self._end = time.monotonic() + (most_seconds or float("inf"))
         idle = f"SET LOCAL idle_in_transaction_session_timeout = '{most_seconds}s'"
         options = "".join(f"; SET LOCAL {name} = off" for name in SCAN_OPTIONS)
         connection.execute(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {idle}{options}")
+        connection.open_snapshot = self
+
+    def share(self) -> PostgresqlSnapshot:
+        """The snapshot, for one more user."""
+        self._users += 1
+        return self
 
     def require_time(self) -> None:
         """Raise StoreError if the time is over. If nothing is read any more, the server ends the
@@ -87,9 +94,10 @@ class PostgresqlSnapshot:
         return self._detach(self._connection)
 
     def close(self) -> None:
-        """End the transaction."""
-        if self._is_open:
-            self._is_open = False
+        """End the transaction, unless others use it."""
+        self._users = max(0, self._users - 1)
+        if not self._users and self._connection.open_snapshot is self:
+            self._connection.open_snapshot = None
             with suppress(psycopg.Error):  # a lost connection has none
                 self._connection.rollback()
 
@@ -114,18 +122,21 @@ def stream(
     rows = execute(f"{sql} LIMIT {SHORT_ROWS + 1}", parameters).fetchall()
     if len(rows) <= SHORT_ROWS:
         return RowStream(iter((rows,) if rows else ()))
-    snapshot = take_snapshot()
+    snapshot, end = take_snapshot(), ExitStack()
+    end.callback(snapshot.close)
     try:
         open_cursor = snapshot.keyset_cursor if is_distributed else snapshot.cursor
         cursor = open_cursor(sql, parameters)
-        batches = _batches(snapshot, cursor, cursor.fetchmany(SHORT_ROWS))
-        return RowStream(batches, is_long=True, release=snapshot.close, detach=snapshot.detach)
+        batches = _batches(snapshot, cursor, cursor.fetchmany(SHORT_ROWS), end)
+        return RowStream(batches, is_long=True, release=end.close, detach=snapshot.detach)
     except BaseException:
-        snapshot.close()
+        end.close()
         raise
 
 
-def _batches(snapshot: PostgresqlSnapshot, cursor: Any, rows: list[Row]) -> Iterator[list[Row]]:
+def _batches(
+    snapshot: PostgresqlSnapshot, cursor: Any, rows: list[Row], end: ExitStack
+) -> Iterator[list[Row]]:
     try:
         while rows:
             yield rows
@@ -133,5 +144,5 @@ def _batches(snapshot: PostgresqlSnapshot, cursor: Any, rows: list[Row]) -> Iter
             with __exception_wrapper__:
                 rows = cursor.fetchmany(BATCH)
     finally:
-        snapshot.close()
+        end.close()
         cursor.close()
