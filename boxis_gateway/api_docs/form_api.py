@@ -47,6 +47,12 @@ DESCRIPTION = (
     "fields in its query. Blank fields count as missing, unknown ones are ignored."
 )
 
+LIST = (
+    " Also as `{name}[1]`, `{name}[2]`, … with any indices, or as `{name}`: one or more texts, or "
+    "a list by PHP's `serialize`."
+)
+"""Description of the ways to write a list, after that of its field."""
+
 JsonObject = dict[str, Any]
 """A JSON schema, or another object of the document."""
 
@@ -75,9 +81,8 @@ def describe_form_api(spec: APISpec, converter: OpenAPIConverter) -> None:
 
 def _schemas(action: Action, converter: OpenAPIConverter) -> JsonObject:
     """Schemas of an action's form and of its answers, by the suffix of their names."""
-    own = converter.schema2jsonschema(action.params()).get("properties", {})
     return {
-        "Form": _form(action, own),
+        "Form": _form(action, converter),
         "JSON": _envelope("1", _in_json(action.answers, converter)),
         "XML": _envelope("1", _in_xml(action.answers, converter)) | {"xml": {"name": "return"}},
     }
@@ -109,18 +114,31 @@ def _one_of(suffix: str, *others: str) -> JsonObject:
     return refs[0] if len(refs) == 1 else {"oneOf": refs}
 
 
-def _form(action: Action, own: JsonObject) -> JsonObject:
+def _form(action: Action, converter: OpenAPIConverter) -> JsonObject:
     """The common fields, with those of this action."""
     fixed = {"section": {"enum": [action.section]}, "action": {"enum": [action.name]}}
     common = {name: facts | fixed.get(name, {}) for name, facts in COMMON.items()}
-    return {"type": "object", "required": list(REQUIRED), "properties": common | own}
+    own, required = _own_fields(action, converter)
+    properties = common | own
+    return {"type": "object", "required": [*REQUIRED, *required], "properties": properties}
+
+
+def _own_fields(action: Action, converter: OpenAPIConverter) -> tuple[JsonObject, list[str]]:
+    """Schemas of an action's own fields by name, and the names of the required ones. A list has the
+    name of its items in a form: `name[]`."""
+    schema = converter.schema2jsonschema(action.params())
+    names = {name: f"{name}[]" for name in action.lists}
+    fields = {names.get(name, name): facts for name, facts in schema.get("properties", {}).items()}
+    for name, wire_name in names.items():
+        fields[wire_name]["description"] += LIST.format(name=name)
+    return fields, [names.get(name, name) for name in schema.get("required", [])]
 
 
 def _query(converter: OpenAPIConverter) -> Iterator[JsonObject]:
     """Query parameters: the fields of all actions."""
     fields = dict(COMMON)
     for action in ACTIONS.values():
-        fields |= converter.schema2jsonschema(action.params()).get("properties", {})
+        fields |= _own_fields(action, converter)[0]
     for name, facts in fields.items():
         schema = {key: value for key, value in facts.items() if key != "description"}
         described = {"description": facts["description"]} if "description" in facts else {}

@@ -13,6 +13,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError
 
 from boxis_gateway.errors import InvalidRequest
 from boxis_gateway.form_api.form import Form
+from boxis_gateway.form_api.params import TextList
 from boxis_gateway.form_api.results import Success
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
@@ -37,8 +38,8 @@ class ActionCall:
 
 
 Handler = Callable[[ActionCall], Success]
-RawParams = tuple[tuple[str, str], ...]
-"""Names and texts of an action's own parameters, without blank ones."""
+RawParams = tuple[tuple[str, str | tuple[str, ...]], ...]
+"""Names and texts of an action's own parameters, without blank ones; lists are tuples of texts."""
 Load = Callable[[RawParams], Mapping[str, Any]]
 """Parses parameters. Raises InvalidRequest."""
 
@@ -65,11 +66,15 @@ class Action:
     answers: ListOf | type[Schema]
     load: Load
     fields: tuple[str, ...]
+    lists: tuple[str, ...]
     handler: Handler
 
     def raw_params(self, form: Form) -> RawParams:
         """Pick the action's own parameters from the form."""
-        return tuple((name, text) for name in self.fields if (text := form.get(name)))
+        raw: RawParams = tuple((name, text) for name in self.fields if (text := form.get(name)))
+        if self.lists:
+            raw += tuple((name, texts) for name in self.lists if (texts := form.texts(name)))
+        return raw
 
     def run(self, call: ActionCall) -> Success:
         """Handle the call. Raises GatewayError."""
@@ -92,8 +97,9 @@ def action(
     load: Load = partial(_load, schema)
     if cached_params:
         load = lru_cache(maxsize=cached_params)(load)
-    names = tuple(schema.fields)
-    return lambda handler: Action(section, name, params, answers, load, names, handler)
+    lists = tuple(key for key, field in schema.fields.items() if isinstance(field, TextList))
+    texts = tuple(key for key in schema.fields if key not in lists)
+    return lambda handler: Action(section, name, params, answers, load, texts, lists, handler)
 
 
 def _load(schema: Schema, raw: RawParams) -> Mapping[str, Any]:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
 from typing import IO, TYPE_CHECKING, cast
 
 from werkzeug.exceptions import HTTPException
@@ -156,7 +155,7 @@ def answer(form: Form, context: RequestContext, services: Services, actions: Act
         record.action = f"{action.section}.{action.name}"
         raw = action.raw_params(form)
         if settings.replay != "off":
-            signed = (request.section, request.action, *chain.from_iterable(raw))
+            signed = (request.section, request.action, raw)
             limiter.replays.check(settings, account.id, request.timestamp, signed, context.now)
         params = action.load(raw)
         call = ActionCall(account, params, settings, store, context.now, record.count_rows)

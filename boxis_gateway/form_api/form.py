@@ -6,7 +6,7 @@ the field `encoding`. Until that field is known, values are raw: Latin-1 texts, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from urllib.parse import unquote_to_bytes
@@ -16,7 +16,7 @@ from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from boxis_gateway.errors import InvalidRequest
-from boxis_gateway.form_api.php_list import read_php_list
+from boxis_gateway.form_api.php_list import NotPhpList, begins_like_php_list, read_php_list
 
 MAX_FIELDS = 20_000
 MAX_NAME_BYTES = 4_096
@@ -28,48 +28,85 @@ URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
 
+Pairs = Sequence[tuple[str, str]]
+"""Names and values in order of appearance; a name may repeat."""
+
+
 @dataclass(frozen=True)
 class Form:
-    """Decoded fields of a request; the last one of a name counts.
+    """Decoded fields of a request; the last one of a name counts, except in lists. `repeated` has
+    all pairs if a name repeats.
 
     Bytes that the declared encoding lacks become lone surrogates (`surrogateescape`), which each
     field's own check refuses."""
 
     fields: Mapping[str, str]
+    repeated: Pairs = ()
 
     def get(self, name: str, default: str = "") -> str:
         """A field's value; the default if it is missing or blank."""
         return self.fields.get(name) or default
 
-    def array(self, name: str) -> list[str]:
-        """Values of `name[…]` with any indices, in order of appearance."""
-        return [
-            value
-            for key, value in self.fields.items()
-            if key.startswith(f"{name}[") and key.endswith("]")
-        ]
+    def texts(self, name: str) -> tuple[str, ...] | str:
+        """Values of a list in order of appearance, without blank ones (protocol page, section 8.2):
+        those of `name[…]`, otherwise those of `name`, each a text or a list by PHP's `serialize`.
 
-    def php_list(self, name: str) -> list[str]:
-        """Values of a list written by PHP's `serialize`. Raises NotPhpList."""
+        A value that begins like such a list but is malformed comes back alone, as a `str`."""
+        pairs = self.repeated or self.fields.items()
+        texts = _bracketed(name, pairs)
+        if not texts:
+            try:
+                for key, value in pairs:
+                    if key == name:
+                        texts += self._php_list(value) if begins_like_php_list(value) else [value]
+            except NotPhpList:
+                return value
+        return tuple(filter(None, texts))
+
+    def _php_list(self, value: str) -> list[str]:
         codec = codec_of(self.fields)
-        data = self.get(name).encode(codec, "surrogateescape")
-        return [value.decode(codec, "surrogateescape") for value in read_php_list(data)]
+        items = read_php_list(value.encode(codec, "surrogateescape"))
+        return [item.decode(codec, "surrogateescape") for item in items]
+
+
+def _bracketed(name: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Values of `name[…]` with any indices, without blank ones. The last one of an index counts, as
+    in PHP; all of an empty index do."""
+    values: dict[str | int, str] = {}
+    for key, value in pairs:
+        if key.startswith(f"{name}[") and key.endswith("]"):
+            values[len(values) if key == f"{name}[]" else key] = value
+    return list(filter(None, values.values()))
 
 
 def read_form(query: bytes, content_type: str, body: bytes) -> tuple[Form, InvalidRequest | None]:
-    """Read the query string and the body, whose fields win. Returns the fields before an error,
+    """Read the query string and the body, whose parameters win. Returns the fields before an error,
     too, so that the failure can have the requested format."""
     pairs: list[tuple[str, str]] = []
+    in_query: Pairs = ()
     problem = None
     try:
         if query:
-            pairs += urlencoded_pairs(query)
+            in_query = urlencoded_pairs(query)
         pairs.extend(body_pairs(content_type, body))
         if len(query) + len(body) > MAX_NAME_BYTES:
-            _check_lengths(pairs)
+            _check_lengths(chain(in_query, pairs))
     except InvalidRequest as fault:
         problem = fault
-    return decode(pairs), problem
+    return decode(_override(in_query, pairs) if in_query else pairs), problem
+
+
+def _override(in_query: Pairs, in_body: Pairs) -> Pairs:
+    """Pairs of both, without those of the query whose parameter the body has: neither has half of
+    a list."""
+    if not in_body:
+        return in_query
+    given = {_parameter(name) for name, _ in in_body}
+    return [pair for pair in in_query if _parameter(pair[0]) not in given] + [*in_body]
+
+
+def _parameter(name: str) -> str:
+    return name.partition("[")[0]
 
 
 def _check_lengths(pairs: Iterable[tuple[str, str]]) -> None:
@@ -90,7 +127,7 @@ def body_pairs(content_type: str, body: bytes) -> Iterable[tuple[str, str]]:
     raise InvalidRequest("content type is not valid")
 
 
-def urlencoded_pairs(data: bytes) -> Iterable[tuple[str, str]]:
+def urlencoded_pairs(data: bytes) -> Pairs:
     """Raw fields of `a=1&b=2`, also with unescaped bytes above 127. A field without `=` is blank; a
     `%` without two hex digits stands for itself. Raises InvalidRequest."""
     if data.count(b"&") >= MAX_FIELDS:
@@ -138,13 +175,14 @@ def _raw(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
-def decode(pairs: Iterable[tuple[str, str]]) -> Form:
+def decode(pairs: Pairs) -> Form:
     """Raw fields -> Form, in the encoding that they declare."""
     raw = dict(pairs)
-    if "".join(chain(raw, raw.values())).isascii():
-        return Form(raw)
-    codec = codec_of(raw)
-    return Form({_decoded(name, codec): _decoded(value, codec) for name, value in raw.items()})
+    if not "".join(chain.from_iterable(pairs)).isascii():
+        codec = codec_of(raw)
+        pairs = [(_decoded(name, codec), _decoded(value, codec)) for name, value in pairs]
+        raw = dict(pairs)
+    return Form(raw, pairs) if len(raw) < len(pairs) else Form(raw)
 
 
 def codec_of(fields: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ import re
 
 MAX_ITEMS = 10_000
 _INTEGER = rb"(0|-?[1-9][0-9]{0,18})"  # 64 bits, as PHP writes them
+_BEGINNING = re.compile(r"a:[-0-9]*:\{")
 _COUNT = re.compile(rb"a:(0|[1-9][0-9]{0,4}):\{")
 _NUMBER = re.compile(b"i:" + _INTEGER + b";")
 _STRING = re.compile(rb's:(0|[1-9][0-9]{0,6}):"')
@@ -18,6 +19,11 @@ _STRING = re.compile(rb's:(0|[1-9][0-9]{0,6}):"')
 
 class NotPhpList(ValueError):
     """The bytes are not such a list, or it has more than MAX_ITEMS; the caller knows the field."""
+
+
+def begins_like_php_list(text: str) -> bool:
+    """Return True for a text that is meant as such a list, malformed or not."""
+    return _BEGINNING.match(text) is not None
 
 
 def read_php_list(data: bytes) -> list[bytes]:

@@ -8,7 +8,7 @@ second.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Hashable
 from datetime import datetime
 from hashlib import sha256
 
@@ -30,17 +30,18 @@ class ReplayProtection:
         settings: Settings,
         account_id: int,
         timestamp: str,
-        request: Iterable[str],
+        request: Hashable,
         now: datetime,
     ) -> None:
-        """Count a valid request: `request` is its section, action and parameters.
+        """Count a valid request: `request` is its section, action and parameters, as texts in
+        tuples.
 
         With `replay=warn` a repeated request is logged. With `replay=enforce` it raises Replayed;
         so does one that may have been answered before the server started."""
         window = settings.timestamp_window_seconds
         seconds_left = int(timestamp) + window - now.timestamp() + 1
-        words = (str(account_id), timestamp, *request)
-        key = sha256("\0".join(words).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        words = repr((account_id, timestamp, request))  # one text for each, however they nest
+        key = sha256(words.encode()).hexdigest()[:32]
         repeated = self._requests.incr(key, int(max(1, seconds_left))) > 1
         if settings.replay == "warn" and repeated:
             log.warning("account=%d repeated a request", account_id)

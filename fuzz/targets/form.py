@@ -48,22 +48,29 @@ def check(octets: bytes) -> None:
         for name, value in read_form(b"", content_type, body)[0].fields.items():
             assert _octets(form, value) in body, name
     elif problem is None and sent_as in ("", URLENCODED):
-        assert form == naive(query + b"&" + body)
+        assert form == naive(query, body)
     repeated, problem = read_form(b"", f"{MULTIPART}; boundary={BOUNDARY.decode()}", resent(form))
     assert problem is None
     assert repeated.fields == resendable(form)
 
 
-def naive(text: bytes) -> Form:
-    """Parse a urlencoded text octet by octet."""
-    raw: dict[bytes, bytes] = {}
-    for field in text.split(b"&"):
-        name, _, value = field.partition(b"=")
-        if field:
-            raw[unescaped(name)] = unescaped(value)
-    codec = CODECS.get(raw.get(b"encoding", b"").decode("latin-1"), "utf-8")
-    decoded = {n.decode(codec, "surrogateescape"): v for n, v in raw.items()}
-    return Form({name: value.decode(codec, "surrogateescape") for name, value in decoded.items()})
+def naive(query: bytes, body: bytes) -> Form:
+    """Parse urlencoded texts octet by octet; parameters of the body win."""
+    in_body = naive_pairs(body)
+    given = [name.split(b"[")[0] for name, _ in in_body]
+    in_query = [pair for pair in naive_pairs(query) if pair[0].split(b"[")[0] not in given]
+    raw = in_query + in_body
+    codec = CODECS.get(dict(raw).get(b"encoding", b"").decode("latin-1"), "utf-8")
+    decoded = [[octets.decode(codec, "surrogateescape") for octets in pair] for pair in raw]
+    pairs = [(name, value) for name, value in decoded]
+    fields = dict(pairs)
+    return Form(fields, pairs if len(pairs) > len(fields) else ())
+
+
+def naive_pairs(text: bytes) -> list[tuple[bytes, bytes]]:
+    """Split a urlencoded text into raw names and values."""
+    fields = [field.partition(b"=") for field in text.split(b"&") if field]
+    return [(unescaped(name), unescaped(value)) for name, _, value in fields]
 
 
 def unescaped(text: bytes) -> bytes:

@@ -14,10 +14,11 @@ import pytest
 import requests
 import schemathesis
 from flask.testing import FlaskClient
-from hypothesis import settings
+from hypothesis import given, settings
 from lxml import etree
 from marshmallow import Schema
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -26,11 +27,16 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from boxis_gateway.api_docs import form_api
 from boxis_gateway.api_docs.document import document
 from boxis_gateway.api_docs.form_api import COMMON
+from boxis_gateway.form_api.action import ActionCall, ListOf, action, table
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.endpoint import PATHS
+from boxis_gateway.form_api.form import read_form
+from boxis_gateway.form_api.params import TextList
 from boxis_gateway.form_api.request import ApiRequest
+from boxis_gateway.form_api.results import Success
 from boxis_gateway.levels import Level
 from boxis_gateway.model import NewMessage, Prices, Status
 from boxis_gateway.rest_api.auth import token_digest
@@ -147,12 +153,54 @@ def test_the_document_is_openapi_3_1_and_lacks_nothing() -> None:
         for method in methods
     }
     assert described >= {(one.method.lower(), one.path) for one in RESOURCES}
-    for action in ACTIONS.values():
+    for one in ACTIONS.values():
         assert {"Form", "JSON", "XML"} <= {
-            name.removeprefix(action.name) for name in written["components"]["schemas"]
+            name.removeprefix(one.name) for name in written["components"]["schemas"]
         }
     assert set(COMMON) == {field.name for field in fields(ApiRequest)} | {"returntype", "encoding"}
     assert ": null" not in json.dumps(written)  # which is no schema; "null" is one of the types
+
+
+class SendParams(Schema):
+    recipients = TextList("Numbers.", pattern="^[0-9]+$")
+    tags = TextList("Labels.", required=False)
+
+
+@action("sms", "getHistory", params=SendParams, answers=ListOf("id", None, "sent", ("sent",)))
+def send(call: ActionCall) -> Success:
+    """Stand in for an action with lists; its name is one that the document has."""
+    return Success(call.params)
+
+
+def test_a_list_parameter_is_described_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form_api, "ACTIONS", table([send]))
+    written = document()
+    OpenAPIV31SpecValidator(written).validate()
+    form = written["components"]["schemas"]["getHistoryForm"]
+    assert {"recipients[]"} == set(form["required"]) - set(form_api.REQUIRED)
+    assert {"recipients[]", "tags[]"} == set(form["properties"]) - set(COMMON)
+    in_query = {field["name"]: field for field in written["paths"]["/"]["get"]["parameters"]}
+    assert in_query["tags[]"]["schema"]["type"] == "array"
+    post = schemathesis.openapi.from_dict(written)["/"]["POST"]
+
+    @given(post.as_strategy(generation_mode=GenerationMode.POSITIVE))
+    @settings(max_examples=50)
+    def check(case: schemathesis.Case) -> None:
+        case.body["encoding"] = "UTF-8"  # which requests writes
+        request = requests.Request(
+            **case.as_transport_kwargs(base_url="http://localhost")
+        ).prepare()
+        body = request.body.encode() if isinstance(request.body, str) else request.body or b""
+        read, problem = read_form(b"", request.headers["Content-Type"], body)
+        assert problem is None
+        lists = send.load(send.raw_params(read))
+        assert lists == {
+            name.removesuffix("[]"): tuple(case.body[name])
+            for name in ("recipients[]", "tags[]")
+            if case.body.get(name)
+        }
+
+    check()
 
 
 def test_the_document_is_served_with_a_tag(client: FlaskClient, world: World) -> None:

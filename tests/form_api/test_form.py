@@ -46,7 +46,7 @@ def test_the_last_value_wins_and_the_body_beats_the_query() -> None:
 def test_brackets_are_the_same_raw_or_encoded() -> None:
     raw, encoded = b"recipients[1]=a&recipients[7]=b", b"recipients%5B1%5D=a&recipients%5b7%5d=b"
     assert fields(raw) == fields(encoded)
-    assert Form(fields(raw)).array("recipients") == ["a", "b"]
+    assert Form(fields(raw)).texts("recipients") == ("a", "b")
 
 
 @pytest.mark.parametrize("name", CODECS)

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boxis_gateway.form_api.form import CODECS, decode
 from boxis_gateway.form_api.php_list import MAX_ITEMS, NotPhpList, read_php_list
 
 VALUES = [
@@ -104,21 +103,3 @@ def test_arrays_in_arrays_cost_nothing() -> None:
     with pytest.raises(NotPhpList):
         read_php_list(b"a:1:{i:0;" * 200_000)
     assert time.process_time() - began < 0.5
-
-
-@pytest.mark.parametrize("name", CODECS)
-def test_lengths_are_those_of_the_octets_that_were_sent(name: str) -> None:
-    text = "ó€" if name == "Windows-1252" else "łó"
-    octets = written([text.encode(CODECS[name]), b"48599131568"]).decode("latin-1")
-    form = decode([("recipients", octets), ("encoding", name)])
-    assert form.php_list("recipients") == [text, "48599131568"]
-
-
-def test_undecodable_octets_stay_visible() -> None:
-    form = decode([("recipients", written([b"\xff"]).decode("latin-1"))])
-    assert form.php_list("recipients") == ["\udcff"]
-
-
-def test_a_field_that_is_missing_is_no_list() -> None:
-    with pytest.raises(NotPhpList):
-        decode([]).php_list("recipients")
