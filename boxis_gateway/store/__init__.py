@@ -26,6 +26,7 @@ from boxis_gateway.store.transfer.backup import BackedUp, back_up
 from boxis_gateway.store.transfer.copy import Copied, copy
 from boxis_gateway.store.transfer.restore import Restored, restore
 from boxis_gateway.store.transfer.verify import Verified, verify, verify_file
+from boxis_gateway.store.writer import Write, Writer
 
 __all__ = [
     "DATABASE_ERRORS",
@@ -47,6 +48,8 @@ __all__ = [
     "RowStream",
     "Store",
     "Verified",
+    "Write",
+    "Writer",
     "acting_as",
     "back_up",
     "copy",

@@ -106,6 +106,20 @@ class StoreDatabase(Database):
         tables as well."""
         raise NotImplementedError
 
+    def write_queue(self, seconds: float) -> AbstractContextManager[None]:
+        """The turn to write, which write transactions inside the context don't wait for again.
+        Raises peewee's OperationalError after so many seconds."""
+        return nullcontext()
+
+    def group_transaction(self, account_ids: Sequence[int | None]) -> AbstractContextManager[Any]:
+        """A transaction that changes messages of these accounts, and other tables if None is among
+        them."""
+        raise NotImplementedError
+
+    def has_transaction(self) -> bool:
+        """True unless the database has ended the transaction that this thread is in."""
+        raise NotImplementedError
+
     def read_transaction(self) -> AbstractContextManager[Any]:
         """A transaction whose queries all see one state."""
         raise NotImplementedError

@@ -80,10 +80,16 @@ def translate_faults() -> Iterator[None]:
 
 def raise_unavailable(error: Exception) -> NoReturn:
     """Raise Unavailable for a fault of the store, or the error itself if it is a bug."""
-    reason = fault_reason(error)
-    if not reason:
+    unavailable = as_unavailable(error)
+    if unavailable is error:
         raise error
-    raise Unavailable(reason, describe_error(error)) from error
+    raise unavailable from error
+
+
+def as_unavailable(error: Exception) -> Exception:
+    """Unavailable for a fault of the store, or the error itself."""
+    reason = fault_reason(error)
+    return Unavailable(reason, describe_error(error)) if reason else error
 
 
 def is_unreachable(error: BaseException) -> bool:

@@ -71,10 +71,15 @@ class Tokens:
         return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def renew(self, session: model.Session, expires_at: datetime) -> None:
-        """Extend the token, unless another process is writing: then the next use does."""
+        """Extend the token. Outside of a transaction, not if another process is writing: then the
+        next use does."""
         extension = Token.update(expires_at=utc_text(expires_at))
+        extension = extension.where(Token.digest == session.digest)
+        if self._database.in_transaction():
+            extension.execute(self._database)
+            return
         with suppress(OperationalError), self._database.nowait():
-            extension.where(Token.digest == session.digest).execute(self._database)
+            extension.execute(self._database)
 
     def end(self, employee: model.Employee, digest: str) -> bool:
         """Delete the token; true if the employee had it."""

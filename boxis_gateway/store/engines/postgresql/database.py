@@ -138,6 +138,14 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         transaction: AbstractContextManager[Any] = self.transaction(sql)
         return transaction
 
+    def group_transaction(self, account_ids: Sequence[int | None]) -> AbstractContextManager[Any]:
+        transaction: AbstractContextManager[Any] = self.transaction(_begin_sql(account_ids))
+        return transaction
+
+    def has_transaction(self) -> bool:
+        """False after a lost connection; an error that no savepoint has undone counts as lost."""
+        return bool(self.connection().info.transaction_status == TransactionStatus.INTRANS)
+
     def read_transaction(self) -> AbstractContextManager[Any]:
         transaction: AbstractContextManager[Any] = self.transaction(BEGIN_READING)
         return transaction
@@ -213,6 +221,20 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         connection.prepare(self._lock_seconds)
         connection.silent_seconds = self.silent_seconds
         return connection
+
+
+def _begin_sql(account_ids: Sequence[int | None]) -> str:
+    """BEGIN with the locks of these accounts, and of other tables if None is among them. All take
+    their locks in one order, so that none waits for another in a circle."""
+    if EVERY_ACCOUNT in account_ids:
+        return BEGIN_ALONE
+    accounts = sorted({account for account in account_ids if account is not None})
+    locks = [f"pg_advisory_xact_lock({LOCKS + 1}, {int(account)})" for account in accounts]
+    if locks:
+        locks.insert(0, f"pg_advisory_xact_lock_shared({LOCKS}, {MESSAGES})")
+    if None in account_ids:
+        locks.insert(0, f"pg_advisory_xact_lock({LOCKS}, {OTHERS})")
+    return "; ".join(["BEGIN", *(f"SELECT {lock}" for lock in locks)])
 
 
 def is_idle(connection: Any) -> bool:

@@ -100,6 +100,13 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         transaction: AbstractContextManager[Any] = self.atomic()
         return transaction
 
+    def group_transaction(self, account_ids: Sequence[int | None]) -> AbstractContextManager[Any]:
+        transaction: AbstractContextManager[Any] = self.transaction()
+        return transaction
+
+    def has_transaction(self) -> bool:
+        return not self.connection().get_autocommit()
+
     def read_transaction(self) -> AbstractContextManager[Any]:
         transaction: AbstractContextManager[Any] = self.transaction("DEFERRED")
         return transaction
