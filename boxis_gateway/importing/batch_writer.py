@@ -126,9 +126,7 @@ class BatchWriter:
         self._count += 1
 
     def _write_messages(self, account_id: int, messages: list[tuple[int, NewMessage]]) -> None:
-        store = self._store.additions
-        write = store.would_add if self._dry_run else store.add
-        added = write(account_id, messages)
+        added = self._store.additions.add(account_id, messages, dry_run=self._dry_run)
         summary = self.summary
         summary.added += added.new
         summary.changed += added.changed
@@ -137,11 +135,8 @@ class BatchWriter:
         summary.other += Counter({ERASED: added.erased} if added.erased else ())
 
     def _write_reports(self, account_id: int) -> None:
-        if self._dry_run:
-            used = self._store.delivery_reports.find(self._reports, account_id)
-            self.summary.reports_waiting += len(self._reports) - used
-        else:
-            now = utc_text(self._clock())
-            applied = self._store.delivery_reports.apply(self._reports, account_id, now)
-            self.summary.reports_used += applied.changed
-            self.summary.reports_waiting += applied.waiting
+        applied = self._store.delivery_reports.apply(
+            self._reports, account_id, utc_text(self._clock()), dry_run=self._dry_run
+        )
+        self.summary.reports_used += applied.changed
+        self.summary.reports_waiting += applied.waiting

@@ -12,7 +12,7 @@ from functools import lru_cache
 from boxis_gateway.zones import from_utc_text
 
 IDS_PER_MILLISECOND = 1_000_000
-UPPER_HALF = IDS_PER_MILLISECOND // 2  # where a millisecond's ids of bulk_submissions.py begin
+UPPER_HALF = IDS_PER_MILLISECOND // 2  # where a millisecond's ids of free_ids.py begin
 STORED_DIGITS, LARGEST_STORED_ID = 19, 9_000_000_000_000_000_000
 LAST_DIGITS = 17  # of a longer id: they fit between LARGEST_STORED_ID and 2**63
 UNSIGNED = 1 << 64

@@ -355,11 +355,11 @@ READ = {
     *("customers.account_names", "customers.employee_names"),
     *("contacts.names", "contacts.group_names"),
     *("employees.find", "employees.by_id", "employees.get", "employees.all"),
-    *("tokens.find", "audit.entries", "delivery_reports.find", "log_positions.find"),
+    *("tokens.find", "audit.entries", "log_positions.find"),
     *("exports.accounts", "exports.rows", "delivery_reports.count_waiting"),
     *("erasure.names_with", "erasure.would_erase"),
     *("retention.would_prune", "retention.would_prune_reports"),
-    *("history.read", "history.recent", "additions.would_add"),
+    *("history.read", "history.recent"),
     *("submissions.accounts_of", "submissions.page", "submissions.page_after"),
     "submissions.find",
 }

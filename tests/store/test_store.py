@@ -5,8 +5,10 @@ from __future__ import annotations
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from peewee import Model
 
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.importers.reading.columns import to_message
@@ -14,7 +16,7 @@ from boxis_gateway.model import NewMessage
 from boxis_gateway.store import Criteria, Order, Store
 from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
-from boxis_gateway.store.tables import TABLES
+from boxis_gateway.store.tables import TABLES, Message, MessageRow, Submission, SubmissionRow
 from boxis_gateway.zones import find_zone
 from tests.support import engines
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
@@ -40,6 +42,11 @@ def test_the_migrations_make_the_tables_of_today(stores: Stores, tmp_path: Path)
     assert migrated == schema(modelled)
     store.close()
     modelled.close()
+
+
+@pytest.mark.parametrize(("row", "table"), [(SubmissionRow, Submission), (MessageRow, Message)])
+def test_a_row_has_the_columns_of_its_table(row: Any, table: type[Model]) -> None:
+    assert list(row._fields) == [field.column_name for field in table._meta.sorted_fields]
 
 
 @pytest.mark.sqlite_only("there may be no file, or another one")

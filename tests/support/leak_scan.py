@@ -103,7 +103,7 @@ def install() -> None:
     """Hook in, for the rest of this process."""
     _observe(Accounts, "add", lambda _, name, key, *rest, **more: note_secret("user key", key))
     _observe(Accounts, "set_user_key", lambda _, account, key: note_secret("user key", key))
-    _observe(Additions, "add", lambda _, account, messages: _note_messages(messages))
+    _observe(Additions, "add", lambda _, account, messages, **more: _note_messages(messages))
     _observe(PasswordHasher, "hash", lambda _, password: note_secret("password", password))
     _observe(
         PasswordHasher, "verify", lambda _, digest, password: note_secret("password", password)

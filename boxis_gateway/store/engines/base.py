@@ -124,6 +124,10 @@ class StoreDatabase(Database):
         """A transaction whose queries all see one state."""
         raise NotImplementedError
 
+    def message_transaction(self, account_id: int, *, dry_run: bool) -> AbstractContextManager[Any]:
+        """`write_transaction`, but `read_transaction` for a dry run."""
+        return self.read_transaction() if dry_run else self.write_transaction(account_id)
+
     def without_foreign_keys(self) -> AbstractContextManager[None]:
         """Suspend foreign keys, around transactions that load a whole store: rows may refer to
         later ones."""

@@ -8,13 +8,12 @@ is kept in `wire_id`, and sorts it among equal times (section 11: highest id fir
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from peewee import SQL
 
-from boxis_gateway.model import Kind, Prices, Status
+from boxis_gateway.model import Kind, Status
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
@@ -27,15 +26,12 @@ from boxis_gateway.store.ids import (
     order_id,
 )
 from boxis_gateway.store.ingest.bulk_submissions import BulkSubmissions
-from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessage
-from boxis_gateway.store.messages.counts import Counts
-from boxis_gateway.store.messages.delivery_reports import DeliveryReports
+from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessage, Split
+from boxis_gateway.store.messages.inserter import MessageInserter
 from boxis_gateway.store.messages.statuses import Statuses
 from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
-from boxis_gateway.store.tables import Message, Submission
+from boxis_gateway.store.tables import Message, MessageRow, SubmissionRow
 
-UNPRICED = Prices()
-FLAGS = (False, False)  # neither flash nor fast
 NEWEST_SQL = f"""
     SELECT key, (
         SELECT max(id) FROM submission
@@ -67,46 +63,37 @@ class Additions:
         )  # + 0 stops the planner from using the id in the index
         ids = Message.select(Message.sent_at, Message.id).where(of_account, at_times, has_id)
         self._ids_sql = compile_sql(database, ids)
-        self._insert_messages = database.bulk_inserter(Message)
-        self._insert_submissions = database.bulk_inserter(Submission)
-        self._counts = Counts(database)
-        self._delivery_reports = DeliveryReports(database)
+        self._inserter = MessageInserter(database)
         self._statuses = Statuses(database)
         self._bulk_submissions = BulkSubmissions(database)
         self._erased = ErasedNumbers(database)
 
-    def add(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Added:
+    def add(
+        self, account_id: int, messages: Sequence[FingerprintedMessage], *, dry_run: bool = False
+    ) -> Added:
         """Add the new messages in one transaction, and update the status of stored ones. Messages
-        of erased numbers are left out.
+        of erased numbers are left out. A dry run changes nothing.
 
         Messages are identified by their wire id, others by time and fingerprint. Among equal times
         the last one counts as newest."""
         with translate_errors():
-            self._database.ensure_partitions([message.sent_at for _, message in messages])
-        with translate_errors(), self._database.write_transaction(account_id):
-            require_unmigrated(self._database)
-            offered, messages = messages, self._admitted(messages)
-            new, repeated, nearby = self._duplicates.split(account_id, messages)
-            single = [pair for pair in new if pair[1].submission is None]
-            if single:
-                self._insert(account_id, single, nearby)
-            if len(single) < len(new):
-                self._bulk_submissions.insert(
-                    account_id, [pair for pair in new if pair[1].submission]
-                )
-            changed = [
-                self._statuses.change(stored, message.status, message.status_changed_at)
-                for stored, message in repeated
-            ]
-        return _added(new, sum(changed), offered, messages)
-
-    def would_add(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Added:
-        """Counts of what `add` would do."""
-        with translate_errors():
-            offered, messages = messages, self._admitted(messages)
-            new, repeated, _ = self._duplicates.split(account_id, messages)
-        changed = sum(Statuses.would_change(*pair) for pair in repeated)
-        return _added(new, changed, offered, messages)
+            if not dry_run:
+                self._database.ensure_partitions([message.sent_at for _, message in messages])
+            with self._database.message_transaction(account_id, dry_run=dry_run):
+                require_unmigrated(self._database)
+                admitted = self._admitted(messages)
+                split = self._duplicates.split(account_id, admitted)
+                changes = [
+                    (stored, later)
+                    for stored, message in split.repeated
+                    if (later := stored.later(message.status, message.status_changed_at)) != stored
+                ]
+                if not dry_run:
+                    self._insert(account_id, split)
+                    for change in changes:
+                        self._statuses.change(*change)
+        refused = [message.status for _, message in admitted].count(Status.REFUSED)
+        return Added(len(split.new), len(changes), len(messages) - len(admitted), refused)
 
     def _admitted(self, messages: Sequence[FingerprintedMessage]) -> Sequence[FingerprintedMessage]:
         """The messages that are neither to nor from an erased number."""
@@ -117,21 +104,14 @@ class Additions:
             return messages
         return [pair for pair in messages if erased.isdisjoint((pair[1].recipient, pair[1].sender))]
 
-    def _insert(
-        self, account_id: int, new: Sequence[FingerprintedMessage], nearby: list[Row] | None
-    ) -> None:
-        submissions, rows = _rows(account_id, new, self._ids(account_id, new, nearby))
-        self._insert_submissions.insert(submissions)
-        self._insert_messages.insert(rows)
-        self._counts.change(
-            account_id,
-            Counter(
-                (message.sender, message.sent_at[:7])
-                for _, message in new
-                if message.status is not Status.REFUSED
-            ),
-        )
-        self._delivery_reports.apply_waiting(rows)
+    def _insert(self, account_id: int, split: Split) -> None:
+        single = [pair for pair in split.new if pair[1].submission is None]
+        if single:
+            rows = _rows(account_id, single, self._ids(account_id, single, split.nearby))
+            self._inserter.insert(account_id, *rows)
+        if len(single) < len(split.new):
+            others = [pair for pair in split.new if pair[1].submission]
+            self._bulk_submissions.insert(account_id, others)
 
     def _ids(
         self, account_id: int, messages: Sequence[FingerprintedMessage], nearby: list[Row] | None
@@ -160,16 +140,6 @@ class Additions:
             ids.taken.update(self._database.select_in(self._ids_sql, account_id, times, numbers))
 
 
-def _added(
-    new: Sequence[FingerprintedMessage],
-    changed: int,
-    offered: Sequence[FingerprintedMessage],
-    admitted: Sequence[FingerprintedMessage],
-) -> Added:
-    refused = [message.status for _, message in admitted].count(Status.REFUSED)
-    return Added(len(new), changed, len(offered) - len(admitted), refused)
-
-
 class _Ids:
     """Free ids at the times of an account. `taken` are pairs of time and message id."""
 
@@ -196,23 +166,31 @@ class _Ids:
 
 def _rows(
     account_id: int, messages: Sequence[FingerprintedMessage], ids: _Ids
-) -> tuple[list[Row], list[Row]]:
+) -> tuple[list[SubmissionRow], list[MessageRow]]:
     """Rows of submissions and messages, one of each for a message."""
-    submissions: list[Row] = []
-    rows: list[Row] = []
+    submissions: list[SubmissionRow] = []
+    rows: list[MessageRow] = []
     scheduled, pending, refused = Kind.SCHEDULED, Status.PENDING, Status.REFUSED  # slow to look up
     for fingerprint, message in messages:
         recipient, sender, at, text, parts, credit, kind, status, changed_at, wire_id, *_ = message
-        priced = (*(message.prices or UNPRICED), None, None)  # neither group nor wire id
         message_id, submission_id = ids.take(at, wire_id)
-        scheduled_at = at if kind is scheduled else None
-        sent_at = None if status is pending else at
-        listed = (None, None) if status is refused else (recipient, sent_at)
         submissions.append(
-            (account_id, submission_id, sender, text, at, scheduled_at, *FLAGS, *listed, *priced)
+            SubmissionRow(
+                account_id,
+                submission_id,
+                sender,
+                text,
+                at,
+                at if kind is scheduled else None,
+                False,  # flash
+                False,  # fast
+                None if status is refused else recipient,
+                None if status is refused or status is pending else at,
+                *(message.prices or ()),
+            )
         )
         rows.append(
-            (
+            MessageRow(
                 account_id,
                 at,
                 message_id,
@@ -221,7 +199,7 @@ def _rows(
                 recipient,
                 parts,
                 credit,
-                str(kind),  # the driver is slow with subclasses
+                str(kind),
                 str(status),
                 changed_at,
                 wire_id,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from boxis_gateway.model import Status
 from boxis_gateway.sms.dlr import DeliveryReport, message_window
-from boxis_gateway.store.engines.base import Row, StoreDatabase
+from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
 from boxis_gateway.store.messages.recipient_index import day_prefixes
 from boxis_gateway.store.messages.statuses import COLUMNS, Statuses, StoredMessage
+from boxis_gateway.store.tables import MessageRow
 
 IN_TEXTS = "IN (SELECT value FROM json_each(?))"
 IN_NUMBERS = "IN (SELECT value + 0 FROM json_each(?))"
@@ -47,6 +49,15 @@ class Applied(NamedTuple):
     waiting: int
 
 
+class _WaitingReport(NamedTuple):
+    """Row of the table `delivery_report`, without the time at which it was received."""
+
+    reference: int
+    account_id: int
+    changed_at: str
+    status: str
+
+
 class DeliveryReports:
     """The delivery reports of a store."""
 
@@ -55,51 +66,60 @@ class DeliveryReports:
         self._statuses = Statuses(database)
 
     def apply(
-        self, reports: Sequence[DeliveryReport], account_id: int, received_at: str
+        self,
+        reports: Sequence[DeliveryReport],
+        account_id: int,
+        received_at: str,
+        *,
+        dry_run: bool = False,
     ) -> Applied:
         """Change the reports' messages in one transaction: those of an account, or (0) of any. A
-        report whose message is not stored waits for it."""
-        changed, waiting = 0, 0
-        with translate_errors(), self._database.write_transaction(account_id):
+        report whose message is not stored waits for it. A dry run changes nothing."""
+        changed, waiting = 0, []
+        after: dict[StoredMessage, StoredMessage] = {}
+        with (
+            translate_errors(),
+            self._database.message_transaction(account_id, dry_run=dry_run),
+        ):
             require_unmigrated(self._database)
             for report in reports:
-                message = self._find(report, account_id)
-                if message:
-                    changed += self._statuses.change(message, report.status, report.changed_at)
-                    continue
-                waiting += 1
-                for reference in report.references:
-                    row = (account_id, reference, report.status.value, report.changed_at)
-                    self._database.execute_sql(KEEP_SQL, (*row, received_at))
-        return Applied(changed, waiting)
+                if message := self._find(report, account_id):
+                    before = after.get(message, message)
+                    after[message] = before.later(report.status, report.changed_at)
+                    changed += after[message] != before
+                else:
+                    waiting.append(report)
+            if not dry_run:
+                for message, later in after.items():
+                    self._statuses.change(message, later)
+                self._keep(waiting, account_id, received_at)
+        return Applied(changed, len(waiting))
 
-    def find(self, reports: Sequence[DeliveryReport], account_id: int) -> int:
-        """Number of the reports whose message is stored."""
-        with translate_errors():
-            return sum(self._find(report, account_id) is not None for report in reports)
+    def _keep(self, reports: Sequence[DeliveryReport], account_id: int, received_at: str) -> None:
+        for report in reports:
+            for reference in report.references:
+                row = (account_id, reference, report.status.value, report.changed_at)
+                self._database.execute_sql(KEEP_SQL, (*row, received_at))
 
-    def apply_waiting(self, rows: Sequence[Row]) -> None:
-        """Apply the reports that came before these new messages of one account, given as rows of
-        their table. Called inside a transaction."""
-        messages = [
-            (row[-1], StoredMessage(row[0], row[1], row[2], row[3], row[9], row[10]))
-            for row in rows
-            if row[-1] is not None
-        ]
+    def apply_waiting(self, account_id: int, rows: Sequence[MessageRow]) -> None:
+        """Apply the reports that came before these new messages of the account. Called inside a
+        transaction."""
+        messages = [row for row in rows if row.reference is not None]
         if not messages or not self._database.execute_sql(HAS_WAITING_SQL).fetchone()[0]:
             return
-        references = json.dumps([reference for reference, _ in messages])
-        parameters = (references, messages[0][1].account_id)
-        waiting: dict[int, list[tuple[Any, ...]]] = {}
-        for row in self._database.execute_sql(WAITING_SQL, parameters).fetchall():
-            waiting.setdefault(row[0], []).append(row)
-        for reference, message in messages:
-            for row in waiting.get(reference, ()):
-                first, last = message_window(row[2])
+        references = json.dumps([message.reference for message in messages])
+        waiting: dict[int | None, list[_WaitingReport]] = defaultdict(list)
+        for row in self._database.execute_sql(WAITING_SQL, (references, account_id)).fetchall():
+            report = _WaitingReport(*row)
+            waiting[report.reference].append(report)
+        for message in messages:
+            stored = after = StoredMessage.of(message)
+            for report in waiting[message.reference]:
+                first, last = message_window(report.changed_at)
                 if first <= message.sent_at <= last:
-                    self._statuses.change(message, Status(row[3]), row[2])
-                    message = self._reread(message)
-                    self._database.execute_sql(DELETE_SQL, row)
+                    after = after.later(Status(report.status), report.changed_at)
+                    self._database.execute_sql(DELETE_SQL, report)
+            self._statuses.change(stored, after)
 
     def delete_waiting(self, before: str, limit: int) -> int:
         """Delete up to `limit` reports that were received before that time; how many."""
@@ -117,8 +137,3 @@ class DeliveryReports:
         parameters = (prefixes, references, first, last, account_id, account_id)
         row = self._database.execute_sql(FIND_SQL, parameters).fetchone()
         return StoredMessage(*row) if row else None
-
-    def _reread(self, message: StoredMessage) -> StoredMessage:
-        sql = f"SELECT {COLUMNS} FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
-        key = (message.account_id, message.sent_at, message.id)
-        return StoredMessage(*self._database.execute_sql(sql, key).fetchone())

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from boxis_gateway.model import NewMessage, Status
+from boxis_gateway.model import Status
 from boxis_gateway.sms.dlr import later_state
 from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.messages.counts import Counts
+from boxis_gateway.store.tables import MessageRow
 
 UPDATE_SQL = """
     UPDATE message SET status = ?, status_changed_at = ?,
@@ -40,6 +41,18 @@ class StoredMessage(NamedTuple):
     status: str
     changed_at: str | None
 
+    @classmethod
+    def of(cls, row: MessageRow) -> StoredMessage:
+        """Key and status of that row."""
+        key = (row.account_id, row.sent_at, row.id, row.submission_id)
+        return cls(*key, row.status, row.status_changed_at)
+
+    def later(self, status: Status, changed_at: str | None) -> StoredMessage:
+        """The message with that status, if it is later than its own (sms/dlr.py)."""
+        old = Status(self.status), self.changed_at
+        new_status, new_changed_at = later_state(old, (status, changed_at))
+        return self._replace(status=new_status.value, changed_at=new_changed_at)
+
 
 COLUMNS = "account_id, sent_at, id, submission_id, status, status_changed_at"
 """Columns of StoredMessage."""
@@ -52,26 +65,19 @@ class Statuses:
         self._database = database
         self._counts = Counts(database)
 
-    def change(self, message: StoredMessage, status: Status, changed_at: str | None) -> bool:
-        """Set the status if it is later than the stored one; true if it is."""
-        old = Status(message.status), message.changed_at
-        new = later_state(old, (status, changed_at))
+    def change(self, old: StoredMessage, new: StoredMessage) -> None:
+        """Store the status of `new`, the later state of the stored message `old`."""
         if new == old:
-            return False
-        key = (message.account_id, message.sent_at, message.id)
-        self._database.execute_sql(UPDATE_SQL, (new[0].value, new[1], new[0].value, *key))
-        if old[0] is Status.PENDING and new[0] is Status.REFUSED:
-            self.hide_recipient(message)
-        elif old[0] is Status.PENDING and new[0] is not Status.PENDING:
-            submission = (message.account_id, message.submission_id)
-            self._database.execute_sql(SET_SENT_SQL, (message.sent_at, *submission))
-        return True
-
-    @staticmethod
-    def would_change(message: StoredMessage, new: NewMessage) -> bool:
-        """True if the repeated message has a later status than the stored one."""
-        old = Status(message.status), message.changed_at
-        return later_state(old, (new.status, new.status_changed_at)) != old
+            return
+        key = (old.account_id, old.sent_at, old.id)
+        self._database.execute_sql(UPDATE_SQL, (new.status, new.changed_at, new.status, *key))
+        if old.status != Status.PENDING or new.status == Status.PENDING:
+            return
+        if new.status == Status.REFUSED:
+            self.hide_recipient(old)
+        else:
+            submission = (old.account_id, old.submission_id)
+            self._database.execute_sql(SET_SENT_SQL, (old.sent_at, *submission))
 
     def hide_recipient(self, message: StoredMessage) -> None:
         """Remove the recipient from its submission, which lists hide without recipients."""

@@ -61,7 +61,7 @@ ERASE_MESSAGE_SQL = f"""
         reference = NULL
     WHERE {MESSAGE}
 """
-# An id that was made of the wire id (ids.py) becomes a new one, as in bulk_submissions.py.
+# An id that was made of the wire id (ids.py) becomes a new one, as in free_ids.py.
 ERASE_MESSAGE_ID_SQL = f"""
     UPDATE message SET id = (
         SELECT coalesce(max(id) + 1, :first) FROM message

@@ -31,6 +31,7 @@ from boxis_gateway.store.tables.people import (
     SenderName,
     Token,
 )
+from boxis_gateway.store.tables.rows import MessageRow, SubmissionRow
 
 TABLES = (
     Customer,
@@ -66,9 +67,11 @@ __all__ = [
     "FollowedLog",
     "GroupMember",
     "Message",
+    "MessageRow",
     "Secret",
     "SenderName",
     "Submission",
     "SubmissionCount",
+    "SubmissionRow",
     "Token",
 ]

@@ -21,7 +21,7 @@ from boxis_gateway.importers.reading.dates import parse_date, parse_date_uncache
 from boxis_gateway.importers.reading.lines import LineError, ReadOptions
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.importing import fingerprint
-from boxis_gateway.model import NewMessage
+from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.gsm0338 import is_gsm, septets
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.segments import Alphabet, count_parts
@@ -178,9 +178,9 @@ def test_texts_that_are_not_looked_at_are_one_part(text: str, header: int) -> No
 TIMES = ["2012-05-09 10:28:00", "2012-05-09 10:28:00.001", "2012-05-09 10:29:00"]
 OWN = "1336559280000000001"  # as if it were one of our ids
 WIRE_IDS = [None, None, "7", "8", "SM", OWN, "1" + "0" * 23, "2" + "0" * 23]
-MESSAGES = st.tuples(st.sampled_from(TIMES), st.sampled_from(WIRE_IDS)).map(
-    lambda drawn: NewMessage("+48514151563", "s", drawn[0], wire_id=drawn[1])
-)
+MESSAGES = st.tuples(
+    st.sampled_from(TIMES), st.sampled_from(WIRE_IDS), st.sampled_from(Status)
+).map(lambda drawn: NewMessage("+48514151563", "s", drawn[0], wire_id=drawn[1], status=drawn[2]))
 BATCHES = st.lists(st.lists(st.tuples(st.integers(0, 5), MESSAGES), max_size=8), max_size=5)
 
 
@@ -198,7 +198,7 @@ def test_lookups_by_range_and_by_list_agree(stores: Stores, batches: Any) -> Non
             account = store.accounts.add("anna@example.com", "k", NOW)
             added = []
             for batch in batches:
-                added.append(store.additions.would_add(account.id, batch))
+                added.append(store.additions.add(account.id, batch, dry_run=True))
                 assert store.additions.add(account.id, batch) == added[-1]
             tables = [
                 store.database.execute_sql(f"SELECT * FROM {table}").fetchall()

@@ -23,6 +23,7 @@ from boxis_gateway.importing.reject_file import RejectFile
 from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.sms.dlr import DeliveryReport, later_state
 from boxis_gateway.store import Criteria, Order, Store
+from boxis_gateway.store.engines.base import EVERY_ACCOUNT
 from boxis_gateway.zones import find_zone
 from tests.support.engines import examples
 from tests.support.example_account import NOW
@@ -109,11 +110,24 @@ def test_the_summary_counts_used_and_waiting_reports(store: Store, account: Acco
     assert (again.reports_used, again.reports_waiting) == (0, 0)
 
 
-def test_a_dry_run_changes_no_status(store: Store, account: Account) -> None:
-    load(store, account, sent(1))
-    told = load(store, account, report("00:05", 1), report("00:05", 1, fid="x"), dry_run=True)
-    assert (told.reports, told.reports_waiting) == (2, 1)
-    assert statuses(store) == [("sent", None)]
+def test_a_dry_run_beside_a_writer_counts_as_the_run(store: Store, account: Account) -> None:
+    load(store, account, sent(1), sent(2, fid="8"))
+    lines = [
+        sent(2, fid="8"),
+        sent(3, fid="9"),
+        report("00:05", 1),
+        report("00:06", 2),
+        report("00:07", 1, fid="9"),
+        report("00:08", 8, fid="8"),
+        report("00:09", 1, fid="none of ours"),
+    ]
+    before, other = statuses(store), Store(store.url)
+    with other.database.write_transaction(EVERY_ACCOUNT):
+        told = load(store, account, *lines, dry_run=True)
+    other.close()
+    assert statuses(store) == before
+    assert (told.added, told.reports_used, told.reports_waiting) == (1, 3, 1)
+    assert load(store, account, *lines) == told
 
 
 def test_a_report_is_about_the_newest_message_of_its_id(store: Store, account: Account) -> None:

@@ -83,7 +83,7 @@ def use_all(store: Store, account: Account) -> None:
     again = [(number, message) for number, message in enumerate(messages())]
     store.additions.add(account.id, again)
     store.additions.add(account.id, [(n, one._replace(status=Status.FAILED)) for n, one in again])
-    store.additions.would_add(account.id, again)
+    store.additions.add(account.id, again, dry_run=True)
     report = DeliveryReport((3,), Status.DELIVERED, MAY[4])
     store.delivery_reports.apply([report], account.id, MAY[4])
     store.delivery_reports.apply([report], 0, MAY[4])
