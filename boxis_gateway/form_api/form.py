@@ -7,8 +7,8 @@ the field `encoding`. Until that field is known, values are raw: Latin-1 texts, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -32,8 +32,7 @@ Pairs = Sequence[tuple[str, str]]
 """Names and values in order of appearance; a name may repeat."""
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """Decoded fields of a request; the last one of a name counts, except in lists. `repeated` has
     all pairs if a name repeats.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -11,12 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema
 
+from boxis_gateway.app import create_app
 from boxis_gateway.errors import InvalidRequest
-from boxis_gateway.form_api.action import ActionCall, ListOf, action
+from boxis_gateway.form_api.action import ActionCall, action, table
 from boxis_gateway.form_api.form import CODECS, URLENCODED, read_form
 from boxis_gateway.form_api.params import TextList, WireDate
 from boxis_gateway.form_api.php_list import MAX_ITEMS
-from boxis_gateway.form_api.results import Rows, Success
+from boxis_gateway.form_api.results import Params, Success
+from boxis_gateway.limiting import SharedCounters
+from boxis_gateway.model import Account
+from boxis_gateway.settings import Settings
+from boxis_gateway.store import Store
+from tests.support.example_account import signed
 
 REFUSED = "'recipients' value is not valid"
 MULTIPART = "multipart/form-data; boundary=B"
@@ -28,10 +35,10 @@ class SendParams(Schema):
     tags = TextList("Labels.", required=False)
 
 
-@action("sms", "send", params=SendParams, answers=ListOf("recipient", None, "sent", ("sent",)))
+@action("sms", "send", params=SendParams)
 def send(call: ActionCall) -> Success:
     """Answer with the recipients."""
-    return Success(Rows("recipient", (), lambda: iter([[call.params["recipients"]]]), ("sent",)))
+    return Success(Params({"sent": " ".join(call.params["recipients"])}))
 
 
 def params(body: str | bytes, query: str = "", content_type: str = URLENCODED) -> Mapping[str, Any]:
@@ -200,9 +207,19 @@ def test_other_parameters_keep_their_last_value() -> None:
     assert found["recipients"] == ("1", "ł")
 
 
-def test_lists_count_for_replay_protection_as_they_are() -> None:
-    def raw(body: str) -> object:
-        return send.raw_params(read_form(b"", URLENCODED, body.encode())[0])
+def test_a_client_sends_lists_and_repeats_none(store: Store, account: Account) -> None:
+    counters = SharedCounters()  # no request before these is valid
+    second = counters.created_at + 1
+    now = datetime.fromtimestamp(second, UTC)
+    settings = Settings(replay="enforce")
+    app = create_app(store, settings, lambda: now, counters, actions=table([send]))
+    form = signed(int(second), {"action": "send", "returntype": "json"})
 
-    assert raw("recipients[]=1&recipients[]=2") == raw("recipients[1]=1&recipients[2]=2")
-    assert len({raw("recipients[]=1&recipients[]=2"), raw("recipients=1"), raw("tags=1")}) == 3
+    def ask(**lists: str | list[str]) -> Any:
+        answer: Any = app.test_client().post("/", data=form | lists).json
+        return answer["params"]["sent"] if "params" in answer else answer["resulttxt"]
+
+    assert ask(**{"recipients[]": ["1", "2"]}) == "1 2"
+    assert ask(**{"recipients[]": ["1", "3"]}) == "1 3"
+    assert ask(**{"recipients[1]": "1", "recipients[2]": "2"}) == "Error: 'timestamp' is not valid"
+    assert ask(recipients="a:1:{") == f"Error: {REFUSED}"
