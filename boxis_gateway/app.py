@@ -22,7 +22,7 @@ from boxis_gateway.networks import client_address
 from boxis_gateway.rest_api import METHODS, rest_api
 from boxis_gateway.services import Clock, Services
 from boxis_gateway.settings import Settings, load_settings
-from boxis_gateway.store import Replicas, Store
+from boxis_gateway.store import Replicas, Store, Writer
 from boxis_gateway.zones import utc_now
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Gateway(Flask):
             monitor,
             monitoring_endpoint,
         )
-        self._clock = services.clock
+        self._clock, self.writer = services.clock, services.writer
         self._trusted_proxies = services.settings.trusted_proxies
         self._serves_monitoring = services.settings.watch_port == "same"
 
@@ -71,6 +71,10 @@ class Gateway(Flask):
         if self._serves_monitoring and path in PATHS:
             return self.monitoring_endpoint(environ, start_response)
         return self.monitor.call(super().wsgi_app, environ, start_response)
+
+    def close(self) -> None:
+        """Finish writes in progress; for the end of a server process."""
+        self.writer.close()
 
     def error_body(self, description: str, query: str) -> tuple[str, bytes]:
         """Body of an error of the HTTP server, for bytes that never reach the application."""
@@ -106,7 +110,7 @@ def create_app(
     nothing is counted; `actions` are those of the form API. Raises ConfigurationError if traces
     are enabled but not installed."""
     limiter = Limiter(settings, counters or shared_counters(settings.counters))
-    services = Services(store, settings, limiter, clock)
+    services = Services(store, settings, limiter, clock, Writer(store))
     monitor = Monitor(metrics, Traces() if settings.traces else None)
     form_api = form_endpoint.FormApi(services, actions)
     app = Gateway(services, form_api, monitor, MonitoringEndpoint(store, metrics))

@@ -10,7 +10,7 @@ from datetime import datetime
 from boxis_gateway.errors import Unavailable
 from boxis_gateway.limiting import Limiter
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store, translate_faults
+from boxis_gateway.store import Store, Writer, translate_faults
 
 Clock = Callable[[], datetime]
 """Returns the current time (aware, UTC)."""
@@ -24,6 +24,7 @@ class Services:
     settings: Settings
     limiter: Limiter
     clock: Clock
+    writer: Writer
 
 
 def log_faults(pieces: Iterable[bytes], log: logging.Logger, request_id: str) -> Iterator[bytes]:

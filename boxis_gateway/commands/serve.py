@@ -72,7 +72,7 @@ def serve(settings: Settings) -> None:
         def make_guest() -> Guest:
             app = create_app(open_store(settings), settings, counters=counters, metrics=Metrics())
             side, monitor = app.monitoring_endpoint, app.monitor
-            callbacks = (monitor.malformed, monitor.aborted, side, side.heartbeat)
+            callbacks = (monitor.malformed, monitor.aborted, side, side.heartbeat, app.close)
             return Guest(app, app.error_body, *callbacks)
 
         Server(settings, make_guest, listen_addresses(settings), worker_ended).run()

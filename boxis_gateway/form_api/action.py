@@ -17,7 +17,7 @@ from boxis_gateway.form_api.params import TextList
 from boxis_gateway.form_api.results import Success
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
+from boxis_gateway.store import Store, Write
 
 
 def _ignore(rows: int) -> None:
@@ -37,7 +37,8 @@ class ActionCall:
     count_rows: Callable[[int], object] = _ignore
 
 
-Handler = Callable[[ActionCall], Success]
+Handler = Callable[[ActionCall], Success | Write[Success]]
+"""Handles a call, or returns the part of it that changes the store."""
 RawParams = tuple[tuple[str, str | tuple[str, ...]], ...]
 """Names and texts of an action's own parameters, without blank ones; lists are tuples of texts."""
 Load = Callable[[RawParams], Mapping[str, Any]]
@@ -58,7 +59,9 @@ class ListOf:
 @dataclass(frozen=True)
 class Action:
     """A handler with its wire names, and the schemas of its own parameters and of its answer (a
-    list, or the single values in `params`)."""
+    list, or the single values in `params`). The handler of an action that `writes` runs on the
+    writer thread, in a transaction that changes messages of the account; its answer, of single
+    values, leaves after the commit."""
 
     section: str
     name: str
@@ -68,6 +71,7 @@ class Action:
     fields: tuple[str, ...]
     lists: tuple[str, ...]
     handler: Handler
+    writes: bool = False
 
     def raw_params(self, form: Form) -> RawParams:
         """Pick the action's own parameters from the form."""
@@ -76,9 +80,10 @@ class Action:
             raw += tuple((name, texts) for name in self.lists if (texts := form.texts(name)))
         return raw
 
-    def run(self, call: ActionCall) -> Success:
-        """Handle the call. Raises GatewayError."""
-        return self.handler(call)
+    def run(self, call: ActionCall) -> Success | Write[Success]:
+        """Handle the call, or return its write. Raises GatewayError."""
+        handle: Callable[[], Any] = partial(self.handler, call)
+        return Write(handle, call.account.id) if self.writes else handle()
 
 
 def action(
@@ -88,6 +93,7 @@ def action(
     *,
     answers: ListOf | type[Schema] = Schema,
     cached_params: int = 0,
+    writes: bool = False,
 ) -> Callable[[Handler], Action]:
     """Describe a handler by its wire names; `actions/__init__.py` puts it in the table.
 
@@ -99,7 +105,9 @@ def action(
         load = lru_cache(maxsize=cached_params)(load)
     lists = tuple(key for key, field in schema.fields.items() if isinstance(field, TextList))
     texts = tuple(key for key in schema.fields if key not in lists)
-    return lambda handler: Action(section, name, params, answers, load, texts, lists, handler)
+    return lambda handler: Action(
+        section, name, params, answers, load, texts, lists, handler, writes
+    )
 
 
 def _load(schema: Schema, raw: RawParams) -> Mapping[str, Any]:

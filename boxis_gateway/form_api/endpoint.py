@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import IO, TYPE_CHECKING, cast
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import ClosingIterator, get_input_stream
 
+from boxis_gateway.deferred import DeferredAnswer
 from boxis_gateway.errors import ClockMismatch, GatewayError, InvalidRequest, Unavailable
 from boxis_gateway.form_api.action import ActionCall, ActionTable, find_action
 from boxis_gateway.form_api.actions import ACTIONS
@@ -26,6 +29,7 @@ from boxis_gateway.form_api.results import Failure, OpenRows, Result, Rows, Succ
 from boxis_gateway.monitoring import RequestRecord, get_record
 from boxis_gateway.services import Services, log_faults
 from boxis_gateway.settings import Settings, for_account
+from boxis_gateway.store import Write
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -70,12 +74,30 @@ class FormApi:
             context.renderer = find_renderer(form.get("returntype"))
             with services.store.serving():
                 if problem:
-                    result: Result = failed(problem, context.record)
+                    result: Result | Write[Success] = failed(problem, context.record)
                 else:
                     result = answer(form, context, services, self._actions)
+                if isinstance(result, Write):
+                    future = services.writer.submit(result)
+                    finish = partial(self._finish, future, context, environ, start_response)
+                    return DeferredAnswer(future, finish)
                 return respond(result, context, environ, start_response)
         except Exception as fault:
             return respond(failed(fault, context.record), context, environ, start_response)
+
+    def _finish(
+        self,
+        future: Future[Success],
+        context: RequestContext,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        """Answer a request after its write, which has been committed or has failed."""
+        try:
+            result: Result = future.result()
+        except Exception as fault:
+            result = failed(fault, context.record)
+        return respond(result, context, environ, start_response)
 
     def routing_error(
         self, error: HTTPException, environ: WSGIEnvironment, start_response: StartResponse
@@ -139,8 +161,10 @@ def failed(problem: Exception, record: RequestRecord) -> Failure:
     return Failure(str(problem), clock_mismatch=isinstance(problem, ClockMismatch))
 
 
-def answer(form: Form, context: RequestContext, services: Services, actions: ActionTable) -> Result:
-    """Form fields in, result out; every anticipated failure comes back as Failure."""
+def answer(
+    form: Form, context: RequestContext, services: Services, actions: ActionTable
+) -> Result | Write[Success]:
+    """Form fields in, result or write out; every anticipated failure comes back as Failure."""
     store, limiter, record = services.store, services.limiter, context.record
     try:
         limiter.admit(context.address)
@@ -160,7 +184,7 @@ def answer(form: Form, context: RequestContext, services: Services, actions: Act
         params = action.load(raw)
         call = ActionCall(account, params, settings, store, context.now, record.count_rows)
         result = action.run(call)
-        if isinstance(result.payload, Rows):
+        if isinstance(result, Success) and isinstance(result.payload, Rows):
             result = Success(open_rows(result.payload, call, context.renderer, services))
         return result
     except GatewayError as error:

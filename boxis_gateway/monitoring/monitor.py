@@ -1,17 +1,19 @@
 """Recording of each request, once, at the end of its answer.
 
-A whole answer ends as the application returns it; a streamed one with its last piece, or when the
-server closes it (PEP 3333). This works under any WSGI server; ours also reports why it aborts an
-answer (`Monitor.aborted`).
+A whole answer ends as the application returns it, a deferred one as it is made; a streamed one
+with its last piece, or when the server closes it (PEP 3333). This works under any WSGI server; ours
+also reports why it aborts an answer (`Monitor.aborted`).
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from boxis_gateway.deferred import DeferredAnswer
 from boxis_gateway.monitoring.request_record import KEY, RequestRecord, get_record
 
 if TYPE_CHECKING:
@@ -39,8 +41,16 @@ class Monitor:
         record = environ[KEY] = RequestRecord()
         if self._traces:
             start_response = self._traces.begin(record, environ, start_response)
+        return self._monitored(partial(app, environ, start_response), environ, record)
+
+    def _monitored(
+        self, make: Callable[[], Iterable[bytes]], environ: WSGIEnvironment, record: RequestRecord
+    ) -> Iterable[bytes]:
         try:
-            body = app(environ, start_response)
+            body = make()
+            if type(body) is DeferredAnswer:
+                later = partial(self._monitored, body.make, environ, record)
+                return DeferredAnswer(body.future, later)
             if not (type(body) is list or record.streams):
                 body = _whole(body)
         except Exception as problem:

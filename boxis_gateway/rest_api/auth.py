@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 
+from boxis_gateway.errors import Unavailable
 from boxis_gateway.levels import Level, State
 from boxis_gateway.limiting import Lockouts, attempt_of
 from boxis_gateway.model import Employee, Session
 from boxis_gateway.passwords import verify_password
 from boxis_gateway.rest_api.failures import credentials_invalid, expired
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import UNKNOWN, Store, acting_as
+from boxis_gateway.store import UNKNOWN, Store, Write, Writer, acting_as
 from boxis_gateway.zones import from_utc_text, utc_text
 
 RENEWAL_INTERVAL = timedelta(seconds=30)  # a renewal is a write; added to a token's lifetime
@@ -85,13 +87,17 @@ def find_session(store: Store, token: str | None, now: datetime) -> Session:
     return session
 
 
-def renew(store: Store, session: Session, settings: Settings, now: datetime) -> None:
-    """Extend the session's lifetime, if the settings allow it."""
+def renew(
+    writer: Writer, store: Store, session: Session, settings: Settings, now: datetime
+) -> None:
+    """Extend the session's lifetime soon, if the settings allow it. The request does not wait: a
+    renewal that fails is repeated by the next use of the token."""
     if session.expires_at is None or not settings.token_renewal:
         return
     expires_at = now + _lifetime(settings)
     if expires_at - from_utc_text(session.expires_at) >= RENEWAL_INTERVAL:
-        store.tokens.renew(session, expires_at)
+        with suppress(Unavailable):  # too many writes wait
+            writer.submit(Write(lambda: store.tokens.renew(session, expires_at)))
 
 
 def _lifetime(settings: Settings) -> timedelta:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from contextvars import copy_context
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote_from_bytes, urlencode
 
 from flask import Blueprint, Request, Response, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import PathConverter
 
+from boxis_gateway.deferred import DeferredAnswer
 from boxis_gateway.errors import LimitReached, Unavailable
 from boxis_gateway.monitoring import RequestRecord, get_record
 from boxis_gateway.rest_api.auth import find_session, renew
@@ -35,8 +39,12 @@ from boxis_gateway.rest_api.failures import (
 from boxis_gateway.rest_api.resource import Answer, File, Resource, ResourceCall
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.services import Services, log_faults
-from boxis_gateway.store import UNKNOWN, acting_as
+from boxis_gateway.store import UNKNOWN, Write, acting_as
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+T = TypeVar("T")
 COOKIE = "token"
 ASCII = bytes(range(128))
 JSON, EMPTY = "application/json", "text/plain"
@@ -67,8 +75,6 @@ def rest_api(services: Services) -> Blueprint:
     for path, methods in paths.items():
         endpoint = endpoint_for(path, methods, services)
         blueprint.add_url_rule(path, path.lower(), endpoint, methods=METHODS)
-    if services.settings.cors_origins != "none":
-        blueprint.after_request(partial(add_cors_headers, services.settings.cors_origins.split()))
     return blueprint
 
 
@@ -77,27 +83,59 @@ def endpoint_for(
 ) -> Callable[..., Response]:
     """Make the view function of a path; an unknown path has no methods."""
     route = path.replace("<", "{").replace(">", "}") if methods else ""
+    origins = services.settings.cors_origins
 
     def endpoint(**path_params: str) -> Response:
-        record = get_record(request.environ)
+        sent: Request = request._get_current_object()  # type: ignore[attr-defined]
+        record = get_record(sent.environ)
         record.api, record.route, record.format = "rest", route, "json"
-        if methods and request.method in METHODS:
-            record.action = f"{request.method} {route}"
-        try:
+        if methods and sent.method in METHODS:
+            record.action = f"{sent.method} {route}"
+
+        def run() -> Answer | Future[Answer]:
             with services.store.serving():
-                result = answer(methods, request, path_params, services, record)
-        except Exception as problem:
-            failure = translate(problem, record)
-            record.fail(failure)
-            result = Answer(failure.body(), failure.code, retry_after=failure.retry_after)
-        if result.file:
-            response = respond_with_file(result.file, record)
-        else:
-            response = respond(result, methods, request)
-        response.headers["X-Request-Id"] = record.id
-        return response
+                result = answer(methods, sent, path_params, services, record)
+                return services.writer.submit(result) if isinstance(result, Write) else result
+
+        def complete(result: Answer) -> Response:
+            if result.file:
+                response = respond_with_file(result.file, record)
+            else:
+                response = respond(result, methods, sent)
+            response.headers["X-Request-Id"] = record.id
+            if origins != "none":
+                add_cors_headers(origins.split(), sent, response)
+            return response
+
+        result = attempt(run, record)
+        if isinstance(result, Answer):
+            return complete(result)
+        return DeferredResponse(result, lambda: complete(attempt(result.result, record)))
 
     return endpoint
+
+
+class DeferredResponse(Response):
+    """A response that `finish` makes once the write is committed or has failed."""
+
+    def __init__(self, future: Future[Answer], finish: Callable[[], Response]) -> None:
+        super().__init__()
+        self._future, self._finish_response = future, finish
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """WSGI entry point."""
+        finish = self._finish_response
+        return DeferredAnswer(self._future, lambda: finish()(environ, start_response))
+
+
+def attempt(run: Callable[[], T], record: RequestRecord) -> T | Answer:
+    """The result of the function, or an answer with its failure."""
+    try:
+        return run()
+    except Exception as problem:
+        failure = translate(problem, record)
+        record.fail(failure)
+        return Answer(failure.body(), failure.code, retry_after=failure.retry_after)
 
 
 def translate(problem: Exception, record: RequestRecord) -> RestFailure:
@@ -121,8 +159,8 @@ def answer(
     path_params: Mapping[str, str],
     services: Services,
     record: RequestRecord,
-) -> Answer:
-    """Request in, answer out. Raises RestFailure, LimitReached and HTTPException."""
+) -> Answer | Write[Answer]:
+    """Request in, answer or write out. Raises RestFailure, LimitReached and HTTPException."""
     address, store, settings = request.remote_addr or "", services.store, services.settings
     services.limiter.admit(address)
     if not methods:
@@ -139,7 +177,7 @@ def answer(
     if session:
         record.employee = session.employee.id
         services.limiter.admit_account(settings, "rest", session.employee.id)
-        renew(store, session, settings, now)
+        renew(services.writer, store, session, settings, now)
     username = session.employee.username if session else UNKNOWN
     request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
     call = ResourceCall(
@@ -155,22 +193,24 @@ def answer(
         count_rows=record.count_rows,
     )
     with acting_as(username, address or UNKNOWN):
-        return resource.run(call)
+        result = resource.run(call)
+        if isinstance(result, Write):  # runs in a thread that acts for others, too
+            return replace(result, run=partial(copy_context().run, result.run))
+        return result
 
 
-def add_cors_headers(origins: Sequence[str], response: Response) -> Response:
+def add_cors_headers(origins: Sequence[str], request: Request, response: Response) -> None:
     """Let pages of these origins read answers. They need a token, as cookies are not allowed."""
     headers, origin = response.headers, request.headers.get("Origin", "")
     headers.add("Vary", "Origin")
     if origin not in origins:
-        return response
+        return
     headers["Access-Control-Allow-Origin"] = origin
     headers["Access-Control-Expose-Headers"] = "Link, Retry-After, ETag, X-Request-Id"
     if request.method == "OPTIONS":
         headers["Access-Control-Allow-Methods"] = headers.get("Allow", "")
         headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, If-None-Match"
         headers["Access-Control-Max-Age"] = "600"
-    return response
 
 
 def read_fields(request: Request) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError
@@ -14,7 +15,7 @@ from boxis_gateway.model import Employee, Session
 from boxis_gateway.rest_api.failures import RestFailure, invalid, missing
 from boxis_gateway.rest_api.properties import ToJson, json_writer, success
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Row, RowStream, Store
+from boxis_gateway.store import Row, RowStream, Store, Write
 
 MISSING = "is missing"
 """Error text of a schema's missing field; any other text means an invalid value."""
@@ -76,17 +77,22 @@ class Answer:
     retry_after: int = 0
 
 
+Handler = Callable[[ResourceCall], Answer | Write[Answer]]
+"""Handles a call, or returns the part of it that changes the store."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """A method of a path. `answers` is the schema of its answer, `fails` has failures of its own,
     `empty` statuses without a body, `files` media types of files in place of JSON. `unsafe` marks a
-    GET with side effects, which has no HEAD."""
+    GET with side effects, which has no HEAD. The handler of a resource that `writes` runs in a
+    transaction on the writer thread, and the answer leaves after the commit."""
 
     method: str
     path: str
     params: Schema
     answers: Schema
-    handler: Callable[[ResourceCall], Answer]
+    handler: Handler
     to_json: ToJson
     needs_token: bool = True
     fails: tuple[RestFailure, ...] = ()
@@ -94,6 +100,7 @@ class Resource:
     files: tuple[str, ...] = ()
     cacheable: bool = False
     unsafe: bool = False
+    writes: bool = False
 
     def load(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         """Parse the parameters. Raises RestFailure for the first missing or invalid one, in the
@@ -104,9 +111,13 @@ class Resource:
             raise _first(self.params, failure) from None
         return params
 
-    def run(self, call: ResourceCall) -> Answer:
-        """Handle the call. Raises RestFailure."""
-        answer = self.handler(call)
+    def run(self, call: ResourceCall) -> Answer | Write[Answer]:
+        """Handle the call, or return its write. Raises RestFailure."""
+        handle: Callable[[], Any] = partial(self.handler, call)
+        answer: Answer | Write[Answer] = Write(handle) if self.writes else handle()
+        return answer.then(self._shown) if isinstance(answer, Write) else self._shown(answer)
+
+    def _shown(self, answer: Answer) -> Answer:
         body = None if answer.body is None else self.to_json(answer.body)
         return replace(answer, body=body, cacheable=self.cacheable)
 
@@ -117,7 +128,7 @@ def resource(
     params: type[Schema] = Schema,
     answers: type[Schema] = Done,
     **options: Any,
-) -> Callable[[Callable[[ResourceCall], Answer]], Resource]:
+) -> Callable[[Handler], Resource]:
     """Describe a handler by its method and path; `resources/__init__.py` puts it in the table.
 
     `options` are other fields of Resource."""

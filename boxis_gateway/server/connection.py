@@ -2,7 +2,8 @@
 
 An answer whose length the application knows leaves at once. Any other is a stream: its pieces are
 made as the client takes them, in turns with other streams (turns.py). Chunked encoding frames it,
-so that no client takes an aborted answer for a whole one; a client of HTTP/1.0 sees a reset.
+so that no client takes an aborted answer for a whole one; a client of HTTP/1.0 sees a reset. A
+deferred answer leaves when another thread has made it ready, if its client is still there.
 """
 
 from __future__ import annotations
@@ -12,15 +13,22 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import cast
 
+from boxis_gateway.deferred import DeferredAnswer
 from boxis_gateway.server.requests import Request, RequestReader
 from boxis_gateway.server.sockets import reset, unsent_bytes
 from boxis_gateway.server.state import ServerState, Stream
-from boxis_gateway.server.wsgi import StartResponse, base_environ, call, environ_of, split_target
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+from boxis_gateway.server.wsgi import (
+    Answer,
+    Environ,
+    StartResponse,
+    base_environ,
+    environ_of,
+    read_body,
+    split_target,
+)
 
 KEEP_ALIVE_SECONDS = 5  # between an answer and the next request
 PIPELINED_ANSWERS = 16  # in a row to one client, before others have their turn
@@ -39,6 +47,8 @@ class Connection(asyncio.Protocol):
         self._reader = RequestReader(state.settings.max_body_bytes)
         self._requests: deque[Request] = deque()
         self._stream: Stream | None = None
+        self._is_waiting = False  # for a deferred answer
+        self._is_half_closed = False
         self._writable = True
         self._closing = False
         self._unsent = 0
@@ -71,15 +81,18 @@ class Connection(asyncio.Protocol):
         if self._reader.expects_continue and not self._requests:
             self._reader.expects_continue = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self._is_waiting:
+            self._transport.pause_reading()
         self._answer_requests()
 
     def eof_received(self) -> bool:
         """Answer what a half-closed client has asked. True keeps the connection open."""
+        self._is_half_closed = True
         self._requests.extend(self._reader.end_of_input())
         if self._requests:
             self._requests[-1].keep_alive = False
         self._answer_requests()
-        return self._stream is not None or bool(self._requests)
+        return self._stream is not None or self._is_waiting or bool(self._requests)
 
     def pause_writing(self) -> None:
         """Apply backpressure: read no more requests while the client does not take its answers."""
@@ -104,7 +117,7 @@ class Connection(asyncio.Protocol):
         overdue = self._stream is not None and now >= self._stream.deadline
         if now < self._deadline and not overdue:
             return
-        if overdue or unsent or self._reader.in_request:
+        if overdue or unsent or self._is_waiting or self._reader.in_request:
             log.warning("a client was too slow and is disconnected")
             self.abort("slow")
         elif not self._stream:
@@ -119,7 +132,8 @@ class Connection(asyncio.Protocol):
 
     def shut_down(self) -> None:
         """Close the connection unless an answer or a request is in progress."""
-        if not (self._stream or self._requests or self._reader.in_request):
+        is_busy = self._stream or self._is_waiting or self._requests or self._reader.in_request
+        if not is_busy:
             self._transport.close()
 
     def abort(self, reason: str) -> None:
@@ -151,22 +165,57 @@ class Connection(asyncio.Protocol):
 
     def _can_answer(self) -> bool:
         lost = self._closing or self._transport.is_closing()
-        return self._writable and not self._stream and not lost
+        return self._writable and not (self._stream or self._is_waiting or lost)
 
     def _answer(self, request: Request) -> None:
         start, environ = StartResponse(), environ_of(request, self._environ)
         try:
-            content, pieces, close = call(self._state.guest.app, environ, start)
+            body = self._state.guest.app(environ, start)
+            if type(body) is DeferredAnswer:
+                self._wait(body, partial(self._answer_deferred, body, request, start, environ))
+                return
+            answer = read_body(body, environ, start)
         except Exception:
-            log.exception("a request failed")
-            self._send_error("500 Internal Server Error", "internal error", request)
+            self._fail(request)
             return
+        self._send(answer, request, start, environ)
+
+    def _wait(self, body: DeferredAnswer, step: Callable[[], None]) -> None:
+        """Take the step when the answer is ready."""
+        self._is_waiting = True
+        self._state.idle.pop(self, None)
+        self._deadline = time.monotonic() + self._state.settings.answer_seconds
+        body.when_ready(partial(self._state.turns.call_from_thread, step))
+
+    def _answer_deferred(
+        self, body: DeferredAnswer, request: Request, start: StartResponse, environ: Environ
+    ) -> None:
+        self._is_waiting = False
+        try:
+            answer = read_body(list(body), environ, start)
+        except Exception:
+            self._fail(request)
+            return
+        request.keep_alive &= not self._is_half_closed
+        self._send(answer, request, start, environ)
+        if self._can_answer():
+            self._transport.resume_reading()
+            self._answer_requests()
+
+    def _fail(self, request: Request) -> None:
+        log.exception("a request failed")
+        self._send_error("500 Internal Server Error", "internal error", request)
+
+    def _send(
+        self, answer: Answer, request: Request, start: StartResponse, environ: Environ
+    ) -> None:
+        content, pieces, close = answer
         if content is None:
             self._begin_stream(request, start, pieces, close, environ)
-            return
-        keep_alive = request.keep_alive and not self._state.stopping
-        self._transport.write(_head(start, keep_alive) + content)
-        self._answered(keep_alive)
+        elif not self._closing:  # the client may have left while its answer was deferred
+            keep_alive = request.keep_alive and not self._state.stopping
+            self._transport.write(_head(start, keep_alive) + content)
+            self._answered(keep_alive)
 
     def _begin_stream(
         self,
@@ -174,7 +223,7 @@ class Connection(asyncio.Protocol):
         start: StartResponse,
         pieces: Iterator[bytes],
         close: Callable[[], object],
-        environ: WSGIEnvironment,
+        environ: Environ,
     ) -> None:
         chunked = request.version == "1.1"
         keep_alive = chunked and request.keep_alive

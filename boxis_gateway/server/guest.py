@@ -28,7 +28,8 @@ class Guest:
 
     `side_app` answers on the second address, for monitoring. `on_malformed(reason)` is called for
     bytes that are not an HTTP request, `on_abort(environ, reason)` before the server aborts a
-    streamed answer, `on_heartbeat(connections, is_stopping)` about once a second."""
+    streamed answer, `on_heartbeat(connections, is_stopping)` about once a second, and `on_stop()`
+    after the last answer."""
 
     app: WSGIApplication
     error_body: ErrorBody = plain_text_error
@@ -36,6 +37,7 @@ class Guest:
     on_abort: Callable[[WSGIEnvironment, str], object] = _ignore
     side_app: WSGIApplication | None = None
     on_heartbeat: Callable[[int, bool], object] = _ignore
+    on_stop: Callable[[], object] = _ignore
 
 
 class ListenAddress(NamedTuple):

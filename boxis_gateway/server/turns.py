@@ -1,4 +1,4 @@
-"""Round-robin scheduling: short answers at once, long ones piece by piece."""
+"""Scheduling: short answers at once, long ones piece by piece, deferred ones when ready."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 
 class Turns:
@@ -17,12 +18,27 @@ class Turns:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._queue: deque[Callable[[], object]] = deque()
+        self._from_threads: deque[Callable[[], object]] = deque()
+        self._is_woken = False
 
     def add(self, step: Callable[[], object]) -> None:
         """Call `step` once, after all steps that are queued now."""
         if not self._queue:
             self._loop.call_soon(self._next)
         self._queue.append(step)
+
+    def call_from_thread(self, step: Callable[[], object]) -> None:
+        """Call `step` soon in the loop; for other threads. Many steps wake the loop once."""
+        self._from_threads.append(step)
+        if not self._is_woken:
+            self._is_woken = True
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._run_from_threads)
+
+    def _run_from_threads(self) -> None:
+        self._is_woken = False  # before the first look: a step that comes later wakes again
+        while self._from_threads:
+            self._from_threads.popleft()()
 
     def _next(self) -> None:
         step = self._queue[0]

@@ -152,3 +152,4 @@ class GatewayWorker(Worker):  # type: ignore[misc]
             connection.abort("stopping")
         await asyncio.sleep(0)  # lets the loop close the sockets
         self._guest.on_heartbeat(0, True)
+        self._guest.on_stop()

@@ -16,10 +16,13 @@ import httptools
 from boxis_gateway.server.requests import Request
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    pass
 
 Environ = dict[str, Any]
 UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
+Answer = tuple[bytes | None, Iterator[bytes], Callable[[], object]]
+"""The whole body, or None if it streams; its pieces; and the function that closes it, which is
+called already for a whole body."""
 
 
 class StartResponse:
@@ -122,12 +125,8 @@ def _http_date(now: int) -> str:
     return formatdate(now, usegmt=True)
 
 
-def call(
-    app: WSGIApplication, environ: Environ, start: StartResponse
-) -> tuple[bytes | None, Iterator[bytes], Callable[[], object]]:
-    """Call the application. Returns the whole body, or None if it streams; its pieces; and the
-    function that closes it, already called for a whole body."""
-    body = app(environ, start)
+def read_body(body: Iterable[bytes], environ: Environ, start: StartResponse) -> Answer:
+    """Read the application's answer."""
     close = getattr(body, "close", lambda: None)
     pieces = chain(start.written, body)
     if environ["REQUEST_METHOD"] == "HEAD" or start.has_no_body:

@@ -188,6 +188,7 @@ class Store:
             yield
         except STORE_FAULTS as error:
             if fault_reason(error) not in KEEP_CONNECTION:
+                self.database.outdate_connections()
                 with suppress(*DATABASE_ERRORS):
                     self.close()
             raise_unavailable(error)

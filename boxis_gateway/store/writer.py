@@ -27,6 +27,7 @@ from boxis_gateway.store.engines.errors import (
 from boxis_gateway.store.store import Store
 
 T = TypeVar("T")
+U = TypeVar("U")
 log = logging.getLogger(__name__)
 
 QUEUE_WRITES = 1_000  # that wait; more are refused, as their clients would give up before
@@ -44,6 +45,10 @@ class Write(Generic[T]):
 
     run: Callable[[], T]
     account_id: int | None = None
+
+    def then(self, convert: Callable[[T], U]) -> Write[U]:
+        """The write with its result converted, in the same transaction."""
+        return Write(lambda: convert(self.run()), self.account_id)
 
 
 @dataclass(slots=True)
@@ -81,10 +86,11 @@ class Writer:
         self._lock = threading.Lock()
         self._is_closed = False
         self._begin()
+        self._database.on_outdated = self._drop_connection
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Job | threading.Event | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._in_hand: Sequence[_Job] = ()
 
@@ -110,6 +116,14 @@ class Writer:
             self._queue.put(job)
         return job.future
 
+    def _drop_connection(self) -> None:
+        """Close the thread's connection, and wait for that: SQLite's connections of a process share
+        state, so the next one must not meet it."""
+        if self._thread and threading.current_thread() is not self._thread:
+            dropped = threading.Event()
+            self._queue.put(dropped)
+            dropped.wait(self._wait_seconds)
+
     def close(self) -> None:
         """Finish the queued writes, and end the thread with its connection to the store."""
         with self._lock:
@@ -132,13 +146,22 @@ class Writer:
     def _run(self) -> None:
         try:
             while job := self._queue.get():
-                self._write_group(job)
+                if isinstance(job, _Job):
+                    self._write_group(job)
+                else:
+                    self._close_connection(job)
         except BaseException:
             log.critical("the writer thread failed; another one replaces it", exc_info=True)
         finally:
             with suppress(*STORE_FAULTS):
                 self._store.close()
             self._end()
+
+    def _close_connection(self, closed: threading.Event) -> None:
+        try:
+            self._store.close()
+        finally:
+            closed.set()
 
     def _end(self) -> None:
         """Fail the writes in hand, and start another thread if writes wait."""
@@ -181,7 +204,10 @@ class Writer:
                 if job is None:
                     self._queue.put(None)  # the end comes after them
                     break
-                jobs.append(job)
+                if isinstance(job, _Job):
+                    jobs.append(job)
+                else:
+                    self._close_connection(job)
         return jobs
 
     def _write(self, jobs: Sequence[_Job]) -> None:

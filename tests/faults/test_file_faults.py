@@ -51,7 +51,7 @@ FAULTS = [
     Fault(file_faults.damaged_pages, DAMAGED, "malformed"),
     Fault(file_faults.destroyed_head, NOTHING, "not a database"),
     Fault(file_faults.truncated, NOTHING, "malformed"),
-    Fault(file_faults.emptied, NOTHING, "not a database"),
+    Fault(file_faults.emptied, NOTHING, "is not a"),  # database, or store of this version
     Fault(file_faults.moved_away, NOTHING, "There is no store at"),
     Fault(file_faults.deleted, NOTHING, "There is no store at"),
     Fault(file_faults.another_database, NOTHING, "not a store of this version"),

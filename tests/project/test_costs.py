@@ -12,7 +12,7 @@ from boxis_gateway.levels import Level
 from boxis_gateway.model import Account
 from boxis_gateway.passwords import hash_password
 from boxis_gateway.rest_api.auth import token_digest
-from boxis_gateway.store import Store
+from boxis_gateway.store import Store, Write, Writer
 from tests.support.engines import statements
 from tests.support.example_account import NOW, add_messages
 from tests.support.stores import Stores
@@ -126,9 +126,16 @@ def test_login_writes_once(
     password = hash_password("correct horse")
     store.employees.add(customer, "anna@example.com", "", Level.OWNER, password, NOW)
     login = {"username": "anna@example.com", "password": "correct horse"}
-    with statements(store) as ran:
+    writer: Writer = client.application.writer  # type: ignore[attr-defined]
+    of_writer = statements(store)
+    ran = writer.submit(Write(of_writer.__enter__)).result()
+    with statements(store) as read:
         assert client.post("/auth/login", data=login).status_code == 200
+    writer.submit(Write(lambda: of_writer.__exit__(None, None, None))).result()
+    assert [sql.split()[0] for sql in read] == ["SELECT"]
     # Inside: the password that it was, old tokens, the new one; the audit, and what guards that.
     inside = ["SELECT", "DELETE", "INSERT", "INSERT", *GUARD[stores.name]]
-    begin = ["SELECT", "BEGIN", *LOCK[stores.name]]
-    assert [sql.split()[0] for sql in ran] == [*begin, *inside, *END[stores.name]]
+    begin, words = ["BEGIN", *LOCK[stores.name]], [sql.split()[0] for sql in ran]
+    whole = [*begin, "SAVEPOINT", *inside, "RELEASE", *END[stores.name]]
+    first = words.index("BEGIN")
+    assert words[first:] == [*whole, *begin]  # the last transaction ended the trace

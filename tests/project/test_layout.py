@@ -35,7 +35,7 @@ STEPS = (
     ("importers", "settings"),
     ("setting_kinds", "exporters", "sms"),
     ("model", "zones", "logs", "client"),
-    ("errors", "levels", "local_time_cache", "bounded_cache", "networks"),
+    ("errors", "levels", "deferred", "local_time_cache", "bounded_cache", "networks"),
     ("authcode", "passwords", "export_columns"),
 )
 """From the top down: a folder or module imports only from the steps below its own."""

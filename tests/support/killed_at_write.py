@@ -128,8 +128,9 @@ def run(job: dict[str, Any], telling: int) -> None:
 def served(url: str, path: str, query: dict[str, str]) -> None:
     """Serve one request, by a clock a little ahead, so that a renewal is due."""
     store = Store(url).require_current()
-    client = create_app(store, Settings(), lambda: utc_now() + 3 * RENEWAL_INTERVAL).test_client()
-    assert client.get(path, query_string=query).status_code in (200, 401)
+    app = create_app(store, Settings(), lambda: utc_now() + 3 * RENEWAL_INTERVAL)
+    assert app.test_client().get(path, query_string=query).status_code in (200, 401)
+    app.close()
     store.close()
 
 

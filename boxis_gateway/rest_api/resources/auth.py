@@ -9,11 +9,13 @@ from typing import Any
 from marshmallow import Schema
 
 from boxis_gateway.errors import GatewayError
+from boxis_gateway.model import Employee
 from boxis_gateway.rest_api.auth import check_password, find_session, open_session
 from boxis_gateway.rest_api.failures import credentials_invalid
 from boxis_gateway.rest_api.params import Flag, optional_text, required_text
 from boxis_gateway.rest_api.properties import access_level, number, object_id, success, text
 from boxis_gateway.rest_api.resource import Answer, ResourceCall, resource
+from boxis_gateway.store import Write
 
 UNTIL_LOGOUT = -1
 
@@ -42,29 +44,29 @@ class LoggedIn(Schema):
     accessLevel = access_level()
 
 
-def log_in(call: ResourceCall) -> Answer:
+def log_in(call: ResourceCall) -> Write[Answer]:
     """Log in: get a token for a password."""
     params = call.params
     username, password = params["username"], params["password"]
     lockouts = call.limiter.lockouts
     employee = check_password(call.store, lockouts, username, password, call.address)
+    return Write(lambda: _logged_in(call, employee))
+
+
+def _logged_in(call: ResourceCall, employee: Employee) -> Answer:
+    persist = call.params["persist"]
     token = open_session(
-        call.store,
-        employee,
-        call.settings,
-        call.now,
-        address=call.address,
-        persist=params["persist"],
+        call.store, employee, call.settings, call.now, address=call.address, persist=persist
     )
     return Answer(
         {
             "token": token,
-            "expiresInMinutes": UNTIL_LOGOUT if params["persist"] else call.settings.token_minutes,
+            "expiresInMinutes": UNTIL_LOGOUT if persist else call.settings.token_minutes,
             "employee": employee.id,
             "customer": employee.customer_id,
             "accessLevel": employee.level.value,
         },
-        cookie=token if params["cookie"] else None,
+        cookie=token if call.params["cookie"] else None,
     )
 
 
@@ -123,7 +125,7 @@ def validate_token(call: ResourceCall) -> Answer:
     return Answer(body)
 
 
-@resource("GET", "/auth/logout", unsafe=True)
+@resource("GET", "/auth/logout", unsafe=True, writes=True)
 def log_out(call: ResourceCall) -> Answer:
     """Log out: end all tokens of the employee, except machine tokens."""
     call.store.tokens.log_out(call.employee)

@@ -35,6 +35,7 @@ MANAGED = (access_denied(), unknown_id("Employee"))
     "/employee/<employee_id>/token",
     answers=NewToken,
     fails=(*MANAGED, no_tokens_for_admins()),
+    writes=True,
 )
 def add_token(call: ResourceCall) -> Answer:
     """Make a machine token, which has the employee's rights and does not expire."""
@@ -49,7 +50,12 @@ def add_token(call: ResourceCall) -> Answer:
     return Answer({"success": True, "token": token})
 
 
-@resource("DELETE", "/employee/<employee_id>/token/<token>", fails=(*MANAGED, unknown_token()))
+@resource(
+    "DELETE",
+    "/employee/<employee_id>/token/<token>",
+    fails=(*MANAGED, unknown_token()),
+    writes=True,
+)
 def delete_token(call: ResourceCall) -> Answer:
     """Delete a machine token."""
     employee, _ = managed_employee(call)
@@ -64,7 +70,14 @@ class ClearParams(Schema):
     all = Flag("End machine tokens, too.")
 
 
-@resource("GET", "/employee/<employee_id>/clearTokens", ClearParams, fails=MANAGED, unsafe=True)
+@resource(
+    "GET",
+    "/employee/<employee_id>/clearTokens",
+    ClearParams,
+    fails=MANAGED,
+    unsafe=True,
+    writes=True,
+)
 def clear_tokens(call: ResourceCall) -> Answer:
     """End all sessions of the employee."""
     employee, _ = managed_employee(call)

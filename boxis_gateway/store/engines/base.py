@@ -168,6 +168,13 @@ class StoreDatabase(Database):
         """Close this thread's connection if it has become useless. Raises StoreError."""
         raise NotImplementedError
 
+    on_outdated: Callable[[], object] = staticmethod(lambda: None)
+    """Called by `outdate_connections`: a thread that waits closes its connection."""
+
+    def outdate_connections(self) -> None:
+        """Let each thread open its connection anew before its next request, where connections of
+        one process share the state of a fault."""
+
     def connections(self) -> dict[str, int]:
         """Numbers of connections of this process: `open`, and `set_aside` (detached) among them."""
         raise NotImplementedError

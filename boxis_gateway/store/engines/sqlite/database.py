@@ -68,6 +68,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
             timeout=lock_seconds,
         )
         self._lock_seconds = lock_seconds
+        self._epoch = 0  # connections of an earlier one are outdated
 
     def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
         with __exception_wrapper__:
@@ -152,6 +153,8 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
             current = file_id(self.database)
             if current is None or current != self._opened.file:
                 self._leave_file()
+            elif self._state.epoch != self._epoch:
+                self.close()
         except OSError as error:
             raise StoreError(
                 f"The store {self.database} cannot be reached: {error.strerror}. "
@@ -165,6 +168,8 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     def _leave_file(self) -> None:
         """Close the connection. A checkpoint completes the old file first; then its sidecars are
         useless, and in the way of the next file."""
+        if self._opened.file:
+            self.outdate_connections()
         leftover = self._opened.leftover_sidecars(self.database)
         if leftover and (self.is_closed() or not self._checkpoint()):
             raise StoreError(
@@ -192,6 +197,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         opened = FileIdentity(file_id(self.database))
         connection = super()._connect()
         self._state.opened = opened.with_sidecars(self.database)
+        self._state.epoch = self._epoch
         return connection
 
     def _close(self, conn: Any) -> None:
@@ -211,6 +217,12 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
                 connection.close()
 
         return put_back
+
+    def outdate_connections(self) -> None:
+        # SQLite's connections of a process share the index of the log: as long as one of them is
+        # open, a log that could once not be written, or that was moved away, stays so for all.
+        self._epoch += 1
+        self.on_outdated()
 
     def connections(self) -> dict[str, int]:
         return {"open": len(apsw.connections()), "set_aside": len(self._detached)}
