@@ -11,16 +11,16 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from boxis_gateway.errors import Unavailable
 from boxis_gateway.store.engines.errors import (
-    STORE_FAULTS,
     as_unavailable,
     translate_faults,
 )
@@ -53,9 +53,10 @@ class Write(Generic[T]):
 
 @dataclass(slots=True)
 class _Job:
-    """A write, its future, and how it ended."""
+    """A write, when it waits no longer for other writers, its future, and how it ended."""
 
     write: Write[Any]
+    wait_end: float
     future: Future[Any] = field(default_factory=Future)
     result: Any = None
     error: Exception | None = None
@@ -71,6 +72,15 @@ class _Job:
             log.exception("a callback of a write failed")
 
 
+def _fail(jobs: Iterable[_Job], error: Exception) -> None:
+    """Give the error to all that have no result yet."""
+    for job in jobs:
+        future = job.future
+        if not future.done() and (future.running() or future.set_running_or_notify_cancel()):
+            job.error = error
+            job.resolve()
+
+
 class _TransactionLost(Exception):
     """Transaction that the database has ended by itself. Nothing of it is committed."""
 
@@ -78,7 +88,7 @@ class _TransactionLost(Exception):
 class Writer:
     """The writer thread of a store in this process, started by the first write.
 
-    `wait_seconds` is how long a group of writes waits for other writers."""
+    `wait_seconds` is how long a write waits for other writers."""
 
     def __init__(self, store: Store, wait_seconds: float = WAIT_SECONDS) -> None:
         self._store, self._database = store, store.database
@@ -99,7 +109,7 @@ class Writer:
         raises; Unavailable for a fault of the store, after which the write may be committed.
 
         Raises Unavailable if too many writes wait, or if the writer is closed."""
-        job = _Job(write)
+        job = _Job(write, time.monotonic() + self._wait_seconds)
         if self._process != os.getpid():
             self._begin()  # a fork has no threads, and the parent runs what was queued
         with self._lock:
@@ -128,10 +138,10 @@ class Writer:
         """Finish the queued writes, and end the thread with its connection to the store."""
         with self._lock:
             self._is_closed = True
-            thread = self._thread
-            if thread and self._process == os.getpid():
-                self._queue.put(None)
-        if thread and self._process == os.getpid():
+            if self._process != os.getpid():
+                return
+            self._queue.put(None)
+        while thread := self._thread:  # another one may replace it
             thread.join()
 
     def _start(self) -> None:
@@ -140,7 +150,9 @@ class Writer:
         try:
             thread.start()
         except RuntimeError as error:
-            raise Unavailable("thread", f"No thread for writes: {error}. Raise limits.") from None
+            raise Unavailable(
+                "thread", f"The writer thread cannot start: {error}. Raise the limit of processes."
+            ) from None
         self._thread = thread
 
     def _run(self) -> None:
@@ -153,8 +165,6 @@ class Writer:
         except BaseException:
             log.critical("the writer thread failed; another one replaces it", exc_info=True)
         finally:
-            with suppress(*STORE_FAULTS):
-                self._store.close()
             self._end()
 
     def _close_connection(self, closed: threading.Event) -> None:
@@ -165,35 +175,31 @@ class Writer:
 
     def _end(self) -> None:
         """Fail the writes in hand, and start another thread if writes wait."""
-        failed = Unavailable("writer", "The writer thread failed: the log has the error above.")
-        self._fail(self._in_hand, failed)
+        with suppress(Exception):
+            self._store.close()
+        failed = Unavailable("writer", "The writer thread failed. The log has the error.")
+        _fail(self._in_hand, failed)
         with self._lock:
             self._thread = None
             if not self._queue.empty():
                 try:
                     self._start()
                 except Unavailable as error:
-                    self._fail(self._take(QUEUE_WRITES), error)
-
-    def _fail(self, jobs: Sequence[_Job], error: Exception) -> None:
-        for job in jobs:
-            if not job.future.done():
-                job.error = error
-                job.resolve()
+                    _fail(self._take(QUEUE_WRITES), error)
 
     def _write_group(self, first: _Job) -> None:
-        """Write what has come until the turn to write has come."""
+        """Write what has come when the turn to write has come."""
         self._in_hand = jobs = [first]
         try:
-            with translate_faults(), self._database.write_queue(self._wait_seconds):
+            with translate_faults(), self._database.write_queue(_seconds_until(first.wait_end)):
                 jobs += self._take(GROUP_WRITES - 1)
                 jobs[:] = [job for job in jobs if job.future.set_running_or_notify_cancel()]
                 self._write(jobs)
         except Unavailable as error:
+            _fail(jobs, error)
+        else:
             for job in jobs:
-                job.error = error
-        for job in jobs:
-            job.resolve()
+                job.resolve()
         self._in_hand = ()
 
     def _take(self, most: int) -> list[_Job]:
@@ -221,10 +227,16 @@ class Writer:
             self._write_alone(job)
 
     def _write_together(self, jobs: Sequence[_Job]) -> None:
-        accounts = [job.write.account_id for job in jobs]
-        with self._store.serving(), self._database.group_transaction(accounts):
+        with self._transaction(jobs):
             for job in jobs:
                 self._attempt(job)
+
+    @contextmanager
+    def _transaction(self, jobs: Sequence[_Job]) -> Iterator[None]:
+        accounts = [job.write.account_id for job in jobs]
+        seconds = _seconds_until(jobs[0].wait_end)
+        with self._store.serving(), self._database.group_transaction(accounts, seconds):
+            yield
 
     def _attempt(self, job: _Job) -> None:
         """Run a write within a savepoint. Raises _TransactionLost."""
@@ -238,10 +250,11 @@ class Writer:
 
     def _write_alone(self, job: _Job) -> None:
         try:
-            with (
-                self._store.serving(),
-                self._database.group_transaction([job.write.account_id]),
-            ):
+            with self._transaction([job]):
                 job.result, job.error = job.write.run(), None
         except Exception as error:
             job.error = error
+
+
+def _seconds_until(moment: float) -> float:
+    return max(0.0, moment - time.monotonic())
