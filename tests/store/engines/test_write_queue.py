@@ -162,9 +162,7 @@ def test_readers_do_not_queue(store: Store, database: SqliteDatabase) -> None:
         assert database.execute_sql("SELECT 1").fetchone() == (1,)
 
 
-def test_a_copied_descriptor_does_not_keep_the_lock(
-    store: Store, database: SqliteDatabase
-) -> None:
+def test_a_copied_descriptor_does_not_keep_the_lock(store: Store, database: SqliteDatabase) -> None:
     """A process that is forked meanwhile has one."""
     with database.write_queue(0):
         copy = os.dup(database._write_queue._held.descriptor)
