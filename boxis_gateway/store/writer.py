@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -31,6 +31,7 @@ U = TypeVar("U")
 log = logging.getLogger(__name__)
 
 QUEUE_WRITES = 1_000  # that wait; more are refused, as their clients would give up before
+UNPREPARED_WRITES = 100  # of some 20 ms each
 GROUP_WRITES = 60  # PostgreSQL caches 64 subtransactions of a transaction; savepoints are some
 WAIT_SECONDS = 5.0  # for other writers: it stops no reader, and imports have long transactions
 
@@ -41,14 +42,17 @@ class Write(Generic[T]):
 
     `run` makes it, on the writer thread, inside a transaction; an exception undoes it alone. It may
     be called again if the transaction was lost. `account_id` is the account whose messages it
-    changes; None if it changes only other tables."""
+    changes; None if it changes only other tables. `prepare` is called before, once, for slow work
+    without the store, such as hashing: on another thread, one at a time; its exception is the end
+    of the write."""
 
     run: Callable[[], T]
     account_id: int | None = None
+    prepare: Callable[[], object] | None = None
 
     def then(self, convert: Callable[[T], U]) -> Write[U]:
         """The write with its result converted, in the same transaction."""
-        return Write(lambda: convert(self.run()), self.account_id)
+        return Write(lambda: convert(self.run()), self.account_id, self.prepare)
 
 
 @dataclass(slots=True)
@@ -103,6 +107,8 @@ class Writer:
         self._queue: SimpleQueue[_Job | threading.Event | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._in_hand: Sequence[_Job] = ()
+        self._unprepared = 0
+        self._preparer = ThreadPoolExecutor(1, "preparer")  # its thread begins with the first job
 
     def submit(self, write: Write[T]) -> Future[T]:
         """Queue the write. Its future gets what `run` returns, once that is committed, or what it
@@ -115,16 +121,43 @@ class Writer:
         with self._lock:
             if self._is_closed:
                 raise Unavailable("stopping", "The server stops. Send the request again.")
-            if self._queue.qsize() >= QUEUE_WRITES:
-                raise Unavailable(
-                    "queue",
-                    f"{QUEUE_WRITES} writes wait for the store already. Check its disk or server, "
-                    "and whether another process holds it.",
-                )
-            if self._thread is None:
-                self._start()
-            self._queue.put(job)
+            if write.prepare:
+                self._put_unprepared(job, write.prepare)
+            else:
+                self._put(job)
         return job.future
+
+    def _put(self, job: _Job) -> None:
+        if self._queue.qsize() >= QUEUE_WRITES:
+            raise Unavailable(
+                "queue",
+                f"{QUEUE_WRITES} writes wait for the store already. Check its disk or server, "
+                "and whether another process holds it.",
+            )
+        if self._thread is None:
+            self._start()
+        self._queue.put(job)
+
+    def _put_unprepared(self, job: _Job, prepare: Callable[[], object]) -> None:
+        if self._unprepared >= UNPREPARED_WRITES:
+            raise Unavailable("queue", f"{UNPREPARED_WRITES} passwords wait to be checked already.")
+        self._unprepared += 1
+        self._preparer.submit(self._prepare, job, prepare)
+
+    def _prepare(self, job: _Job, prepare: Callable[[], object]) -> None:
+        try:
+            prepare()
+        except Exception as error:
+            job.error = error
+        with self._lock:
+            self._unprepared -= 1
+            if job.error is None:
+                try:
+                    self._put(job)
+                except Unavailable as error:
+                    job.error = error
+        if job.error:
+            job.resolve()
 
     def _drop_connection(self) -> None:
         """Close the thread's connection, and wait for that: SQLite's connections of a process share
@@ -140,7 +173,8 @@ class Writer:
             self._is_closed = True
             if self._process != os.getpid():
                 return
-            self._queue.put(None)
+        self._preparer.shutdown()
+        self._queue.put(None)
         while thread := self._thread:  # another one may replace it
             thread.join()
 
