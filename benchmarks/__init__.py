@@ -4,7 +4,8 @@ Every figure with a target is a ratio of two participants that took turns in one
 any machine. Read cases.py first: the table of cases and targets. Then
 
     bench.py            what the measures share: throughput.py (short requests), streaming.py (long
-                        answers), imports.py, rest_lists.py, engines.py (SQLite and PostgreSQL)
+                        answers), imports.py, rest_lists.py, engines.py (SQLite and PostgreSQL),
+                        writes.py (over the stores of writable.py)
     candidates.py       the participants and how each is started; peers/ has a file for each
     load.py             the load generators: wrk, and clients/
     signed_requests.py  workloads of 10, 100 or a million rows

@@ -27,9 +27,9 @@ from benchmarks.usage import Disagreement
 def main() -> int:
     """Measure the chosen cases and print the results."""
     options = parser().parse_args()
-    chosen = [case for case in CASES if case.name in (options.only or case.name)]
+    chosen = [case for case in CASES if not options.only or groups(case) & set(options.only)]
     if options.list:
-        print("\n".join(f"{case.name:16}{case.title}" for case in chosen))
+        print("\n".join(f"{case.name:20}{case.title}" for case in chosen))
         return 0
     started = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # stops what was started, too
@@ -58,10 +58,16 @@ def parser() -> argparse.ArgumentParser:
             f"--{name}", dest="length", action="store_const", const=name, help=help_text
         )
     made.set_defaults(length="full")
-    made.add_argument("--only", action="append", choices=[case.name for case in CASES])
+    names = sorted(set().union(*map(groups, CASES)))
+    made.add_argument("--only", action="append", choices=names, metavar="NAME")
     made.add_argument("--write", action="store_true", help="write docs/benchmarks.md and its plot")
     made.add_argument("--list", action="store_true", help="list the cases")
     return made
+
+
+def groups(case: Case) -> set[str]:
+    """The names that choose a case: its own, and the word that it begins with."""
+    return {case.name, case.name.partition("-")[0]}
 
 
 def command(options: argparse.Namespace) -> str:

@@ -35,12 +35,13 @@ class Length(NamedTuple):
     store: str
     small_store: str
     large_store: str
+    kills: int
 
 
 LENGTHS = {
-    "full": Length(5, 2.0, 3, 5.0, 3.0, 200_000, 1_000_000, "main", "small", "large"),
-    "quick": Length(3, 0.3, 1, 1.5, 3.0, 50_000, 100_000, "quick", "small", "quick"),
-    "smoke": Length(1, 0.1, 1, 0.5, 0.3, 2_000, 2_000, "smoke", "smoke", "smoke"),
+    "full": Length(5, 2.0, 3, 5.0, 3.0, 200_000, 1_000_000, "main", "small", "large", 30),
+    "quick": Length(3, 0.3, 1, 1.5, 3.0, 50_000, 100_000, "quick", "small", "quick", 3),
+    "smoke": Length(1, 0.1, 1, 0.5, 0.3, 2_000, 2_000, "smoke", "smoke", "smoke", 1),
 }
 
 

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -103,11 +103,14 @@ def gateway_on_postgresql(launch: Launch) -> Running:
     return _gateway(launch, variables)
 
 
-def _gateway(launch: Launch, variables: dict[str, str]) -> Running:
-    workers = ["--workers", str(launch.workers)] if launch.workers else []
+def _gateway(launch: Launch, variables: Mapping[str, str]) -> Running:
+    return start_gateway([str(BIN / "boxis-gateway"), "serve"], launch, variables)
+
+
+def start_gateway(command: Sequence[str], launch: Launch, variables: Mapping[str, str]) -> Running:
+    """A gateway by that command, with settings of its own."""
     log = launch.folder / "log"
-    command = [str(BIN / "boxis-gateway"), "serve", "--port", "0", "--watch-port", "0", *workers]
-    process = start(command, log, _environment(launch) | variables)
+    process = start(command, log, {**_environment(launch), **variables})
     return Running(wait_for_address(process, log), [process], log=log)
 
 
@@ -133,6 +136,7 @@ def _environment(launch: Launch) -> dict[str, str]:
     return {
         "BOXIS_GATEWAY_DATABASE_URL": f"sqlite:///{launch.store}",
         "BOXIS_GATEWAY_PORT": "0",
+        "BOXIS_GATEWAY_WATCH_PORT": "0",
         "BOXIS_GATEWAY_LONGEST_LOCKOUT_SECONDS": "0",  # refusals are measured, too
         "BOXIS_GATEWAY_MAX_STREAMS": "10000",
         "BENCHMARK_ANSWERS": str(launch.answers),

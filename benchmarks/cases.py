@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import engines, imports, rest_lists, streaming, throughput
+from benchmarks import engines, imports, rest_lists, streaming, throughput, writes
 from benchmarks.bench import Measure, Round
 from benchmarks.signed_requests import UNKNOWN_ACTION, WRONG_CODE, Workload
+from benchmarks.writable import ENGINES
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,49 @@ CASES = [
                 for left, right in engines.COMPARED
             )
         ),
+    ),
+    Case(
+        "writes",
+        "Writes of a row each beside histories of 10 rows, XML; one process and two",
+        RATE,
+        writes.rates,
+        [
+            Target(f"writes, {place}", f"10 rows, {place}", at_least=ratio)
+            for workers, ratio in ((1, 0.6), (2, 0.5))
+            for place in (f"{engine}, {writes.PROCESSES[workers]}" for engine in ENGINES)
+        ],
+    ),
+    Case(
+        "writes-beside",
+        "p99 of 10 rows at 60 % of the highest rate, beside 500 writes a second; one process",
+        MS,
+        writes.beside,
+        [
+            target
+            for name in ENGINES
+            for target in (
+                Target(f"{name}, beside writes", f"{name}, alone", at_most=1.5),
+                Target(f"{name}, writes a second", at_least=0.98 * writes.WRITE_RATE),
+            )
+        ],
+    ),
+    Case(
+        "writes-slow-flush",
+        "Writes by 16 connections where a flush takes 5 ms; groups beside a commit a request",
+        RATE,
+        writes.slow_flushes,
+        [Target(f"{name}, in groups", f"{name}, one by one", at_least=6) for name in ENGINES],
+    ),
+    Case(
+        "writes-killed",
+        "Writes of two rows each to two processes that are killed at a random moment, 30 times",
+        "writes",
+        writes.kills,
+        [
+            Target(f"{name}, {fault}", at_most=0)
+            for name in ENGINES
+            for fault in ("lost", "by half")
+        ],
     ),
     *(
         Case(

@@ -19,7 +19,7 @@ from benchmarks.signed_requests import SignedRequest
 from benchmarks.usage import require_agreement
 
 CONNECTIONS = 16
-WALK = Path(__file__).parent / "clients" / "walk.lua"
+CLIENTS = Path(__file__).parent / "clients"
 START_SECONDS = 1.0  # at most, for a client to start and to end
 
 
@@ -45,13 +45,11 @@ def closed_loop(
     """Load by wrk: each connection sends its next request when it has its answer. With `ending`
     each answer has to contain that text, a check that slows wrk down."""
     with request_file(lines) as file:
-        command = ["wrk", "--threads", "1", "--connections", str(connections), "--timeout", "30s"]
-        command += ["--duration", "1h", "--script", str(WALK), address, "--", str(file)]
+        options = [ending] if ending else []
+        command = _wrk("walk.lua", address, file, *options, threads=1, connections=connections)
         started = time.perf_counter()
-        output = _run(command + ([ending] if ending else []), seconds)
+        result = _result(_run(command, seconds))
         wall_seconds = time.perf_counter() - started
-    line = next(line for line in output.splitlines() if line.startswith("JSON "))
-    result = json.loads(line.removeprefix("JSON "))
     require_agreement("seconds of wrk", result["seconds"], wall_seconds, 0.02, START_SECONDS)
     count, rate = result["requests"], result["requests"] / result["seconds"]
     return Rate(rate, result["bytes"] / max(1, count), result["errors"], result["wrong"], count)
@@ -66,6 +64,36 @@ def open_loop(
         result: dict[str, float] = json.loads(_run(_client("open_loop", running.address, *options)))
     require_agreement("requests of the open loop", result["requests"], rate * seconds, 0.01)
     return result
+
+
+def paced_loop(
+    address: str, lines: Sequence[Line], rate: float, seconds: float, ending: str
+) -> dict[str, float]:
+    """Load by wrk at a constant rate, by CONNECTIONS in all: the numbers `requests` and `wrong`,
+    the `seconds` in which they were due, and `p50` and `p99` in milliseconds."""
+    with request_file(lines) as file:
+        options = [ending, str(rate), str(CONNECTIONS)]
+        result: dict[str, float] = _result(_run(_wrk("pace.lua", address, file, *options), seconds))
+    return result
+
+
+class NumberedWrites:
+    """Writes under way in a process of their own, a number in each: clients/number.lua."""
+
+    def __init__(self, address: str, lines: Sequence[Line], first: int) -> None:
+        self._file = request_file(lines)
+        command = _wrk("number.lua", address, self._file.__enter__(), "success", str(first))
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=clean_environment()
+        )
+
+    def stop(self) -> list[int]:
+        """End them; the numbers that were acknowledged."""
+        self._process.send_signal(signal.SIGINT)
+        output = self._process.communicate()[0]
+        self._file.__exit__(None, None, None)
+        acknowledged: list[int] = _result(output)
+        return acknowledged
 
 
 class Streams:
@@ -99,6 +127,25 @@ def request_file(lines: Sequence[Line]) -> Iterator[Path]:
         file.writelines("\t".join(line) + "\n" for line in lines)
         file.flush()
         yield Path(file.name)
+
+
+def _wrk(
+    script: str,
+    address: str,
+    file: Path,
+    *options: str,
+    threads: int = CONNECTIONS,
+    connections: int = CONNECTIONS,
+) -> list[str]:
+    command = ["wrk", "--threads", str(threads), "--connections", str(connections)]
+    command += ["--timeout", "30s", "--duration", "1h", "--script", str(CLIENTS / script)]
+    return [*command, address, "--", str(file), *options]
+
+
+def _result(output: str) -> Any:
+    """The JSON that a script of wrk prints."""
+    line = next(line for line in output.splitlines() if line.startswith("JSON "))
+    return json.loads(line.removeprefix("JSON "))
 
 
 def _client(name: str, *arguments: str) -> list[str]:

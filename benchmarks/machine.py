@@ -8,16 +8,21 @@ import re
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 from benchmarks.processes import find_program
+from benchmarks.stores import DATA
 
 PACKAGES = (
     "flask werkzeug gunicorn httptools apsw marshmallow peewee lxml fastapi starlette uvicorn "
     "uvloop sqlalchemy datasette psycopg"
 )
+FLUSHES = 100
 LOAD_BEFORE = os.getloadavg()[0]
 
 
@@ -44,7 +49,20 @@ def facts() -> Iterator[tuple[str, str]]:
     yield "PHP", _first_match([find_program("php-fpm*"), "-v"], r"PHP ([\d.]+)")
     yield "nginx", _first_match([find_program("nginx"), "-v"], r"nginx/([\d.]+)")
     yield "wrk", _first_match(["wrk", "-v"], r"wrk (\S+)")
+    yield "flush of the disk", f"{flush_ms():.2g} ms (median of fdatasync after 4 KiB)"
     yield "load before the run", f"{LOAD_BEFORE:.1f}"
+
+
+def flush_ms() -> float:
+    """Median milliseconds of a flush of a file beside the stores."""
+    times = []
+    with tempfile.TemporaryFile(dir=DATA, buffering=0) as file:
+        for _ in range(FLUSHES):
+            file.write(bytes(4096))
+            started = time.perf_counter()
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - started)
+    return median(times) * 1000
 
 
 def _cpu() -> str:

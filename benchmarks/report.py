@@ -196,4 +196,11 @@ that are kept alive. Before that, a parser reads some answers of each candidate,
 compared with SQL and zoneinfo. PHP has two processes: one child of php-fpm, and nginx in front.
 Datasette does less than the others: no signature, and dates in UTC. The bare view and nginx's files
 serve the bytes of one real answer of median size. Import rates leave out the start of the command.
+
+The cases of writes add an action to the gateway: a request inserts its rows into a table of a copy
+of the store, and is answered when they are committed. The rows in that table are compared with what
+`wrk` counted. Paced requests are evenly spaced; one that is due while its connection is busy counts
+from then on. Where a flush takes 5 ms, SQLite has a VFS that waits before each xSync, and
+PostgreSQL has `commit_delay`; the comparison is the same server with groups of one write. Killed
+servers are killed with all their processes; a new one over the same store has to answer.
 """

@@ -7,6 +7,7 @@ import json
 import random
 import sqlite3
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -63,20 +64,27 @@ class SignedRequest(NamedTuple):
 
     def body(self) -> str:
         """The form, signed now."""
-        timestamp, fault = str(int(time.time())), self.workload.fault
-        key = "another" if fault == WRONG_CODE else user_key(self.account.username)
+        fault = self.workload.fault
         fields = {
-            "version": "1.0",
-            "username": self.account.username,
-            "timestamp": timestamp,
-            "authcode": hashlib.md5((timestamp + key).encode()).hexdigest(),
             "section": "sms",
             "action": "getAll" if fault == UNKNOWN_ACTION else "getHistory",
             "returntype": self.workload.returntype,
         }
         if self.datefrom:
             fields["datefrom"] = local_text(self.datefrom, self.account.zone)
-        return urlencode(fields)
+        return signed_form(self.account, fields, "another" if fault == WRONG_CODE else "")
+
+
+def signed_form(account: Account, fields: Mapping[str, str], key: str = "") -> str:
+    """A form of the account, signed now with its key, or with that one."""
+    timestamp, key = str(int(time.time())), key or user_key(account.username)
+    signature = {
+        "version": "1.0",
+        "username": account.username,
+        "timestamp": timestamp,
+        "authcode": hashlib.md5((timestamp + key).encode()).hexdigest(),
+    }
+    return urlencode({**signature, **fields})
 
 
 def local_text(instant: str, zone: str) -> str:

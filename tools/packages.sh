@@ -1,7 +1,7 @@
 #!/bin/sh
 # The Debian packages that are driven: sh tools/packages.sh [test|guard|bench|examples]
 #   test      clients (PHP with curl and XML, curl), sources of messages (Kannel with its test SMSC,
-#             Gammu SMSD on SQLite, MariaDB), programs that read those too, Redis
+#             Gammu SMSD on SQLite, MariaDB), programs that read those too, Redis, wrk
 #   guard     valgrind, which counts instructions
 #   bench     wrk, the sqlite3 shell, nginx, and PHP under FPM
 #   examples  nginx, systemd, promtool and openssl, which read the files in examples/
@@ -42,6 +42,7 @@ test)
     need php-curl php_has curl
     need php-xml php_has simplexml
     program sqlite3
+    program wrk
     program mawk awk
     program kannel bearerbox
     need kannel-extras test -x /usr/lib/kannel/test/fakesmsc

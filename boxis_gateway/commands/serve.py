@@ -9,6 +9,8 @@ import click
 from boxis_gateway.app import check_store, create_app, open_store
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.doctor import check_key_file
+from boxis_gateway.form_api.action import ActionTable
+from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.limiting import shared_counters
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.monitoring.multiprocess import metrics_folder, worker_ended
@@ -59,6 +61,11 @@ def serve(settings: Settings) -> None:
     Example:
       boxis-gateway serve --host 0.0.0.0 --port 8080 --workers 4
     """
+    run(settings)
+
+
+def run(settings: Settings, actions: ActionTable = ACTIONS) -> None:
+    """Serve with that table of form actions."""
     set_up_logging(settings.log_level, settings.log_format)
     if settings.traces:
         require_traces()
@@ -70,7 +77,8 @@ def serve(settings: Settings) -> None:
         from boxis_gateway.monitoring.metrics import Metrics  # needs the folder
 
         def make_guest() -> Guest:
-            app = create_app(open_store(settings), settings, counters=counters, metrics=Metrics())
+            store = open_store(settings)
+            app = create_app(store, settings, counters=counters, metrics=Metrics(), actions=actions)
             side, monitor = app.monitoring_endpoint, app.monitor
             callbacks = (monitor.malformed, monitor.aborted, side, side.heartbeat, app.close)
             return Guest(app, app.error_body, *callbacks)

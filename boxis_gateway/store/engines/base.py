@@ -17,7 +17,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from peewee import Database, Model, _savepoint
+from peewee import Database, Model
 
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.row_stream import Release, RowStream
@@ -48,16 +48,6 @@ class Snapshot(Protocol):
 
     def close(self) -> None:
         """Release the state; a second call does nothing."""
-
-
-class Savepoint(_savepoint):
-    """Savepoint with the one name of all, so that statement caches know it. Nested ones hide each
-    other, therefore rolling back removes it, too."""
-
-    def rollback(self, begin: bool = True) -> None:
-        """Undo what was done since, and remove the savepoint."""
-        super().rollback(begin=False)
-        self.commit(begin)
 
 
 class StoreDatabase(Database):
@@ -116,20 +106,14 @@ class StoreDatabase(Database):
         tables as well."""
         raise NotImplementedError
 
-    def savepoint(self) -> Savepoint:
-        """A transaction inside another one."""
-        return Savepoint(self, "inner")
-
     def write_queue(self, seconds: float) -> AbstractContextManager[None]:
         """The turn to write, which write transactions inside the context don't wait for again.
         Raises peewee's OperationalError after so many seconds."""
         return nullcontext()
 
-    def group_transaction(
-        self, account_ids: Sequence[int | None], seconds: float
-    ) -> AbstractContextManager[Any]:
+    def group_transaction(self, account_ids: Sequence[int | None]) -> AbstractContextManager[Any]:
         """A transaction that changes messages of these accounts, and other tables if None is among
-        them. It waits so many seconds for a lock."""
+        them."""
         raise NotImplementedError
 
     def has_transaction(self) -> bool:
@@ -226,8 +210,8 @@ class Maintenance(ABC):
     @contextmanager
     def throttled_transaction(self, account_id: int | None = None) -> Iterator[None]:
         """A short transaction of a long job, for messages of an account if one is given. It
-        pauses afterwards for as long as it took: disks and replicas need rest, and so do programs
-        that wait for SQLite's lock outside of our queue. Raises StoreError."""
+        pauses afterwards for as long as it took: SQLite's lock has no queue, waiting writers poll;
+        disks and replicas need rest. Raises StoreError."""
         database = self._database
         with (
             translate_errors(),

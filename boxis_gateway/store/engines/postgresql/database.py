@@ -138,12 +138,8 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         transaction: AbstractContextManager[Any] = self.transaction(sql)
         return transaction
 
-    def group_transaction(
-        self, account_ids: Sequence[int | None], seconds: float
-    ) -> AbstractContextManager[Any]:
-        transaction: AbstractContextManager[Any] = self.transaction(
-            _begin_sql(account_ids, seconds)
-        )
+    def group_transaction(self, account_ids: Sequence[int | None]) -> AbstractContextManager[Any]:
+        transaction: AbstractContextManager[Any] = self.transaction(_begin_sql(account_ids))
         return transaction
 
     def has_transaction(self) -> bool:
@@ -227,19 +223,18 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         return connection
 
 
-def _begin_sql(account_ids: Sequence[int | None], seconds: float) -> str:
+def _begin_sql(account_ids: Sequence[int | None]) -> str:
     """BEGIN with the locks of these accounts, and of other tables if None is among them. All take
     their locks in one order, so that none waits for another in a circle."""
-    others, messages = f"({LOCKS}, {OTHERS})", f"({LOCKS}, {MESSAGES})"
+    if EVERY_ACCOUNT in account_ids:
+        return BEGIN_ALONE
     accounts = sorted({account for account in account_ids if account is not None})
-    if EVERY_ACCOUNT in accounts:
-        locks = [f"pg_advisory_xact_lock{others}", f"pg_advisory_xact_lock{messages}"]
-    else:
-        locks = [f"pg_advisory_xact_lock{others}"] if None in account_ids else []
-        locks += [f"pg_advisory_xact_lock_shared{messages}"] if accounts else []
-        locks += [f"pg_advisory_xact_lock({LOCKS + 1}, {int(account)})" for account in accounts]
-    timeout = f"SET LOCAL lock_timeout = {max(1, int(seconds * 1000))}"
-    return "; ".join(["BEGIN", timeout, *(f"SELECT {lock}" for lock in locks)])
+    locks = [f"pg_advisory_xact_lock({LOCKS + 1}, {int(account)})" for account in accounts]
+    if locks:
+        locks.insert(0, f"pg_advisory_xact_lock_shared({LOCKS}, {MESSAGES})")
+    if None in account_ids:
+        locks.insert(0, f"pg_advisory_xact_lock({LOCKS}, {OTHERS})")
+    return "; ".join(["BEGIN", *(f"SELECT {lock}" for lock in locks)])
 
 
 def is_idle(connection: Any) -> bool:

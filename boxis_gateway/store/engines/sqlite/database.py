@@ -27,7 +27,6 @@ from boxis_gateway.store.engines.sqlite.rows import (
     padded,
     row_stream,
 )
-from boxis_gateway.store.engines.sqlite.write_queue import GROUP, TRANSACTION, WriteQueue
 
 TRIGGERS_SQL = """
     SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_entry'
@@ -70,7 +69,6 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         )
         self._lock_seconds = lock_seconds
         self._epoch = 0  # connections of an earlier one are outdated
-        self._write_queue = WriteQueue(str(path))
 
     def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
         with __exception_wrapper__:
@@ -99,52 +97,13 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     def snapshot(self) -> SqliteSnapshot:
         return SqliteSnapshot(self.connection(), self.detach)
 
-    def begin(self, lock_type: str | None = None) -> None:
-        """Begin a transaction; unless a lock type is given, in the turn of this thread to write."""
-        with __exception_wrapper__:
-            if lock_type:
-                self.cursor().execute(f"BEGIN {lock_type}")
-                return
-            self._write_queue.enter(TRANSACTION, self._lock_seconds)
-            try:
-                self.cursor().execute("BEGIN IMMEDIATE")
-            except BaseException:
-                self._write_queue.leave(TRANSACTION)
-                raise
-
-    def commit(self) -> None:
-        """Commit. Raises OperationalError if SQLite has ended the transaction by itself, as it does
-        on a full disk."""
-        with __exception_wrapper__:
-            self.cursor().execute("COMMIT")
-        self._write_queue.leave(TRANSACTION)
-
-    def rollback(self) -> None:
-        """Roll back, unless SQLite has done so."""
-        try:
-            super().rollback()
-        finally:
-            self._write_queue.leave(TRANSACTION)
-
-    @contextmanager
-    def write_queue(self, seconds: float) -> Iterator[None]:
-        with __exception_wrapper__:
-            self._write_queue.enter(GROUP, seconds)
-        try:
-            yield
-        finally:
-            self._write_queue.leave(GROUP)
-
     def write_transaction(self, account_id: int) -> AbstractContextManager[Any]:
         transaction: AbstractContextManager[Any] = self.atomic()
         return transaction
 
-    @contextmanager
-    def group_transaction(
-        self, account_ids: Sequence[int | None], seconds: float
-    ) -> Iterator[None]:
-        with self._busy_timeout(seconds), self.transaction():
-            yield
+    def group_transaction(self, account_ids: Sequence[int | None]) -> AbstractContextManager[Any]:
+        transaction: AbstractContextManager[Any] = self.transaction()
+        return transaction
 
     def has_transaction(self) -> bool:
         return not self.connection().get_autocommit()
@@ -170,13 +129,10 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         for _, sql in triggers:
             self.execute_sql(sql)
 
-    def nowait(self) -> AbstractContextManager[None]:
-        return self._busy_timeout(0)
-
     @contextmanager
-    def _busy_timeout(self, seconds: float) -> Iterator[None]:
+    def nowait(self) -> Iterator[None]:
         connection = self.connection()
-        connection.set_busy_timeout(int(seconds * 1000))
+        connection.set_busy_timeout(0)
         try:
             yield
         finally:
@@ -246,10 +202,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
 
     def _close(self, conn: Any) -> None:
         self._state.opened = NO_FILE  # inodes of closed files are soon those of others
-        try:
-            super()._close(conn)
-        finally:
-            self._write_queue.leave(TRANSACTION)
+        super()._close(conn)
 
     def _take_out(self, connection: Any) -> Release:
         opened = self._opened
