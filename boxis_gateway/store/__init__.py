@@ -17,8 +17,14 @@ from boxis_gateway.store.engines.row_stream import RowStream
 from boxis_gateway.store.engines.sqlite.file_identity import sidecar_files
 from boxis_gateway.store.ids import from_wire_id, wire_id
 from boxis_gateway.store.ingest.log_positions import LogPosition
-from boxis_gateway.store.messages.list_pages import ListedSubmission, ListPosition, position_after
-from boxis_gateway.store.messages.listing_sql import Criteria, Order
+from boxis_gateway.store.messages.list_query import (
+    Criteria,
+    ListedSubmission,
+    ListPosition,
+    ListQuery,
+    Order,
+    position_after,
+)
 from boxis_gateway.store.privacy.erasure_scan import ErasureCounts
 from boxis_gateway.store.privacy.retention import Cutoffs, Pruned, cutoffs_of
 from boxis_gateway.store.store import Store
@@ -38,6 +44,7 @@ __all__ = [
     "Cutoffs",
     "ErasureCounts",
     "ListPosition",
+    "ListQuery",
     "ListedSubmission",
     "LogPosition",
     "Order",

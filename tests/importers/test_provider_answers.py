@@ -18,7 +18,7 @@ from boxis_gateway.importers.reading.json_walk import NotJson, walk
 from boxis_gateway.importers.reading.lines import BadLine, GoodLine
 from boxis_gateway.importers.reading.source import Source
 from boxis_gateway.model import Account
-from boxis_gateway.store import Criteria, Order, Store
+from boxis_gateway.store import ListQuery, Store
 from tests.support.importing import import_file, read_lines
 from tests.support.paths import DOCUMENTED, IMPORTS
 
@@ -214,7 +214,7 @@ def listed(store: Store, account: Account, path: Path, content: bytes) -> list[A
     """The list after the import of a file with that content."""
     path.write_bytes(content)
     import_file(store, account, path)
-    return store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 100)[0]
+    return store.submissions.page(ListQuery([account.id]))[0]
 
 
 WAITS = {"_id": "52f4fd8034697b28ccaf7810", "sent": None, "message": "hello"}
@@ -238,7 +238,7 @@ def test_a_pending_message_is_sent_once(store: Store, account: Account, tmp_path
         assert one.sent_at == "2014-02-08 10:00:00.500"
         assert one.recipients == "+4581808888\n+4581808889"
         assert len(store.history.recent(account.id, "0", "9999", 9)) == 2
-        assert store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 1)[1] == 1
+        assert store.submissions.page(ListQuery([account.id], limit=1))[1] == 1
 
 
 def test_a_hidden_text_adds_no_message(store: Store, account: Account, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from boxis_gateway.levels import Level
 from boxis_gateway.passwords import hash_password
 from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Criteria, Order, Store
+from boxis_gateway.store import ListQuery, Store
 from boxis_gateway.zones import find_zone
 from tests.support.example_account import NOW, USER_KEY, add_messages, signed
 from tests.support.paths import IMPORTS, PROJECT
@@ -618,9 +618,7 @@ def test_saved_pages_go_to_the_accounts_of_their_customers(ours: Store, tmp_path
     )
     assert "telecomx" in done.stdout
     found = [
-        len(
-            ours.submissions.page([ours.accounts.get(name).id], Criteria(), Order.CREATED, 0, 99)[0]
-        )
+        len(ours.submissions.page(ListQuery([ours.accounts.get(name).id], limit=99))[0])
         for name in (PLAIN, TOLD)
     ]
     assert found == [4, 4]

@@ -360,8 +360,7 @@ READ = {
     *("erasure.names_with", "erasure.would_erase"),
     *("retention.would_prune", "retention.would_prune_reports"),
     *("history.read", "history.recent"),
-    *("submissions.accounts_of", "submissions.page", "submissions.page_after"),
-    "submissions.find",
+    *("submissions.accounts_of", "submissions.page", "submissions.find"),
 }
 
 

@@ -13,7 +13,7 @@ from peewee import Model
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.importers.reading.columns import to_message
 from boxis_gateway.model import NewMessage
-from boxis_gateway.store import Criteria, Order, Store
+from boxis_gateway.store import Criteria, ListQuery, Store
 from boxis_gateway.store.engines.schema_version import MIGRATIONS
 from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 from boxis_gateway.store.tables import TABLES, Message, MessageRow, Submission, SubmissionRow
@@ -231,9 +231,9 @@ def test_a_nul_in_a_message_is_stored_or_replaced(store: Store) -> None:
     nul = "\0" if engines.chosen == "sqlite" else "\ufffd"  # PostgreSQL's text has no U+0000
     [rows] = store.history.read(account.id, with_status=False)
     assert [row[0] for row in rows] == [f"a{nul}b"]
-    found, _ = store.submissions.page([account.id], Criteria(text="O\0F"), Order.CREATED, 0, 10)
+    found, _ = store.submissions.page(ListQuery([account.id], Criteria(text="O\0F"), limit=10))
     assert [one.text for one in found] == [f"so{nul}far"]
-    store.submissions.page([account.id], Criteria(sender="a\0b"), Order.CREATED, 0, 10)
+    store.submissions.page(ListQuery([account.id], Criteria(sender="a\0b"), limit=10))
     assert store.accounts.find(f"\0{USERNAME}") is None
 
 

@@ -24,7 +24,7 @@ from boxis_gateway.rest_api.params import (
 from boxis_gateway.rest_api.properties import number
 from boxis_gateway.rest_api.resource import Answer, ResourceCall, resource
 from boxis_gateway.rest_api.visibility import can_see_messages
-from boxis_gateway.store import Criteria, ListedSubmission, position_after
+from boxis_gateway.store import Criteria, ListedSubmission, ListQuery, position_after
 
 MAX_LIMIT = 1000
 
@@ -75,11 +75,10 @@ def list_sms(call: ResourceCall) -> Answer:
     accounts, criteria = submissions.accounts_of(customer.id), criteria_from(params)
     if criteria.text is not None and not view.texts:
         accounts = []  # hidden texts never match
+    query = ListQuery(accounts, criteria, order, limit + 1, offset, params.get("cursor"))
+    rows, total = submissions.page(query)
     body: dict[str, Any] = {"limit": limit}
-    if position := params.get("cursor"):
-        rows = submissions.page_after(accounts, criteria, order, limit + 1, position)
-    else:
-        rows, total = submissions.page(accounts, criteria, order, offset, limit + 1)
+    if query.after is None:
         body = {"offset": offset, "limit": limit, "total": total}
     page = rows[:limit]
     view = view._replace(names=contact_names(call, customer.id, page))

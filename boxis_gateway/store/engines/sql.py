@@ -1,4 +1,4 @@
-"""Queries of peewee as SQL or rows; portions of long lists."""
+"""INSERTs, rows of queries, portions of long lists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from peewee import __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
+from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
 
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
@@ -15,14 +15,35 @@ CHUNK = 5_000  # rows or values of one query; SQLite takes 32,766 parameters
 T = TypeVar("T")
 
 
-def compile_sql(database: StoreDatabase, query: Any) -> str:
-    """SQL of the query, to run again and again: building a query costs more than running it."""
-    return str(database.get_sql_context().sql(query).query()[0])
+def columns_of(table: type[Model]) -> list[str]:
+    """Names of the columns, in the order in which rows are read and inserted."""
+    return [field.column_name for field in table._meta.sorted_fields]
+
+
+def insert_sql(table: type[Model], rows: int = 1) -> str:
+    """INSERT of that many rows."""
+    columns = columns_of(table)
+    row = f"({', '.join('?' * len(columns))})"
+    into = f"{table._meta.table_name} ({', '.join(columns)})"
+    return f"INSERT INTO {into} VALUES {', '.join([row] * rows)}"
 
 
 def fetch_rows(database: StoreDatabase, query: Any) -> list[Row]:
-    """All rows of the query."""
+    """All rows of a query of peewee."""
     return list(query.tuples().bind(database))
+
+
+def select_in(
+    database: StoreDatabase, sql: str, account_id: int, *lists: Sequence[Any]
+) -> Iterator[Row]:
+    """Rows of a query whose parameters are the account and, for `Dialect.in_array`, the lists; none
+    if a list is empty."""
+    if not all(lists):
+        return iter(())
+    rows: Iterator[Row] = database.execute_sql(
+        sql, (account_id, *map(database.dialect.array, lists))
+    )
+    return rows
 
 
 def next_rows(rows: Iterator[Row], most: int) -> list[Row]:

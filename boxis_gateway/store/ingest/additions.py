@@ -11,13 +11,11 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from peewee import SQL
-
 from boxis_gateway.model import Kind, Status
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
-from boxis_gateway.store.engines.sql import chunks, compile_sql
+from boxis_gateway.store.engines.sql import chunks, select_in
 from boxis_gateway.store.ids import (
     UPPER_HALF,
     first_id,
@@ -30,15 +28,7 @@ from boxis_gateway.store.ingest.duplicates import Duplicates, FingerprintedMessa
 from boxis_gateway.store.messages.inserter import MessageInserter
 from boxis_gateway.store.messages.statuses import Statuses
 from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
-from boxis_gateway.store.tables import Message, MessageRow, SubmissionRow
-
-NEWEST_SQL = f"""
-    SELECT key, (
-        SELECT max(id) FROM submission
-        WHERE account_id = ? AND id >= CAST(value AS BIGINT)
-            AND id < CAST(value AS BIGINT) + {UPPER_HALF}
-    ) FROM json_each(?)
-"""
+from boxis_gateway.store.tables import MessageRow, SubmissionRow
 
 
 class Added(NamedTuple):
@@ -57,12 +47,19 @@ class Additions:
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._duplicates = Duplicates(database)
-        of_account, at_times = Message.account == 0, Message.sent_at.in_([""])
-        has_id = (Message.id + SQL("0")).in_(
-            [0]
-        )  # + 0 stops the planner from using the id in the index
-        ids = Message.select(Message.sent_at, Message.id).where(of_account, at_times, has_id)
-        self._ids_sql = compile_sql(database, ids)
+        dialect, in_array = database.dialect, database.dialect.in_array()
+        self._newest_sql = f"""
+            SELECT key, (
+                SELECT max(id) FROM submission
+                WHERE account_id = ? AND id >= CAST(value AS BIGINT)
+                    AND id < CAST(value AS BIGINT) + {UPPER_HALF}
+            ) FROM {dialect.object_items()}
+        """
+        # + 0 stops the planner from using the id in the index.
+        self._ids_sql = f"""
+            SELECT sent_at, id FROM message
+            WHERE account_id = ? AND sent_at {in_array} AND (id + 0) {in_array}
+        """
         self._inserter = MessageInserter(database)
         self._statuses = Statuses(database)
         self._bulk_submissions = BulkSubmissions(database)
@@ -130,14 +127,16 @@ class Additions:
     ) -> None:
         for times in chunks(list({message.sent_at for _, message in messages})):
             first_ids = json.dumps({sent_at: first_id(sent_at) for sent_at in times})
-            for sent_at, newest in self._database.execute_sql(NEWEST_SQL, (account_id, first_ids)):
+            parameters = (account_id, first_ids)
+            for sent_at, newest in self._database.execute_sql(self._newest_sql, parameters):
                 ids.note_submission(sent_at, newest or 0)
         foreign = [(message.sent_at, order_id(message.wire_id or "")) for _, message in messages]
         for chunk in chunks(
             [(sent_at, number) for sent_at, number in foreign if number is not None]
         ):
             times, numbers = zip(*chunk, strict=True)
-            ids.taken.update(self._database.select_in(self._ids_sql, account_id, times, numbers))
+            rows = select_in(self._database, self._ids_sql, account_id, times, numbers)
+            ids.taken.update(rows)
 
 
 class _Ids:

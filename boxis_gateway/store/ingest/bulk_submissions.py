@@ -6,13 +6,13 @@ and time, otherwise as `wire_id`. So do messages: an export into another store c
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from boxis_gateway.model import NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.dialect import Dialect
 from boxis_gateway.store.ids import from_wire_id, is_generated_id, is_in_lower_half, order_id
 from boxis_gateway.store.ingest.duplicates import FingerprintedMessage
 from boxis_gateway.store.messages.counts import Counts
@@ -35,14 +35,18 @@ PENDING_SQL = f"""
         AND status = '{Status.PENDING}'
 """
 DELETE_SQL = "DELETE FROM message WHERE account_id = ? AND sent_at = ? AND id = ?"
-RECIPIENTS_SQL = f"""
-    SELECT sent_at, id, recipient FROM message
-    WHERE account_id = ? AND substr(sent_at, 1, 9) IN (SELECT value FROM json_each(?))
-        AND recipient IN (SELECT value FROM json_each(?)) AND submission_id = ?
-        AND status <> '{Status.REFUSED}'
-"""
 PENDING = Status.PENDING.value
 WIRE_ID_SQL = "SELECT 1 FROM message WHERE account_id = ? AND wire_id = ?"
+
+
+def recipients_sql(dialect: Dialect) -> str:
+    """Query for the key and the recipient of a submission's messages, by some recipients."""
+    in_array = dialect.in_array()
+    return f"""
+        SELECT sent_at, id, recipient FROM message
+        WHERE account_id = ? AND substr(sent_at, 1, 9) {in_array} AND recipient {in_array}
+            AND submission_id = ? AND status <> '{Status.REFUSED}'
+    """
 
 
 class _Identity(NamedTuple):
@@ -225,10 +229,11 @@ class _Batch:
     ) -> None:
         listed = [(message.sent_at, message.id, message.recipient) for message in messages]
         if stored.recipients:
-            recipients = json.dumps(stored.recipients.split("\n"))
-            prefixes = account_prefixes(self._database, self._account_id)
-            key = (self._account_id, prefixes, recipients, stored.id)
-            listed = sorted([*listed, *self._database.execute_sql(RECIPIENTS_SQL, key)])
+            dialect = self._database.dialect
+            days = dialect.array(account_prefixes(self._database, self._account_id))
+            recipients = dialect.array(stored.recipients.split("\n"))
+            key = (self._account_id, days, recipients, stored.id)
+            listed = sorted([*listed, *self._database.execute_sql(recipients_sql(dialect), key)])
         else:
             counted = Counter({(stored.sender, stored.created_at[:7]): 1})
             self._counts.change(self._account_id, counted)

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from peewee import SQL
-
 from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.dlr import later_state
 from boxis_gateway.store.engines.base import Row, StoreDatabase
-from boxis_gateway.store.engines.sql import chunks, compile_sql
+from boxis_gateway.store.engines.sql import chunks, select_in
 from boxis_gateway.store.messages.statuses import StoredMessage
-from boxis_gateway.store.tables import Message
 
 NEARBY_ROWS = 10_000  # read at most for a batch
+STORED = "sent_at, id, submission_id, status, status_changed_at"
+"""Columns of StoredMessage after the account."""
+NEARBY_SQL = f"""
+    SELECT fingerprint, {STORED} FROM message
+    WHERE account_id = ? AND sent_at >= ? AND sent_at <= ? LIMIT ?
+"""
 FingerprintedMessage = tuple[int, NewMessage]
 """A message after 64 bits that distinguish it from others of its time."""
 
@@ -37,30 +40,17 @@ class Duplicates:
 
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
-        of_account, at_times = Message.account == 0, Message.sent_at.in_([""])
-        stored = (
-            Message.sent_at,
-            Message.id,
-            Message.submission_id,
-            Message.status,
-            Message.status_changed_at,
-        )
-        by_fingerprint = Message.select(Message.fingerprint, *stored)
-        between = (Message.sent_at >= "") & (Message.sent_at <= "")
-        self._nearby_sql = compile_sql(database, by_fingerprint.where(of_account, between).limit(0))
-        self._fingerprints_sql = compile_sql(
-            database, by_fingerprint.where(of_account, at_times, Message.fingerprint.in_([0]))
-        )
-        by_wire_id = Message.select(Message.wire_id, *stored)
-        self._wire_ids_sql = compile_sql(
-            database, by_wire_id.where(of_account, Message.wire_id.in_([""]))
-        )
-        has_id = (Message.id + SQL("0")).in_([0])  # the sum keeps the id out of the index search
-        is_exported = (has_id & Message.wire_id.is_null()) | Message.wire_id.in_([""])
-        exported = Message.select(Message.wire_id, Message.sender, Message.recipient, *stored)
-        self._exported_ids_sql = compile_sql(
-            database, exported.where(of_account, at_times, is_exported)
-        )
+        in_array = database.dialect.in_array()
+        of_account, at_times = "FROM message WHERE account_id = ?", f"sent_at {in_array}"
+        self._fingerprints_sql = f"""
+            SELECT fingerprint, {STORED} {of_account} AND {at_times} AND fingerprint {in_array}
+        """
+        self._wire_ids_sql = f"SELECT wire_id, {STORED} {of_account} AND wire_id {in_array}"
+        # + 0 keeps the id out of the index search.
+        self._exported_ids_sql = f"""
+            SELECT wire_id, sender, recipient, {STORED} {of_account} AND {at_times}
+                AND ((id + 0) {in_array} AND wire_id IS NULL OR wire_id {in_array})
+        """
 
     def _nearby(
         self, account_id: int, messages: Sequence[FingerprintedMessage]
@@ -70,7 +60,7 @@ class Duplicates:
         times = [message.sent_at for _, message in messages]
         span = (min(times), max(times)) if times else ("", "")
         parameters = (account_id, *span, NEARBY_ROWS + 1)
-        rows: list[Row] = self._database.execute_sql(self._nearby_sql, parameters).fetchall()
+        rows: list[Row] = self._database.execute_sql(NEARBY_SQL, parameters).fetchall()
         return rows if len(rows) <= NEARBY_ROWS else None
 
     def split(self, account_id: int, messages: Sequence[FingerprintedMessage]) -> Split:
@@ -106,16 +96,16 @@ class Duplicates:
             (sent_at, fingerprint): StoredMessage(account_id, sent_at, *rest)
             for fingerprint, sent_at, *rest in nearby or ()
         }
-        select_in = self._database.select_in
+        database = self._database
         for chunk in chunks(messages):
             wire_ids = [message.wire_id for _, message in chunk if message.wire_id is not None]
-            for wire_id, *key in select_in(self._wire_ids_sql, account_id, wire_ids):
+            for wire_id, *key in select_in(database, self._wire_ids_sql, account_id, wire_ids):
                 stored[wire_id] = StoredMessage(account_id, *key)
             if nearby is None:
                 unnamed = [pair for pair in chunk if pair[1].wire_id is None]
                 times = list({message.sent_at for _, message in unnamed})
                 fingerprints = [fingerprint for fingerprint, _ in unnamed]
-                rows = select_in(self._fingerprints_sql, account_id, times, fingerprints)
+                rows = select_in(database, self._fingerprints_sql, account_id, times, fingerprints)
                 for fingerprint, sent_at, *rest in rows:
                     stored[sent_at, fingerprint] = StoredMessage(account_id, sent_at, *rest)
         return stored | self._stored_exports(account_id, messages)
@@ -134,7 +124,7 @@ class Duplicates:
             times = list({message.sent_at for message in chunk})
             ids = [message.exported_id for message in chunk]
             lists = (times, ids, list(map(str, ids)))
-            for row in self._database.select_in(self._exported_ids_sql, account_id, *lists):
+            for row in select_in(self._database, self._exported_ids_sql, account_id, *lists):
                 wire_id, sender, recipient, sent_at, message_id, *rest = row
                 identity = (wire_id or str(message_id), sender, recipient, sent_at)
                 stored[identity] = StoredMessage(account_id, sent_at, message_id, *rest)

@@ -10,7 +10,7 @@ from peewee import EXCLUDED
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import StoreDatabase
 from boxis_gateway.store.engines.sql import chunks
-from boxis_gateway.store.messages.listing_sql import Criteria
+from boxis_gateway.store.messages.list_query import Criteria
 from boxis_gateway.store.tables import SubmissionCount
 
 LAST_MONTH = "9999-12"

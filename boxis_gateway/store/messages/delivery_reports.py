@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,20 +15,8 @@ from boxis_gateway.store.messages.recipient_index import day_prefixes
 from boxis_gateway.store.messages.statuses import COLUMNS, Statuses, StoredMessage
 from boxis_gateway.store.tables import MessageRow
 
-IN_TEXTS = "IN (SELECT value FROM json_each(?))"
-IN_NUMBERS = "IN (SELECT value + 0 FROM json_each(?))"
-FIND_SQL = f"""
-    SELECT {COLUMNS} FROM message
-    WHERE substr(sent_at, 1, 9) {IN_TEXTS} AND reference {IN_NUMBERS}
-        AND sent_at BETWEEN ? AND ? AND (? = 0 OR account_id = ?)
-    ORDER BY sent_at DESC, id DESC LIMIT 1
-"""
 KEEP_SQL = "INSERT INTO delivery_report VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 HAS_WAITING_SQL = "SELECT EXISTS (SELECT 1 FROM delivery_report)"
-WAITING_SQL = f"""
-    SELECT reference, account_id, changed_at, status FROM delivery_report
-    WHERE reference {IN_NUMBERS} AND account_id IN (0, ?)
-"""
 DELETE_SQL = """
     DELETE FROM delivery_report
     WHERE reference = ? AND account_id = ? AND changed_at = ? AND status = ?
@@ -64,6 +51,17 @@ class DeliveryReports:
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._statuses = Statuses(database)
+        self._array, in_array = database.dialect.array, database.dialect.in_array()
+        self._find_sql = f"""
+            SELECT {COLUMNS} FROM message
+            WHERE substr(sent_at, 1, 9) {in_array} AND reference {in_array}
+                AND sent_at BETWEEN ? AND ? AND (? = 0 OR account_id = ?)
+            ORDER BY sent_at DESC, id DESC LIMIT 1
+        """
+        self._waiting_sql = f"""
+            SELECT reference, account_id, changed_at, status FROM delivery_report
+            WHERE reference {in_array} AND account_id IN (0, ?)
+        """
 
     def apply(
         self,
@@ -107,9 +105,10 @@ class DeliveryReports:
         messages = [row for row in rows if row.reference is not None]
         if not messages or not self._database.execute_sql(HAS_WAITING_SQL).fetchone()[0]:
             return
-        references = json.dumps([message.reference for message in messages])
+        references = self._array([message.reference for message in messages])
+        parameters = (references, account_id)
         waiting: dict[int | None, list[_WaitingReport]] = defaultdict(list)
-        for row in self._database.execute_sql(WAITING_SQL, (references, account_id)).fetchall():
+        for row in self._database.execute_sql(self._waiting_sql, parameters).fetchall():
             report = _WaitingReport(*row)
             waiting[report.reference].append(report)
         for message in messages:
@@ -133,7 +132,8 @@ class DeliveryReports:
 
     def _find(self, report: DeliveryReport, account_id: int) -> StoredMessage | None:
         first, last = message_window(report.changed_at)
-        prefixes, references = day_prefixes(first[:10], last[:10]), json.dumps(report.references)
-        parameters = (prefixes, references, first, last, account_id, account_id)
-        row = self._database.execute_sql(FIND_SQL, parameters).fetchone()
+        days, references = day_prefixes(first[:10], last[:10]), report.references
+        lists = (self._array(days), self._array(references))
+        parameters = (*lists, first, last, account_id, account_id)
+        row = self._database.execute_sql(self._find_sql, parameters).fetchone()
         return StoredMessage(*row) if row else None

@@ -13,40 +13,15 @@ from typing import Any
 from boxis_gateway.export_columns import EXPORT_COLUMNS
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import Row, Snapshot, StoreDatabase
+from boxis_gateway.store.engines.dialect import Dialect
 from boxis_gateway.store.engines.replicas import ReadServers
 from boxis_gateway.store.engines.row_stream import RowStream
 from boxis_gateway.store.engines.sql import next_rows
 from boxis_gateway.store.ids import id_range_of_months
-from boxis_gateway.store.messages.listing_sql import Criteria
+from boxis_gateway.store.messages.list_query import Criteria
 
 BATCH = 150  # scanned messages, a few milliseconds
 
-_EXPRESSIONS = {
-    "account": "?1",
-    "sms_id": "coalesce(m.wire_id, CAST(m.id AS TEXT))",
-    "submission_id": "coalesce(s.wire_id, printf('%016x%08x', s.id, s.account_id))",
-    "sender": "m.sender",
-    "recipient": "m.recipient",
-    "date": "m.sent_at",
-    "text": "s.text",
-    "parts": "m.parts",
-    "credit": "m.credit_thousandths",
-    "type": "m.kind",
-    "status": "m.status",
-    "status_date": "m.status_changed_at",
-    "created_at": "s.created_at",
-    "scheduled_at": "s.scheduled_at",
-    "flash": "s.flash",
-    "fast": "s.fast",
-    "group_id": "s.group_id",
-    "invoiced_at": "s.invoiced_at",
-    "price": "s.price",
-    "whole_sale": "s.whole_sale",
-    "cost": "s.cost",
-    "message_place": "CASE WHEN m.wire_id IS NOT NULL THEN CAST(m.id AS TEXT) END",
-    "submission_place": "CASE WHEN s.wire_id IS NOT NULL THEN CAST(s.id AS TEXT) END",
-}
-assert list(_EXPRESSIONS) == list(EXPORT_COLUMNS)
 _KEY = ("m.sent_at", "m.account_id", "m.id", "s.id IS NOT NULL")
 """Columns before the exported ones: the sort key, and whether the SQL conditions hold."""
 
@@ -76,11 +51,12 @@ class Exports:
         """Batches, perhaps empty, of rows with EXPORT_COLUMNS, of accounts given with their names
         and of any status unless some are given. Hidden columns are None, and not searched. Raises
         StoreError, also while it is iterated."""
+        sql, matches = _sql(self._database.dialect, hidden), _matcher(criteria, statuses)
         months = id_range_of_months(criteria.first_month, criteria.last_month)
         recipient = (criteria.recipient is None, criteria.recipient or "")
         queries = [(name, number, *months, *recipient) for number, name in accounts.items()]
         snapshot = self._servers.read(lambda database: database.snapshot())
-        batches = _batches(snapshot, _sql(hidden), queries, _matcher(criteria, statuses))
+        batches = _batches(snapshot, sql, queries, matches)
         return RowStream(batches, is_long=True, release=snapshot.close, detach=snapshot.detach)
 
 
@@ -98,10 +74,11 @@ def _batches(
         snapshot.close()
 
 
-def _sql(hidden: Collection[str]) -> str:
+def _sql(dialect: Dialect, hidden: Collection[str]) -> str:
     """Query for the messages of an account. Submissions are joined only if months and recipient
     match."""
-    shown = ["NULL" if name in hidden else sql for name, sql in _EXPRESSIONS.items()]
+    expressions = _expressions(dialect)
+    shown = ("NULL" if name in hidden else expressions[name] for name in EXPORT_COLUMNS)
     return f"""
         SELECT {", ".join((*_KEY, *shown))}
         FROM message m LEFT JOIN submission s
@@ -110,6 +87,34 @@ def _sql(hidden: Collection[str]) -> str:
             AND (?5 OR m.recipient = ?6)
         WHERE m.account_id = ?2 ORDER BY m.sent_at, m.id
     """
+
+
+def _expressions(dialect: Dialect) -> Mapping[str, str]:
+    return {
+        "account": "?1",
+        "sms_id": "coalesce(m.wire_id, CAST(m.id AS TEXT))",
+        "submission_id": f"coalesce(s.wire_id, {dialect.wire_id('s.id', 's.account_id')})",
+        "sender": "m.sender",
+        "recipient": "m.recipient",
+        "date": "m.sent_at",
+        "text": "s.text",
+        "parts": "m.parts",
+        "credit": "m.credit_thousandths",
+        "type": "m.kind",
+        "status": "m.status",
+        "status_date": "m.status_changed_at",
+        "created_at": "s.created_at",
+        "scheduled_at": "s.scheduled_at",
+        "flash": "s.flash",
+        "fast": "s.fast",
+        "group_id": "s.group_id",
+        "invoiced_at": "s.invoiced_at",
+        "price": "s.price",
+        "whole_sale": "s.whole_sale",
+        "cost": "s.cost",
+        "message_place": "CASE WHEN m.wire_id IS NOT NULL THEN CAST(m.id AS TEXT) END",
+        "submission_place": "CASE WHEN s.wire_id IS NOT NULL THEN CAST(s.id AS TEXT) END",
+    }
 
 
 def _matcher(criteria: Criteria, statuses: Collection[str]) -> Callable[[Row], bool]:

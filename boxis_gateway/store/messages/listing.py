@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from boxis_gateway.store.engines.replicas import ReadServers
 from boxis_gateway.store.ids import GREATEST_ACCOUNT_ID, from_wire_id
-from boxis_gateway.store.messages.list_pages import ListedSubmission, ListPages, ListPosition
-from boxis_gateway.store.messages.listing_sql import COLUMNS, LISTED, Criteria, Order
+from boxis_gateway.store.messages.list_pages import ListPages
+from boxis_gateway.store.messages.list_query import ListedSubmission, ListPage, ListQuery
+from boxis_gateway.store.messages.listing_sql import COLUMNS, LISTED
 
 NO_SUBMISSION = (0, 0)
 ACCOUNTS_SQL = "SELECT id FROM account WHERE customer_id = ?"
-LISTED_SQL = f"SELECT {', '.join(COLUMNS)} FROM submission WHERE {LISTED}"
+LISTED_SQL = f"SELECT {COLUMNS} FROM submission WHERE {LISTED}"
 FIND_SQL = f"""
     {LISTED_SQL} AND account_id = ? AND id = ? AND wire_id IS NULL
     UNION ALL {LISTED_SQL} AND wire_id IN (?, ?)
@@ -31,33 +30,9 @@ class Submissions:
         )
         return [account_id for (account_id,) in rows]
 
-    def page(
-        self,
-        accounts: Sequence[int],
-        criteria: Criteria,
-        order: Order,
-        offset: int,
-        limit: int,
-    ) -> tuple[list[ListedSubmission], int]:
-        """`limit` submissions from index `offset`, and the number on all pages, of one state."""
-        return self._servers.read(
-            lambda database: ListPages(database).page(accounts, criteria, order, offset, limit)
-        )
-
-    def page_after(
-        self,
-        accounts: Sequence[int],
-        criteria: Criteria,
-        order: Order,
-        limit: int,
-        position: ListPosition,
-    ) -> list[ListedSubmission]:
-        """`limit` submissions after a position, at the same cost for any position."""
-        return self._servers.read(
-            lambda database: ListPages(database).page_after(
-                accounts, criteria, order, limit, position
-            )
-        )
+    def page(self, query: ListQuery) -> ListPage:
+        """A page and its total, of one state."""
+        return self._servers.read(lambda database: ListPages(database).read(query))
 
     def find(self, wire_id: str) -> list[ListedSubmission]:
         """The listed submissions with that id on the wire, in a stable order: at most one with an

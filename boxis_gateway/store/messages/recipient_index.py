@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from functools import lru_cache
 
 from boxis_gateway.store.engines.base import StoreDatabase
@@ -14,18 +14,17 @@ SPAN_SQL = """
 """
 
 
-def account_prefixes(database: StoreDatabase, account_id: int) -> str:
-    """The prefixes `yyyy-mm-d` of all days from the account's oldest message to its newest, as a
-    JSON array."""
+def account_prefixes(database: StoreDatabase, account_id: int) -> Sequence[str]:
+    """The prefixes `yyyy-mm-d` of all days from the account's oldest message to its newest."""
     first, last = database.execute_sql(SPAN_SQL, (account_id, account_id)).fetchone()
     return day_prefixes((first or "")[:10], (last or "")[:10])
 
 
 @lru_cache(maxsize=1024)
-def day_prefixes(first: str, last: str) -> str:
+def day_prefixes(first: str, last: str) -> Sequence[str]:
     """The prefixes of all days between two, both `yyyy-mm-dd`; none if the first is ""."""
     if not first:
-        return "[]"
+        return ()
     months = range(month_number(first[:7]), month_number(last[:7]) + 1)
     prefixes = (f"{n // 12:04}-{n % 12 + 1:02}-{digit}" for n in months for digit in range(4))
-    return json.dumps([prefix for prefix in prefixes if first[:9] <= prefix <= last[:9]])
+    return tuple(prefix for prefix in prefixes if first[:9] <= prefix <= last[:9])

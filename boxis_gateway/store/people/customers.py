@@ -10,9 +10,15 @@ from boxis_gateway import model
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import compile_sql, fetch_rows
+from boxis_gateway.store.engines.sql import fetch_rows
 from boxis_gateway.store.tables import Account, Customer, Employee
 from boxis_gateway.zones import utc_text
+
+FIND_SQL = "SELECT id, name, parent_reseller_id FROM customer WHERE id = ?"
+OF_ACCOUNT_SQL = """
+    SELECT customer.id, customer.name, customer.parent_reseller_id
+    FROM customer JOIN account ON account.customer_id = customer.id WHERE account.id = ?
+"""
 
 
 class Customers:
@@ -21,17 +27,15 @@ class Customers:
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._audit = Audit(database)
-        self._find_sql = compile_sql(database, Customer.select(*_COLUMNS).where(Customer.id == ""))
-        self._of_account_sql = compile_sql(database, _SELECT_OF_ACCOUNT)
 
     def find(self, customer_id: str) -> model.Customer | None:
         """The customer of that id, in upper or lower case."""
-        row = self._database.execute_sql(self._find_sql, (customer_id.lower(),)).fetchone()
+        row = self._database.execute_sql(FIND_SQL, (customer_id.lower(),)).fetchone()
         return model.Customer(*row) if row else None
 
     def of_account(self, account_id: int) -> model.Customer | None:
         """The owner of that account."""
-        row = self._database.execute_sql(self._of_account_sql, (account_id,)).fetchone()
+        row = self._database.execute_sql(OF_ACCOUNT_SQL, (account_id,)).fetchone()
         return model.Customer(*row) if row else None
 
     def get(self, name: str) -> model.Customer:
@@ -83,7 +87,6 @@ class Customers:
 
 
 _COLUMNS = (Customer.id, Customer.name, Customer.parent_reseller_id)
-_SELECT_OF_ACCOUNT = Customer.select(*_COLUMNS).join(Account).where(Account.id == 0)
 
 
 def new_id() -> str:

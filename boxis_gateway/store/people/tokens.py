@@ -12,11 +12,16 @@ from boxis_gateway import model
 from boxis_gateway.levels import Level, State
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import compile_sql, fetch_rows
+from boxis_gateway.store.engines.sql import fetch_rows
 from boxis_gateway.store.tables import Employee, Token
 from boxis_gateway.zones import utc_text
 
 EXPIRED_KEPT = timedelta(days=1)  # so that an expired token is told from an unknown one
+FIND_SQL = """
+    SELECT token.address, token.expires_at, employee.id, employee.customer_id, employee.name,
+        employee.username, employee.level, employee.state
+    FROM token JOIN employee ON token.employee_id = employee.id WHERE token.digest = ?
+"""
 
 
 class Tokens:
@@ -25,11 +30,10 @@ class Tokens:
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         self._audit = Audit(database)
-        self._find_sql = compile_sql(database, _SELECT_BY_DIGEST)
 
     def find(self, digest: str) -> model.Session | None:
         """The session of that token, expired or not."""
-        row = self._database.execute_sql(self._find_sql, (digest,)).fetchone()
+        row = self._database.execute_sql(FIND_SQL, (digest,)).fetchone()
         return _session(digest, row) if row else None
 
     def add(
@@ -107,21 +111,6 @@ class Tokens:
     def _end_sessions(self, employee: model.Employee) -> None:
         sessions = (Token.employee == employee.id) & ~Token.machine
         Token.delete().where(sessions).execute(self._database)
-
-
-_EMPLOYEE = (
-    Employee.id,
-    Employee.customer,
-    Employee.name,
-    Employee.username,
-    Employee.level,
-    Employee.state,
-)
-_SELECT_BY_DIGEST = (
-    Token.select(Token.address, Token.expires_at, *_EMPLOYEE)
-    .join(Employee)
-    .where(Token.digest == "")
-)
 
 
 def _session(digest: str, row: tuple[Any, ...]) -> model.Session:

@@ -6,7 +6,6 @@ rows reads them again.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +21,7 @@ from boxis_gateway.store.engines.base import (
     Row,
     StoreDatabase,
 )
+from boxis_gateway.store.engines.dialect import Dialect
 from boxis_gateway.store.ids import IDS_PER_MILLISECOND, LEAST_ID, UPPER_HALF, first_id
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.privacy.erased_numbers import comparable
@@ -34,59 +34,66 @@ ADDRESSES_SQL = f"""
     UNION SELECT number FROM contact WHERE {NOT_E164.format("number")}
     UNION SELECT number FROM group_member WHERE {NOT_E164.format("number")}
 """  # E.164 has one spelling; these are short codes, names, and oddities of logs
-IS_NUMBER = "IN (SELECT value FROM json_each(:spellings))"
-
-ENTRIES = (
-    f"contact WHERE number {IS_NUMBER}",
-    f"group_member WHERE number {IS_NUMBER}",
-    f"sender_name WHERE name {IS_NUMBER}",
-)
-COUNT_ENTRIES_SQL = " + ".join(f"(SELECT count(*) FROM {entries})" for entries in ENTRIES)
 NAMES_SQL = "SELECT DISTINCT name FROM {}"
 MASK_NAME_SQL = "UPDATE {} SET name = :masked WHERE name = :name"
 
-MESSAGES_SQL = f"""
-    SELECT sent_at, id, submission_id, recipient {IS_NUMBER} FROM message
-    WHERE account_id = :account AND (sent_at, id) > (:after, :id)
-        AND (recipient {IS_NUMBER} OR sender {IS_NUMBER} OR instr(wire_id, :digits) > 0)
-    ORDER BY sent_at, id LIMIT :limit
-"""
-MESSAGE = "account_id = :account AND sent_at = :sent_at AND id = :id"
-ERASE_MESSAGE_SQL = f"""
-    UPDATE message SET
-        recipient = CASE WHEN recipient {IS_NUMBER} THEN '{ERASED_NUMBER}' ELSE recipient END,
-        sender = CASE WHEN sender {IS_NUMBER} THEN '{ERASED_NUMBER}' ELSE sender END,
-        wire_id = CASE WHEN instr(wire_id, :digits) > 0 THEN NULL ELSE wire_id END,
-        fingerprint = NULL,
-        reference = NULL
-    WHERE {MESSAGE}
-"""
-# An id that was made of the wire id (ids.py) becomes a new one, as in free_ids.py.
-ERASE_MESSAGE_ID_SQL = f"""
-    UPDATE message SET id = (
-        SELECT coalesce(max(id) + 1, :first) FROM message
-        WHERE account_id = :account AND sent_at = :sent_at AND id BETWEEN :first AND :last
-    )
-    WHERE {MESSAGE} AND instr(CAST(id AS TEXT), :digits) > 0
-"""
-
-SUBMISSIONS_SQL = f"""
-    SELECT id, coalesce(sender {IS_NUMBER}, FALSE)
-        OR coalesce(instr(char(10) || recipients || char(10), :line) > 0, FALSE)
-        OR coalesce(instr(wire_id, :digits) > 0, FALSE), text
-    FROM submission WHERE account_id = :account AND id > :id ORDER BY id LIMIT :limit
-"""
-THESE = "account_id = :account AND id IN (SELECT value + 0 FROM json_each(:ids))"
-READ_SQL = f"""
-    SELECT id, substr(created_at, 1, 7), text, sender, recipients, wire_id FROM submission
-    WHERE {THESE}
-"""
 WRITE_SQL = """
     UPDATE submission
     SET text = :text, sender = :sender, recipients = :recipients, wire_id = :wire_id
     WHERE account_id = :account AND id = :id
 """
-DELETE_COUNTS_SQL = f"DELETE FROM submission_count WHERE listed = 0 AND sender {IS_NUMBER}"
+
+
+class _Statements:
+    """SQL with fragments of the dialect. `:spellings` are those of the number, `:digits` its own,
+    `:line` is the number in a list of recipients."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        is_number, in_ids = dialect.in_array(":spellings"), dialect.in_array(":ids")
+        line = dialect.position("'\n' || recipients || '\n'", ":line")
+        has_digits = f"{dialect.position('wire_id', ':digits')} > 0"
+        self.entries = (
+            f"contact WHERE number {is_number}",
+            f"group_member WHERE number {is_number}",
+            f"sender_name WHERE name {is_number}",
+        )
+        counts = (f"(SELECT count(*) FROM {entries})" for entries in self.entries)
+        self.count_entries = f"SELECT {' + '.join(counts)}"
+        self.messages = f"""
+            SELECT sent_at, id, submission_id, recipient {is_number} FROM message
+            WHERE account_id = :account AND (sent_at, id) > (:after, :id)
+                AND (recipient {is_number} OR sender {is_number} OR {has_digits})
+            ORDER BY sent_at, id LIMIT :limit
+        """
+        message = "account_id = :account AND sent_at = :sent_at AND id = :id"
+        number = f"'{ERASED_NUMBER}'"
+        self.erase_message = f"""
+            UPDATE message SET
+                recipient = CASE WHEN recipient {is_number} THEN {number} ELSE recipient END,
+                sender = CASE WHEN sender {is_number} THEN {number} ELSE sender END,
+                wire_id = CASE WHEN {has_digits} THEN NULL ELSE wire_id END,
+                fingerprint = NULL,
+                reference = NULL
+            WHERE {message}
+        """
+        # An id that was made of the wire id (ids.py) becomes a new one, as in free_ids.py.
+        self.erase_message_id = f"""
+            UPDATE message SET id = (
+                SELECT coalesce(max(id) + 1, :first) FROM message
+                WHERE account_id = :account AND sent_at = :sent_at AND id BETWEEN :first AND :last
+            )
+            WHERE {message} AND {dialect.position("CAST(id AS TEXT)", ":digits")} > 0
+        """
+        self.submissions = f"""
+            SELECT id, coalesce(sender {is_number}, FALSE) OR coalesce({line} > 0, FALSE)
+                OR coalesce({has_digits}, FALSE), text
+            FROM submission WHERE account_id = :account AND id > :id ORDER BY id LIMIT :limit
+        """
+        self.read_submissions = f"""
+            SELECT id, substr(created_at, 1, 7), text, sender, recipients, wire_id FROM submission
+            WHERE account_id = :account AND id {in_ids}
+        """
+        self.delete_counts = f"DELETE FROM submission_count WHERE listed = 0 AND sender {is_number}"
 
 
 @dataclass
@@ -123,15 +130,15 @@ class ErasureScan:
         self.counts = ErasureCounts()
         self._database, self._maintenance = database, maintenance
         self._dry_run = dry_run
+        self._sql, self._array = _Statements(database.dialect), database.dialect.array
         self._submission_counts = Counts(database)
         self._number, self._in_texts = number, number_in_texts(number)
         self._digits = self._in_texts and self._in_texts[1:]
         addresses = (address for (address,) in database.execute_sql(ADDRESSES_SQL))
         self._spellings = {number, *(each for each in addresses if comparable(each) == number)}
         self._parameters = {
-            "in_texts": self._in_texts,
             "digits": self._digits,
-            "spellings": json.dumps(sorted(self._spellings)),
+            "spellings": self._array(sorted(self._spellings)),
             "limit": BATCH_ROWS,
         }
         self._erased_ids: set[int] = set()  # the account's submissions to the number
@@ -148,13 +155,13 @@ class ErasureScan:
                 with self._transaction(account_id):
                     self._erase_submissions(account_id, ids)
         with self._transaction(EVERY_ACCOUNT):
-            self._write(DELETE_COUNTS_SQL)
+            self._write(self._sql.delete_counts)
         return self.counts
 
     def _erase_entries(self) -> None:
         with self._transaction():
-            self.counts.entries = self._read(f"SELECT {COUNT_ENTRIES_SQL}")[0][0]
-            for entries in ENTRIES:
+            self.counts.entries = self._read(self._sql.count_entries)[0][0]
+            for entries in self._sql.entries:
                 self._write(f"DELETE FROM {entries}")
             for table in ("contact", "contact_group"):
                 self._mask_names(table)
@@ -168,7 +175,7 @@ class ErasureScan:
     def _messages(self, account_id: int) -> Iterator[list[Row]]:
         """Batches of messages with the number: time, id, submission, and whether to the number."""
         key = ("", LEAST_ID)
-        while rows := self._read(MESSAGES_SQL, account=account_id, after=key[0], id=key[1]):
+        while rows := self._read(self._sql.messages, account=account_id, after=key[0], id=key[1]):
             yield rows
             key = rows[-1][:2]
 
@@ -176,10 +183,10 @@ class ErasureScan:
         self.counts.messages += len(rows)
         for sent_at, message_id, _, _ in rows:
             key = {"account": account_id, "sent_at": sent_at, "id": message_id}
-            self._write(ERASE_MESSAGE_SQL, **key)
+            self._write(self._sql.erase_message, **key)
             first = first_id(sent_at)
             free = {"first": first + UPPER_HALF, "last": first + IDS_PER_MILLISECOND - 1}
-            self._write(ERASE_MESSAGE_ID_SQL, **key, **free)
+            self._write(self._sql.erase_message_id, **key, **free)
         # Refused submissions list no recipients: only their messages have the number.
         ids = {submission_id for *_, submission_id, is_to_number in rows if is_to_number}
         self._erase_submissions(account_id, sorted(ids - self._erased_ids), to_number=True)
@@ -188,7 +195,7 @@ class ErasureScan:
     def _submissions(self, account_id: int) -> Iterator[list[int]]:
         """Batches of ids of other submissions with the number."""
         after, line = LEAST_ID, f"\n{self._number}\n"
-        while rows := self._read(SUBMISSIONS_SQL, account=account_id, id=after, line=line):
+        while rows := self._read(self._sql.submissions, account=account_id, id=after, line=line):
             yield [
                 submission_id
                 for submission_id, has_number, text in rows
@@ -204,7 +211,7 @@ class ErasureScan:
         self, account_id: int, ids: Sequence[int], *, to_number: bool = False
     ) -> None:
         counted: Counter[tuple[str, str]] = Counter()
-        rows = self._read(READ_SQL, account=account_id, ids=json.dumps(ids))
+        rows = self._read(self._sql.read_submissions, account=account_id, ids=self._array(ids))
         for submission_id, month, *columns in rows:
             old = _Personal(*columns)
             new = self._without_number(old, to_number)

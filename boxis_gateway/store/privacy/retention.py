@@ -6,7 +6,6 @@ consistent: the next run continues one that was stopped, and two runs share the 
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -34,15 +33,11 @@ STRADDLING_SQL = """
     SELECT DISTINCT submission_id FROM message
     WHERE account_id = ? AND sent_at >= ? AND submission_id < ?
 """
-THESE = "account_id = ? AND id IN (SELECT value + 0 FROM json_each(?))"
-SUBMISSIONS_SQL = f"SELECT id, sender, created_at, recipients FROM submission WHERE {THESE}"
-DELETE_SUBMISSIONS_SQL = f"DELETE FROM submission WHERE {THESE}"
 LIST_SQL = "UPDATE submission SET recipients = ? WHERE account_id = ? AND id = ?"
 TEXTS_SQL = """
     SELECT id FROM submission
     WHERE account_id = ? AND id > ? AND id < ? AND text IS NOT NULL ORDER BY id LIMIT ?
 """
-DELETE_TEXTS_SQL = f"UPDATE submission SET text = NULL WHERE {THESE} AND text IS NOT NULL"
 
 
 class Cutoffs(NamedTuple):
@@ -76,6 +71,15 @@ class Retention:
         self._audit = Audit(database)
         self._counts = Counts(database)
         self._delivery_reports = DeliveryReports(database)
+        self._array = database.dialect.array
+        these = f"account_id = ? AND id {database.dialect.in_array()}"
+        self._submissions_sql = (
+            f"SELECT id, sender, created_at, recipients FROM submission WHERE {these}"
+        )
+        self._delete_submissions_sql = f"DELETE FROM submission WHERE {these}"
+        self._delete_texts_sql = (
+            f"UPDATE submission SET text = NULL WHERE {these} AND text IS NOT NULL"
+        )
 
     def prune(self, account: Account, cutoffs: Cutoffs) -> Pruned:
         """Delete everything older. Raises StoreError; finished transactions stay."""
@@ -144,9 +148,9 @@ class Retention:
         """Remove recipients from submissions, and delete submissions without other messages."""
         counted: Counter[tuple[str, str]] = Counter()
         empty: list[int] = []
-        query = (account_id, json.dumps(list(gone)))
+        query = (account_id, self._array(list(gone)))
         for number, sender, created_at, listed in self._database.execute_sql(
-            SUBMISSIONS_SQL, query
+            self._submissions_sql, query
         ).fetchall():
             recipients = without_recipients(listed, gone[number])
             if listed and not recipients:
@@ -155,7 +159,7 @@ class Retention:
                 self._database.execute_sql(LIST_SQL, (recipients, account_id, number))
             else:
                 empty.append(number)
-        self._database.execute_sql(DELETE_SUBMISSIONS_SQL, (account_id, json.dumps(empty)))
+        self._database.execute_sql(self._delete_submissions_sql, (account_id, self._array(empty)))
         self._counts.change(account_id, counted)
         self._counts.delete_zeros(account_id)
 
@@ -173,8 +177,8 @@ class Retention:
 
     def _delete_texts(self, account_id: int, submissions: list[int]) -> int:
         with self._maintenance.throttled_transaction(account_id):
-            query = (account_id, json.dumps(submissions))
-            cursor = self._database.execute_sql(DELETE_TEXTS_SQL, query)
+            query = (account_id, self._array(submissions))
+            cursor = self._database.execute_sql(self._delete_texts_sql, query)
             return int(self._database.rows_affected(cursor))
 
     def _straddling(self, account_id: int, moment: str) -> set[int]:

@@ -13,13 +13,13 @@ from peewee import DataError, IntegrityError
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import BATCH_ROWS, Snapshot, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.sql import columns_of
 from boxis_gateway.store.tables import TABLES, AuditEntry, Message
 from boxis_gateway.store.transfer.row_blocks import (
     BY_ACCOUNT,
     Block,
     Digest,
     Table,
-    columns_of,
     compared_rows,
     count_rows,
     digest_of,

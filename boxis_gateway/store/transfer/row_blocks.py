@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from peewee import BooleanField, Model
 
 from boxis_gateway.store.engines.base import Row, Snapshot, StoreDatabase
+from boxis_gateway.store.engines.sql import columns_of
 from boxis_gateway.store.tables import (
     COPIED_FROM,
     TABLES,
@@ -127,11 +128,6 @@ def _of_account(table: Table, account_id: int | None) -> tuple[str, tuple[int, .
 def compared_rows(table: Table) -> str:
     """SQL condition of the rows that are compared: without those about the store itself."""
     return f"name NOT IN ('to_wipe', '{COPIED_FROM}')" if table is Secret else "1 = 1"
-
-
-def columns_of(table: Table) -> list[str]:
-    """Names of the columns, in the order in which rows are read and inserted."""
-    return [field.column_name for field in table._meta.sorted_fields]
 
 
 def _select(table: Table, condition: str) -> str:

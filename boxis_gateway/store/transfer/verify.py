@@ -16,8 +16,10 @@ import apsw
 
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import Row
+from boxis_gateway.store.engines.dialect import Dialect
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import VERSION
+from boxis_gateway.store.engines.sqlite.dialect import SQLITE
 from boxis_gateway.store.engines.sqlite.store_file import count_rows, open_read_only, user_version
 from boxis_gateway.store.store import Store
 from boxis_gateway.store.tables import TABLES
@@ -81,18 +83,11 @@ COUNTS: Mapping[str, str] = {
 }
 """SQL of every engine, by what it counts."""
 
-SQLITE_TRIGGERS_SQL = """
-    SELECT 3 - count(*) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_entry'
-"""
-POSTGRESQL_TRIGGERS_SQL = """
-    SELECT 2 - count(*) FROM pg_trigger
-    WHERE tgrelid = CAST('audit_entry' AS regclass) AND NOT tgisinternal AND tgenabled <> 'D'
-"""
 RECIPIENTS_SQL = """
     SELECT coalesce(submission.recipients, ''), accepted.recipients
     FROM submission JOIN (
         SELECT account_id, submission_id, coalesce(
-            string_agg(recipient, char(10)) FILTER (WHERE status <> 'refused'), ''
+            string_agg(recipient, '\n') FILTER (WHERE status <> 'refused'), ''
         ) AS recipients FROM message GROUP BY 1, 2
     ) AS accepted
         ON submission.account_id = accepted.account_id AND submission.id = accepted.submission_id
@@ -154,7 +149,7 @@ def verify(store: Store, now: datetime) -> Verified:
         for table in TABLES:
             name = table._meta.table_name
             ((rows[name],),) = snapshot.query(f"SELECT count(*) FROM {name}", ())
-        findings = list(_contradictions(snapshot.query, POSTGRESQL_TRIGGERS_SQL, now))
+        findings = list(_contradictions(snapshot.query, store.database.dialect, now))
     return Verified(True, rows, findings)
 
 
@@ -171,7 +166,7 @@ def verify_file(path: Path, now: datetime, *, at_rest: bool = False) -> Verified
             rows = {name: count_rows(connection, name) for name in _tables(connection)}
             findings += _orphans(connection)
             if is_current:
-                findings += _contradictions(connection.execute, SQLITE_TRIGGERS_SQL, now)
+                findings += _contradictions(connection.execute, SQLITE, now)
         except apsw.CorruptError as problem:
             return Verified(is_current, {}, [f"The file is damaged: {problem}."])
     return Verified(is_current, rows, findings)
@@ -195,9 +190,10 @@ def _orphans(connection: apsw.Connection) -> Iterator[str]:
         yield f"{count} rows of {table} refer to missing rows of {parent}."
 
 
-def _contradictions(walk: Walk, triggers_sql: str, now: datetime) -> Iterator[str]:
+def _contradictions(walk: Walk, dialect: Dialect, now: datetime) -> Iterator[str]:
     parameters = {"tomorrow": utc_text(now + CLOCK_SKEW)}
-    for finding, sql in {**COUNTS, "triggers of the audit are missing": triggers_sql}.items():
+    missing = {"triggers of the audit are missing": dialect.missing_audit_triggers}
+    for finding, sql in {**COUNTS, **missing}.items():
         ((count,),) = walk(sql, parameters)
         if count:
             yield f"{count} {finding}."

@@ -16,7 +16,7 @@ from boxis_gateway.doctor import Severity, check_replicas
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Criteria, Order, Replicas, Store, engines
+from boxis_gateway.store import Criteria, ListQuery, Replicas, Store, engines
 from checks.failover.servers import Server, find_programs
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 
@@ -125,7 +125,7 @@ def test_lists_come_from_the_replica(store: Store, account: Account, servers: Pa
     assert connected(standby) == 1
     customer = store.customers.all()[0]
     accounts = store.submissions.accounts_of(customer.id)
-    page, total = store.submissions.page(accounts, Criteria(), Order.CREATED, 0, 10)
+    page, total = store.submissions.page(ListQuery(accounts, limit=10))
     assert (len(page), total) == (1, 1)
     [[row]] = list(store.exports.rows({account.id: USERNAME}, Criteria()))
     assert row[0] == USERNAME

@@ -9,7 +9,7 @@ import pytest
 
 from boxis_gateway.model import Account, NewMessage, Prices, Status, SubmissionFacts
 from boxis_gateway.sms.dlr import DeliveryReport
-from boxis_gateway.store import Criteria, ListedSubmission, Order, Store, wire_id
+from boxis_gateway.store import Criteria, ListedSubmission, ListQuery, Store, wire_id
 from boxis_gateway.store.ids import UPPER_HALF, first_id
 
 T1, T2, T3 = (f"2014-01-31 23:59:{second}" for second in (57, 58, 59))
@@ -37,7 +37,7 @@ def add(store: Store, account: Account) -> Add:
 
 
 def listed(store: Store, account: Account, which: Criteria = Criteria()) -> list[ListedSubmission]:  # noqa: B008
-    found, total = store.submissions.page([account.id], which, Order.CREATED, 0, 100)
+    found, total = store.submissions.page(ListQuery([account.id], which))
     assert total == len(found)
     return found
 

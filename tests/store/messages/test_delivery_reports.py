@@ -22,7 +22,7 @@ from boxis_gateway.importing.batch_writer import BatchWriter
 from boxis_gateway.importing.reject_file import RejectFile
 from boxis_gateway.model import Account, NewMessage, Status
 from boxis_gateway.sms.dlr import DeliveryReport, later_state
-from boxis_gateway.store import Criteria, Order, Store
+from boxis_gateway.store import ListQuery, Store
 from boxis_gateway.store.engines.base import EVERY_ACCOUNT
 from boxis_gateway.zones import find_zone
 from tests.support.engines import examples
@@ -158,7 +158,7 @@ def add(store: Store, account: Account, status: Status, **more: Any) -> None:
 
 
 def listed(store: Store, account: Account) -> tuple[list[str | None], int]:
-    found, total = store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 10)
+    found, total = store.submissions.page(ListQuery([account.id], limit=10))
     return [one.sent_at for one in found], total
 
 

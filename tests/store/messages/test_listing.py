@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.model import Account, NewMessage, Prices, Status
-from boxis_gateway.store import Criteria, ListedSubmission, Order, Store, position_after
+from boxis_gateway.store import Criteria, ListedSubmission, ListQuery, Order, Store, position_after
 from boxis_gateway.store.messages import list_pages as lists
 from boxis_gateway.store.messages.listing_sql import FOLDED_INTO
 from tests.support.engines import examples, statements
@@ -133,13 +133,14 @@ def test_a_page_is_a_part_of_the_whole_list(
     monkeypatch.setattr(lists, "SCANS_PER_QUERY", scans_per_query)
     shop.fill(messages)
     whole = expected(shop, which, order)
-    page, total = shop.store.submissions.page(shop.ids, which, order, offset, limit)
+    query = ListQuery(shop.ids, which, order, limit, offset)
+    page, total = shop.store.submissions.page(query)
     assert (page, total) == (whole[offset : offset + limit], len(whole))
     walked: list[ListedSubmission] = page[:1] if (offset, limit > 0) == (0, True) else whole[:1]
     while walked and (
-        more := shop.store.submissions.page_after(
-            shop.ids, which, order, max(1, limit), position_after(walked[-1], order)
-        )
+        more := shop.store.submissions.page(
+            query._replace(limit=max(1, limit), offset=0, after=position_after(walked[-1], order))
+        ).submissions
     ):
         walked += more
     assert walked == whole
@@ -153,7 +154,7 @@ def test_a_text_is_found_whatever_its_case(shop: Shop, texts: list[str], searche
             for second, text in enumerate(texts)
         ]
     )
-    found, _ = shop.store.submissions.page(shop.ids, Criteria(text=searched), Order.CREATED, 0, 100)
+    found, _ = shop.store.submissions.page(ListQuery(shop.ids, Criteria(text=searched)))
     assert [one.text for one in reversed(found)] == [
         text for text in texts if searched.casefold() in text.casefold()
     ]
@@ -168,7 +169,7 @@ def test_a_long_text_is_searched_for_too(shop: Shop) -> None:
         ]
     )
     which = Criteria(text=long.upper())
-    assert shop.store.submissions.page(shop.ids, which, Order.CREATED, 0, 1)[1] == 2
+    assert shop.store.submissions.page(ListQuery(shop.ids, which, limit=1))[1] == 2
 
 
 def test_letters_that_fold_into_ascii_are_known() -> None:
@@ -180,7 +181,7 @@ def test_a_total_is_no_walk(shop: Shop) -> None:
     shop.fill([(0, NewMessage("7248", "s", "2012-05-09 12:00:00", "text"))])
     with statements(shop.store) as ran:
         which = Criteria("2012-01", "2012-12", sender="S")
-        assert shop.store.submissions.page(shop.ids, which, Order.CREATED, 0, 1)[1] == 1
+        assert shop.store.submissions.page(ListQuery(shop.ids, which, limit=1))[1] == 1
     assert not any("count(*)" in sql for sql in ran)
 
 
@@ -194,7 +195,7 @@ def test_a_customer_may_have_many_accounts(store: Store, order: Order) -> None:
             store.additions.add(account.id, [(number, message)])
     ids = store.submissions.accounts_of(store.customers.get("many").id)
     for which in (Criteria(), Criteria(sender="s", recipient="7248", text="text")):
-        page, total = store.submissions.page(ids, which, order, 490, 20)
+        page, total = store.submissions.page(ListQuery(ids, which, order, 20, 490))
         assert (len(page), total) == (11, 501)
 
 

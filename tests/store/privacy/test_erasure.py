@@ -19,7 +19,7 @@ from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.sms.dlr import DeliveryReport
 from boxis_gateway.sms.mentions import mentions
 from boxis_gateway.sms.numbers import to_e164
-from boxis_gateway.store import Criteria, ErasureCounts, Order, Store
+from boxis_gateway.store import ErasureCounts, ListQuery, Store
 from boxis_gateway.store.privacy import erasure_scan
 from boxis_gateway.store.tables import TABLES
 from tests.support.example_account import NOW, USERNAME
@@ -141,7 +141,7 @@ def test_texts_to_and_from_the_number_are_erased(store: Store, account: Account)
         ),
     )
     assert store.erasure.erase(NUMBER, NOW) == ErasureCounts(messages=4, texts=4, mentions=1)
-    page, _ = store.submissions.page([account.id], Criteria(), Order.CREATED, 0, 9)
+    page, _ = store.submissions.page(ListQuery([account.id], limit=9))
     assert [(one.sender, one.recipients, one.text) for one in reversed(page)] == [
         ("boxis.net", f"{OTHER}\n0\n7248", None),
         ("boxis.net", "0", None),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from boxis_gateway.model import Account, NewMessage, Status, SubmissionFacts
 from boxis_gateway.settings import Settings
 from boxis_gateway.sms.dlr import DeliveryReport
-from boxis_gateway.store import Criteria, Cutoffs, Order, Pruned, Store, cutoffs_of
+from boxis_gateway.store import Criteria, Cutoffs, ListQuery, Pruned, Store, cutoffs_of
 from boxis_gateway.store.privacy import retention
 from boxis_gateway.zones import utc_now
 from tests.support.example_account import NOW, USERNAME
@@ -144,7 +144,7 @@ def test_both_apis_show_the_remaining_messages(store: Store, account: Account) -
     history = store.history.read(account.id, with_status=False)
     assert [row[2] for batch in history for row in batch] == list(DAYS[:2:-1])
     for which in (Criteria(), Criteria(recipient="7248"), Criteria(sender="s")):
-        page, total = store.submissions.page([account.id], which, Order.CREATED, 0, 9)
+        page, total = store.submissions.page(ListQuery([account.id], which, limit=9))
         assert [one.text for one in page] == ["text", "text", None, None, None]
         assert total == 5
 

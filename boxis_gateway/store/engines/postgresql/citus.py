@@ -29,10 +29,6 @@ FREE_ID_SQL = f"""
     LIMIT 1
 """
 SENT_AT = 2  # column of a history
-END_BY_KEY = '("t1"."sent_at", "t1"."id") < (?, -9223372036854775808)'
-END_BY_TIME = '"t1"."sent_at" < ?'
-"""Both end a history (messages/history.py). Workers plan each query anew, and can prune later
-months only with the second."""
 
 
 class ShardMap:

@@ -17,7 +17,7 @@ from psycopg.types.string import StrDumper
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Parameters
-from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
+from boxis_gateway.store.engines.postgresql.dialect import numbered_parameters, ordered_parameters
 from boxis_gateway.store.engines.postgresql.url import connection_parameters
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class Cursor(psycopg.RawCursor[Any]):
 
     def execute(self, query: Any, params: Parameters | None = None, **options: Any) -> Any:
         """Run a query of the store. Raises psycopg.Error."""
-        sql, names = to_postgresql(query)
+        sql, names = numbered_parameters(query)
         values = None if params is None else ordered_parameters(names, params)
         return super().execute(sql, values, **options)
 

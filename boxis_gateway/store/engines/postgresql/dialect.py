@@ -1,8 +1,4 @@
-"""Translation of the store's SQL, which is SQLite's, into PostgreSQL's.
-
-Parameters are `?`, `?1` or `:name`. Few expressions differ between the two: add new ones to
-TRANSLATIONS.
-"""
+"""Dialect of PostgreSQL and Citus; parameters as the driver numbers them."""
 
 from __future__ import annotations
 
@@ -12,34 +8,62 @@ from functools import lru_cache
 from typing import Any
 
 from boxis_gateway.store.engines.base import Parameters
+from boxis_gateway.store.engines.dialect import Dialect
+from boxis_gateway.store.engines.postgresql.citus import ShardMap
+from boxis_gateway.store.ids import LEAST_ID
 
-PARAMETER = r"(?:\?[0-9]*|:[a-z_]+)"
-LIST = r"IN \(SELECT value{} FROM json_each\((" + PARAMETER + r")\)\)"
-TRANSLATIONS = (
-    (LIST.format(""), r"= ANY (ARRAY (SELECT json_array_elements_text(CAST(\1 AS json))))"),
-    (
-        LIST.format(r" \+ 0"),
-        r"= ANY (ARRAY (SELECT CAST(json_array_elements_text(CAST(\1 AS json)) AS bigint)))",
-    ),
-    (r"\bjson_each\((" + PARAMETER + r")\)", r"json_each_text(CAST(\1 AS json))"),
-    (r" OR instr\(text, char\(0\)\) > 0", ""),  # see TextDumper
-    (r"\binstr\(", "strpos("),
-    (r"\bchar\(10\)", "chr(10)"),
-    (r"\btext LIKE ", "lower(text) LIKE "),  # folds ASCII alone: texts have the collation C
-    (
-        r"printf\('%016x%08x', ([a-z_.]+), ([a-z_.]+)\)",
-        r"(lpad(to_hex(\1), 16, '0') || lpad(to_hex(\2), 8, '0'))",
-    ),
-)
-_TRANSLATIONS = tuple((re.compile(pattern), replacement) for pattern, replacement in TRANSLATIONS)
-_TOKENS = re.compile(rf"'[^']*'|\"[^\"]*\"|::|{PARAMETER}")
+_TOKENS = re.compile(r"'[^']*'|\"[^\"]*\"|::|\?[0-9]*|:[a-z_]+")
+END_BY_TIME = "sent_at < ?"
+END_BY_KEY = f"(sent_at, id) < (?, {LEAST_ID})"
+"""Both end a history at the same message. From a pair of bounds on one column PostgreSQL estimates
+so few rows that it may sort them all instead of scanning the key. Workers of Citus plan each query
+anew, and can prune later months only by the time."""
+
+
+class PostgresqlDialect(Dialect):
+    """Fragments of PostgreSQL. U+0000 does not occur, see TextDumper."""
+
+    merges_ordered_unions = False
+    missing_audit_triggers = """
+        SELECT 2 - count(*) FROM pg_trigger
+        WHERE tgrelid = CAST('audit_entry' AS regclass)
+            AND NOT tgisinternal AND tgenabled <> 'D'
+    """
+
+    def __init__(self, shard_map: ShardMap) -> None:
+        self._shard_map = shard_map
+
+    @property
+    def history_end(self) -> str:
+        """Known once there is a connection."""
+        return END_BY_TIME if self._shard_map.is_distributed else END_BY_KEY
+
+    def in_array(self, parameter: str = "?") -> str:
+        return f"= ANY ({parameter})"
+
+    def array(self, values: Sequence[Any]) -> list[Any]:
+        return list(values)
+
+    def object_items(self, parameter: str = "?") -> str:
+        return f"json_each_text(CAST({parameter} AS json))"
+
+    def position(self, text: str, part: str) -> str:
+        return f"strpos({text}, {part})"
+
+    def like(self, text: str, pattern: str = "?") -> str:
+        # Folds ASCII alone: texts have the collation C.
+        return f"lower({text}) LIKE {pattern} ESCAPE '!'"
+
+    def has_nul(self, text: str) -> str:
+        return "FALSE"
+
+    def wire_id(self, submission_id: str, account_id: str) -> str:
+        return f"(lpad(to_hex({submission_id}), 16, '0') || lpad(to_hex({account_id}), 8, '0'))"
 
 
 @lru_cache(maxsize=4096)
-def to_postgresql(sql: str) -> tuple[str, tuple[str, ...]]:
+def numbered_parameters(sql: str) -> tuple[str, tuple[str, ...]]:
     """The query with `$1`, `$2` … for its parameters, and the names of named ones in that order."""
-    for pattern, replacement in _TRANSLATIONS:
-        sql = pattern.sub(replacement, sql)
     names: list[str] = []
     count = 0
 

@@ -12,9 +12,10 @@ from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, un
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
-from boxis_gateway.store.engines.postgresql.citus import END_BY_KEY, END_BY_TIME, KeysetCursor
-from boxis_gateway.store.engines.postgresql.dialect import ordered_parameters, to_postgresql
+from boxis_gateway.store.engines.postgresql.citus import KeysetCursor
+from boxis_gateway.store.engines.postgresql.dialect import numbered_parameters, ordered_parameters
 from boxis_gateway.store.engines.row_stream import SHORT_ROWS, Release, RowStream
+from boxis_gateway.store.engines.sql import columns_of, insert_sql
 
 BATCH = 1000  # rows; each batch costs a round trip
 FEW_ROWS = 4  # for which COPY, with its round trip, is no gain
@@ -28,10 +29,8 @@ class CopyInserter:
 
     def __init__(self, database: StoreDatabase, table: type[Model]) -> None:
         self._database = database
-        columns = [field.column_name for field in table._meta.sorted_fields]
-        into = f"{table._meta.table_name} ({', '.join(columns)})"
-        self._copy_sql = f"COPY {into} FROM STDIN"
-        self._insert_sql = f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})"
+        into = f"{table._meta.table_name} ({', '.join(columns_of(table))})"
+        self._copy_sql, self._insert_sql = f"COPY {into} FROM STDIN", insert_sql(table)
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Insert the rows. Raises peewee's DatabaseError."""
@@ -82,8 +81,8 @@ class PostgresqlSnapshot:
         self._cursors += 1
         cursor = psycopg.RawServerCursor(self._connection, f"snapshot_{self._cursors}")
         cursor.itersize = BATCH
-        translated, names = to_postgresql(sql)
-        return cursor.execute(translated, ordered_parameters(names, parameters))
+        numbered, names = numbered_parameters(sql)
+        return cursor.execute(numbered, ordered_parameters(names, parameters))
 
     def keyset_cursor(self, sql: str, parameters: Sequence[Any]) -> KeysetCursor:
         """A cursor over a history on Citus."""
@@ -117,8 +116,6 @@ def stream(
 ) -> RowStream[list[Row]]:
     """The rows of a query. Up to SHORT_ROWS come by one plain query, without a server-side cursor.
     For more, these are read twice, which costs less than a transaction for every request."""
-    if is_distributed:
-        sql = sql.replace(END_BY_KEY, END_BY_TIME)
     rows = execute(f"{sql} LIMIT {SHORT_ROWS + 1}", parameters).fetchall()
     if len(rows) <= SHORT_ROWS:
         return RowStream(iter((rows,) if rows else ()))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice, repeat
+from itertools import chain, islice
 from typing import Any
 
 from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
 
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.row_stream import SHORT_ROWS, Release, RowStream
-from boxis_gateway.store.engines.sql import compile_sql
+from boxis_gateway.store.engines.sql import insert_sql
 
 BATCH = 300  # rows, of about a millisecond
 ROWS_PER_STATEMENT = 50  # of one INSERT; a row has up to 13 parameters
@@ -21,10 +21,7 @@ class MultiRowInserter:
 
     def __init__(self, database: StoreDatabase, table: type[Model]) -> None:
         self._database = database
-        fields = table._meta.sorted_fields
-        self._one = compile_sql(database, table.insert_many([[None] * len(fields)], fields))
-        insert, values, row = self._one.rpartition(" VALUES ")
-        self._many = insert + values + ", ".join([row] * ROWS_PER_STATEMENT)
+        self._one, self._many = insert_sql(table), insert_sql(table, ROWS_PER_STATEMENT)
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Insert the rows. Raises peewee's DatabaseError."""
@@ -80,11 +77,3 @@ def _batches(cursor: Any, rows: list[Row]) -> Iterator[list[Row]]:
             rows = list(islice(cursor, BATCH))
     finally:
         cursor.close()
-
-
-def padded(lists: Sequence[Sequence[Any]]) -> tuple[int, list[Any]]:
-    """The common length and the values of lists, padded by their last items to a power of two:
-    few lengths are few prepared statements."""
-    length = 1 << (max(map(len, lists)) - 1).bit_length()
-    full = (chain(items, repeat(items[-1], length - len(items))) for items in lists)
-    return length, list(chain.from_iterable(full))

@@ -13,8 +13,9 @@ from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import NewMessage
 from boxis_gateway.store import Store
 from boxis_gateway.store.engines.errors import translate_errors
-from boxis_gateway.store.engines.postgresql.citus import END_BY_KEY, END_BY_TIME, ShardMap
+from boxis_gateway.store.engines.postgresql.citus import ShardMap
 from boxis_gateway.store.engines.postgresql.database import PostgresDatabase
+from tests.support.engines import statements
 from tests.support.example_account import NOW, USER_KEY
 from tests.support.postgresql_server import Databases
 
@@ -79,7 +80,7 @@ def test_a_server_that_is_not_spread_plans_a_history_once(server_store: Store) -
         assert not list(server_store.history.read(account_id, with_status=False))
     sql = """
         SELECT sum(custom_plans), sum(generic_plans) > 0 FROM pg_prepared_statements
-        WHERE statement LIKE '%"message"%'
+        WHERE statement LIKE '%FROM message%'
     """
     assert server_store.database.execute_sql(sql).fetchone() == (0, True)
 
@@ -118,7 +119,17 @@ def shard_map_of(store: Store) -> ShardMap:
     return store.database.shard_map
 
 
-def test_a_history_query_ends_with_the_clauses_that_citus_workers_run(server_store: Store) -> None:
-    assert END_BY_KEY in server_store.history._history_sql
-    assert END_BY_KEY in server_store.history._history_with_status_sql
-    assert END_BY_KEY.count("?") == END_BY_TIME.count("?")
+def test_a_history_ends_by_time_only_if_tables_are_distributed(
+    server_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = server_store.accounts.add("anna@example.com", USER_KEY, NOW)
+
+    def ends() -> tuple[bool, bool]:
+        with statements(server_store) as ran:
+            list(server_store.history.read(account.id, with_status=True))
+        [sql] = [sql for sql in ran if "FROM message" in sql]
+        return "sent_at < ?" in sql, "(sent_at, id) < (?, " in sql
+
+    assert ends() == (False, True)
+    monkeypatch.setitem(vars(shard_map_of(server_store)), "is_distributed", True)
+    assert ends() == (True, False)
