@@ -1,7 +1,7 @@
 """Passwords of employees: Argon2id with OWASP's minimum cost.
 
-That is 19 MiB and two passes, or about 20 ms in which the server process answers nobody else; so
-lockouts (limiting/lockouts.py) protect against guessing, too.
+That is 19 MiB and two passes, or about 20 ms. A server process checks one password at a time, on a
+thread of its own (store/writer.py); lockouts (limiting/lockouts.py) protect against guessing, too.
 """
 
 from __future__ import annotations

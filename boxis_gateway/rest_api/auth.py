@@ -30,26 +30,39 @@ def new_token() -> str:
     return secrets.token_hex(20)
 
 
-def check_password(
-    store: Store, lockouts: Lockouts, username: str, password: str, address: str
-) -> Employee:
-    """Check user name, password and state of an employee; `address` is the client's.
+class PasswordCheck:
+    """The check of a user name and password, first for a lockout; `address` is the client's.
 
-    Raises RestFailure with the same text for each of them, or LimitReached during a lockout."""
-    employee = store.employees.find(username)
-    password_hash = employee.password_hash if employee else None
-    attempt = attempt_of("rest", address, username, password_hash or "")
-    lockouts.check(attempt)
-    if verify_password(password_hash, password) and employee and may_log_in(employee):
-        lockouts.succeeded(attempt)
-        return employee
-    lockouts.failed(attempt)
-    raise credentials_invalid("password" if employee else "employee")
+    Raises LimitReached during a lockout."""
+
+    def __init__(
+        self, store: Store, lockouts: Lockouts, username: str, password: str, address: str
+    ) -> None:
+        self.employee = store.employees.find(username)
+        self._password_hash = self.employee.password_hash if self.employee else None
+        self._password, self._lockouts = password, lockouts
+        self._attempt = attempt_of("rest", address, username, self._password_hash or "")
+        lockouts.check(self._attempt)
+
+    def run(self) -> None:
+        """Check the password and the state of the employee, which takes some 20 ms and no store.
+
+        Raises RestFailure with the same text for each of them, or LimitReached if attempts that
+        were checked meanwhile have led to a lockout."""
+        self._lockouts.check(self._attempt)
+        employee = self.employee
+        if verify_password(self._password_hash, self._password) and may_log_in(employee):
+            self._lockouts.succeeded(self._attempt)
+            return
+        self._lockouts.failed(self._attempt)
+        raise credentials_invalid("password" if employee else "employee")
 
 
-def may_log_in(employee: Employee) -> bool:
+def may_log_in(employee: Employee | None) -> bool:
     """True for an enabled employee with any level but NO_LOGIN."""
-    return employee.state is State.ENABLED and employee.level is not Level.NO_LOGIN
+    if employee is None or employee.state is not State.ENABLED:
+        return False
+    return employee.level is not Level.NO_LOGIN
 
 
 def open_session(

@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 from boxis_gateway.errors import GatewayError
 from boxis_gateway.model import Employee
-from boxis_gateway.rest_api.auth import check_password, find_session, open_session
+from boxis_gateway.rest_api.auth import PasswordCheck, find_session, open_session
 from boxis_gateway.rest_api.failures import credentials_invalid
 from boxis_gateway.rest_api.params import Flag, optional_text, required_text
 from boxis_gateway.rest_api.properties import access_level, number, object_id, success, text
@@ -46,14 +46,15 @@ class LoggedIn(Schema):
 
 def log_in(call: ResourceCall) -> Write[Answer]:
     """Log in: get a token for a password."""
-    params = call.params
-    username, password = params["username"], params["password"]
-    lockouts = call.limiter.lockouts
-    employee = check_password(call.store, lockouts, username, password, call.address)
-    return Write(lambda: _logged_in(call, employee))
+    params, lockouts = call.params, call.limiter.lockouts
+    check = PasswordCheck(
+        call.store, lockouts, params["username"], params["password"], call.address
+    )
+    return Write(lambda: _logged_in(call, check.employee), prepare=check.run)
 
 
-def _logged_in(call: ResourceCall, employee: Employee) -> Answer:
+def _logged_in(call: ResourceCall, employee: Employee | None) -> Answer:
+    assert employee  # of a right password
     persist = call.params["persist"]
     token = open_session(
         call.store, employee, call.settings, call.now, address=call.address, persist=persist

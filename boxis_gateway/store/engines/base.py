@@ -1,6 +1,7 @@
 """Interface of an engine: its database, health, maintenance and schema.
 
-To add an engine, derive these classes and Dialect (dialect.py), and add it to ENGINES in
+SQL is written once, in SQLite's dialect with `?` for parameters; an engine translates what differs
+(postgresql/dialect.py). To add an engine, derive these classes and add it to ENGINES in
 engines/__init__.py. A method that raises NotImplementedError must be implemented; the others do
 what an engine without that feature needs.
 """
@@ -16,9 +17,8 @@ from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from peewee import Database, Model
+from peewee import Database, Model, _savepoint
 
-from boxis_gateway.store.engines.dialect import Dialect
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.row_stream import Release, RowStream
 
@@ -50,10 +50,22 @@ class Snapshot(Protocol):
         """Release the state; a second call does nothing."""
 
 
+class Savepoint(_savepoint):
+    """Savepoint with the one name of all, so that statement caches know it. Nested ones hide each
+    other, therefore rolling back removes it, too."""
+
+    def rollback(self, begin: bool = True) -> None:
+        """Undo what was done since, and remove the savepoint."""
+        super().rollback(begin=False)
+        self.commit(begin)
+
+
 class StoreDatabase(Database):
     """Connections to a store, one for each thread, opened by the first use."""
 
-    dialect: Dialect
+    merges_ordered_unions: bool
+    """True if the engine merges ordered UNION ALL branches lazily; otherwise each branch needs a
+    LIMIT of its own."""
     stream_seconds = 0
     """Longest time that a streamed answer may hold its transaction; 0 is no limit."""
     silent_seconds = inf
@@ -71,6 +83,11 @@ class StoreDatabase(Database):
     def stream(self, sql: str, parameters: Sequence[Any]) -> RowStream[list[Row]]:
         """The rows of a query, which has run when this returns; dropping them releases the
         state."""
+        raise NotImplementedError
+
+    def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+        """Rows of a query whose parameters are the account and the lists, one `IN (?)` for each;
+        none if a list is empty."""
         raise NotImplementedError
 
     def bulk_inserter(self, table: type[Model]) -> BulkInserter:
@@ -99,14 +116,20 @@ class StoreDatabase(Database):
         tables as well."""
         raise NotImplementedError
 
+    def savepoint(self) -> Savepoint:
+        """A transaction inside another one."""
+        return Savepoint(self, "inner")
+
     def write_queue(self, seconds: float) -> AbstractContextManager[None]:
         """The turn to write, which write transactions inside the context don't wait for again.
         Raises peewee's OperationalError after so many seconds."""
         return nullcontext()
 
-    def group_transaction(self, account_ids: Sequence[int | None]) -> AbstractContextManager[Any]:
+    def group_transaction(
+        self, account_ids: Sequence[int | None], seconds: float
+    ) -> AbstractContextManager[Any]:
         """A transaction that changes messages of these accounts, and other tables if None is among
-        them."""
+        them. It waits so many seconds for a lock."""
         raise NotImplementedError
 
     def has_transaction(self) -> bool:
@@ -203,8 +226,8 @@ class Maintenance(ABC):
     @contextmanager
     def throttled_transaction(self, account_id: int | None = None) -> Iterator[None]:
         """A short transaction of a long job, for messages of an account if one is given. It
-        pauses afterwards for as long as it took: SQLite's lock has no queue, waiting writers poll;
-        disks and replicas need rest. Raises StoreError."""
+        pauses afterwards for as long as it took: disks and replicas need rest, and so do programs
+        that wait for SQLite's lock outside of our queue. Raises StoreError."""
         database = self._database
         with (
             translate_errors(),

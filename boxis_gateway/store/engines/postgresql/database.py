@@ -19,7 +19,6 @@ from boxis_gateway.store.engines.base import EVERY_ACCOUNT, Parameters, Row, Sto
 from boxis_gateway.store.engines.errors import DATABASE_ERRORS
 from boxis_gateway.store.engines.postgresql.citus import ShardMap
 from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory, ServerSilent
-from boxis_gateway.store.engines.postgresql.dialect import PostgresqlDialect
 from boxis_gateway.store.engines.postgresql.partitions import Partitions
 from boxis_gateway.store.engines.postgresql.rows import CopyInserter, PostgresqlSnapshot, stream
 from boxis_gateway.store.engines.row_stream import Release, RowStream
@@ -40,6 +39,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     """A database of a server. Each thread has a connection, opened by the first use; those that
     come back from streams are pooled."""
 
+    merges_ordered_unions = False
     param = "?"
     index_value_literals = True  # peewee's: DDL takes no parameters
     _state: Any
@@ -50,7 +50,6 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         self._pool: list[Any] = []
         super().__init__(self._connections.dbname, prefer_psycopg3=True)
         self._partitions, self.shard_map = Partitions(self), ShardMap(self)
-        self.dialect = PostgresqlDialect(self.shard_map)
 
     def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
         """Run a query. A SELECT that finds its connection lost is retried once."""
@@ -83,6 +82,13 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         """The snapshot that streams of this thread's connection read, or a new one."""
         snapshot: PostgresqlSnapshot | None = self.connection().open_snapshot
         return snapshot.share() if snapshot else self.snapshot()
+
+    def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+        if not all(lists):
+            return iter(())
+        sql = sql.replace("IN (?)", "= ANY (?)")
+        rows: Iterator[Row] = self.execute_sql(sql, (account_id, *map(list, lists)))
+        return rows
 
     def bulk_inserter(self, table: type[Model]) -> CopyInserter:
         return CopyInserter(self, table)
@@ -132,8 +138,12 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         transaction: AbstractContextManager[Any] = self.transaction(sql)
         return transaction
 
-    def group_transaction(self, account_ids: Sequence[int | None]) -> AbstractContextManager[Any]:
-        transaction: AbstractContextManager[Any] = self.transaction(_begin_sql(account_ids))
+    def group_transaction(
+        self, account_ids: Sequence[int | None], seconds: float
+    ) -> AbstractContextManager[Any]:
+        transaction: AbstractContextManager[Any] = self.transaction(
+            _begin_sql(account_ids, seconds)
+        )
         return transaction
 
     def has_transaction(self) -> bool:
@@ -217,18 +227,19 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         return connection
 
 
-def _begin_sql(account_ids: Sequence[int | None]) -> str:
+def _begin_sql(account_ids: Sequence[int | None], seconds: float) -> str:
     """BEGIN with the locks of these accounts, and of other tables if None is among them. All take
     their locks in one order, so that none waits for another in a circle."""
-    if EVERY_ACCOUNT in account_ids:
-        return BEGIN_ALONE
+    others, messages = f"({LOCKS}, {OTHERS})", f"({LOCKS}, {MESSAGES})"
     accounts = sorted({account for account in account_ids if account is not None})
-    locks = [f"pg_advisory_xact_lock({LOCKS + 1}, {int(account)})" for account in accounts]
-    if locks:
-        locks.insert(0, f"pg_advisory_xact_lock_shared({LOCKS}, {MESSAGES})")
-    if None in account_ids:
-        locks.insert(0, f"pg_advisory_xact_lock({LOCKS}, {OTHERS})")
-    return "; ".join(["BEGIN", *(f"SELECT {lock}" for lock in locks)])
+    if EVERY_ACCOUNT in accounts:
+        locks = [f"pg_advisory_xact_lock{others}", f"pg_advisory_xact_lock{messages}"]
+    else:
+        locks = [f"pg_advisory_xact_lock{others}"] if None in account_ids else []
+        locks += [f"pg_advisory_xact_lock_shared{messages}"] if accounts else []
+        locks += [f"pg_advisory_xact_lock({LOCKS + 1}, {int(account)})" for account in accounts]
+    timeout = f"SET LOCAL lock_timeout = {max(1, int(seconds * 1000))}"
+    return "; ".join(["BEGIN", timeout, *(f"SELECT {lock}" for lock in locks)])
 
 
 def is_idle(connection: Any) -> bool:

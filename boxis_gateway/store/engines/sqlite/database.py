@@ -20,9 +20,14 @@ from playhouse.apsw_ext import APSWDatabase
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.row_stream import Release, RowStream
-from boxis_gateway.store.engines.sqlite.dialect import SQLITE
 from boxis_gateway.store.engines.sqlite.file_identity import NO_FILE, FileIdentity, file_id
-from boxis_gateway.store.engines.sqlite.rows import MultiRowInserter, SqliteSnapshot, row_stream
+from boxis_gateway.store.engines.sqlite.rows import (
+    MultiRowInserter,
+    SqliteSnapshot,
+    padded,
+    row_stream,
+)
+from boxis_gateway.store.engines.sqlite.write_queue import GROUP, TRANSACTION, WriteQueue
 
 TRIGGERS_SQL = """
     SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_entry'
@@ -48,7 +53,7 @@ OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
 class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     """A store's file and this process's connections to it."""
 
-    dialect = SQLITE
+    merges_ordered_unions = True
 
     def __init__(
         self,
@@ -65,6 +70,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         )
         self._lock_seconds = lock_seconds
         self._epoch = 0  # connections of an earlier one are outdated
+        self._write_queue = WriteQueue(str(path))
 
     def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
         with __exception_wrapper__:
@@ -79,19 +85,66 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
             cursor.execute(sql, parameters)  # execute_sql would enter the wrapper once more
             return row_stream(cursor, partial(self.detach, connection))
 
+    def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
+        if not all(lists):
+            return iter(())
+        length, values = padded(lists)
+        sql = sql.replace("IN (?)", f"IN ({', '.join('?' * length)})")
+        rows: Iterator[Row] = self.execute_sql(sql, (account_id, *values))
+        return rows
+
     def bulk_inserter(self, table: type[Model]) -> MultiRowInserter:
         return MultiRowInserter(self, table)
 
     def snapshot(self) -> SqliteSnapshot:
         return SqliteSnapshot(self.connection(), self.detach)
 
+    def begin(self, lock_type: str | None = None) -> None:
+        """Begin a transaction; unless a lock type is given, in the turn of this thread to write."""
+        with __exception_wrapper__:
+            if lock_type:
+                self.cursor().execute(f"BEGIN {lock_type}")
+                return
+            self._write_queue.enter(TRANSACTION, self._lock_seconds)
+            try:
+                self.cursor().execute("BEGIN IMMEDIATE")
+            except BaseException:
+                self._write_queue.leave(TRANSACTION)
+                raise
+
+    def commit(self) -> None:
+        """Commit. Raises OperationalError if SQLite has ended the transaction by itself, as it does
+        on a full disk."""
+        with __exception_wrapper__:
+            self.cursor().execute("COMMIT")
+        self._write_queue.leave(TRANSACTION)
+
+    def rollback(self) -> None:
+        """Roll back, unless SQLite has done so."""
+        try:
+            super().rollback()
+        finally:
+            self._write_queue.leave(TRANSACTION)
+
+    @contextmanager
+    def write_queue(self, seconds: float) -> Iterator[None]:
+        with __exception_wrapper__:
+            self._write_queue.enter(GROUP, seconds)
+        try:
+            yield
+        finally:
+            self._write_queue.leave(GROUP)
+
     def write_transaction(self, account_id: int) -> AbstractContextManager[Any]:
         transaction: AbstractContextManager[Any] = self.atomic()
         return transaction
 
-    def group_transaction(self, account_ids: Sequence[int | None]) -> AbstractContextManager[Any]:
-        transaction: AbstractContextManager[Any] = self.transaction()
-        return transaction
+    @contextmanager
+    def group_transaction(
+        self, account_ids: Sequence[int | None], seconds: float
+    ) -> Iterator[None]:
+        with self._busy_timeout(seconds), self.transaction():
+            yield
 
     def has_transaction(self) -> bool:
         return not self.connection().get_autocommit()
@@ -117,10 +170,13 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         for _, sql in triggers:
             self.execute_sql(sql)
 
+    def nowait(self) -> AbstractContextManager[None]:
+        return self._busy_timeout(0)
+
     @contextmanager
-    def nowait(self) -> Iterator[None]:
+    def _busy_timeout(self, seconds: float) -> Iterator[None]:
         connection = self.connection()
-        connection.set_busy_timeout(0)
+        connection.set_busy_timeout(int(seconds * 1000))
         try:
             yield
         finally:
@@ -190,7 +246,10 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
 
     def _close(self, conn: Any) -> None:
         self._state.opened = NO_FILE  # inodes of closed files are soon those of others
-        super()._close(conn)
+        try:
+            super()._close(conn)
+        finally:
+            self._write_queue.leave(TRANSACTION)
 
     def _take_out(self, connection: Any) -> Release:
         opened = self._opened
