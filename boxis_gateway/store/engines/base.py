@@ -1,7 +1,6 @@
 """Interface of an engine: its database, health, maintenance and schema.
 
-SQL is written once, in SQLite's dialect with `?` for parameters; an engine translates what differs
-(postgresql/dialect.py). To add an engine, derive these classes and add it to ENGINES in
+To add an engine, derive these classes and Dialect (dialect.py), and add it to ENGINES in
 engines/__init__.py. A method that raises NotImplementedError must be implemented; the others do
 what an engine without that feature needs.
 """
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from peewee import Database, Model, _savepoint
 
+from boxis_gateway.store.engines.dialect import Dialect
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.row_stream import Release, RowStream
 
@@ -63,9 +63,7 @@ class Savepoint(_savepoint):
 class StoreDatabase(Database):
     """Connections to a store, one for each thread, opened by the first use."""
 
-    merges_ordered_unions: bool
-    """True if the engine merges ordered UNION ALL branches lazily; otherwise each branch needs a
-    LIMIT of its own."""
+    dialect: Dialect
     stream_seconds = 0
     """Longest time that a streamed answer may hold its transaction; 0 is no limit."""
     silent_seconds = inf
@@ -83,11 +81,6 @@ class StoreDatabase(Database):
     def stream(self, sql: str, parameters: Sequence[Any]) -> RowStream[list[Row]]:
         """The rows of a query, which has run when this returns; dropping them releases the
         state."""
-        raise NotImplementedError
-
-    def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
-        """Rows of a query whose parameters are the account and the lists, one `IN (?)` for each;
-        none if a list is empty."""
         raise NotImplementedError
 
     def bulk_inserter(self, table: type[Model]) -> BulkInserter:

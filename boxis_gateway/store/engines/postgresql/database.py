@@ -19,6 +19,7 @@ from boxis_gateway.store.engines.base import EVERY_ACCOUNT, Parameters, Row, Sto
 from boxis_gateway.store.engines.errors import DATABASE_ERRORS
 from boxis_gateway.store.engines.postgresql.citus import ShardMap
 from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory, ServerSilent
+from boxis_gateway.store.engines.postgresql.dialect import PostgresqlDialect
 from boxis_gateway.store.engines.postgresql.partitions import Partitions
 from boxis_gateway.store.engines.postgresql.rows import CopyInserter, PostgresqlSnapshot, stream
 from boxis_gateway.store.engines.row_stream import Release, RowStream
@@ -39,7 +40,6 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     """A database of a server. Each thread has a connection, opened by the first use; those that
     come back from streams are pooled."""
 
-    merges_ordered_unions = False
     param = "?"
     index_value_literals = True  # peewee's: DDL takes no parameters
     _state: Any
@@ -50,6 +50,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         self._pool: list[Any] = []
         super().__init__(self._connections.dbname, prefer_psycopg3=True)
         self._partitions, self.shard_map = Partitions(self), ShardMap(self)
+        self.dialect = PostgresqlDialect(self.shard_map)
 
     def execute_sql(self, sql: str, params: Parameters | None = None) -> Any:
         """Run a query. A SELECT that finds its connection lost is retried once."""
@@ -82,13 +83,6 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         """The snapshot that streams of this thread's connection read, or a new one."""
         snapshot: PostgresqlSnapshot | None = self.connection().open_snapshot
         return snapshot.share() if snapshot else self.snapshot()
-
-    def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
-        if not all(lists):
-            return iter(())
-        sql = sql.replace("IN (?)", "= ANY (?)")
-        rows: Iterator[Row] = self.execute_sql(sql, (account_id, *map(list, lists)))
-        return rows
 
     def bulk_inserter(self, table: type[Model]) -> CopyInserter:
         return CopyInserter(self, table)

@@ -20,13 +20,9 @@ from playhouse.apsw_ext import APSWDatabase
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.row_stream import Release, RowStream
+from boxis_gateway.store.engines.sqlite.dialect import SQLITE
 from boxis_gateway.store.engines.sqlite.file_identity import NO_FILE, FileIdentity, file_id
-from boxis_gateway.store.engines.sqlite.rows import (
-    MultiRowInserter,
-    SqliteSnapshot,
-    padded,
-    row_stream,
-)
+from boxis_gateway.store.engines.sqlite.rows import MultiRowInserter, SqliteSnapshot, row_stream
 from boxis_gateway.store.engines.sqlite.write_queue import GROUP, TRANSACTION, WriteQueue
 
 TRIGGERS_SQL = """
@@ -53,7 +49,7 @@ OPEN_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOMUTEX
 class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     """A store's file and this process's connections to it."""
 
-    merges_ordered_unions = True
+    dialect = SQLITE
 
     def __init__(
         self,
@@ -84,14 +80,6 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
             cursor = connection.cursor()
             cursor.execute(sql, parameters)  # execute_sql would enter the wrapper once more
             return row_stream(cursor, partial(self.detach, connection))
-
-    def select_in(self, sql: str, account_id: int, *lists: Sequence[Any]) -> Iterator[Row]:
-        if not all(lists):
-            return iter(())
-        length, values = padded(lists)
-        sql = sql.replace("IN (?)", f"IN ({', '.join('?' * length)})")
-        rows: Iterator[Row] = self.execute_sql(sql, (account_id, *values))
-        return rows
 
     def bulk_inserter(self, table: type[Model]) -> MultiRowInserter:
         return MultiRowInserter(self, table)
