@@ -19,10 +19,11 @@ from boxis_gateway.monitoring import Monitor, get_record
 from boxis_gateway.monitoring.endpoint import PATHS, MonitoringEndpoint
 from boxis_gateway.monitoring.traces import Traces
 from boxis_gateway.networks import client_address
+from boxis_gateway.opening import open_server_store
 from boxis_gateway.rest_api import METHODS, rest_api
 from boxis_gateway.services import Clock, Services
 from boxis_gateway.settings import Settings, load_settings
-from boxis_gateway.store import Replicas, Store, Writer
+from boxis_gateway.store import Store, Writer
 from boxis_gateway.zones import utc_now
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from boxis_gateway.monitoring.metrics import Metrics
 
 log = logging.getLogger(__name__)
-LOCK_SECONDS = 0.5  # a request that waits for another writer blocks its whole process
 
 
 class Gateway(Flask):
@@ -120,21 +120,11 @@ def create_app(
     return app
 
 
-def open_store(settings: Settings) -> Store:
-    """Open the store with a server's timeouts and replicas. Raises ConfigurationError."""
-    return Store(
-        settings.database_url,
-        LOCK_SECONDS,
-        replicas=Replicas.from_setting(settings.replica_urls, settings.replica_lag_seconds),
-        stream_seconds=settings.answer_seconds,
-    )
-
-
 def check_store(settings: Settings) -> None:
     """Check the store's schema, keys and connection pooler before serving.
 
     Raises StoreError, or ConfigurationError for a malformed URL."""
-    store = open_store(settings)
+    store = open_server_store(settings)
     try:
         store.require_current().user_keys.require_open()
         store.require_no_transaction_pooler()
@@ -150,4 +140,4 @@ def from_environ() -> Flask:
     check_store(settings)
     from boxis_gateway.monitoring.metrics import Metrics  # reads the server's environment
 
-    return create_app(open_store(settings), settings, metrics=Metrics())
+    return create_app(open_server_store(settings), settings, metrics=Metrics())

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from boxis_gateway.errors import OperatorError
+from boxis_gateway.opening import open_server_store, open_store
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import DATABASE_ERRORS, Replicas, Store, describe_error, sidecar_files
+from boxis_gateway.store import DATABASE_ERRORS, Replicas, describe_error, sidecar_files
 from boxis_gateway.zones import from_utc_text, utc_now
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this is wrong
@@ -71,7 +72,7 @@ def check_server(settings: Settings) -> Iterator[Finding]:
 def check_store(settings: Settings) -> Iterator[Finding]:
     """The store exists, is current, whole and writable; every account's options are valid."""
     try:
-        store = Store(settings.database_url).require_current()
+        store = open_store(settings).require_current()
         store.require_no_transaction_pooler()
         damage = store.find_damage()
         accounts = [] if damage else store.accounts.all()
@@ -110,7 +111,7 @@ def _failed(problem: OperatorError) -> Finding:
 
 def check_keys(settings: Settings) -> Iterator[Finding]:
     """The keys decrypt the store, and no free page has user keys in the clear."""
-    store = Store(settings.database_url)
+    store = open_store(settings)
     keys = store.vault.keys
     try:
         left = store.require_current().needs_wipe()
@@ -130,7 +131,7 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
 
 def check_database(settings: Settings) -> Iterator[Finding]:
     """The database server loses no acknowledged write and grants no needless rights."""
-    store = Store(settings.database_url)
+    store = open_store(settings)
     try:
         for text, remedy, is_grave in store.advice():
             yield Finding(Severity.FAIL if is_grave else Severity.WARN, text, remedy)
@@ -142,11 +143,10 @@ def check_database(settings: Settings) -> Iterator[Finding]:
 
 def check_replicas(settings: Settings) -> Iterator[Finding]:
     """The replicas can be read from; otherwise the primary answers."""
-    replicas = Replicas.from_setting(settings.replica_urls, settings.replica_lag_seconds)
-    if not replicas.urls:
+    if not Replicas.from_setting(settings.replica_urls, settings.replica_lag_seconds).urls:
         return
     try:
-        store = Store(settings.database_url, replicas=replicas)
+        store = open_server_store(settings)
     except OperatorError as problem:
         yield _failed(problem)
         return
@@ -161,7 +161,7 @@ def check_replicas(settings: Settings) -> Iterator[Finding]:
 
 def check_permissions(settings: Settings) -> Iterator[Finding]:
     """Other users can neither read nor replace the store's files; this user can write them."""
-    path = Store(settings.database_url).file
+    path = open_store(settings).file
     if path is None or _mode(path) is None:
         return  # no file, or check_store reports it
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
@@ -183,7 +183,7 @@ def check_permissions(settings: Settings) -> Iterator[Finding]:
 def check_key_file(settings: Settings) -> Iterator[Finding]:
     """Other users can neither read nor replace the key file. Its group may read it, since systemd
     and containers hand over secrets so."""
-    keys = Store(settings.database_url).vault.keys
+    keys = open_store(settings).vault.keys
     if keys.in_environment or not keys.are_named:
         return
     if (_mode(keys.path) or 0) & 0o037:
@@ -204,7 +204,7 @@ def check_clock(settings: Settings) -> Iterator[Finding]:
     """The clock is not before this release, nor before the newest account."""
     now = utc_now()
     try:
-        newest = Store(settings.database_url).require_current().accounts.newest_creation()
+        newest = open_store(settings).require_current().accounts.newest_creation()
     except (OperatorError, *DATABASE_ERRORS):
         newest = None
     if now < RELEASED:

@@ -31,6 +31,7 @@ from boxis_gateway.setting_kinds import (
 )
 
 ENVIRONMENT_PREFIX = "BOXIS_GATEWAY_"
+KEYS_VARIABLE = ENVIRONMENT_PREFIX + "SECRET_KEYS"  # no setting, since settings are displayed
 PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*(?=@)|(password *= *)(?:'[^']*'|[^&\s]+)")
 
 

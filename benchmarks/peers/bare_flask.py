@@ -15,14 +15,14 @@ from flask import Flask, Response
 
 from benchmarks.peers.own_server import serve
 from boxis_gateway.app import create_app
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import load_settings
-from boxis_gateway.store import Store
 
 
 def make_app() -> Flask:
     """The project's application with a route more for each answer."""
     settings = load_settings()
-    app = create_app(Store(settings.database_url), settings)
+    app = create_app(open_store(settings), settings)
     for file in Path(os.environ["BENCHMARK_ANSWERS"]).iterdir():
         app.add_url_rule(f"/bare/{file.name}", file.name, constant(file), methods=["POST"])
     return app

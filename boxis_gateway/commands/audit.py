@@ -10,8 +10,9 @@ import click
 
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.commands.shown import first_moment, last_moment, printable, show_table
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import AuditRecord, Store
+from boxis_gateway.store import AuditRecord
 from boxis_gateway.zones import Zone, find_zone
 
 HEADINGS = ("date", "who", "origin", "what", "subject", "details")
@@ -47,7 +48,7 @@ def audit(
     """
     zone = find_zone(settings.timezone)
     span = zone.utc_range(first_moment(since), last_moment(until))
-    with closing(Store(settings.database_url).require_current()) as store:
+    with closing(open_store(settings).require_current()) as store:
         entries = (
             entry
             for entry in store.audit.entries(*span)

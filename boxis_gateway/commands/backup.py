@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store, back_up
+from boxis_gateway.store import back_up
 
 
 @click.command()
@@ -25,7 +26,7 @@ def backup(settings: Settings, file: Path, force: bool) -> None:
     Example:
       boxis-gateway backup /var/backups/boxis-gateway/$(date +%F).db
     """
-    with closing(Store(settings.database_url)) as store:
+    with closing(open_store(settings)) as store:
         made = back_up(store, file, replace=force)
     click.echo(f"{file} is complete and checked: {made.messages} messages, {made.octets} bytes.")
 

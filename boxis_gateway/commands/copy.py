@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import click
 
-from boxis_gateway.store import Store
+from boxis_gateway.commands.options import with_settings
+from boxis_gateway.opening import open_store
+from boxis_gateway.settings import Settings
 from boxis_gateway.store import copy as copy_store
 
 ROWS_SHOWN = 10_000  # between two lines of a terminal
@@ -17,7 +19,8 @@ ROWS_SHOWN = 10_000  # between two lines of a terminal
 @click.command()
 @click.argument("from_url")
 @click.argument("to_url")
-def copy(from_url: str, to_url: str) -> None:
+@with_settings()
+def copy(settings: Settings, from_url: str, to_url: str) -> None:
     """Copy the store FROM_URL to TO_URL, which is empty or does not exist, and compare the two.
 
     FROM_URL is only read; servers and imports may go on. Run the same command again to resume a
@@ -29,7 +32,7 @@ def copy(from_url: str, to_url: str) -> None:
       export BOXIS_GATEWAY_SECRET_KEY_FILE=/var/lib/boxis-gateway/store.db.key
       boxis-gateway copy sqlite:////var/lib/boxis-gateway/store.db postgresql:///boxis
     """
-    source, target = Store(from_url), Store(to_url)
+    source, target = open_store(settings, from_url), open_store(settings, to_url)
     try:
         with _progress() as progress:
             copied = copy_store(source, target, progress)

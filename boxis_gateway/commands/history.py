@@ -7,8 +7,8 @@ import click
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.commands.shown import first_moment, last_moment, printable, show_table
 from boxis_gateway.model import credit_text
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 
 HEADINGS = ("date", "sender", "recipient", "parts", "credit", "type", "status")
@@ -29,7 +29,7 @@ def history(settings: Settings, name: str, first: str | None, last: str | None, 
     Example:
       boxis-gateway history anna@example.com --from '2026-11-01' --limit 20
     """
-    store = Store(settings.database_url).require_current()
+    store = open_store(settings).require_current()
     account = store.accounts.get(name)
     zone = find_zone(for_account(settings, account.options).timezone)
     start, end = zone.utc_range(first_moment(first), last_moment(last))

@@ -20,8 +20,8 @@ from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import AccountMap, Follower, Summary, follow_with_retry, run_import
 from boxis_gateway.model import Account
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings, find_sources
-from boxis_gateway.store import Store
 from boxis_gateway.zones import find_zone
 
 ACCOUNT_FIELDS = tuple(
@@ -114,7 +114,7 @@ def import_messages(
     location: Path | str = source if "://" in source else Path(source)
     if since and isinstance(location, Path):
         raise click.UsageError("--since is for a URL; a file is always read from its beginning.")
-    store = Store(settings.database_url).require_current()
+    store = open_store(settings).require_current()
     default = store.accounts.get(username) if username else None
     for name in account_names.values():
         store.accounts.get(name)

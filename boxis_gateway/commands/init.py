@@ -3,8 +3,8 @@
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
 
 
 @click.command()
@@ -16,7 +16,7 @@ def init(settings: Settings) -> None:
     Example:
       boxis-gateway init --database-url sqlite:////var/lib/boxis-gateway/store.db
     """
-    store = Store(settings.database_url)
+    store = open_store(settings)
     store.create()
     store.migrate()
     store.user_keys.require_open()

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import (
     OPTIONS,
     Settings,
@@ -18,7 +19,6 @@ from boxis_gateway.settings import (
     shown,
     variable,
 )
-from boxis_gateway.store import Store
 
 Command = Callable[..., Any]
 
@@ -52,7 +52,7 @@ def with_store(command: Command) -> Command:
     @with_settings("database_url")
     @functools.wraps(command)
     def run(settings: Settings, **arguments: Any) -> Any:
-        with closing(Store(settings.database_url).require_current()) as store:
+        with closing(open_store(settings).require_current()) as store:
             return command(store=store, **arguments)
 
     return run

@@ -7,6 +7,7 @@ from contextlib import closing
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Pruned, Store, cutoffs_of
 from boxis_gateway.zones import utc_now
@@ -36,7 +37,7 @@ def prune(settings: Settings, username: str | None, dry_run: bool, compact: bool
       boxis-gateway prune --dry-run
       boxis-gateway prune
     """
-    with closing(Store(settings.database_url).require_current()) as store:
+    with closing(open_store(settings).require_current()) as store:
         _prune(store, settings, username, dry_run)
         if not dry_run:
             _release_space(store, compact)

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Restored, Store
+from boxis_gateway.store import Restored
 from boxis_gateway.store import restore as restore_store
 
 
@@ -27,7 +28,7 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
     Example:
       boxis-gateway restore /var/backups/boxis-gateway/2026-11-21.db --force
     """
-    with closing(Store(settings.database_url)) as store:
+    with closing(open_store(settings)) as store:
         restored = restore_store(store, file, replace=force)
     click.echo(f"The store {store.name} is restored from {file}: {restored.messages} messages.")
     if restored.migrations:

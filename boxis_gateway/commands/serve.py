@@ -6,7 +6,7 @@ import logging
 
 import click
 
-from boxis_gateway.app import check_store, create_app, open_store
+from boxis_gateway.app import check_store, create_app
 from boxis_gateway.commands.options import with_settings
 from boxis_gateway.doctor import check_key_file
 from boxis_gateway.form_api.action import ActionTable
@@ -15,6 +15,7 @@ from boxis_gateway.limiting import shared_counters
 from boxis_gateway.logs import set_up_logging
 from boxis_gateway.monitoring.multiprocess import metrics_folder, worker_ended
 from boxis_gateway.monitoring.traces import require_traces
+from boxis_gateway.opening import open_server_store
 from boxis_gateway.server import Guest, ListenAddress, Server
 from boxis_gateway.settings import Settings
 
@@ -77,7 +78,7 @@ def run(settings: Settings, actions: ActionTable = ACTIONS) -> None:
         from boxis_gateway.monitoring.metrics import Metrics  # needs the folder
 
         def make_guest() -> Guest:
-            store = open_store(settings)
+            store = open_server_store(settings)
             app = create_app(store, settings, counters=counters, metrics=Metrics(), actions=actions)
             side, monitor = app.monitoring_endpoint, app.monitor
             callbacks = (monitor.malformed, monitor.aborted, side, side.heartbeat, app.close)

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store, Verified, verify_file
+from boxis_gateway.store import Verified, verify_file
 from boxis_gateway.store import verify as verify_store
 from boxis_gateway.zones import utc_now
 
@@ -43,7 +44,7 @@ def verify(ctx: click.Context, settings: Settings, file: Path | None) -> None:
 def _verified(settings: Settings, file: Path | None) -> tuple[str, Verified]:
     if file:
         return str(file), verify_file(file, utc_now(), at_rest=True)
-    with closing(Store(settings.database_url).require_not_newer()) as store:
+    with closing(open_store(settings).require_not_newer()) as store:
         return store.name, verify_store(store, utc_now())
 
 

@@ -27,6 +27,7 @@ from boxis_gateway.store.messages.list_query import (
 )
 from boxis_gateway.store.privacy.erasure_scan import ErasureCounts
 from boxis_gateway.store.privacy.retention import Cutoffs, Pruned, cutoffs_of
+from boxis_gateway.store.secrets.key_file import KeySource
 from boxis_gateway.store.store import Store
 from boxis_gateway.store.transfer.backup import BackedUp, back_up
 from boxis_gateway.store.transfer.copy import Copied, copy
@@ -43,6 +44,7 @@ __all__ = [
     "Criteria",
     "Cutoffs",
     "ErasureCounts",
+    "KeySource",
     "ListPosition",
     "ListQuery",
     "ListedSubmission",

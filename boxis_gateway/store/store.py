@@ -35,11 +35,12 @@ from boxis_gateway.store.people.employees import Employees
 from boxis_gateway.store.people.tokens import Tokens
 from boxis_gateway.store.privacy.erasure import Erasure
 from boxis_gateway.store.privacy.retention import Retention
-from boxis_gateway.store.secrets.key_file import Keys
+from boxis_gateway.store.secrets.key_file import Keys, KeySource
 from boxis_gateway.store.secrets.user_keys import UserKeys
 from boxis_gateway.store.secrets.vault import Vault
 from boxis_gateway.store.tables import COPIED_FROM
 
+KEYS_BESIDE = KeySource()  # in the file beside the store
 COPIED_FROM_SQL = f"SELECT value FROM secret WHERE name = '{COPIED_FROM}'"
 
 
@@ -47,9 +48,10 @@ class Store:
     """A message store. Each thread has its own connection, opened by the first use; `close()`
     closes this thread's.
 
-    `lock_seconds` is how long a writer waits for another. Without a `vault`, the keys come from the
-    environment or from the file beside the store. Histories and lists may come from `replicas`
-    (engines/replicas.py). A stream may hold its state for `stream_seconds`; 0 is no limit.
+    `lock_seconds` is how long a writer waits for another. Its secrets are encrypted with `keys`, or
+    by the `vault` of the store that it is a copy of; opening.py takes the keys from the settings.
+    Histories and lists may come from `replicas` (engines/replicas.py). A stream may hold its state
+    for `stream_seconds`; 0 is no limit.
 
     >>> store = Store("sqlite:///gateway.db").require_current()
     """
@@ -58,6 +60,7 @@ class Store:
         self,
         url: str,
         lock_seconds: float = LOCK_SECONDS,
+        keys: KeySource = KEYS_BESIDE,
         vault: Vault | None = None,
         replicas: Replicas = NO_REPLICAS,
         stream_seconds: int = 0,
@@ -67,7 +70,7 @@ class Store:
         self.database = self._engine.database
         self.health, self.maintenance = self._engine.health, self._engine.maintenance
         self.audit = Audit(self.database)
-        self.vault = vault or Vault(Keys(self._engine.file))
+        self.vault = vault or Vault(Keys(keys, self._engine.file))
         self.user_keys = UserKeys(self.database, self.vault)
         self.accounts = Accounts(self.database, self.user_keys)
         self.customers = Customers(self.database)

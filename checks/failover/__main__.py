@@ -16,14 +16,13 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from benchmarks.processes import serving
-from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
+from boxis_gateway.opening import open_store
+from boxis_gateway.settings import KEYS_VARIABLE, Settings, load_settings
 from checks.failover.accounts import make_account
 from checks.failover.load import BATCHES, HISTORY, LOGIN, Load
 from checks.failover.servers import Cluster, find_programs, running
 from checks.failover.tally import Tally, longest_gap, table
 
-KEY = "BOXIS_GATEWAY_SECRET_KEYS"
 USERNAMES = ("anna@example.com", "bert@example.com")
 BAD_WORDS = ("Traceback", " CRITICAL ")
 
@@ -51,11 +50,12 @@ def main() -> int:
 
 def run(cluster: Cluster, folder: Path, options: argparse.Namespace) -> list[str]:
     """Print the tables; a line for each thing that was wrong."""
-    environ = {"BOXIS_GATEWAY_DATABASE_URL": cluster.url, KEY: Fernet.generate_key().decode()}
+    key = Fernet.generate_key().decode()
+    environ = {"BOXIS_GATEWAY_DATABASE_URL": cluster.url, KEYS_VARIABLE: key}
     if options.replicas:
         environ["BOXIS_GATEWAY_REPLICA_URLS"] = cluster.urls
     os.environ.update(environ)
-    store = Store(cluster.url)
+    store = open_store(load_settings())
     store.create()
     store.migrate()
     accounts = [make_account(store, username) for username in USERNAMES]

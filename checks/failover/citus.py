@@ -20,9 +20,10 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from benchmarks.processes import serving
-from boxis_gateway.store import Store
+from boxis_gateway.opening import open_store
+from boxis_gateway.settings import KEYS_VARIABLE, load_settings
 from boxis_gateway.zones import utc_text
-from checks.failover.__main__ import KEY, complaints, verdict
+from checks.failover.__main__ import complaints, verdict
 from checks.failover.accounts import FIRST, NumberedAccount, make_account
 from checks.failover.load import BATCHES, HISTORY, Load
 from checks.failover.servers import Programs, Server, find_programs, running
@@ -99,7 +100,8 @@ def main() -> int:
 
 def run(cluster: Cluster, folder: Path, rounds: int, seconds: float) -> list[str]:
     """Print the tables; a line for each thing that was wrong."""
-    environ = {"BOXIS_GATEWAY_DATABASE_URL": cluster.url, KEY: Fernet.generate_key().decode()}
+    key = Fernet.generate_key().decode()
+    environ = {"BOXIS_GATEWAY_DATABASE_URL": cluster.url, KEYS_VARIABLE: key}
     os.environ.update(environ)
     accounts = make_accounts(cluster)
     logs, lines = [folder / "gateway-1.log", folder / "gateway-2.log"], []
@@ -118,7 +120,7 @@ def run(cluster: Cluster, folder: Path, rounds: int, seconds: float) -> list[str
 
 def make_accounts(cluster: Cluster) -> list[NumberedAccount]:
     """Add as many accounts to the worker to be killed as to the others."""
-    store = Store(cluster.url)
+    store = open_store(load_settings())
     store.migrate()
     store.database.ensure_partitions(months())
     groups: Mapping[str, list[NumberedAccount]] = {OF_VICTIM: [], OF_OTHERS: []}

@@ -16,11 +16,11 @@ import pytest
 
 from boxis_gateway.commands import COMMANDS, cli
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store import DATABASE_ERRORS, Store, describe_error
+from boxis_gateway.store import DATABASE_ERRORS, describe_error
 from tests.support.example_account import NOW, USERNAME
 from tests.support.paths import IMPORTS
 from tests.support.running_server import GATEWAY, Gateway
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 from tests.support.waiting import LIMIT_SECONDS
 
 SIGNED = ("--username", "a", "--user-key", "k")
@@ -306,7 +306,7 @@ def test_odd_words_get_one_line(words: tuple[str, ...], gateway: Gateway) -> Non
 def test_a_locked_store_is_reported(stores: Stores, tmp_path: Path) -> None:
     store = stores.make(tmp_path / "store.db")
     store.database.begin("EXCLUSIVE")
-    other = Store(store.url, lock_seconds=0.1)
+    other = store_at(store.url, lock_seconds=0.1)
     with pytest.raises((StoreError, *DATABASE_ERRORS)) as failure:
         other.accounts.add(USERNAME, "k", NOW)
     assert "in use by another process" in describe_error(failure.value)

@@ -40,7 +40,7 @@ from boxis_gateway.zones import find_zone
 from tests.support.example_account import MANY, NOW, USER_KEY, USERNAME
 from tests.support.paths import PROJECT
 from tests.support.running_server import GATEWAY, Gateway, RunningServer
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 from tests.support.waiting import until
 
 Row = dict[str, Any]
@@ -277,7 +277,7 @@ def test_messages_written_meanwhile_are_left_out(shop: Shop, monkeypatch: Any) -
     monkeypatch.setattr("boxis_gateway.store.messages.exports.BATCH", 1)
     rows = shop.store.exports.rows(shop.store.exports.accounts(), Criteria())
     count = len(next(rows))
-    other = Store(shop.store.url)
+    other = store_at(shop.store.url)
     other.additions.add(shop.accounts["anna"].id, [(77, NewMessage("7248", "s", TIMES[1]))])
     other.close()
     assert count + sum(map(len, rows)) == 5

@@ -12,7 +12,7 @@ from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store, back_up, restore
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 pytestmark = pytest.mark.sqlite_only("a file is moved or replaced")
 
@@ -77,7 +77,7 @@ def test_moved_files_are_whole(
 
 def test_several_processes_notice_a_moved_file(store: Store, account: Account, other: Path) -> None:
     old_message(store, account)
-    second = Store(store.url)
+    second = store_at(store.url)
     assert senders(second) == ["old"]
     os.replace(other, store.path)
     assert len(senders(store)) == 900
@@ -96,7 +96,7 @@ def test_a_reader_keeps_the_old_log_there(store: Store, account: Account, other:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM message").fetchall()
         reattach = store.database.detach(store.database.connection())
-    late = Store(store.url)
+    late = store_at(store.url)
     add_messages(late, account, {"date": "2012-05-09 10:00:01", "sender": "later"})
     os.replace(other, store.path)
     for one in (late, store):
@@ -140,7 +140,7 @@ def test_a_restore_refuses_leftover_files(store: Store, account: Account, tmp_pa
     back_up(store, tmp_path / "backup.db")
     store.path.rename(tmp_path / "away.db")
     with pytest.raises(StoreError, match=r"but .*-wal of a previous one. Stop the server"):
-        restore(Store(store.url), tmp_path / "backup.db")
+        restore(store_at(store.url), tmp_path / "backup.db")
     assert not store.path.exists()
 
 

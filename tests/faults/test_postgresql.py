@@ -34,6 +34,7 @@ from tests.support.shop import (
     fill,
     secrets_in,
 )
+from tests.support.stores import store_at
 from tests.support.waiting import until
 
 SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
@@ -75,7 +76,7 @@ def proxy(server: Server) -> Iterator[Proxy]:
 @pytest.fixture
 def store(proxy: Proxy) -> Iterator[Store]:
     """A store behind the proxy."""
-    store = Store(f"postgresql://postgres@127.0.0.1:{proxy.port}/gateway", lock_seconds=0.5)
+    store = store_at(f"postgresql://postgres@127.0.0.1:{proxy.port}/gateway", lock_seconds=0.5)
     store.migrate()
     yield store
     store.close()

@@ -32,7 +32,7 @@ from tests.support.example_account import NOW, USERNAME
 from tests.support.forked_commands import Forked
 from tests.support.paths import IMPORTS
 from tests.support.running_server import GATEWAY
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 from tests.support.waiting import LIMIT_SECONDS, until
 
 LINE = (
@@ -340,7 +340,7 @@ def test_retention_may_change_meanwhile(store: Store, account: Account, tmp_path
 def test_lost_servers_are_told_each_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "RETRY_SECONDS", 0.01)
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
-    store = Store(f"postgresql:///gateway?host={tmp_path}")  # where no server is
+    store = store_at(f"postgresql:///gateway?host={tmp_path}")  # where no server is
     stop, tries, said = Event(), 0, list[str]()
 
     def start() -> Follower:

@@ -19,14 +19,14 @@ from boxis_gateway.model import Status
 from boxis_gateway.passwords import hash_password
 from boxis_gateway.settings import Settings
 from boxis_gateway.sms.dlr import DeliveryReport, reference_hash
-from boxis_gateway.store import Store, cutoffs_of
+from boxis_gateway.store import cutoffs_of
 from boxis_gateway.zones import find_zone, utc_text
 from tests.model import form_api, rest_api
 from tests.model.feeds import as_csv, as_message
 from tests.model.nouns import Account, Line
 from tests.model.rest_api import Customer, Employee, Refused, Tokens
 from tests.model.stored import Stored
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 BEGIN = datetime(2012, 5, 9, 12, 0, 0, tzinfo=UTC)
 SETTINGS = Settings(max_body_bytes=4096)
@@ -56,7 +56,7 @@ class World:
     def restart(self) -> None:
         """A new server over the same file."""
         self.store.close()
-        self.store = Store(self.store.url).require_current()
+        self.store = store_at(self.store.url).require_current()
         self._start()
 
     def close(self) -> None:

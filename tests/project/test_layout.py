@@ -31,6 +31,7 @@ STEPS = (
     ("api_docs",),
     ("form_api", "rest_api"),
     ("monitoring", "services", "importing", "doctor"),
+    ("opening",),
     ("limiting", "server", "store"),
     ("importers", "settings"),
     ("setting_kinds", "exporters", "sms"),
@@ -182,6 +183,29 @@ def test_a_library_is_imported_where_it_belongs(path: str) -> None:
 def test_no_module_is_missing_from_its_table(folder: str, mark: str, table: Sequence[str]) -> None:
     paths = [*(PACKAGE / folder).glob("*.py"), *(PACKAGE / folder).glob("*/__init__.py")]
     assert len([path for path in paths if mark in path.read_text()]) == len(table)
+
+
+def test_stores_are_opened_with_the_keys_of_the_settings() -> None:
+    """Only opening.py does so; the store opens the copies of itself that it makes."""
+    callers = {
+        path
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Store"
+    }
+    assert callers == {"opening.py", "store/transfer/backup.py", "store/transfer/restore.py"}
+
+
+def test_the_store_reads_no_environment() -> None:
+    assert not [path for path in TREES if path.startswith("store/") and "environ" in names_in(path)]
+
+
+def names_in(path: str) -> set[str]:
+    """Attributes and imported names of a module."""
+    nodes = list(ast.walk(TREES[path]))
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute)} | {
+        alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
 
 
 DOCUMENTED_METHODS = {

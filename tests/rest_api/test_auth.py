@@ -19,6 +19,7 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store, Write
 from tests.support.engines import statements
 from tests.support.example_account import NOW
+from tests.support.stores import store_at
 from tests.support.waiting import LIMIT_SECONDS
 
 LogIn = Callable[..., Any]
@@ -342,7 +343,7 @@ def test_a_token_is_valid_during_another_write(store: Store, anna: Employee, clo
     """The renewal is tried without a wait, which here would be twice the limit."""
     expires_at = NOW + timedelta(minutes=5)
     store.tokens.add(anna, token_digest("token"), NOW, expires_at=expires_at)
-    patient = Store(store.url, lock_seconds=2 * LIMIT_SECONDS)
+    patient = store_at(store.url, lock_seconds=2 * LIMIT_SECONDS)
     rest = create_app(patient, Settings(), clock).test_client()
     with store.database.atomic():
         began = time.monotonic()

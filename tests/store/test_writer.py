@@ -14,6 +14,7 @@ from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.store import Store, Write, Writer
 from boxis_gateway.store import writer as writer_module
 from tests.support.example_account import NOW
+from tests.support.stores import store_at
 from tests.support.waiting import LIMIT_SECONDS
 
 
@@ -59,7 +60,7 @@ def test_a_write_is_committed_before_its_future_has_the_result(
     store: Store, writer: Writer
 ) -> None:
     seen: list[list[str]] = []
-    other = Store(store.url)
+    other = store_at(store.url)
     future = writer.submit(add(store, "one"))
     future.add_done_callback(lambda _: seen.append(customers(other)))
     assert result(future) == "one"

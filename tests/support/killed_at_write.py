@@ -20,10 +20,10 @@ from boxis_gateway.commands import COMMANDS, cli
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.rest_api.auth import RENEWAL_INTERVAL
 from boxis_gateway.settings import Settings
-from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
 from tests.support.example_account import USERNAME
 from tests.support.shop import PASSWORD
+from tests.support.stores import store_at
 
 SESSION = "e" * 40
 SERVED: dict[str, tuple[str, dict[str, str]]] = {
@@ -127,7 +127,7 @@ def run(job: dict[str, Any], telling: int) -> None:
 
 def served(url: str, path: str, query: dict[str, str]) -> None:
     """Serve one request, by a clock a little ahead, so that a renewal is due."""
-    store = Store(url).require_current()
+    store = store_at(url).require_current()
     app = create_app(store, Settings(), lambda: utc_now() + 3 * RENEWAL_INTERVAL)
     assert app.test_client().get(path, query_string=query).status_code in (200, 401)
     app.close()

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from boxis_gateway.store import Store
 from boxis_gateway.store.engines.base import EVERY_ACCOUNT, StoreDatabase
 from boxis_gateway.store.tables import TABLES
+from tests.support.stores import store_at
 
 SETTINGS = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"
 CITUS_SQL = "SELECT 1 FROM pg_available_extensions WHERE name = 'citus'"
@@ -106,7 +106,7 @@ class Schemas:
 
     def clone(self, url: str) -> str:
         """A copy of a schema that nobody uses."""
-        with closing(Store(self.new())) as copy:
+        with closing(store_at(self.new())) as copy:
             copy.migrate()
             self._fill(copy.database, schema_of(url))
             return copy.url

@@ -15,7 +15,7 @@ import pytest
 from boxis_gateway.store import Store
 from boxis_gateway.store.secrets.key_file import FILE_VARIABLE
 from tests.support.postgresql_server import Databases, Schemas
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 SNAPSHOTS_SQL = """
     SELECT 1 FROM pg_stat_activity
@@ -55,7 +55,7 @@ class PostgresqlStores(Stores):
         return psycopg.connect(self._urls[path], autocommit=True)
 
     def has_reader(self, store: Store) -> bool:
-        with Store(store.url).database.connection() as connection:
+        with store_at(store.url).database.connection() as connection:
             return bool(connection.execute(SNAPSHOTS_SQL).fetchone())
 
     def paths_in(self, folder: Path) -> Iterator[Path]:

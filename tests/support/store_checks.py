@@ -14,6 +14,7 @@ from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store import LogPosition, Store
 from boxis_gateway.zones import utc_now, utc_text
+from tests.support.stores import store_at
 from tests.support.waiting import LIMIT_SECONDS
 
 
@@ -53,7 +54,7 @@ def another_writer(store: Store) -> Iterator[None]:
     done = threading.Event()
 
     def write() -> None:
-        other = Store(store.url, lock_seconds=LIMIT_SECONDS)
+        other = store_at(store.url, lock_seconds=LIMIT_SECONDS)
         while not done.wait(0.01):
             try:
                 other.log_positions.keep("a.log", LogPosition(0, "", 0, 0, None))

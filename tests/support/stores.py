@@ -11,12 +11,19 @@ from typing import Any
 
 import apsw
 
+from boxis_gateway.opening import key_source
+from boxis_gateway.settings import load_settings
 from boxis_gateway.store import Store
+
+
+def store_at(url: str, **options: Any) -> Store:
+    """The store with that URL and the keys of this environment, as commands open it."""
+    return Store(url, keys=key_source(load_settings()), **options)
 
 
 def create_store(url: str) -> Store:
     """A store of this version, made as `boxis-gateway init` makes it."""
-    store = Store(url)
+    store = store_at(url)
     store.create()
     store.migrate()
     return store
@@ -60,7 +67,7 @@ class Stores(ABC):
 
     def open(self, path: Path) -> Store:
         """The store with that name, untouched."""
-        return Store(self.url(path))
+        return store_at(self.url(path))
 
     def create(self, path: Path) -> Store:
         """A new store with that name; slower than `make`."""
@@ -94,7 +101,7 @@ class SqliteStores(Stores):
         return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
 
     def has_reader(self, store: Store) -> bool:
-        other = Store(store.url, lock_seconds=0)
+        other = store_at(store.url, lock_seconds=0)
         checkpoint = other.database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         is_busy = bool(checkpoint.fetchone()[0])
         other.close()

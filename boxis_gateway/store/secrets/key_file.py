@@ -10,32 +10,42 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from boxis_gateway.errors import ConfigurationError, StoreError
-from boxis_gateway.settings import ENVIRONMENT_PREFIX, variable
+from boxis_gateway.settings import KEYS_VARIABLE, variable
 from boxis_gateway.store.atomic_files import fsync, replacement_file, translate_os_errors
 
-VARIABLE = ENVIRONMENT_PREFIX + "SECRET_KEYS"  # no setting, since settings are displayed
 FILE_VARIABLE = variable("secret_key_file")
 COMMENT = re.compile("#.*")
 
 
-class Keys:
-    """Keys of a store; its file, if it has one, is the default location. Nothing is cached."""
+@dataclass(frozen=True)
+class KeySource:
+    """Keys of the environment, separated by commas or blanks; otherwise the path of a key file, by
+    default beside the store's file."""
 
-    def __init__(self, store: Path | None) -> None:
-        self._store = store
+    keys: str = field(default="", repr=False)
+    file: str = ""
+
+
+class Keys:
+    """Keys of a store; its file, if it has one, is the default location. The key file is read each
+    time."""
+
+    def __init__(self, source: KeySource, store: Path | None) -> None:
+        self._source, self._store = source, store
 
     @property
     def in_environment(self) -> bool:
         """True if the environment has the keys; then no file is read."""
-        return bool(os.environ.get(VARIABLE, "").strip())
+        return bool(self._source.keys.strip())
 
     @property
     def are_named(self) -> bool:
         """True if the location is known, whether or not keys are there."""
-        return bool(self.in_environment or os.environ.get(FILE_VARIABLE) or self._store)
+        return bool(self.in_environment or self._source.file or self._store)
 
     @property
     def path(self) -> Path:
@@ -43,15 +53,15 @@ class Keys:
         if not self.are_named:
             raise ConfigurationError(
                 "The location of the store's secret keys is not set. "
-                f"Set {FILE_VARIABLE} to a file, which init makes, or {VARIABLE} to the key "
+                f"Set {FILE_VARIABLE} to a file, which init makes, or {KEYS_VARIABLE} to the key "
                 "(docs/secrets.md)."
             )
-        return Path(os.environ.get(FILE_VARIABLE) or f"{self._store}.key")
+        return Path(self._source.file or f"{self._store}.key")
 
     @property
     def location(self) -> str:
         """Name of the variable or path of the file."""
-        return VARIABLE if self.in_environment else str(self.path)
+        return KEYS_VARIABLE if self.in_environment else str(self.path)
 
     def read(self) -> list[str]:
         """The keys in their order, at least one. Raises StoreError."""
@@ -79,7 +89,7 @@ class Keys:
 
     def _text(self) -> str:
         if self.in_environment:
-            return os.environ[VARIABLE]
+            return self._source.keys
         with translate_os_errors(f"The key file {self.path} cannot be read"):
             try:
                 return COMMENT.sub("", self.path.read_text("ascii", "replace"))

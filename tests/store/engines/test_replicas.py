@@ -19,6 +19,7 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Criteria, ListQuery, Replicas, Store, engines
 from checks.failover.servers import Server, find_programs
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
+from tests.support.stores import store_at
 
 SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
 Pair = tuple[Server, Server]  # a primary and its standby
@@ -68,7 +69,7 @@ def store(servers: Pair, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEYS", Fernet.generate_key().decode())
     primary, standby = servers
     primary.sql("DROP DATABASE IF EXISTS gateway WITH (FORCE)", "CREATE DATABASE gateway")
-    store = Store(url(primary), replicas=Replicas([url(standby)], LAG_SECONDS))
+    store = store_at(url(primary), replicas=Replicas([url(standby)], LAG_SECONDS))
     store._servers.clock = clock
     store.create()
     store.migrate()
@@ -188,7 +189,7 @@ def test_the_primary_answers_for_a_frozen_replica(
 ) -> None:
     primary, standby = servers
     monkeypatch.setattr(engines, "SILENT_SECONDS", 1.0)
-    reader = Store(url(primary), replicas=Replicas([url(standby)]))
+    reader = store_at(url(primary), replicas=Replicas([url(standby)]))
     reader._servers.clock = clock
     assert senders(reader, account) == ["boxis.net"]
     with frozen(standby):
@@ -201,12 +202,12 @@ def test_the_primary_answers_for_a_frozen_replica(
 def test_foreign_standbys_are_not_asked(store: Store, account: Account, servers: Pair) -> None:
     primary, standby = servers
     primary.sql("DROP DATABASE IF EXISTS other", "CREATE DATABASE other TEMPLATE template0")
-    with closing(Store(url(primary).replace("/gateway", "/other"))) as other:
+    with closing(store_at(url(primary).replace("/gateway", "/other"))) as other:
         other.migrate()
         other.accounts.add(USERNAME, USER_KEY, NOW)
     caught_up(primary, standby)
     wrong = Replicas([url(standby).replace("/gateway", "/other")], LAG_SECONDS)
-    with closing(Store(url(primary), replicas=wrong)) as mistaken:
+    with closing(store_at(url(primary), replicas=wrong)) as mistaken:
         assert senders(mistaken, account) == ["boxis.net"]
         [(name, why)] = mistaken.replica_problems()
     assert why == f"{name} has another store."

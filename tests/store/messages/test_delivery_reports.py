@@ -27,7 +27,7 @@ from boxis_gateway.store.engines.base import EVERY_ACCOUNT
 from boxis_gateway.zones import find_zone
 from tests.support.engines import examples
 from tests.support.example_account import NOW
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 HEAD = "[SMSC:op] [SVC:] [ACT:] [BINF:] [FID:{}] [META:] [from:boxis.net] [to:+4851415156{}]"
 SENT = f"2026-11-21 10:00:{{:02}} Sent SMS {HEAD} [flags:-1:0:-1:-1:31] [msg:2:hi] [udh:0:]"
@@ -121,7 +121,7 @@ def test_a_dry_run_beside_a_writer_counts_as_the_run(store: Store, account: Acco
         report("00:08", 8, fid="8"),
         report("00:09", 1, fid="none of ours"),
     ]
-    before, other = statuses(store), Store(store.url)
+    before, other = statuses(store), store_at(store.url)
     with other.database.write_transaction(EVERY_ACCOUNT):
         told = load(store, account, *lines, dry_run=True)
     other.close()

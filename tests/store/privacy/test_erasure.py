@@ -25,7 +25,7 @@ from boxis_gateway.store.tables import TABLES
 from tests.support.example_account import NOW, USERNAME
 from tests.support.importing import import_file
 from tests.support.store_checks import counted, fill, recounted
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 NUMBER, DIGITS = "+48514151563", "48514151563"
 OTHER = "+4581808888"
@@ -276,7 +276,7 @@ def test_the_same_file_adds_none(
     store.erasure.erase(NUMBER, NOW)
     before = told(store)
     path.write_text(HEADER + LINES.replace("sent,", "delivered,2012-05-09 11:00:00"))
-    again = Store(store.url)  # another process, which has asked for the erased numbers before
+    again = store_at(store.url)  # another process, which has asked for the erased numbers before
     assert import_file(again, account, path, dry_run=True).other
     summary = import_file(again, account, path, dry_run=dry_run, rejects_path=rejects)
     again.close()
@@ -305,7 +305,7 @@ def test_a_report_finds_no_erased_message(store: Store, account: Account) -> Non
 
 def test_an_import_under_way_does_not_bring_it_back(store: Store, account: Account) -> None:
     """An import that has read the lines before the erasure, and brings them after it."""
-    other = Store(store.url)
+    other = store_at(store.url)
     add(other, account, NewMessage(OTHER, "s", "2012-05-09 10:28:00"))
     store.erasure.erase(NUMBER, NOW)
     late = [(9, NewMessage(NUMBER, "s", "2012-05-09 10:28:01", status=Status.REFUSED))]

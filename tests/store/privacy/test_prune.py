@@ -23,7 +23,7 @@ from tests.support.forked_commands import DIE_AT_COMMIT
 from tests.support.importing import import_file
 from tests.support.running_server import Gateway, Serve, start_command
 from tests.support.store_checks import another_writer, counted, csv_of, recounted
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 
 def size_after(gateway: Gateway, store: Store, *words: str) -> tuple[int, int]:
@@ -170,7 +170,7 @@ def test_others_write_between_transactions(copy: Store, monkeypatch: pytest.Monk
         copy.retention.would_prune(account, limits),
         copy.maintenance.throttled_transaction,
     )
-    other, others = Store(copy.url, lock_seconds=0), list[Pruned]()
+    other, others = store_at(copy.url, lock_seconds=0), list[Pruned]()
 
     @contextmanager
     def with_others_behind(*words: Any) -> Iterator[None]:

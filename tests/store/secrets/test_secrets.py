@@ -19,16 +19,16 @@ from boxis_gateway.commands import cli
 from boxis_gateway.doctor import examine
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.model import Account
-from boxis_gateway.settings import Settings
+from boxis_gateway.settings import KEYS_VARIABLE, load_settings
 from boxis_gateway.store import Store, back_up, restore, verify_file
-from boxis_gateway.store.secrets.key_file import FILE_VARIABLE, VARIABLE
+from boxis_gateway.store.secrets.key_file import FILE_VARIABLE
 from boxis_gateway.store.secrets.vault import Vault
 from boxis_gateway.zones import utc_now
 from tests.support.engines import statements
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 from tests.support.paths import PROJECT
 from tests.support.running_server import Gateway, RunningServer, Serve
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 REVOKED_KEY = "revokedRevokedRevoked000"
 
@@ -47,7 +47,7 @@ def keys_in(store: Store) -> list[str]:
 
 def again(store: Store) -> Store:
     """Another process's view of the same store."""
-    return Store(store.url)
+    return store_at(store.url)
 
 
 def user_key(store: Store) -> str:
@@ -92,7 +92,7 @@ def call(store: Store, *words: object) -> None:
 
 def told(store: Store) -> list[str]:
     """Findings of `doctor` that are not OK."""
-    found = examine(Settings(database_url=store.url))
+    found = examine(load_settings({"database_url": store.url}))
     return [
         f"{level.value} {text} {remedy}" for level, text, remedy in found if level.value != "ok"
     ]
@@ -148,7 +148,7 @@ def test_a_full_disk_only_delays_wiping(tmp_path: Path, monkeypatch: pytest.Monk
     store = old_store(tmp_path / "store.db")
     assert store.migrate()
     assert store.needs_wipe()
-    check_store(Settings(database_url=store.url))
+    check_store(load_settings({"database_url": store.url}))
     store.close()
 
 
@@ -176,7 +176,7 @@ def test_a_wrong_key_is_reported_at_the_start(
     key = keys_in(store)[0]
     spoil(key_file(store))
     with pytest.raises(StoreError, match=said) as error:
-        check_store(Settings(database_url=store.url))
+        check_store(load_settings({"database_url": store.url}))
     assert key[:20] not in str(error.value)
     assert str(error.value).count(". ") == 1  # what is wrong, and the remedy
     with pytest.raises(StoreError, match=said):
@@ -216,23 +216,23 @@ def test_keys_of_the_environment_go_before_a_file(
 ) -> None:
     monkeypatch.setenv(FILE_VARIABLE, str(tmp_path / "store.db.key"))
     store, first, second = stores.open(tmp_path / "store.db"), a_key(), a_key()
-    monkeypatch.setenv(VARIABLE, first)
+    monkeypatch.setenv(KEYS_VARIABLE, first)
     call(store, "init")
     call(store, "account", "add", USERNAME, "--user-key", USER_KEY)
     assert not key_file(store).exists()
-    monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv(KEYS_VARIABLE)
     with pytest.raises(StoreError, match="There is no key file"):
         call(store, "init")
-    monkeypatch.setenv(VARIABLE, f"{second},\n {first}")
+    monkeypatch.setenv(KEYS_VARIABLE, f"{second},\n {first}")
     call(store, "rotate-secrets")
-    monkeypatch.setenv(VARIABLE, second)
+    monkeypatch.setenv(KEYS_VARIABLE, second)
     assert user_key(store) == USER_KEY
-    with pytest.raises(ConfigurationError, match=f"come from {VARIABLE}"):
+    with pytest.raises(ConfigurationError, match=f"come from {KEYS_VARIABLE}"):
         call(store, "rotate-secrets", "--drop-old")
     call(store, "doctor")
     call(store, "rotate-secrets")
     shown = capsys.readouterr().out
-    assert VARIABLE in shown
+    assert KEYS_VARIABLE in shown
     assert first not in shown
     assert second not in shown
 

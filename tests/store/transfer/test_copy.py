@@ -40,11 +40,13 @@ from tests.support.every_table import all_rows, fill, opened, without_transfers
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 from tests.support.postgresql_server import Databases
 from tests.support.running_server import Gateway, Serve
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 KILLED = """
 import os, signal, sys
-from boxis_gateway.store import Store, copy
+from boxis_gateway.opening import open_store
+from boxis_gateway.settings import load_settings
+from boxis_gateway.store import copy
 from boxis_gateway.store.transfer import row_blocks
 
 row_blocks.BLOCK_ROWS = 100
@@ -56,7 +58,7 @@ def kill(rows):
     if seen > {}:
         os.kill(os.getpid(), signal.SIGKILL)
 
-copy(Store(sys.argv[1]), Store(sys.argv[2]), kill)
+copy(*(open_store(load_settings(), url) for url in sys.argv[1:]), kill)
 """
 
 
@@ -74,14 +76,14 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def target(request: pytest.FixtureRequest, tmp_path: Path, databases: Databases) -> Iterator[Store]:
     """An empty target."""
     is_file = request.param == "sqlite"
-    target = Store(f"sqlite:///{tmp_path}/copy.db" if is_file else databases.new())
+    target = store_at(f"sqlite:///{tmp_path}/copy.db" if is_file else databases.new())
     yield target
     target.close()
 
 
 def test_every_row_is_equal_in_a_copy(store: Store, databases: Databases, tmp_path: Path) -> None:
     fill(store)
-    there, back = Store(databases.new()), Store(f"sqlite:///{tmp_path}/back.db")
+    there, back = store_at(databases.new()), store_at(f"sqlite:///{tmp_path}/back.db")
     copied = copy(store, opened(there))
     found = all_rows(store)
     assert (copied.rows, copied.tables) == (sum(map(len, found.values())), len(TABLES))
@@ -98,11 +100,11 @@ def test_every_row_is_equal_in_a_copy(store: Store, databases: Databases, tmp_pa
 def test_texts_may_be_any(stores: Stores, databases: Databases, texts: list[str]) -> None:
     with TemporaryDirectory() as folder:
         source = stores.make(Path(folder) / "source.db")
-        target = opened(Store(databases.new()))
+        target = opened(store_at(databases.new()))
         fill(source, texts)
         copy(source, target)
         assert without_transfers(all_rows(target)) == all_rows(source)
-        with closing(Store(f"sqlite:///{folder}/back.db")) as back:
+        with closing(store_at(f"sqlite:///{folder}/back.db")) as back:
             assert copy(target, opened(back)).rows
         source.close()
         target.close()
@@ -169,7 +171,7 @@ def test_a_copy_that_was_killed_is_taken_up_where_it_was(
     for after in (1100, 1600):
         killed_copy(store, target, after)
     unfinished = rf"an unfinished copy of {re.escape(store.name)}"
-    with closing(Store(f"{store.url}2")) as other, pytest.raises(StoreError, match=unfinished):
+    with closing(store_at(f"{store.url}2")) as other, pytest.raises(StoreError, match=unfinished):
         copy(target, other)
     assert copy(store, target).messages == 1000
     again = [block for block in replaced if block.table is Message]
@@ -218,7 +220,7 @@ def test_the_source_answers_and_takes_messages_meanwhile(
         answer = client.call(server.url, USERNAME, USER_KEY, form, lambda: int(time.time()))
         answers.append(answer.body.count(b'"reciptient"'))
         if len(answers) < 4:
-            store_beside = Store(store.url)
+            store_beside = store_at(store.url)
             add_one(store_beside, account, len(answers))
             store_beside.close()
 
@@ -244,7 +246,7 @@ def test_a_restless_source_is_reported(store: Store, account: Account, target: S
     def write(rows_seen: int) -> None:
         nonlocal added
         added += 1
-        beside = Store(store.url)
+        beside = store_at(store.url)
         add_one(beside, account, added)
         beside.close()
 
@@ -307,7 +309,7 @@ def test_an_impossible_target_is_left_alone(
         ("postgresql://nobody@127.0.0.1:1/none", "cannot be used"),
     ):
         before = all_rows(other)
-        with closing(Store(url)) as place, pytest.raises(OperatorError, match=said):
+        with closing(store_at(url)) as place, pytest.raises(OperatorError, match=said):
             copy(store, place)
         assert all_rows(other) == before
     assert theirs_are_there(foreign, tmp_path / "foreign.db")
@@ -329,7 +331,7 @@ def test_missing_or_old_stores_fail(tmp_path: Path, target: Store, databases: Da
         (f"sqlite:///{tmp_path}/none.db", "There is no store"),
         (databases.new(), "no tables yet. Run 'boxis-gateway init'"),
     ):
-        with closing(Store(url)) as source, pytest.raises(StoreError, match=said):
+        with closing(store_at(url)) as source, pytest.raises(StoreError, match=said):
             copy(source, target)
 
 
@@ -368,7 +370,7 @@ def test_impossible_rows_are_reported(store: Store, account: Account, databases:
         store.database.execute_sql(sql)
         if "account_id" in sql:
             store.database.execute_sql("UPDATE submission SET account_id = 9")
-        target = Store(databases.new())
+        target = store_at(databases.new())
         with pytest.raises(StoreError, match=said):
             copy(store, target)
         target.close()
@@ -423,7 +425,7 @@ def test_passwords_of_urls_are_hidden(store: Store, databases: Databases, gatewa
     said = gateway("copy", store.url, with_password)
     again = gateway("copy", store.url, with_password)
     wrong = gateway("copy", store.url, with_password.replace("?host=", "?host=/none"))
-    target = Store(url)
+    target = store_at(url)
     for text in (
         said.stdout,
         again.stdout,

@@ -27,7 +27,7 @@ from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 from tests.support.forked_commands import DIE_AT_COMMIT
 from tests.support.postgresql_server import Databases
 from tests.support.running_server import Gateway, RunningServer, Serve
-from tests.support.stores import Stores, create_store
+from tests.support.stores import Stores, create_store, store_at
 
 
 def messages(store: Store) -> int:
@@ -134,7 +134,7 @@ def test_a_server_shows_the_restored_rows_without_a_restart(
 def test_a_reader_keeps_its_state_meanwhile(store: Store, account: Account, file: Path) -> None:
     back_up(store, file)
     add_messages(store, account, *rows(1000))
-    reader = Store(store.url)
+    reader = store_at(store.url)
     batches = reader.history.read(account.id, with_status=False)
     first = next(batches)
     restore(store, file, replace=True)
@@ -172,7 +172,7 @@ def test_nobody_else_writes_while_a_store_is_replaced(
     store: Store, account: Account, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     back_up(store, file)
-    other = Store(store.url, lock_seconds=0.05)
+    other = store_at(store.url, lock_seconds=0.05)
     refused = []
 
     def require_locked() -> None:
@@ -280,7 +280,7 @@ def test_a_key_that_does_not_open_the_backup_changes_nothing(
 ) -> None:
     back_up(store, file)
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEYS", Fernet.generate_key().decode())
-    other = Store(store.url)
+    other = store_at(store.url)
     with pytest.raises(StoreError, match="do not open the backup"):
         restore(other, file, replace=True)
     other.close()

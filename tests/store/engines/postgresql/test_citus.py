@@ -18,6 +18,7 @@ from boxis_gateway.store.engines.postgresql.database import PostgresDatabase
 from tests.support.engines import statements
 from tests.support.example_account import NOW, USER_KEY
 from tests.support.postgresql_server import Databases
+from tests.support.stores import store_at
 
 MAY = [f"2012-05-{day:02} 10:00:00" for day in range(1, 29)]
 
@@ -28,7 +29,7 @@ def server_store(
 ) -> Iterator[Store]:
     """A store in PostgreSQL, which is not spread."""
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
-    store = Store(databases.new())
+    store = store_at(databases.new())
     store.migrate()
     yield store
     store.close()

@@ -23,6 +23,7 @@ from boxis_gateway.store.messages import exports
 from boxis_gateway.store.tables import TABLES
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_messages
 from tests.support.postgresql_server import Databases, name_of
+from tests.support.stores import store_at
 
 COLUMNS_SQL = """
     SELECT column_name, is_nullable = 'YES', data_type = 'text' AND collation_name = 'C'
@@ -33,7 +34,7 @@ COLUMNS_SQL = """
 @pytest.fixture
 def store(databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.setenv("BOXIS_GATEWAY_SECRET_KEY_FILE", str(tmp_path / "key"))
-    store = Store(databases.new(), stream_seconds=60)
+    store = store_at(databases.new(), stream_seconds=60)
     store.create()
     store.migrate()
     yield store
@@ -175,7 +176,7 @@ def test_a_database_that_does_not_take_every_text_gets_no_tables(
     url = databases.new()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING LATIN2 LOCALE 'C'")
-    store = Store(url.replace(name_of(url), "latin"))
+    store = store_at(url.replace(name_of(url), "latin"))
     with pytest.raises(StoreError, match=r"LATIN2, .*createdb --encoding=UTF8"):
         store.migrate()
     assert store.database.get_tables() == []
@@ -240,7 +241,7 @@ def test_errors_of_the_server_have_a_remedy(store: Store, statement: str, remedy
 
 
 def test_no_store_is_created_without_a_key_file(databases: Databases) -> None:
-    store = Store(databases.new())
+    store = store_at(databases.new())
     with pytest.raises(ConfigurationError, match="BOXIS_GATEWAY_SECRET_KEY_FILE"):
         store.migrate()
     assert store.database.get_tables() == []
@@ -251,7 +252,7 @@ def test_somebody_elses_database_is_left_alone(databases: Databases) -> None:
     url = databases.new()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE theirs (id integer)")
-    store = Store(url)
+    store = store_at(url)
     with pytest.raises(StoreError, match="something else"):
         store.migrate()
     store.close()

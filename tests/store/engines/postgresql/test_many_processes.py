@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from boxis_gateway.store import Store
 from tests.support.example_account import NOW, USER_KEY, USERNAME, signed
 from tests.support.forked_commands import Forked
 from tests.support.postgresql_server import Databases
 from tests.support.running_server import GATEWAY, RunningServer
+from tests.support.stores import store_at
 from tests.support.waiting import LIMIT_SECONDS
 
 EIGHT = 8
@@ -92,7 +92,7 @@ class Asking:
 def test_eight_processes_begin_migrate_import_and_serve_at_once(url: str, log: Path) -> None:
     all_at_once(url, "init")
     all_at_once(url, "migrate")
-    store = Store(url).require_current()
+    store = store_at(url).require_current()
     total, different = store.database.execute_sql(MIGRATIONS_SQL, ()).fetchone()
     assert total == different > 0
     assert store.database.execute_sql(INITS_SQL, ()).fetchone() == (1,)
