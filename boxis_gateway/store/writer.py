@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 
 from boxis_gateway.errors import Unavailable
 from boxis_gateway.store.engines.errors import (
+    TransactionLost,
     as_unavailable,
     translate_faults,
 )
@@ -83,10 +84,6 @@ def _fail(jobs: Iterable[_Job], error: Exception) -> None:
         if not future.done() and (future.running() or future.set_running_or_notify_cancel()):
             job.error = error
             job.resolve()
-
-
-class _TransactionLost(Exception):
-    """Transaction that the database has ended by itself. Nothing of it is committed."""
 
 
 class Writer:
@@ -255,7 +252,7 @@ class Writer:
             try:
                 self._write_together(jobs)
                 return
-            except _TransactionLost:
+            except TransactionLost:
                 log.info("a transaction of %d writes was lost; each has its own now", len(jobs))
         for job in jobs:
             self._write_alone(job)
@@ -273,13 +270,13 @@ class Writer:
             yield
 
     def _attempt(self, job: _Job) -> None:
-        """Run a write within a savepoint. Raises _TransactionLost."""
+        """Run a write within a savepoint. Raises TransactionLost."""
         try:
             with self._database.savepoint():
                 job.result, job.error = job.write.run(), None
         except Exception as error:
             if not self._database.has_transaction():
-                raise _TransactionLost from error
+                raise TransactionLost from error
             job.error = as_unavailable(error)
 
     def _write_alone(self, job: _Job) -> None:

@@ -166,3 +166,19 @@ def test_closing_finishes_what_is_queued(store: Store) -> None:
     assert [future.result(0) for future in futures] == ["a", "b", "c"]
     with pytest.raises(Unavailable):
         writer.submit(add(store, "d"))
+
+
+def test_a_write_whose_statement_fails_takes_nobody_along(store: Store, writer: Writer) -> None:
+    gate = Gate(writer)
+    first = writer.submit(add(store, "first"))
+    failing = writer.submit(Write(lambda: store.database.execute_sql("SELECT nothing")))
+    late = writer.submit(
+        Write(lambda: store.database.execute_sql("UPDATE customer SET name = name WHERE 1 = 'x'"))
+    )
+    last = writer.submit(add(store, "last"))
+    gate.set()
+    assert (result(first), result(last)) == ("first", "last")
+    with pytest.raises(Exception, match="nothing"):
+        result(failing)
+    late.exception(LIMIT_SECONDS)
+    assert customers(store) == ["first", "last"]

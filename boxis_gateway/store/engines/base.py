@@ -58,6 +58,7 @@ class Savepoint(_savepoint):
         """Undo what was done since, and remove the savepoint."""
         super().rollback(begin=False)
         self.commit(begin)
+        self.db.forget_uncommitted()
 
 
 class StoreDatabase(Database):
@@ -88,7 +89,7 @@ class StoreDatabase(Database):
         raise NotImplementedError
 
     def ensure_partitions(self, times: Sequence[str]) -> None:
-        """Create missing partitions for messages of these times. Call it before the transaction
+        """Create missing partitions for messages of these times. Call it before a long transaction
         that adds them."""
 
     def snapshot(self) -> Snapshot:
@@ -121,13 +122,17 @@ class StoreDatabase(Database):
     def group_transaction(
         self, account_ids: Sequence[int | None], seconds: float
     ) -> AbstractContextManager[Any]:
-        """A transaction that changes messages of these accounts, and other tables if None is among
-        them. It waits so many seconds for a lock."""
+        """A transaction of a group of writes: it changes messages of these accounts, and other
+        tables if None is among them. It waits so many seconds for a lock. Raises TransactionLost
+        for an error of a statement that became known late."""
         raise NotImplementedError
 
     def has_transaction(self) -> bool:
-        """True unless the database has ended the transaction that this thread is in."""
+        """True unless the transaction that this thread is in is lost, see TransactionLost."""
         raise NotImplementedError
+
+    def forget_uncommitted(self) -> None:
+        """Forget what was learnt in a transaction that is undone."""
 
     def read_transaction(self) -> AbstractContextManager[Any]:
         """A transaction whose queries all see one state."""

@@ -69,6 +69,11 @@ SQLSTATES = {
 """Reason and remedy by SQLSTATE, or by its class (PostgreSQL's manual, appendix A)."""
 
 
+class TransactionLost(Exception):
+    """Transaction that the database has ended, or lets only be rolled back. Nothing of it is
+    committed."""
+
+
 @contextmanager
 def translate_faults() -> Iterator[None]:
     """Raise Unavailable for faults of the store. Bugs pass through."""

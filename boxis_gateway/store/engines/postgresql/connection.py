@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from copy import copy
 from math import inf
-from threading import Timer
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumper
 
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import Parameters
+from boxis_gateway.store.engines.errors import TransactionLost
 from boxis_gateway.store.engines.postgresql.dialect import numbered_parameters, ordered_parameters
 from boxis_gateway.store.engines.postgresql.url import connection_parameters
 
@@ -60,6 +61,15 @@ class Cursor(psycopg.RawCursor[Any]):
         values = None if params is None else ordered_parameters(names, params)
         return super().execute(sql, values, **options)
 
+    @property
+    def rowcount(self) -> int:
+        """Rows that the statement has changed or read; in a pipeline it waits for the result."""
+        connection: Any = self.connection
+        pipeline = connection.pipeline_in_use
+        if pipeline and self.pgresult is None:
+            pipeline.sync()
+        return super().rowcount
+
 
 class ServerSilent(psycopg.OperationalError):
     """No word from the server for `silent_seconds`."""
@@ -71,11 +81,13 @@ class Connection(psycopg.Connection[Any]):
     silent_seconds = inf
     open_snapshot: Any = None
     """The PostgresqlSnapshot that this connection holds."""
+    pipeline_in_use: psycopg.Pipeline | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.cursor_factory = Cursor
-        self._commit_seconds = COMMIT_SECONDS
+        self._commit_seconds, self._commit_end = COMMIT_SECONDS, inf
+        self._pipelines = ExitStack()
         self._has_warning = False
         self.add_notice_handler(self._note_warning)
 
@@ -90,23 +102,27 @@ class Connection(psycopg.Connection[Any]):
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **options: Any) -> T:
         """Wait as psycopg does. Raises ServerSilent; TCP keepalives notice a machine that is
         gone."""
-        if self.silent_seconds < inf:
+        if self.silent_seconds < inf or self._commit_end < inf:
             gen = self._timed(gen)
         result: T = super().wait(gen, *args, **options)
         return result
 
     def _timed(self, steps: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
-        """The steps, which are sent True whenever the server said something."""
-        end = time.monotonic() + self.silent_seconds
+        """The steps, which are sent True whenever the server said something, and False at
+        intervals."""
+        heard_at = time.monotonic()
         try:
             wanted = next(steps)
             while True:
                 is_ready = yield wanted
+                now = time.monotonic()
                 if is_ready:
-                    end = time.monotonic() + self.silent_seconds
-                elif time.monotonic() > end:
+                    heard_at = now
+                elif now > heard_at + self.silent_seconds:
                     self.close()
                     raise ServerSilent("the server is silent")
+                elif now > self._commit_end:
+                    self._cancel_commit()
                 wanted = steps.send(is_ready)
         except StopIteration as done:
             result: T = done.value
@@ -115,12 +131,11 @@ class Connection(psycopg.Connection[Any]):
     def commit_confirmed(self) -> None:
         """Commit. Raises StoreError if standbys may not have the transaction; psycopg.Error."""
         self._has_warning = False
-        timer = Timer(self._commit_seconds, self._cancel)  # server timeouts don't cover this wait
-        timer.start()
+        self._commit_end = time.monotonic() + self._commit_seconds
         try:
             cursor = self.execute("COMMIT")
         finally:
-            timer.cancel()
+            self._commit_end = inf
         if cursor.statusmessage != "COMMIT":  # the transaction had failed before
             raise psycopg.errors.InFailedSqlTransaction("nothing was committed")
         if self._has_warning:
@@ -129,9 +144,58 @@ class Connection(psycopg.Connection[Any]):
                 "it, or a worker of Citus has not. Check them, then run this again."
             )
 
-    def _cancel(self) -> None:
+    def _cancel_commit(self) -> None:
+        """Cancel the wait for standbys, once: timeouts of the server don't cover it."""
+        self._commit_end = inf
         with suppress(psycopg.Error):
             self.cancel_safe(timeout=self._commit_seconds)
+
+    @contextmanager
+    def pipelined(self) -> Iterator[None]:
+        """Send statements without waiting for the result of each. Raises TransactionLost if one of
+        them fails, or else what the block raises."""
+        raised: BaseException | None = None
+        try:
+            self._enter_pipeline()
+            try:
+                yield
+            except BaseException as error:
+                raised = error
+            self._leave_pipeline()
+        except psycopg.Error as error:
+            raised = raised or TransactionLost().with_traceback(error.__traceback__)
+        if raised:
+            raise raised
+
+    @contextmanager
+    def outside_pipeline(self) -> Iterator[None]:
+        """Leave the pipeline for what cannot be part of one, such as COPY."""
+        pipeline = self.pipeline_in_use
+        if pipeline:
+            self._leave_pipeline()
+        yield
+        if pipeline:
+            self._enter_pipeline()
+
+    def _enter_pipeline(self) -> None:
+        self.pipeline_in_use = self._pipelines.enter_context(self.pipeline())
+
+    def _leave_pipeline(self) -> None:
+        self.pipeline_in_use = None
+        self._pipelines.close()
+
+    @property
+    def has_transaction(self) -> bool:
+        """True in a transaction without an error. Errors of statements in a pipeline become known
+        late."""
+        status = self.info.transaction_status
+        if self.pipeline_in_use:
+            is_aborted = self.pipeline_in_use.status == PipelineStatus.ABORTED
+            return not is_aborted and status in (
+                TransactionStatus.ACTIVE,
+                TransactionStatus.INTRANS,
+            )
+        return bool(status == TransactionStatus.INTRANS)
 
     def _note_warning(self, notice: Any) -> None:
         # If the wait for standbys is cancelled, COMMIT succeeds with a warning. So it does on Citus

@@ -124,25 +124,31 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
 
     def rollback(self) -> None:
         """Roll back; a lost connection has done so."""
+        self.forget_uncommitted()
         if not self.is_closed() and not self._state.conn.closed:
             super().rollback()
 
     def write_transaction(self, account_id: int) -> AbstractContextManager[Any]:
         sql = BEGIN_ALONE if account_id == EVERY_ACCOUNT else BEGIN_ACCOUNT.format(int(account_id))
-        transaction: AbstractContextManager[Any] = self.transaction(sql)
+        transaction: AbstractContextManager[Any] = self.atomic(sql)
         return transaction
 
+    @contextmanager
     def group_transaction(
         self, account_ids: Sequence[int | None], seconds: float
-    ) -> AbstractContextManager[Any]:
-        transaction: AbstractContextManager[Any] = self.transaction(
-            _begin_sql(account_ids, seconds)
-        )
-        return transaction
+    ) -> Iterator[None]:
+        with self.transaction(_begin_sql(account_ids, seconds)):
+            if len(account_ids) == 1 or self.shard_map.is_distributed:
+                yield
+                return
+            with self.connection().pipelined():
+                yield
 
     def has_transaction(self) -> bool:
-        """False after a lost connection; an error that no savepoint has undone counts as lost."""
-        return bool(self.connection().info.transaction_status == TransactionStatus.INTRANS)
+        return bool(self.connection().has_transaction)
+
+    def forget_uncommitted(self) -> None:
+        self._partitions.forget()
 
     def read_transaction(self) -> AbstractContextManager[Any]:
         transaction: AbstractContextManager[Any] = self.transaction(BEGIN_READING)

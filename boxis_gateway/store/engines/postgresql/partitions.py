@@ -31,8 +31,12 @@ class Partitions:
         self._database = database
         self._known: set[str] = set()
 
+    def forget(self) -> None:
+        """Look for partitions anew: they may have been created in a transaction that is undone."""
+        self._known.clear()
+
     def ensure(self, times: Sequence[str]) -> None:
-        """Create missing partitions for messages of these times. Not in a transaction."""
+        """Create missing partitions for messages of these times."""
         months = sorted({time[:7] for time in times} - self._known)
         if not months:
             return

@@ -39,7 +39,8 @@ class CopyInserter:
                 for row in rows:
                     self._database.execute_sql(self._insert_sql, row)
                 return
-            with self._database.cursor().copy(self._copy_sql) as copy:
+            connection = self._database.connection()
+            with connection.outside_pipeline(), connection.cursor().copy(self._copy_sql) as copy:
                 for row in rows:
                     copy.write_row(row)
 
