@@ -35,6 +35,10 @@ class Dialect(ABC):
         """Numbers or texts as the parameter of `in_array`."""
 
     @abstractmethod
+    def index_hint(self, index: str) -> str:
+        """Hint after the name of a table to use that index, for planners without statistics."""
+
+    @abstractmethod
     def object_items(self, parameter: str = "?") -> str:
         """Table with the columns `key` and `value` of the JSON object in the parameter."""
 

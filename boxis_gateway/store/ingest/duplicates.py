@@ -41,15 +41,20 @@ class Duplicates:
     def __init__(self, database: StoreDatabase) -> None:
         self._database = database
         in_array = database.dialect.in_array()
-        of_account, at_times = "FROM message WHERE account_id = ?", f"sent_at {in_array}"
+        at_times = f"account_id = ? AND sent_at {in_array}"
         self._fingerprints_sql = f"""
-            SELECT fingerprint, {STORED} {of_account} AND {at_times} AND fingerprint {in_array}
+            SELECT fingerprint, {STORED} FROM message WHERE {at_times} AND fingerprint {in_array}
         """
-        self._wire_ids_sql = f"SELECT wire_id, {STORED} {of_account} AND wire_id {in_array}"
+        # Otherwise SQLite takes an account for small, and reads all of it.
+        hint = database.dialect.index_hint("message_account_id_wire_id")
+        self._wire_ids_sql = f"""
+            SELECT wire_id, {STORED} FROM message {hint}
+            WHERE account_id = ? AND wire_id {in_array}
+        """
         # + 0 keeps the id out of the index search.
         self._exported_ids_sql = f"""
-            SELECT wire_id, sender, recipient, {STORED} {of_account} AND {at_times}
-                AND ((id + 0) {in_array} AND wire_id IS NULL OR wire_id {in_array})
+            SELECT wire_id, sender, recipient, {STORED} FROM message
+            WHERE {at_times} AND ((id + 0) {in_array} AND wire_id IS NULL OR wire_id {in_array})
         """
 
     def _nearby(

@@ -85,3 +85,12 @@ def test_no_trigger_of_the_audit_is_missing(store: Store) -> None:
     assert store.database.execute_sql(missing).fetchone() == (0,)
     with store.database.atomic(), store.database.without_audit_triggers():
         assert store.database.execute_sql(missing).fetchone()[0] > 0
+
+
+@pytest.mark.sqlite_only("PostgreSQL has statistics of its tables")
+def test_wire_ids_are_looked_up_by_their_index(store: Store) -> None:
+    plan = store.database.execute_sql(
+        f"EXPLAIN QUERY PLAN {store.additions._duplicates._wire_ids_sql}", (1, '["a"]')
+    )
+    search = next(detail for *_, detail in plan if "message" in detail)
+    assert search.endswith("USING INDEX message_account_id_wire_id (account_id=? AND wire_id=?)")

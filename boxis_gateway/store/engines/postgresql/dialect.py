@@ -44,6 +44,9 @@ class PostgresqlDialect(Dialect):
     def array(self, values: Sequence[Any]) -> list[Any]:
         return list(values)
 
+    def index_hint(self, index: str) -> str:
+        return ""
+
     def object_items(self, parameter: str = "?") -> str:
         return f"json_each_text(CAST({parameter} AS json))"
 

@@ -25,6 +25,9 @@ class SqliteDialect(Dialect):
     def array(self, values: Sequence[Any]) -> str:
         return json.dumps(values)
 
+    def index_hint(self, index: str) -> str:
+        return f"INDEXED BY {index}"
+
     def object_items(self, parameter: str = "?") -> str:
         return f"json_each({parameter})"
 
