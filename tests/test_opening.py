@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +61,7 @@ def test_a_store_that_a_url_names_has_the_key_file_of_the_settings(
     settings: Settings, tmp_path: Path
 ) -> None:
     filled(open_store(settings, f"sqlite:///{tmp_path}/other.db"))
-    assert sorted(os.listdir(tmp_path)) == ["elsewhere.key", "other.db"]
+    assert [file.name for file in tmp_path.glob("*.key")] == ["elsewhere.key"]
 
 
 def test_keys_of_the_environment_win_over_the_key_file(
