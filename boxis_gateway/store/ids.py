@@ -13,6 +13,7 @@ from boxis_gateway.zones import from_utc_text
 
 IDS_PER_MILLISECOND = 1_000_000
 UPPER_HALF = IDS_PER_MILLISECOND // 2  # where a millisecond's ids of free_ids.py begin
+SECONDS = {f"{second:02}": second * 1000 * IDS_PER_MILLISECOND for second in range(60)}
 STORED_DIGITS, LARGEST_STORED_ID = 19, 9_000_000_000_000_000_000
 LAST_DIGITS = 17  # of a longer id: they fit between LARGEST_STORED_ID and 2**63
 UNSIGNED = 1 << 64
@@ -24,8 +25,11 @@ WIRE_ID = re.compile(r"([0-9a-f]{16})([0-9a-f]{8})")
 
 def first_id(instant: str) -> int:
     """The lowest id of a time, given as the store's text."""
-    milliseconds = _minute_milliseconds(instant[:16]) + round(float(instant[17:]) * 1000)
-    return milliseconds * IDS_PER_MILLISECOND
+    seconds = instant[17:]
+    after_minute = SECONDS.get(seconds)
+    if after_minute is None:  # there is a fraction
+        after_minute = round(float(seconds) * 1000) * IDS_PER_MILLISECOND
+    return _minute_id(instant[:16]) + after_minute
 
 
 def is_generated_id(number: int, instant: str) -> bool:
@@ -39,8 +43,8 @@ def is_in_lower_half(number: int, instant: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _minute_milliseconds(minute: str) -> int:
-    return int(from_utc_text(minute).timestamp()) * 1000
+def _minute_id(minute: str) -> int:
+    return int(from_utc_text(minute).timestamp()) * 1000 * IDS_PER_MILLISECOND
 
 
 def id_range_of_months(first: str, last: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from math import inf
@@ -88,7 +88,7 @@ class StoreDatabase(Database):
         """The engine's fast way into a table."""
         raise NotImplementedError
 
-    def ensure_partitions(self, times: Sequence[str]) -> None:
+    def ensure_partitions(self, times: Iterable[str]) -> None:
         """Create missing partitions for messages of these times. Call it before a long transaction
         that adds them."""
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from boxis_gateway.model import Kind, Status
+from boxis_gateway.model import Kind, Prices, Status
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
@@ -29,6 +29,10 @@ from boxis_gateway.store.messages.inserter import MessageInserter
 from boxis_gateway.store.messages.statuses import Statuses
 from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
 from boxis_gateway.store.tables import MessageRow, SubmissionRow
+
+FLAGS = (False, False)  # neither flash nor fast
+UNPRICED = Prices()
+NEITHER = (None, None)  # group nor wire id
 
 
 class Added(NamedTuple):
@@ -75,7 +79,7 @@ class Additions:
         the last one counts as newest."""
         with translate_errors():
             if not dry_run:
-                self._database.ensure_partitions([message.sent_at for _, message in messages])
+                self._database.ensure_partitions(message.sent_at for _, message in messages)
             with self._database.message_transaction(account_id, dry_run=dry_run):
                 require_unmigrated(self._database)
                 admitted = self._admitted(messages)
@@ -170,40 +174,16 @@ def _rows(
     submissions: list[SubmissionRow] = []
     rows: list[MessageRow] = []
     scheduled, pending, refused = Kind.SCHEDULED, Status.PENDING, Status.REFUSED  # slow to look up
+    to_submission, to_message = SubmissionRow._make, MessageRow._make  # quicker than the classes
     for fingerprint, message in messages:
         recipient, sender, at, text, parts, credit, kind, status, changed_at, wire_id, *_ = message
         message_id, submission_id = ids.take(at, wire_id)
-        submissions.append(
-            SubmissionRow(
-                account_id,
-                submission_id,
-                sender,
-                text,
-                at,
-                at if kind is scheduled else None,
-                False,  # flash
-                False,  # fast
-                None if status is refused else recipient,
-                None if status is refused or status is pending else at,
-                *(message.prices or ()),
-            )
-        )
-        rows.append(
-            MessageRow(
-                account_id,
-                at,
-                message_id,
-                submission_id,
-                sender,
-                recipient,
-                parts,
-                credit,
-                str(kind),
-                str(status),
-                changed_at,
-                wire_id,
-                fingerprint,
-                message.reported_as,
-            )
-        )
+        scheduled_at = at if kind is scheduled else None
+        listed = None if status is refused else recipient
+        sent_at = None if status is refused or status is pending else at
+        sent = (account_id, submission_id, sender, text, at, scheduled_at, *FLAGS, listed, sent_at)
+        submissions.append(to_submission(sent + (message.prices or UNPRICED) + NEITHER))
+        row = (account_id, at, message_id, submission_id, sender, recipient, parts, credit)
+        state = (str(kind), str(status), changed_at, wire_id, fingerprint, message.reported_as)
+        rows.append(to_message(row + state))
     return submissions, rows

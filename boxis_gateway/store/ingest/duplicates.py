@@ -75,7 +75,8 @@ class Duplicates:
         new: list[FingerprintedMessage] = []
         repeated: dict[StoredMessage, NewMessage] = {}
         indexes: dict[Any, int] = {}
-        for fingerprint, message in messages:
+        for pair in messages:
+            fingerprint, message = pair
             identity: Any = message.wire_id or (message.sent_at, fingerprint)
             if message.exported_id is not None and message.wire_id is None:
                 exported = _exported_identity(message)
@@ -87,7 +88,7 @@ class Duplicates:
                     repeated[row] = _later(repeated[row], message) if row in repeated else message
             elif identity not in indexes:
                 indexes[identity] = len(new)
-                new.append((fingerprint, message))
+                new.append(pair)
             else:
                 index = indexes[identity]
                 new[index] = (fingerprint, _later(new[index][1], message))

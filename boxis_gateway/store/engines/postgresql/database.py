@@ -7,7 +7,7 @@ tables, or of messages of any account, excludes all writers of messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
@@ -87,7 +87,7 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
     def bulk_inserter(self, table: type[Model]) -> CopyInserter:
         return CopyInserter(self, table)
 
-    def ensure_partitions(self, times: Sequence[str]) -> None:
+    def ensure_partitions(self, times: Iterable[str]) -> None:
         self._partitions.ensure(times)
 
     def new_account_id(self, customer_id: str) -> int:

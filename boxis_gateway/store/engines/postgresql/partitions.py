@@ -7,7 +7,7 @@ all is well: Citus can create none while a worker is down.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from boxis_gateway.store.engines.base import StoreDatabase
@@ -35,7 +35,7 @@ class Partitions:
         """Look for partitions anew: they may have been created in a transaction that is undone."""
         self._known.clear()
 
-    def ensure(self, times: Sequence[str]) -> None:
+    def ensure(self, times: Iterable[str]) -> None:
         """Create missing partitions for messages of these times."""
         months = sorted({time[:7] for time in times} - self._known)
         if not months:
