@@ -127,6 +127,8 @@ class Load:
         tally = trader.tallies[BATCHES]
         assert trader.writer.stdout
         for line in trader.writer.stdout:
+            if not line.endswith(b"\n"):
+                break  # cut off as the writer was stopped
             outcome, messages, moment, *problem = line.decode().split()
             if outcome == ACKNOWLEDGED:
                 trader.batches.append((float(moment), int(messages)))
