@@ -94,10 +94,9 @@ class FormApi:
     ) -> Iterable[bytes]:
         """Answer a request after its write, which has been committed or has failed."""
         try:
-            result: Result = future.result()
+            return respond(future.result(), context, environ, start_response)
         except Exception as fault:
-            result = failed(fault, context.record)
-        return respond(result, context, environ, start_response)
+            return respond(failed(fault, context.record), context, environ, start_response)
 
     def routing_error(
         self, error: HTTPException, environ: WSGIEnvironment, start_response: StartResponse

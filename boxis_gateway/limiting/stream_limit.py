@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable
+from threading import Lock
 
 from boxis_gateway.errors import LimitReached
 
@@ -15,15 +16,18 @@ class StreamLimit:
 
     def __init__(self) -> None:
         self._streams: Counter[Hashable] = Counter()
+        self._lock = Lock()  # for servers with threads
 
     def acquire(self, account: Hashable, limit: int) -> Callable[[], None]:
         """Count one more stream. Returns what releases it; raises LimitReached beyond `limit`."""
-        if self._streams[account] >= limit:
-            raise LimitReached("streams", RETRY_SECONDS)
-        self._streams[account] += 1
+        with self._lock:
+            if self._streams[account] >= limit:
+                raise LimitReached("streams", RETRY_SECONDS)
+            self._streams[account] += 1
         return lambda: self._release(account)
 
     def _release(self, account: Hashable) -> None:
-        self._streams[account] -= 1
-        if not self._streams[account]:
-            del self._streams[account]
+        with self._lock:
+            self._streams[account] -= 1
+            if not self._streams[account]:
+                del self._streams[account]

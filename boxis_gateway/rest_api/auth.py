@@ -100,17 +100,26 @@ def find_session(store: Store, token: str | None, now: datetime) -> Session:
     return session
 
 
-def renew(
-    writer: Writer, store: Store, session: Session, settings: Settings, now: datetime
-) -> None:
-    """Extend the session's lifetime soon, if the settings allow it. The request does not wait: a
-    renewal that fails is repeated by the next use of the token."""
-    if session.expires_at is None or not settings.token_renewal:
-        return
-    expires_at = now + _lifetime(settings)
-    if expires_at - from_utc_text(session.expires_at) >= RENEWAL_INTERVAL:
-        with suppress(Unavailable):  # too many writes wait
-            writer.submit(Write(lambda: store.tokens.renew(session, expires_at)))
+class Renewals:
+    """Renewals of tokens, for which no request waits."""
+
+    def __init__(self, store: Store, writer: Writer) -> None:
+        self._store, self._writer = store, writer
+        self._in_progress: set[str] = set()  # digests: a used token waits in the queue only once
+
+    def renew(self, session: Session, settings: Settings, now: datetime) -> None:
+        """Extend the session's lifetime soon, if the settings allow it. A renewal that fails is
+        repeated by the next use of the token."""
+        if session.expires_at is None or not settings.token_renewal:
+            return
+        digest, expires_at = session.digest, now + _lifetime(settings)
+        is_due = expires_at - from_utc_text(session.expires_at) >= RENEWAL_INTERVAL
+        if is_due and digest not in self._in_progress:
+            write = Write(lambda: self._store.tokens.renew(session, expires_at))
+            with suppress(Unavailable):  # too many writes wait
+                future = self._writer.submit(write)
+                self._in_progress.add(digest)
+                future.add_done_callback(lambda _: self._in_progress.discard(digest))
 
 
 def _lifetime(settings: Settings) -> timedelta:

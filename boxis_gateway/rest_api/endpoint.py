@@ -24,7 +24,7 @@ from werkzeug.routing import PathConverter
 from boxis_gateway.deferred import DeferredAnswer
 from boxis_gateway.errors import LimitReached, Unavailable
 from boxis_gateway.monitoring import RequestRecord, get_record
-from boxis_gateway.rest_api.auth import find_session, renew
+from boxis_gateway.rest_api.auth import Renewals, find_session
 from boxis_gateway.rest_api.failures import (
     RestFailure,
     bad_request,
@@ -72,14 +72,15 @@ def rest_api(services: Services) -> Blueprint:
     for first in sorted({path.split("/")[1] for path in paths}):
         for unknown in (f"/{first}", f"/{first}/<any_path:rest>"):
             paths.setdefault(unknown, {})
+    renewals = Renewals(services.store, services.writer)
     for path, methods in paths.items():
-        endpoint = endpoint_for(path, methods, services)
+        endpoint = endpoint_for(path, methods, services, renewals)
         blueprint.add_url_rule(path, path.lower(), endpoint, methods=METHODS)
     return blueprint
 
 
 def endpoint_for(
-    path: str, methods: Mapping[str, Resource], services: Services
+    path: str, methods: Mapping[str, Resource], services: Services, renewals: Renewals
 ) -> Callable[..., Response]:
     """Make the view function of a path; an unknown path has no methods."""
     route = path.replace("<", "{").replace(">", "}") if methods else ""
@@ -94,7 +95,7 @@ def endpoint_for(
 
         def run() -> Answer | Future[Answer]:
             with services.store.serving():
-                result = answer(methods, sent, path_params, services, record)
+                result = answer(methods, sent, path_params, services, renewals, record)
                 return services.writer.submit(result) if isinstance(result, Write) else result
 
         def complete(result: Answer) -> Response:
@@ -158,6 +159,7 @@ def answer(
     request: Request,
     path_params: Mapping[str, str],
     services: Services,
+    renewals: Renewals,
     record: RequestRecord,
 ) -> Answer | Write[Answer]:
     """Request in, answer or write out. Raises RestFailure, LimitReached and HTTPException."""
@@ -177,7 +179,7 @@ def answer(
     if session:
         record.employee = session.employee.id
         services.limiter.admit_account(settings, "rest", session.employee.id)
-        renew(services.writer, store, session, settings, now)
+        renewals.renew(session, settings, now)
     username = session.employee.username if session else UNKNOWN
     request.max_content_length = request.max_form_memory_size = settings.max_body_bytes
     call = ResourceCall(

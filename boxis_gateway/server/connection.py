@@ -76,13 +76,10 @@ class Connection(asyncio.Protocol):
             return
         had_begun = self._reader.in_request
         self._requests.extend(self._reader.feed(data))
-        if not had_begun and (self._requests or self._reader.in_request):
-            self._deadline = time.monotonic() + self._client_seconds
-        if self._reader.expects_continue and not self._requests:
-            self._reader.expects_continue = False
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self._is_waiting:
             self._transport.pause_reading()
+        elif not had_begun and (self._requests or self._reader.in_request):
+            self._deadline = time.monotonic() + self._client_seconds
         self._answer_requests()
 
     def eof_received(self) -> bool:
@@ -111,13 +108,16 @@ class Connection(asyncio.Protocol):
     def check_deadlines(self, now: float) -> None:
         """Close the connection of a client that is too slow; `now` is monotonic."""
         unsent = unsent_bytes(self._transport)
-        if unsent and unsent != self._unsent:
+        if unsent and unsent != self._unsent and not self._is_waiting:
             self._deadline = now + self._client_seconds
         self._unsent = unsent
         overdue = self._stream is not None and now >= self._stream.deadline
         if now < self._deadline and not overdue:
             return
-        if overdue or unsent or self._is_waiting or self._reader.in_request:
+        if self._is_waiting:
+            log.warning("an answer was not ready in time; its client is disconnected")
+            self.abort("slow")
+        elif overdue or unsent or self._reader.in_request:
             log.warning("a client was too slow and is disconnected")
             self.abort("slow")
         elif not self._stream:
@@ -157,6 +157,9 @@ class Connection(asyncio.Protocol):
                 self._send_error("400 Bad Request", "request is not valid", request)
             else:
                 self._answer(request)
+        if self._reader.expects_continue and self._can_answer():
+            self._reader.expects_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer_more_requests(self) -> None:
         self._answer_requests()
@@ -173,16 +176,16 @@ class Connection(asyncio.Protocol):
             body = self._state.guest.app(environ, start)
             if type(body) is DeferredAnswer:
                 self._wait(body, partial(self._answer_deferred, body, request, start, environ))
-                return
-            answer = read_body(body, environ, start)
+            else:
+                self._send(read_body(body, environ, start), request, start, environ)
         except Exception:
             self._fail(request)
-            return
-        self._send(answer, request, start, environ)
 
     def _wait(self, body: DeferredAnswer, step: Callable[[], None]) -> None:
         """Take the step when the answer is ready."""
         self._is_waiting = True
+        if self._requests:
+            self._transport.pause_reading()
         self._state.idle.pop(self, None)
         self._deadline = time.monotonic() + self._state.settings.answer_seconds
         body.when_ready(partial(self._state.turns.call_from_thread, step))
@@ -191,28 +194,30 @@ class Connection(asyncio.Protocol):
         self, body: DeferredAnswer, request: Request, start: StartResponse, environ: Environ
     ) -> None:
         self._is_waiting = False
+        if self._is_half_closed and not self._requests:
+            request.keep_alive = False
         try:
-            answer = read_body(list(body), environ, start)
+            self._send(read_body(list(body), environ, start), request, start, environ)
         except Exception:
             self._fail(request)
-            return
-        request.keep_alive &= not self._is_half_closed
-        self._send(answer, request, start, environ)
         if self._can_answer():
             self._transport.resume_reading()
             self._answer_requests()
 
     def _fail(self, request: Request) -> None:
         log.exception("a request failed")
-        self._send_error("500 Internal Server Error", "internal error", request)
+        if not self._closing:
+            self._send_error("500 Internal Server Error", "internal error", request)
 
     def _send(
         self, answer: Answer, request: Request, start: StartResponse, environ: Environ
     ) -> None:
         content, pieces, close = answer
+        if self._closing:  # the client has left while its answer was deferred
+            return
         if content is None:
             self._begin_stream(request, start, pieces, close, environ)
-        elif not self._closing:  # the client may have left while its answer was deferred
+        else:
             keep_alive = request.keep_alive and not self._state.stopping
             self._transport.write(_head(start, keep_alive) + content)
             self._answered(keep_alive)

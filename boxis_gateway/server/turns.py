@@ -37,8 +37,12 @@ class Turns:
 
     def _run_from_threads(self) -> None:
         self._is_woken = False  # before the first look: a step that comes later wakes again
-        while self._from_threads:
-            self._from_threads.popleft()()
+        try:
+            while self._from_threads:
+                self._from_threads.popleft()()
+        finally:
+            if self._from_threads:  # a step has failed
+                self._loop.call_soon(self._run_from_threads)
 
     def _next(self) -> None:
         step = self._queue[0]
