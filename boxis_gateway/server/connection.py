@@ -301,8 +301,10 @@ class Connection(asyncio.Protocol):
         make the kernel discard our answer."""
         self._closing = True
         self._deadline = time.monotonic() + LINGER_SECONDS
-        if self._transport.can_write_eof():
+        try:
             self._transport.write_eof()
+        except OSError:  # the client has reset the connection
+            self._transport.abort()
 
 
 def _head(start: StartResponse, keep_alive: bool, *framing: str) -> bytes:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
 import itertools
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -16,83 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boxis_gateway.server.connection import PIPELINED_ANSWERS, Connection
-from boxis_gateway.server.guest import Guest
 from boxis_gateway.server.requests import MAX_HEAD_BYTES, RequestReader
-from boxis_gateway.server.state import ServerState
-from boxis_gateway.server.turns import Turns
 from boxis_gateway.server.wsgi import base_environ, environ_of
-from boxis_gateway.settings import Settings
+from tests.support.host import CLIENT_SECONDS, MOST, Host, MakeHost, everything
 from tests.support.waiting import LIMIT_SECONDS, until
-
-App = Callable[[dict[str, Any], Any], Iterable[bytes]]
-MOST = 1000
-CLIENT_SECONDS = 60
-
-
-class Host:
-    """Connections over an application, in a loop of its own."""
-
-    def __init__(self, app: App) -> None:
-        self.loop = asyncio.new_event_loop()
-        settings = Settings(max_body_bytes=MOST, client_seconds=CLIENT_SECONDS)
-        self.shared = ServerState(Guest(app, refusal), settings, Turns(self.loop))
-        made = self.loop.create_server(lambda: Connection(self.shared), "127.0.0.1", 0)
-        self.server = self.loop.run_until_complete(made)
-        self.address = self.server.sockets[0].getsockname()
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-
-    def connect(self) -> socket.socket:
-        client = socket.create_connection(self.address)
-        client.settimeout(LIMIT_SECONDS)
-        return client
-
-    def ask(self, request: bytes) -> bytes:
-        """The whole answer, until the server closes."""
-        with self.connect() as client:
-            client.sendall(request)
-            return everything(client)
-
-    def do(self, what: Callable[[], object]) -> None:
-        """Run in the loop's own thread, and wait."""
-        done = threading.Event()
-        self.loop.call_soon_threadsafe(lambda: (what(), done.set()))
-        assert done.wait(LIMIT_SECONDS)
-
-    def stop(self) -> None:
-        def end() -> None:
-            for connection in tuple(self.shared.connections):
-                connection._transport.abort()
-            self.server.close()
-            self.loop.call_soon(self.loop.stop)
-
-        self.loop.call_soon_threadsafe(end)
-        self.thread.join()
-        self.loop.close()
-
-
-MakeHost = Callable[[App], Host]
-
-
-def refusal(description: str, query: str) -> tuple[str, bytes]:
-    return "text/plain", f"{description} {query}".encode()
-
-
-def everything(client: socket.socket) -> bytes:
-    return b"".join(iter(lambda: client.recv(65_536), b""))
-
-
-@pytest.fixture
-def host() -> Iterator[Callable[[App], Host]]:
-    hosts: list[Host] = []
-
-    def start(app: App) -> Host:
-        hosts.append(Host(app))
-        return hosts[-1]
-
-    yield start
-    for one in hosts:
-        one.stop()
 
 
 def echo(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
