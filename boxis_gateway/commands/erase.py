@@ -46,10 +46,8 @@ def erase(store: Store, numbers: tuple[str, ...], dry_run: bool, wait_seconds: i
       boxis-gateway erase --number +48514151563
     """
     for number in _checked(numbers):
-        if dry_run:
-            _report(store, number, store.erasure.would_erase(number), "would be ")
-        else:
-            _report(store, number, store.erasure.erase(number, utc_now()), "")
+        found = store.erasure.erase(number, utc_now(), dry_run=dry_run)
+        _report(store, number, found, "would be " if dry_run else "")
     if not dry_run:
         store.maintenance.vacuum_full()
         if not store.maintenance.checkpoint_wal(wait_seconds):

@@ -50,14 +50,12 @@ def _prune(store: Store, settings: Settings, username: str | None, dry_run: bool
         limits = cutoffs_of(settings, account, now)
         if any(limits):
             limited = True
-            remove = retention.would_prune if dry_run else retention.prune
-            click.echo(f"{account.username}: {_counts(remove(account, limits), dry_run)}")
+            pruned = retention.prune(account, limits, dry_run=dry_run)
+            click.echo(f"{account.username}: {_counts(pruned, dry_run)}")
     if not limited:
         click.echo("Nothing to delete: no account has keep_texts_days or keep_messages_days.")
-    if not username:
-        forget = retention.would_prune_reports if dry_run else retention.prune_reports
-        if reports := forget(now):
-            click.echo(f"{reports} delivery reports without message {_deleted(dry_run)}.")
+    if not username and (reports := retention.prune_reports(now, dry_run=dry_run)):
+        click.echo(f"{reports} delivery reports without message {_deleted(dry_run)}.")
 
 
 def _counts(pruned: Pruned, dry_run: bool) -> str:

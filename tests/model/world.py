@@ -149,7 +149,7 @@ class World:
         for account in self.model.accounts:
             stored = self._stored(account)
             limits = cutoffs_of(SETTINGS, stored, self.now)
-            would = self.store.retention.would_prune(stored, limits)
+            would = self.store.retention.prune(stored, limits, dry_run=True)
             assert would == self.model.prune(account, self.now)
             assert self.store.retention.prune(stored, limits) == would
         assert self.store.retention.prune_reports(self.now) == self.model.prune_reports(self.now)

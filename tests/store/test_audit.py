@@ -357,9 +357,7 @@ READ = {
     *("employees.find", "employees.by_id", "employees.get", "employees.all"),
     *("tokens.find", "audit.entries", "log_positions.find"),
     *("exports.accounts", "exports.rows", "delivery_reports.count_waiting"),
-    *("erasure.names_with", "erasure.would_erase"),
-    *("retention.would_prune", "retention.would_prune_reports"),
-    *("history.read", "history.recent"),
+    *("erasure.names_with", "history.read", "history.recent"),
     *("submissions.accounts_of", "submissions.page", "submissions.find"),
 }
 

@@ -15,6 +15,7 @@ from boxis_gateway.store.engines.base import EVERY_ACCOUNT, Maintenance, StoreDa
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.privacy.erased_numbers import ErasedNumbers
 from boxis_gateway.store.privacy.erasure_scan import ErasureCounts, ErasureScan, number_in_texts
+from boxis_gateway.store.privacy.job import Job
 
 NAMES_SQL = """
     SELECT 'account', username, username FROM account
@@ -34,23 +35,19 @@ class Erasure:
         self._audit = Audit(database)
         self._erased = ErasedNumbers(database)
 
-    def erase(self, number: str, now: datetime) -> ErasureCounts:
-        """Erase the number. What its file has left of it is for Maintenance.vacuum_full. Raises
-        StoreError."""
-        self._maintenance.enable_secure_delete()
-        # After its end every import knows the number.
-        with self._maintenance.throttled_transaction(EVERY_ACCOUNT):
-            self._erased.add(number, now)
-            self._audit.record("erase.begin")  # remains if it is killed
-        counts = ErasureScan(self._database, self._maintenance, number, dry_run=False).run()
-        with self._maintenance.throttled_transaction():
-            self._audit.record("erase", **vars(counts))
+    def erase(self, number: str, now: datetime, *, dry_run: bool = False) -> ErasureCounts:
+        """Erase the number; a dry run counts what that would change. What the file has left of it
+        is for Maintenance.vacuum_full. Raises StoreError."""
+        job = Job(self._database, self._maintenance, dry_run=dry_run)
+        with job.running():
+            # After its end every import knows the number.
+            with job.transaction(EVERY_ACCOUNT):
+                job.change(self._erased.add, number, now)
+                job.change(self._audit.record, "erase.begin")  # remains if it is killed
+            counts = ErasureScan(self._database, job, number).run()
+            with job.transaction():
+                job.change(self._audit.record, "erase", **vars(counts))
         return counts
-
-    def would_erase(self, number: str) -> ErasureCounts:
-        """Counts of what `erase` would change."""
-        with translate_errors(), self._database.read_transaction():
-            return ErasureScan(self._database, self._maintenance, number, dry_run=True).run()
 
     def names_with(self, number: str) -> list[tuple[str, str]]:
         """Names that contain the number and stay, because people log in with them: pairs of a kind,

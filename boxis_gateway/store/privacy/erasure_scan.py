@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +16,6 @@ from boxis_gateway.sms.numbers import ERASED_NUMBER
 from boxis_gateway.store.engines.base import (
     BATCH_ROWS,
     EVERY_ACCOUNT,
-    Maintenance,
     Row,
     StoreDatabase,
 )
@@ -25,6 +23,7 @@ from boxis_gateway.store.engines.dialect import Dialect
 from boxis_gateway.store.ids import IDS_PER_MILLISECOND, LEAST_ID, UPPER_HALF, first_id
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.privacy.erased_numbers import comparable
+from boxis_gateway.store.privacy.job import Job
 
 NOT_E164 = "substr({0}, 1, 2) NOT BETWEEN '+1' AND '+9'"
 ADDRESSES_SQL = f"""
@@ -107,6 +106,15 @@ class ErasureCounts:
     entries: int = 0
 
 
+class _Message(NamedTuple):
+    """Message to or from the number."""
+
+    sent_at: str
+    id: int
+    submission_id: int
+    is_to_number: bool
+
+
 class _Personal(NamedTuple):
     """Columns of a submission that may contain a number."""
 
@@ -124,12 +132,9 @@ def number_in_texts(number: str) -> str | None:
 class ErasureScan:
     """Scan of a store for a number; `counts` grows meanwhile."""
 
-    def __init__(
-        self, database: StoreDatabase, maintenance: Maintenance, number: str, *, dry_run: bool
-    ) -> None:
+    def __init__(self, database: StoreDatabase, job: Job, number: str) -> None:
         self.counts = ErasureCounts()
-        self._database, self._maintenance = database, maintenance
-        self._dry_run = dry_run
+        self._database, self._job = database, job
         self._sql, self._array = _Statements(database.dialect), database.dialect.array
         self._submission_counts = Counts(database)
         self._number, self._in_texts = number, number_in_texts(number)
@@ -146,21 +151,21 @@ class ErasureScan:
     def run(self) -> ErasureCounts:
         """Scan everything."""
         self._erase_entries()
-        for (account_id,) in self._database.execute_sql("SELECT id FROM account").fetchall():
+        for (account_id,) in self._read("SELECT id FROM account"):
             self._erased_ids.clear()
-            for rows in self._messages(account_id):
-                with self._transaction(account_id):
-                    self._erase_messages(account_id, rows)
+            for messages in self._messages(account_id):
+                with self._job.transaction(account_id):
+                    self._erase_messages(account_id, messages)
             for ids in self._submissions(account_id):
-                with self._transaction(account_id):
+                with self._job.transaction(account_id):
                     self._erase_submissions(account_id, ids)
-        with self._transaction(EVERY_ACCOUNT):
+        with self._job.transaction(EVERY_ACCOUNT):
             self._write(self._sql.delete_counts)
         return self.counts
 
     def _erase_entries(self) -> None:
-        with self._transaction():
-            self.counts.entries = self._read(self._sql.count_entries)[0][0]
+        with self._job.transaction():
+            ((self.counts.entries,),) = self._read(self._sql.count_entries)
             for entries in self._sql.entries:
                 self._write(f"DELETE FROM {entries}")
             for table in ("contact", "contact_group"):
@@ -172,23 +177,26 @@ class ErasureScan:
                 masked = mask_mentions(name, self._number)
                 self._write(MASK_NAME_SQL.format(table), name=name, masked=masked)
 
-    def _messages(self, account_id: int) -> Iterator[list[Row]]:
-        """Batches of messages with the number: time, id, submission, and whether to the number."""
-        key = ("", LEAST_ID)
-        while rows := self._read(self._sql.messages, account=account_id, after=key[0], id=key[1]):
-            yield rows
-            key = rows[-1][:2]
+    def _messages(self, account_id: int) -> Iterator[list[_Message]]:
+        """Batches of messages with the number."""
+        last = _Message("", LEAST_ID, 0, False)
+        while rows := self._read(
+            self._sql.messages, account=account_id, after=last.sent_at, id=last.id
+        ):
+            messages = [_Message(*row) for row in rows]
+            yield messages
+            last = messages[-1]
 
-    def _erase_messages(self, account_id: int, rows: Sequence[Row]) -> None:
-        self.counts.messages += len(rows)
-        for sent_at, message_id, _, _ in rows:
-            key = {"account": account_id, "sent_at": sent_at, "id": message_id}
+    def _erase_messages(self, account_id: int, messages: Sequence[_Message]) -> None:
+        self.counts.messages += len(messages)
+        for message in messages:
+            key = {"account": account_id, "sent_at": message.sent_at, "id": message.id}
             self._write(self._sql.erase_message, **key)
-            first = first_id(sent_at)
+            first = first_id(message.sent_at)
             free = {"first": first + UPPER_HALF, "last": first + IDS_PER_MILLISECOND - 1}
             self._write(self._sql.erase_message_id, **key, **free)
         # Refused submissions list no recipients: only their messages have the number.
-        ids = {submission_id for *_, submission_id, is_to_number in rows if is_to_number}
+        ids = {message.submission_id for message in messages if message.is_to_number}
         self._erase_submissions(account_id, sorted(ids - self._erased_ids), to_number=True)
         self._erased_ids |= ids
 
@@ -202,7 +210,7 @@ class ErasureScan:
                 if submission_id not in self._erased_ids
                 and (has_number or self._is_mentioned(text))
             ]
-            after = rows[-1][0]
+            *_, (after, _, _) = rows
 
     def _is_mentioned(self, text: str | None) -> bool:
         return bool(text and self._in_texts and mentions(text, self._in_texts))
@@ -221,8 +229,7 @@ class ErasureScan:
             if new.recipients and new.sender != old.sender:
                 counted[old.sender, month] -= 1
                 counted[new.sender, month] += 1
-        if not self._dry_run:
-            self._submission_counts.change(account_id, counted)
+        self._job.change(self._submission_counts.change, account_id, counted)
 
     def _without_number(self, old: _Personal, to_number: bool) -> _Personal:
         sender = ERASED_NUMBER if old.sender in self._spellings else old.sender
@@ -242,10 +249,4 @@ class ErasureScan:
         return rows
 
     def _write(self, sql: str, **parameters: Any) -> None:
-        if not self._dry_run:
-            self._database.execute_sql(sql, self._parameters | parameters)
-
-    def _transaction(self, account_id: int | None = None) -> AbstractContextManager[None]:
-        if self._dry_run:
-            return nullcontext()
-        return self._maintenance.throttled_transaction(account_id)
+        self._job.change(self._database.execute_sql, sql, self._parameters | parameters)

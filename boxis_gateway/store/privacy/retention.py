@@ -7,7 +7,7 @@ consistent: the next run continues one that was stopped, and two runs share the 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -21,12 +21,12 @@ from boxis_gateway.store.ids import LEAST_ID, first_id
 from boxis_gateway.store.messages.counts import Counts
 from boxis_gateway.store.messages.delivery_reports import DeliveryReports
 from boxis_gateway.store.messages.statuses import without_recipients
+from boxis_gateway.store.privacy.job import Job
 from boxis_gateway.zones import utc_text
 
-COUNT_SQL = "SELECT count(*) FROM message WHERE account_id = ? AND sent_at < ?"
 OLDEST_SQL = """
     SELECT sent_at, id, submission_id, recipient, status FROM message
-    WHERE account_id = ? AND sent_at < ? ORDER BY sent_at, id LIMIT ?
+    WHERE account_id = ? AND sent_at < ? AND (sent_at, id) > (?, ?) ORDER BY sent_at, id LIMIT ?
 """
 DELETE_MESSAGES_SQL = "DELETE FROM message WHERE account_id = ? AND (sent_at, id) <= (?, ?)"
 STRADDLING_SQL = """
@@ -38,6 +38,16 @@ TEXTS_SQL = """
     SELECT id FROM submission
     WHERE account_id = ? AND id > ? AND id < ? AND text IS NOT NULL ORDER BY id LIMIT ?
 """
+
+
+class _OldMessage(NamedTuple):
+    """Row of OLDEST_SQL."""
+
+    sent_at: str
+    id: int
+    submission_id: int
+    recipient: str
+    status: str
 
 
 class Cutoffs(NamedTuple):
@@ -77,75 +87,64 @@ class Retention:
             f"SELECT id, sender, created_at, recipients FROM submission WHERE {these}"
         )
         self._delete_submissions_sql = f"DELETE FROM submission WHERE {these}"
-        self._delete_texts_sql = (
-            f"UPDATE submission SET text = NULL WHERE {these} AND text IS NOT NULL"
-        )
+        with_text = f"{these} AND text IS NOT NULL"
+        self._texts_sql = f"SELECT count(*) FROM submission WHERE {with_text}"
+        self._delete_texts_sql = f"UPDATE submission SET text = NULL WHERE {with_text}"
 
-    def prune(self, account: Account, cutoffs: Cutoffs) -> Pruned:
-        """Delete everything older. Raises StoreError; finished transactions stay."""
-        self._maintenance.enable_secure_delete()
-        messages = sum(self._delete_messages(account.id, cutoffs.messages_from))
-        texts = sum(
-            self._delete_texts(account.id, ids) for ids in self._old_texts(account.id, cutoffs)
-        )
-        pruned = Pruned(messages, texts)
-        if any(pruned):
-            with self._maintenance.throttled_transaction():
-                self._audit.record("prune", account.username, **pruned._asdict())
+    def prune(self, account: Account, cutoffs: Cutoffs, *, dry_run: bool = False) -> Pruned:
+        """Delete everything older; a dry run counts it. Raises StoreError; finished transactions
+        stay."""
+        job = Job(self._database, self._maintenance, dry_run=dry_run)
+        with job.running():
+            messages = sum(self._delete_messages(job, account.id, cutoffs.messages_from))
+            texts = sum(
+                self._delete_texts(job, account.id, ids)
+                for ids in self._old_texts(account.id, cutoffs)
+            )
+            pruned = Pruned(messages, texts)
+            if any(pruned):
+                with job.transaction():
+                    job.change(self._audit.record, "prune", account.username, **pruned._asdict())
         return pruned
 
-    def would_prune(self, account: Account, cutoffs: Cutoffs) -> Pruned:
-        """Counts of what `prune` would delete."""
-        with translate_errors(), self._database.read_transaction():
-            query = (account.id, cutoffs.messages_from)
-            messages = self._database.execute_sql(COUNT_SQL, query).fetchone()[0]
-            first_kept = self._first_id(cutoffs.messages_from)
-            straddling = self._straddling(account.id, cutoffs.messages_from)
-            texts = sum(
-                submission_id >= first_kept or submission_id in straddling
-                for ids in self._old_texts(account.id, cutoffs)
-                for submission_id in ids
-            )
-        return Pruned(messages, texts)
-
-    def prune_reports(self, now: datetime) -> int:
-        """Delete the reports that have waited too long for their message; how many."""
-        before, total = utc_text(now - MAX_DELAY), 0
-        while True:
+    def prune_reports(self, now: datetime, *, dry_run: bool = False) -> int:
+        """Delete the reports that have waited too long for their message, unless this is a dry run;
+        how many."""
+        before = utc_text(now - MAX_DELAY)
+        with translate_errors():
+            total = self._delivery_reports.count_waiting(before)
+        for _ in range(0, 0 if dry_run else total, BATCH_ROWS):
             with self._maintenance.throttled_transaction(EVERY_ACCOUNT):
-                deleted = self._delivery_reports.delete_waiting(before, BATCH_ROWS)
-            total += deleted
-            if deleted < BATCH_ROWS:
-                return total
+                self._delivery_reports.delete_waiting(before, BATCH_ROWS)
+        return total
 
-    def would_prune_reports(self, now: datetime) -> int:
-        """Number of reports that `prune_reports` would delete."""
-        return self._delivery_reports.count_waiting(utc_text(now - MAX_DELAY))
-
-    def _delete_messages(self, account_id: int, before: str) -> Iterator[int]:
+    def _delete_messages(self, job: Job, account_id: int, before: str) -> Iterator[int]:
         """Delete older messages; their number in each transaction."""
         straddling = self._straddling(account_id, before)
+        last = _OldMessage("", LEAST_ID, 0, "", "")
         deleted = BATCH_ROWS if before else 0
         while deleted == BATCH_ROWS:
-            with self._maintenance.throttled_transaction(account_id):
-                deleted = self._delete_oldest(account_id, before, straddling)
+            with job.transaction(account_id):
+                query = (account_id, before, last.sent_at, last.id, BATCH_ROWS)
+                cursor = self._database.execute_sql(OLDEST_SQL, query)
+                rows = [_OldMessage(*row) for row in cursor]
+                if rows:
+                    last = rows[-1]
+                    key = (account_id, last.sent_at, last.id)
+                    job.change(self._database.execute_sql, DELETE_MESSAGES_SQL, key)
+                    job.change(self._remove_recipients, account_id, rows, straddling)
+            deleted = len(rows)
             yield deleted
 
-    def _delete_oldest(self, account_id: int, before: str, straddling: set[int]) -> int:
-        query = (account_id, before, BATCH_ROWS)
-        rows = self._database.execute_sql(OLDEST_SQL, query).fetchall()
-        gone: dict[int, list[str]] = defaultdict(list)
-        for _, _, submission_id, recipient, status in rows:
-            gone[submission_id] += [recipient] if status != Status.REFUSED.value else []
-        if rows:
-            self._database.execute_sql(DELETE_MESSAGES_SQL, (account_id, *rows[-1][:2]))
-            self._remove_recipients(account_id, gone, straddling)
-        return len(rows)
-
     def _remove_recipients(
-        self, account_id: int, gone: dict[int, list[str]], straddling: set[int]
+        self, account_id: int, messages: Sequence[_OldMessage], straddling: set[int]
     ) -> None:
-        """Remove recipients from submissions, and delete submissions without other messages."""
+        """Remove the messages' recipients from submissions, and delete submissions without other
+        messages."""
+        gone: dict[int, list[str]] = defaultdict(list)
+        for message in messages:
+            accepted = message.status != Status.REFUSED.value
+            gone[message.submission_id] += [message.recipient] if accepted else []
         counted: Counter[tuple[str, str]] = Counter()
         empty: list[int] = []
         query = (account_id, self._array(list(gone)))
@@ -164,22 +163,35 @@ class Retention:
         self._counts.delete_zeros(account_id)
 
     def _old_texts(self, account_id: int, cutoffs: Cutoffs) -> Iterator[list[int]]:
-        """Batches of submissions that have a text, and only messages that are too old for it."""
+        """Batches of submissions that have a text, and only messages that are too old for it, but
+        not too old themselves."""
         if not cutoffs.texts_from:
             return
+        first_kept = self._first_id(cutoffs.messages_from)
+        kept = self._straddling(account_id, cutoffs.messages_from)
         straddling = self._straddling(account_id, cutoffs.texts_from)
         end = self._first_id(cutoffs.texts_from)
-        query = (account_id, LEAST_ID, end, BATCH_ROWS)
-        while rows := self._database.execute_sql(TEXTS_SQL, query).fetchall():
-            if old := [number for (number,) in rows if number not in straddling]:
-                yield old
-            query = (account_id, rows[-1][0], end, BATCH_ROWS)
+        after = LEAST_ID
+        while ids := self._with_text(account_id, after, end):
+            yield [
+                number
+                for number in ids
+                if number not in straddling and (number >= first_kept or number in kept)
+            ]
+            after = ids[-1]
 
-    def _delete_texts(self, account_id: int, submissions: list[int]) -> int:
-        with self._maintenance.throttled_transaction(account_id):
-            query = (account_id, self._array(submissions))
-            cursor = self._database.execute_sql(self._delete_texts_sql, query)
-            return int(self._database.rows_affected(cursor))
+    def _with_text(self, account_id: int, after: int, end: int) -> list[int]:
+        query = (account_id, after, end, BATCH_ROWS)
+        return [number for (number,) in self._database.execute_sql(TEXTS_SQL, query)]
+
+    def _delete_texts(self, job: Job, account_id: int, submissions: list[int]) -> int:
+        if not submissions:
+            return 0
+        query = (account_id, self._array(submissions))
+        with job.transaction(account_id):
+            (texts,) = self._database.execute_sql(self._texts_sql, query).fetchone()
+            job.change(self._database.execute_sql, self._delete_texts_sql, query)
+        return int(texts)
 
     def _straddling(self, account_id: int, moment: str) -> set[int]:
         """Submissions created before a moment, with messages of a later time: scheduled ones, and

@@ -167,7 +167,7 @@ def test_others_write_between_transactions(copy: Store, monkeypatch: pytest.Monk
     account = copy.accounts.get(USERNAME)
     limits = cutoffs_of(Settings(), account, utc_now())
     would, turn = (
-        copy.retention.would_prune(account, limits),
+        copy.retention.prune(account, limits, dry_run=True),
         copy.maintenance.throttled_transaction,
     )
     other, others = store_at(copy.url, lock_seconds=0), list[Pruned]()

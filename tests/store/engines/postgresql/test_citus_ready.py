@@ -96,7 +96,7 @@ def use_all(store: Store, account: Account) -> None:
     store.submissions.find("9")
     list(store.exports.rows({account.id: "anna"}, Criteria(recipient="+48500000001")))
     limits = Cutoffs(MAY[5], MAY[9])
-    store.retention.would_prune(account, limits)
+    store.retention.prune(account, limits, dry_run=True)
     store.retention.prune(account, limits)
     store.erasure.erase("+48500000007", NOW)
 
