@@ -138,7 +138,7 @@ def one_message(
         raise Refused(403, "access_denied")
     for account in accounts:
         customer = next(one for one in customers if one.name == account.customer)
-        for one in account.submissions:
+        for one in sorted(account.submissions, key=lambda one: one.id):
             if one.shown_id == wanted and one.recipients and employee.reaches(customer):
                 return shown(one, employee, customer)
     raise Refused(404, "id")
