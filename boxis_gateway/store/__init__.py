@@ -33,7 +33,8 @@ from boxis_gateway.store.transfer.backup import BackedUp, back_up
 from boxis_gateway.store.transfer.copy import Copied, copy
 from boxis_gateway.store.transfer.restore import Restored, restore
 from boxis_gateway.store.transfer.verify import Verified, verify, verify_file
-from boxis_gateway.store.writer import Write, Writer
+from boxis_gateway.store.write_group import Write
+from boxis_gateway.store.writer import Writer
 
 __all__ = [
     "DATABASE_ERRORS",

@@ -151,10 +151,6 @@ class StoreDatabase(Database):
         """Let the audit be replaced. Use it inside a transaction."""
         raise NotImplementedError
 
-    def nowait(self) -> AbstractContextManager[None]:
-        """Let writes fail at once where they would wait for a lock of the whole store."""
-        return nullcontext()
-
     def version(self) -> int:
         """The number of migrations that made the tables."""
         raise NotImplementedError

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
-
-from peewee import OperationalError
 
 from boxis_gateway import model
 from boxis_gateway.levels import Level, State
@@ -22,6 +19,7 @@ FIND_SQL = """
         employee.username, employee.level, employee.state
     FROM token JOIN employee ON token.employee_id = employee.id WHERE token.digest = ?
 """
+RENEW_SQL = "UPDATE token SET expires_at = ? WHERE digest = ?"
 
 
 class Tokens:
@@ -75,15 +73,8 @@ class Tokens:
         return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def renew(self, session: model.Session, expires_at: datetime) -> None:
-        """Extend the token. Outside of a transaction, not if another process is writing: then the
-        next use does."""
-        extension = Token.update(expires_at=utc_text(expires_at))
-        extension = extension.where(Token.digest == session.digest)
-        if self._database.in_transaction():
-            extension.execute(self._database)
-            return
-        with suppress(OperationalError), self._database.nowait():
-            extension.execute(self._database)
+        """Extend the token."""
+        self._database.execute_sql(RENEW_SQL, (utc_text(expires_at), session.digest))
 
     def end(self, employee: model.Employee, digest: str) -> bool:
         """Delete the token; true if the employee had it."""

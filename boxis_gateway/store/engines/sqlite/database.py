@@ -131,7 +131,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     def group_transaction(
         self, account_ids: Sequence[int | None], seconds: float
     ) -> Iterator[None]:
-        with self._busy_timeout(seconds), self.transaction():
+        with self.busy_timeout(seconds), self.transaction():
             yield
 
     def has_transaction(self) -> bool:
@@ -158,11 +158,9 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
         for _, sql in triggers:
             self.execute_sql(sql)
 
-    def nowait(self) -> AbstractContextManager[None]:
-        return self._busy_timeout(0)
-
     @contextmanager
-    def _busy_timeout(self, seconds: float) -> Iterator[None]:
+    def busy_timeout(self, seconds: float) -> Iterator[None]:
+        """Let this thread wait so many seconds for locks of SQLite's."""
         connection = self.connection()
         connection.set_busy_timeout(int(seconds * 1000))
         try:

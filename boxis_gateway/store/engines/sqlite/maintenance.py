@@ -6,6 +6,7 @@ import time
 
 from boxis_gateway.store.engines.base import Maintenance
 from boxis_gateway.store.engines.errors import translate_errors
+from boxis_gateway.store.engines.sqlite.database import SqliteDatabase
 
 TRANSACTION_PAGES = 200  # released in one transaction
 INCREMENTAL = 2  # value of PRAGMA auto_vacuum
@@ -14,6 +15,8 @@ CHECKPOINT_SECONDS = 0.05  # between two tries
 
 class SqliteMaintenance(Maintenance):
     """Maintenance of a store's file."""
+
+    _database: SqliteDatabase
 
     @property
     def can_release_pages(self) -> bool:
@@ -39,7 +42,7 @@ class SqliteMaintenance(Maintenance):
 
     def checkpoint_wal(self, wait_seconds: float) -> bool:
         until = time.monotonic() + wait_seconds
-        with translate_errors(), self._database.nowait():
+        with translate_errors(), self._database.busy_timeout(0):
             while busy := self._pragma("wal_checkpoint(truncate)"):
                 if time.monotonic() >= until:
                     break
