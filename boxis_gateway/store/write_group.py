@@ -108,7 +108,7 @@ class WriteGroup:
             with self._database.savepoint():
                 write.run()
         except Exception as error:
-            if not self._database.has_transaction():
+            if isinstance(error, TransactionLost) or not self._database.has_transaction():
                 raise TransactionLost from error
             write.error = as_unavailable(error)
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from cryptography.fernet import Fernet
 
 from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.model import Account, NewMessage
-from boxis_gateway.store import Store
+from boxis_gateway.store import Store, Write, Writer
 from boxis_gateway.store.engines.postgresql import connection as postgresql_connection
 from boxis_gateway.store.engines.postgresql.connection import ConnectionFactory
 from checks.failover.servers import Server, find_programs
@@ -35,7 +36,7 @@ from tests.support.shop import (
     secrets_in,
 )
 from tests.support.stores import store_at
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_SECONDS, until
 
 SETTINGS = "listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nfsync = off\n"
 MESSAGES = [
@@ -122,6 +123,49 @@ def test_a_write_that_is_cut_off_fails_and_is_added_once(
     assert proxy.is_done
     store.additions.add(account.id, MESSAGES)
     assert told(store, account) == NEWEST_FIRST
+
+
+@pytest.mark.parametrize("is_heard", [False, True])
+def test_a_commit_of_a_group_that_is_cut_off_may_have_come(
+    is_heard: bool, proxy: Proxy, store: Store
+) -> None:
+    ran: list[str] = []
+
+    def add(name: str) -> Write[None]:
+        return Write(lambda: (ran.append(name), store.customers.add(name, NOW))[0])
+
+    def cut() -> None:
+        entered.set()
+        assert gate.wait(LIMIT_SECONDS)
+
+    entered, gate = threading.Event(), threading.Event()
+    with closing(Writer(store)) as writer:
+        writer.submit(Write(cut)).add_done_callback(
+            lambda _: proxy.cut("COMMIT", is_heard=is_heard)
+        )
+        assert entered.wait(LIMIT_SECONDS)
+        futures = [writer.submit(add(name)) for name in "ab"]
+        gate.set()
+        errors = [future.exception(LIMIT_SECONDS) for future in futures]
+        assert [getattr(error, "reason", "") for error in errors] == ["unreachable"] * 2
+        writer.submit(add("c")).result(LIMIT_SECONDS)
+    assert ran == ["a", "b", "c"]
+    names = [customer.name for customer in store.customers.all()]
+    assert names == (["a", "b", "c"] if is_heard else ["c"])
+
+
+def test_a_group_whose_connection_is_lost_before_its_commit_is_done_again(
+    proxy: Proxy, store: Store
+) -> None:
+    gate = threading.Event()
+    with closing(Writer(store)) as writer:
+        writer.submit(Write(lambda: gate.wait(LIMIT_SECONDS)))
+        futures = [writer.submit(Write(partial(store.customers.add, name, NOW))) for name in "ab"]
+        proxy.cut("customer", is_heard=False)
+        gate.set()
+        assert [future.result(LIMIT_SECONDS).name for future in futures] == ["a", "b"]
+    assert proxy.is_done
+    assert [customer.name for customer in store.customers.all()] == ["a", "b"]
 
 
 def test_a_transaction_is_undone_with_its_connection(store: Store, account: Account) -> None:

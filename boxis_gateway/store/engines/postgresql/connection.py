@@ -63,11 +63,15 @@ class Cursor(psycopg.RawCursor[Any]):
 
     @property
     def rowcount(self) -> int:
-        """Rows that the statement has changed or read; in a pipeline it waits for the result."""
+        """Rows that the statement has changed or read. In a pipeline it waits for the result, and
+        raises TransactionLost if a statement has failed."""
         connection: Any = self.connection
         pipeline = connection.pipeline_in_use
         if pipeline and self.pgresult is None:
-            pipeline.sync()
+            try:
+                pipeline.sync()
+            except psycopg.Error as error:
+                raise TransactionLost from error
         return super().rowcount
 
 
@@ -157,13 +161,15 @@ class Connection(psycopg.Connection[Any]):
         raised: BaseException | None = None
         try:
             self._enter_pipeline()
-            try:
-                yield
-            except BaseException as error:
-                raised = error
+            yield
+        except BaseException as error:
+            raised = error
+        try:
             self._leave_pipeline()
         except psycopg.Error as error:
-            raised = raised or TransactionLost().with_traceback(error.__traceback__)
+            raised = raised or error
+        if isinstance(raised, psycopg.Error):
+            raise TransactionLost from raised
         if raised:
             raise raised
 
