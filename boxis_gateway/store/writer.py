@@ -1,4 +1,4 @@
-"""Writer thread of a process: runs its writes, and commits what has come meanwhile together.
+"""Writer thread of a process: runs its writes, and commits what has come together.
 
 Requests are answered by one thread, which must not wait for locks and disks. It submits a `Write`
 and gets a future, which has its result only after the commit. The writer thread waits for its turn
