@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -197,6 +197,58 @@ def test_the_lock_file_is_as_open_as_the_store(store: Store, database: SqliteDat
     lock, status = Path(f"{store.path}-lock").stat(), store.path.stat()
     assert lock.st_mode == status.st_mode
     assert (lock.st_uid, lock.st_gid) == (status.st_uid, status.st_gid)
+
+
+def test_the_umask_does_not_close_the_lock_file_to_the_stores_group(
+    store: Store, database: SqliteDatabase
+) -> None:
+    lock = Path(f"{store.path}-lock")
+    lock.unlink(missing_ok=True)
+    store.path.chmod(0o660)
+    before = os.umask(0o077)
+    try:
+        write(database)
+    finally:
+        os.umask(before)
+    assert lock.stat().st_mode & 0o777 == 0o660
+
+
+def test_a_lock_file_that_cannot_be_given_away_is_used(
+    store: Store, database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    Path(f"{store.path}-lock").unlink(missing_ok=True)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "fchown", refuse)  # as for root in a container without that right
+    write(database)
+    assert Path(f"{store.path}-lock").exists()
+
+
+def test_only_a_lock_file_that_it_has_made_is_given_away(
+    store: Store, database: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, other = Path(f"{store.path}-lock"), store.path.with_name("other")
+    lock.unlink(missing_ok=True)
+    other.touch(0o600)
+    look = os.stat
+
+    def stat(path: str) -> os.stat_result:
+        with suppress(FileExistsError):
+            lock.hardlink_to(other)  # in the moment before it is made
+        return look(path)
+
+    store.path.chmod(0o666)
+    if os.geteuid() == 0:
+        os.chown(store.path, 1, 2)
+    before = other.stat()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", stat)
+        write(database)
+    after = other.stat()
+    assert other.samefile(lock)
+    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
 
 
 def test_no_lock_file_is_made_for_a_store_that_is_gone(

@@ -70,11 +70,15 @@ class WriteQueue:
         may be the first to write."""
         try:
             store = os.stat(self._store)
-            descriptor = os.open(self._path, OPEN_FLAGS | os.O_CREAT, store.st_mode & 0o666)
+            descriptor = os.open(self._path, OPEN_FLAGS | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:  # root must not give away what another has put there meanwhile
+            return self._open()
         except OSError:
             return NO_FILE
-        if os.geteuid() == 0:
-            os.fchown(descriptor, store.st_uid, store.st_gid)
+        with suppress(OSError):  # a file system, or a root, that cannot
+            if os.geteuid() == 0:
+                os.fchown(descriptor, store.st_uid, store.st_gid)
+            os.fchmod(descriptor, store.st_mode & 0o666)  # whatever the umask
         return descriptor
 
     def _wait(self, descriptor: int, seconds: float) -> int:
