@@ -61,7 +61,7 @@ IMPORT_PARTS = {
     **{f"importers.{name}:read": "line -> message" for name in ("kannel_log", "csv_table")},
     "importing.fingerprints:fingerprint": "fingerprint",
     "store.ingest.additions:Additions.add": "duplicates, ids, rows; commit",
-    "store.engines.sqlite.rows:MultiRowInserter.insert": "SQLite: two inserts",
+    "store.engines.sqlite.rows:RowInserter.insert": "SQLite: two inserts",
 }
 """`module:function` or `module:Class.method` of the package -> the part that it belongs to."""
 

@@ -22,7 +22,7 @@ from boxis_gateway.store.engines.base import Parameters, Row, StoreDatabase
 from boxis_gateway.store.engines.row_stream import Release, RowStream
 from boxis_gateway.store.engines.sqlite.dialect import SQLITE
 from boxis_gateway.store.engines.sqlite.file_identity import NO_FILE, FileIdentity, file_id
-from boxis_gateway.store.engines.sqlite.rows import MultiRowInserter, SqliteSnapshot, row_stream
+from boxis_gateway.store.engines.sqlite.rows import RowInserter, SqliteSnapshot, row_stream
 from boxis_gateway.store.engines.sqlite.write_queue import GROUP, TRANSACTION, WriteQueue
 
 TRIGGERS_SQL = """
@@ -81,8 +81,8 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
             cursor.execute(sql, parameters)  # execute_sql would enter the wrapper once more
             return row_stream(cursor, partial(self.detach, connection))
 
-    def bulk_inserter(self, table: type[Model]) -> MultiRowInserter:
-        return MultiRowInserter(self, table)
+    def bulk_inserter(self, table: type[Model]) -> RowInserter:
+        return RowInserter(self, table)
 
     def snapshot(self) -> SqliteSnapshot:
         return SqliteSnapshot(self.connection(), self.detach)

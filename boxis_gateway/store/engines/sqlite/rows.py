@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from peewee import Model, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
@@ -13,29 +13,19 @@ from boxis_gateway.store.engines.row_stream import SHORT_ROWS, Release, RowStrea
 from boxis_gateway.store.engines.sql import insert_sql
 
 BATCH = 300  # rows, of about a millisecond
-ROWS_PER_STATEMENT = 50  # of one INSERT; a row has up to 13 parameters
 
 
-class MultiRowInserter:
-    """Bulk insert, ROWS_PER_STATEMENT at a time: every execution of a statement has a cost."""
+class RowInserter:
+    """Bulk insert by one prepared statement, executed for each row."""
 
     def __init__(self, database: StoreDatabase, table: type[Model]) -> None:
         self._database = database
-        self._one, self._many = insert_sql(table), insert_sql(table, ROWS_PER_STATEMENT)
+        self._sql = insert_sql(table)
 
     def insert(self, rows: Sequence[Row]) -> None:
         """Insert the rows. Raises peewee's DatabaseError."""
-        even = len(rows) - len(rows) % ROWS_PER_STATEMENT
-        cursor = self._database.cursor()
         with __exception_wrapper__:
-            cursor.executemany(
-                self._many,
-                (
-                    list(chain.from_iterable(rows[first : first + ROWS_PER_STATEMENT]))
-                    for first in range(0, even, ROWS_PER_STATEMENT)
-                ),
-            )
-            cursor.executemany(self._one, rows[even:])
+            self._database.cursor().executemany(self._sql, rows)
 
 
 class SqliteSnapshot:
