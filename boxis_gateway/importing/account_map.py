@@ -31,7 +31,9 @@ class AccountMap:
 
     def find(self, key: str) -> Account | None:
         """Return the account of the key, or None."""
-        if self._cache.get(key) is None:  # an account may be added while a log is followed
+        account = self._cache.get(key)
+        if account is None:  # an account may be added while a log is followed
             username = self.names.get(key, key)
-            self._cache[key] = self.store.accounts.find(username) if username else self.default
-        return self._cache[key]
+            account = self.store.accounts.find(username) if username else self.default
+            self._cache[key] = account
+        return account

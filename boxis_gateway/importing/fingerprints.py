@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from hashlib import blake2b
 
 from boxis_gateway.importers.reading.repeats import RepeatCounter
 from boxis_gateway.model import NewMessage
 
 REPEATS_KEPT = 100_000  # equal messages further apart than twice that are taken for one
+SIGNED = struct.Struct(">q")
 
 
 class Fingerprinter:
@@ -35,5 +37,6 @@ class Fingerprinter:
 
 def fingerprint(*identity: str) -> int:
     """Signed 64-bit hash of the texts, the same on every machine and in every version."""
-    digest = blake2b("\0".join(identity).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+    digest = blake2b("\0".join(identity).encode(), digest_size=SIGNED.size).digest()
+    number: int = SIGNED.unpack(digest)[0]
+    return number

@@ -24,6 +24,9 @@ class Alphabet(IntEnum):
     UCS2 = 16
 
 
+_GSM, _UCS2 = Alphabet.GSM, Alphabet.UCS2  # members are slow to look up
+
+
 def capacity(alphabet: Alphabet, header_octets: int = 0) -> int:
     """Number of units that fit into one segment beside a user data header of that size."""
     return (OCTETS - header_octets) * 8 // alphabet
@@ -34,15 +37,14 @@ def count_parts(text: str, alphabet: Alphabet | None = None, header_octets: int 
 
     `header_octets` is the size of a user data header that precedes the text, length octet included;
     if text and header fit into one segment, the message is a segment that the client made."""
-    if 2 * len(text) <= capacity(alphabet or Alphabet.UCS2, header_octets):
+    if 2 * len(text) <= capacity(alphabet or _UCS2, header_octets):
         return 1  # no character takes more than two units: short texts need no scan
     if alphabet is None:
-        alphabet = Alphabet.GSM if gsm0338.is_gsm(text) else Alphabet.UCS2
+        alphabet = _GSM if gsm0338.is_gsm(text) else _UCS2
     units = _units(text, alphabet)
     if units is None:
         return _count(len(text), alphabet, header_octets)
-    total = sum(units)
-    if total <= capacity(alphabet, header_octets):
+    if sum(units) <= capacity(alphabet, header_octets):
         return 1
     return _fill(units, capacity(alphabet, header_octets + CONCATENATION_HEADER_OCTETS))
 
@@ -60,8 +62,8 @@ def _count(units: int, alphabet: Alphabet, header_octets: int) -> int:
 
 def _units(text: str, alphabet: Alphabet) -> Sequence[int] | None:
     """Units of each character; None if every character takes one."""
-    if alphabet is Alphabet.GSM:
-        if not any(character in text for character in gsm0338.EXTENSION):
+    if alphabet is _GSM:
+        if not any(map(text.__contains__, gsm0338.EXTENSION)):
             return None
         return [gsm0338.septets(character) for character in text]
     if text.isascii() or len(text.encode("utf-16-le", "surrogatepass")) == 2 * len(text):

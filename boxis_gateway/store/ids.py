@@ -7,29 +7,23 @@ it is 16 hexadecimal digits, followed by 8 of the account's id: wire ids sort by
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-
-from boxis_gateway.zones import from_utc_text
+from datetime import datetime, timedelta
 
 IDS_PER_MILLISECOND = 1_000_000
 UPPER_HALF = IDS_PER_MILLISECOND // 2  # where a millisecond's ids of free_ids.py begin
-SECONDS = {f"{second:02}": second * 1000 * IDS_PER_MILLISECOND for second in range(60)}
 STORED_DIGITS, LARGEST_STORED_ID = 19, 9_000_000_000_000_000_000
 LAST_DIGITS = 17  # of a longer id: they fit between LARGEST_STORED_ID and 2**63
 UNSIGNED = 1 << 64
 LEAST_ID, GREATEST_ID = -(1 << 63), (1 << 63) - 1
 GREATEST_ACCOUNT_ID = (1 << 31) - 1
+EPOCH, MILLISECOND = datetime(1970, 1, 1), timedelta(milliseconds=1)
 YEARS = range(1970, 2262)  # that ids can express
 WIRE_ID = re.compile(r"([0-9a-f]{16})([0-9a-f]{8})")
 
 
 def first_id(instant: str) -> int:
     """The lowest id of a time, given as the store's text."""
-    seconds = instant[17:]
-    after_minute = SECONDS.get(seconds)
-    if after_minute is None:  # there is a fraction
-        after_minute = round(float(seconds) * 1000) * IDS_PER_MILLISECOND
-    return _minute_id(instant[:16]) + after_minute
+    return (datetime.fromisoformat(instant) - EPOCH) // MILLISECOND * IDS_PER_MILLISECOND
 
 
 def is_generated_id(number: int, instant: str) -> bool:
@@ -40,11 +34,6 @@ def is_generated_id(number: int, instant: str) -> bool:
 def is_in_lower_half(number: int, instant: str) -> bool:
     """True for an id of that time that additions.py may give."""
     return 0 <= number - first_id(instant) < UPPER_HALF
-
-
-@lru_cache(maxsize=1024)
-def _minute_id(minute: str) -> int:
-    return int(from_utc_text(minute).timestamp()) * 1000 * IDS_PER_MILLISECOND
 
 
 def id_range_of_months(first: str, last: str) -> tuple[int, int]:

@@ -9,8 +9,8 @@ full.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
 
+from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.importers.reading.lines import LineError
 from boxis_gateway.zones import LATEST, Zone, from_utc_text, utc_text
 
@@ -27,12 +27,13 @@ def parse_date(name: str, date: str, zone: Zone, not_before: str | None = None) 
     In a repeated hour it is in the first pass, or in the second if the first lies well before
     `not_before` (a UTC text). Raises LineError that names the column `name`."""
     if date[19:20] in _OFFSETS:
-        if date[13:19] in _HOUR:
-            hour = _utc_prefix(zone, date[:13], ":00:00", ":59:59", date[19:])
+        clock = date[13:19]
+        if clock in _HOUR:
+            hour = _utc_prefixes[zone, date[:13], date[19:]]
             if hour:
-                return hour + date[13:19]
+                return hour + clock
         if date[16:19] in _MINUTE:
-            minute = _utc_prefix(zone, date[:16], ":00", ":59", date[19:])
+            minute = _utc_prefixes[zone, date[:16], date[19:]]
             if minute:
                 return minute + date[16:19]
     return parse_date_uncached(name, date, zone, not_before)
@@ -46,10 +47,11 @@ def parse_date_or_none(date: str | None, zone: Zone) -> str | None:
         return None
 
 
-@lru_cache(maxsize=CACHED_PREFIXES)
-def _utc_prefix(zone: Zone, start: str, first: str, last: str, offset: str) -> str | None:
-    """UTC prefix that replaces `start` in all dates from `start + first + offset` to
-    `start + last + offset`; None if they have none in common, or are invalid."""
+def _utc_prefix(dates: tuple[Zone, str, str]) -> str | None:
+    """UTC prefix that replaces the start of dates, up to the hour or the minute; None if they have
+    none in common, or are invalid. The dates are given by zone, start and offset."""
+    zone, start, offset = dates
+    first, last = (":00:00", ":59:59") if len(start) == len("yyyy-mm-dd hh") else (":00", ":59")
     try:
         ends = {
             parse_date_uncached("", start + end + offset, zone, not_before)
@@ -60,6 +62,9 @@ def _utc_prefix(zone: Zone, start: str, first: str, last: str, offset: str) -> s
         return None
     utc_start = min(ends).removesuffix(first)
     return utc_start if ends == {utc_start + first, utc_start + last} else None
+
+
+_utc_prefixes = BoundedCache(_utc_prefix, CACHED_PREFIXES)
 
 
 def parse_date_uncached(name: str, date: str, zone: Zone, not_before: str | None = None) -> str:

@@ -125,7 +125,7 @@ def test_a_csv_is_the_same_in_blocks_of_any_size(pieces: list[str], block: int) 
         assert list(csv_table.read(Source(BytesIO(b"".join(lines))), options)) == expected
 
 
-LAZY_HEAD = re.compile(kannel_log._HEAD.pattern.replace(rb"[^\]\n]*+", b".*?"))
+LAZY_HEAD = re.compile(kannel_log._HEAD.pattern.replace(r"[^\]]*+", ".*?"))
 HEAD_PIECES = [
     *(f"] [{name}:" for name in (*kannel_log._FIELDS, "flags")),
     "]",
@@ -145,7 +145,7 @@ def test_brackets_in_fields_are_found_as_slowly(values: list[str], data: st.Data
     )
     head = f"2026-11-21 23:30:04 Sent SMS [{fields[3:]}-1:0:-1:-1:31] [msg:2:hi] [udh:0:]"
     cut = data.draw(st.integers(0, len(head)))
-    for line in (head.encode(), (head[:cut] + head[cut + 1 :]).encode()):
+    for line in (head, head[:cut] + head[cut + 1 :]):
         quick, slow = kannel_log._HEAD.match(line), LAZY_HEAD.match(line)
         assert (quick and quick.groups()) == (slow and slow.groups())
 
