@@ -168,8 +168,7 @@ class Store:
     def unfinished_copy_of(self) -> str:
         """The source that this store is an unfinished copy of, or ""."""
         with translate_errors():
-            row = self.database.execute_sql(COPIED_FROM_SQL).fetchone()
-        return str(row[0]) if row else ""
+            return str(self.database.scalar(COPIED_FROM_SQL) or "")
 
     def require_not_newer(self) -> Store:
         """The store itself, if it is empty, older or of this version. Raises StoreError."""

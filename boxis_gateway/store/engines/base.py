@@ -79,6 +79,11 @@ class StoreDatabase(Database):
         DatabaseError or InterfaceError."""
         raise NotImplementedError
 
+    def scalar(self, sql: str, params: Parameters | None = None) -> Any:
+        """The value of a query for one; None if there is no row."""
+        (value,) = self.execute_sql(sql, params).fetchone() or (None,)
+        return value
+
     def stream(self, sql: str, parameters: Sequence[Any]) -> RowStream[list[Row]]:
         """The rows of a query, which has run when this returns; dropping them releases the
         state."""
@@ -98,7 +103,7 @@ class StoreDatabase(Database):
 
     def new_account_id(self, customer_id: str) -> int:
         """A free id for an account of the customer. Call it in the transaction that adds it."""
-        return int(self.execute_sql(NEW_ACCOUNT_SQL).fetchone()[0])
+        return int(self.scalar(NEW_ACCOUNT_SQL))
 
     def shard_of(self, account_id: int) -> int:
         """The shard of the account. One query may read accounts of one shard."""

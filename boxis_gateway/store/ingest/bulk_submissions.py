@@ -94,9 +94,10 @@ class _Batch:
 
     def submission_id(self, group: Sequence[FingerprintedMessage]) -> int:
         """The submission of the messages, stored or new."""
-        first, facts = group[0][1], _facts(group[0][1])
-        named = from_wire_id(facts.wire_id) if facts.exported_id is None else None
-        own = named[1] if named and named[0] == self._account_id else None
+        _, first = group[0]
+        facts = _facts(first)
+        owner, number = from_wire_id(facts.wire_id) or (None, None)
+        own = number if owner == self._account_id and facts.exported_id is None else None
         equal = (first.sender, facts.created_at, first.text)
         stored = self._find(own, facts.wire_id, *equal)
         if stored and self._delete_pending(stored.id, group):
@@ -154,9 +155,9 @@ class _Batch:
 
     def _new_submission_id(self, facts: SubmissionFacts, messages: Sequence[NewMessage]) -> int:
         """The id of the source, if it is free and cannot be given to another; or a new one."""
-        named = from_wire_id(facts.wire_id)
-        number = named[1] if facts.exported_id is None and named else facts.exported_id
-        created_at = facts.created_at
+        number, created_at = facts.exported_id, facts.created_at
+        if number is None:
+            _, number = from_wire_id(facts.wire_id) or (None, None)
         if number is not None and is_generated_id(number, created_at):
             is_safe = not is_in_lower_half(number, created_at) or any(
                 message.sent_at == created_at

@@ -91,7 +91,8 @@ class Duplicates:
                 new.append(pair)
             else:
                 index = indexes[identity]
-                new[index] = (fingerprint, _later(new[index][1], message))
+                _, earlier = new[index]
+                new[index] = (fingerprint, _later(earlier, message))
         return Split(new, list(repeated.items()), nearby)
 
     def _stored(

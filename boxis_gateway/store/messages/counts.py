@@ -61,8 +61,7 @@ class Counts:
         """Number of submissions by months and sender; other criteria are ignored."""
         if criteria.sender is not None:
             return sum(spelling.listed for spelling in self.spellings(account_id, criteria))
-        row = self._database.execute_sql(TOTAL_SQL, (account_id, *_months(criteria))).fetchone()
-        return row[0] or 0
+        return self._database.scalar(TOTAL_SQL, (account_id, *_months(criteria))) or 0
 
     def by_month(self, account_id: int, criteria: Criteria) -> Counter[str]:
         """Number of submissions by month, of that sender if given."""

@@ -103,7 +103,7 @@ class DeliveryReports:
         """Apply the reports that came before these new messages of the account. Called inside a
         transaction."""
         messages = [row for row in rows if row.reference is not None]
-        if not messages or not self._database.execute_sql(HAS_WAITING_SQL).fetchone()[0]:
+        if not messages or not self._database.scalar(HAS_WAITING_SQL):
             return
         references = self._array([message.reference for message in messages])
         parameters = (references, account_id)
@@ -128,7 +128,7 @@ class DeliveryReports:
     def count_waiting(self, before: str) -> int:
         """Number of waiting reports that were received before that time."""
         sql = "SELECT count(*) FROM delivery_report WHERE received_at < ?"
-        return int(self._database.execute_sql(sql, (before,)).fetchone()[0])
+        return int(self._database.scalar(sql, (before,)))
 
     def _find(self, report: DeliveryReport, account_id: int) -> StoredMessage | None:
         first, last = message_window(report.changed_at)

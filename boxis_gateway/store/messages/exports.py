@@ -22,11 +22,16 @@ from boxis_gateway.store.messages.list_query import Criteria
 
 BATCH = 150  # scanned messages, a few milliseconds
 
-_KEY = ("m.sent_at", "m.account_id", "m.id", "s.id IS NOT NULL")
+_KEY = {
+    "sent_at": "m.sent_at",
+    "account_id": "m.account_id",
+    "id": "m.id",
+    "is_found": "s.id IS NOT NULL",
+}
 """Columns before the exported ones: the sort key, and whether the SQL conditions hold."""
 
-SENDER, TEXT, STATUS = (
-    len(_KEY) + list(EXPORT_COLUMNS).index(name) for name in ("sender", "text", "status")
+IS_FOUND, SENDER, TEXT, STATUS = map(
+    [*_KEY, *EXPORT_COLUMNS].index, ("is_found", "sender", "text", "status")
 )
 
 
@@ -69,7 +74,7 @@ def _batches(
     try:
         merged = merge(*[snapshot.query(sql, parameters) for parameters in queries])
         while rows := next_rows(merged, BATCH):
-            yield [row[len(_KEY) :] for row in rows if row[3] and matches(row)]
+            yield [row[len(_KEY) :] for row in rows if row[IS_FOUND] and matches(row)]
     finally:
         snapshot.close()
 
@@ -80,7 +85,7 @@ def _sql(dialect: Dialect, hidden: Collection[str]) -> str:
     expressions = _expressions(dialect)
     shown = ("NULL" if name in hidden else expressions[name] for name in EXPORT_COLUMNS)
     return f"""
-        SELECT {", ".join((*_KEY, *shown))}
+        SELECT {", ".join((*_KEY.values(), *shown))}
         FROM message m LEFT JOIN submission s
             ON s.account_id = m.account_id AND s.id = m.submission_id
             AND m.submission_id >= ?3 AND m.submission_id < ?4

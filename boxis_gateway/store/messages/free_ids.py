@@ -55,5 +55,5 @@ class FreeIds:
 
     def _read(self, sql: str, instant: str, first: int, last: int = 0) -> int | None:
         key = {"account": self._account_id, "instant": instant, "first": first, "last": last}
-        row: tuple[int | None] | None = self._database.execute_sql(sql, key).fetchone()
-        return row and row[0]
+        number: int | None = self._database.scalar(sql, key)
+        return number

@@ -88,8 +88,7 @@ class ListPages:
         if query.criteria.is_counted:
             return sum(self._counts.total(account, query.criteria) for account in query.accounts)
         sql = count_sql(self._dialect, shape_of(query))
-        counts = (self._database.execute_sql(sql, scan.parameters) for scan in self._scans(query))
-        return sum(count.fetchone()[0] for count in counts)
+        return sum(self._database.scalar(sql, scan.parameters) for scan in self._scans(query))
 
     def _read(
         self, scans: Sequence[_Scan], shape: Shape, query: ListQuery

@@ -86,7 +86,7 @@ class Statuses:
             SUBMISSION_SQL, submission
         ).fetchone()
         key = (message.account_id, message.sent_at, message.id)
-        (recipient,) = self._database.execute_sql(RECIPIENT_SQL, key).fetchone()
+        recipient = self._database.scalar(RECIPIENT_SQL, key)
         recipients = without_recipients(listed, [recipient])
         self._database.execute_sql(SET_RECIPIENTS_SQL, (recipients, *submission))
         if listed and not recipients:

@@ -39,9 +39,10 @@ class Accounts:
         """The account of that user name or, for the same work, a disabled one with the id 0. For an
         unknown name the query finds another account, so that its time tells nothing."""
         name = folded(username)
-        row = self._database.execute_sql(FIND_SQL, (name,)).fetchone() or _NOBODY
-        account = _account(row[:-1])
-        return account if row[-1] == name else NOBODY
+        row = self._database.execute_sql(FIND_SQL, (name,)).fetchone() or (*_NOBODY, None)
+        *columns, found = row
+        account = _account(columns)
+        return account if found == name else NOBODY
 
     def get(self, username: str) -> model.Account:
         """The account of that user name. Raises StoreError."""
@@ -132,12 +133,12 @@ class Accounts:
     def customer_name(self, account: model.Account) -> str:
         """The name of the customer that the account belongs to."""
         query = Customer.select(Customer.name).join(Account).where(Account.id == account.id)
-        return str(fetch_rows(self._database, query)[0][0])
+        return str(query.scalar(self._database))
 
     def newest_creation(self) -> str | None:
         """Creation time of the newest account; None without accounts."""
         query = Account.select(fn.MAX(Account.created_at))
-        newest: str | None = fetch_rows(self._database, query)[0][0]
+        newest: str | None = query.scalar(self._database)
         return newest
 
     def _customer_id(self, name: str, now: datetime) -> str:
@@ -161,7 +162,7 @@ class Accounts:
 
 
 _COLUMNS = (Account.id, Account.username, Account.sealed_key, Account.enabled, Account.options)
-_NOBODY = (0, "", "", False, '{"networks": "none"}', None)  # with options, as most have
+_NOBODY = (0, "", "", False, '{"networks": "none"}')  # with options, as most have
 FIND_SQL = """
     SELECT id, username, sealed_key, enabled, options, username_folded FROM account
     WHERE id = coalesce(
@@ -170,7 +171,7 @@ FIND_SQL = """
 """
 
 
-def _account(row: tuple[Any, ...]) -> model.Account:
+def _account(row: Sequence[Any]) -> model.Account:
     account_id, username, sealed_key, enabled, options = row
     return model.Account(account_id, username, sealed_key, bool(enabled), _options(options))
 
@@ -180,4 +181,4 @@ def _options(text: str) -> Mapping[str, str]:
     return MappingProxyType(json.loads(text))
 
 
-NOBODY = _account(_NOBODY[:-1])
+NOBODY = _account(_NOBODY)

@@ -47,7 +47,9 @@ class Contacts:
         Erased numbers are left out, known numbers renamed, new groups made; "" is no group."""
         with self._database.atomic():
             erased = self._erased.among(number for number, _, _ in entries)
-            entries = [entry for entry in entries if entry[0] not in erased]
+            entries = [
+                (number, name, group) for number, name, group in entries if number not in erased
+            ]
             names = {sender_key(number): name for number, name, _ in entries}
             contacts = [(customer.id, number, name) for number, name in names.items()]
             query = ContactGroup.select(ContactGroup.name, ContactGroup.id)

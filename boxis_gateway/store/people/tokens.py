@@ -9,7 +9,6 @@ from boxis_gateway import model
 from boxis_gateway.levels import Level, State
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import fetch_rows
 from boxis_gateway.store.tables import Employee, Token
 from boxis_gateway.zones import utc_text
 
@@ -69,8 +68,8 @@ class Tokens:
 
     def _password_hash(self, employee: model.Employee) -> str | None:
         query = Employee.select(Employee.password_hash).where(Employee.id == employee.id)
-        rows = fetch_rows(self._database, query)
-        return str(rows[0][0]) if rows and rows[0][0] is not None else None
+        password_hash: str | None = query.scalar(self._database)
+        return password_hash
 
     def renew(self, session: model.Session, expires_at: datetime) -> None:
         """Extend the token."""

@@ -48,7 +48,7 @@ class ErasedNumbers:
     def among(self, addresses: Iterable[str]) -> set[str]:
         """The erased ones of the addresses, in any spelling. Called inside the transaction that
         would add them."""
-        (count,) = self._database.execute_sql(COUNT_SQL).fetchone()
+        count = self._database.scalar(COUNT_SQL)
         if not count:
             return set()
         secret, digests = self._secret(), self._digests
@@ -58,7 +58,7 @@ class ErasedNumbers:
         return {each for each in set(addresses) if _digest(secret, comparable(each)) in digests}
 
     def _secret(self) -> bytes:
-        return bytes.fromhex(self._database.execute_sql(SECRET_SQL, (SECRET,)).fetchone()[0])
+        return bytes.fromhex(self._database.scalar(SECRET_SQL, (SECRET,)))
 
 
 def comparable(address: str) -> str:

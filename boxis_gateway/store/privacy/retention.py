@@ -189,7 +189,7 @@ class Retention:
             return 0
         query = (account_id, self._array(submissions))
         with job.transaction(account_id):
-            (texts,) = self._database.execute_sql(self._texts_sql, query).fetchone()
+            texts = self._database.scalar(self._texts_sql, query)
             job.change(self._database.execute_sql, self._delete_texts_sql, query)
         return int(texts)
 

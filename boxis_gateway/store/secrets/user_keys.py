@@ -122,5 +122,4 @@ class UserKeys:
         return list(self._database.execute_sql(ACCOUNTS_SQL, ()))
 
     def _check(self) -> str:
-        row = self._database.execute_sql(CHECK_SQL, ()).fetchone()
-        return str(row[0]) if row else ""
+        return str(self._database.scalar(CHECK_SQL, ()) or "")

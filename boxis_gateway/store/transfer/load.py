@@ -13,8 +13,7 @@ from peewee import DataError, IntegrityError
 from boxis_gateway.errors import StoreError
 from boxis_gateway.store.engines.base import BATCH_ROWS, Snapshot, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
-from boxis_gateway.store.engines.sql import columns_of
-from boxis_gateway.store.tables import TABLES, AuditEntry, Message
+from boxis_gateway.store.tables import TABLES, AuditEntry, Message, MessageRow
 from boxis_gateway.store.transfer.row_blocks import (
     BY_ACCOUNT,
     Block,
@@ -28,7 +27,6 @@ from boxis_gateway.store.transfer.row_blocks import (
     target_rows,
 )
 
-SENT_AT = columns_of(Message).index("sent_at")
 Progress = Callable[[int], object]
 """Callback with the number of rows done since the last call."""
 
@@ -99,7 +97,7 @@ def _replace(snapshot: Snapshot, database: StoreDatabase, block: Block, *, is_ne
 
 def _ensure_partitions(database: StoreDatabase, block: Block) -> None:
     try:
-        database.ensure_partitions([row[SENT_AT] for row in block.rows()])
+        database.ensure_partitions(MessageRow(*row).sent_at for row in block.rows())
     except ValueError:
         raise _rejected(block.table, "a time is invalid") from None
 

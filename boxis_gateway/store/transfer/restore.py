@@ -112,7 +112,7 @@ def _require_opens(vault: Vault, backup: apsw.Connection, file: Path) -> None:
 def _require_replaceable(database: StoreDatabase, name: str, replace: bool) -> None:
     if replace or "message" not in database.get_tables():
         return
-    if database.execute_sql(HAS_MESSAGES_SQL).fetchone()[0]:
+    if database.scalar(HAS_MESSAGES_SQL):
         raise StoreError(f"The store {name} has messages. Replace them all with --force.")
 
 
@@ -122,7 +122,7 @@ def _replace(store: Store, copy: Store, backup: str, replace: bool) -> Restored:
     with replacement(store, copy) as before:
         _require_replaceable(before, store.name, replace)
         kept = _keep(before, copy.database)
-        messages = copy.database.execute_sql("SELECT count(*) FROM message").fetchone()[0]
+        messages = copy.database.scalar("SELECT count(*) FROM message")
         details = {"messages": messages, "migrations": len(migrations)}
         copy.audit.record("store.restore", backup, **details)
     return Restored(messages, migrations, *kept)
@@ -176,7 +176,7 @@ def _keep(before: StoreDatabase, copy: StoreDatabase) -> Kept:
         if secret and secret_before and secret != secret_before:
             return Kept(forgotten=len(erased))
         known = {digest for digest, _ in copy.execute_sql(ERASED_SQL)}
-        since = [row for row in erased if row[0] not in known]
+        since = [(digest, at) for digest, at in erased if digest not in known]
         if not secret:
             copy.bulk_inserter(Secret).insert(secret_before)
         copy.bulk_inserter(ErasedNumber).insert(since)
@@ -185,8 +185,8 @@ def _keep(before: StoreDatabase, copy: StoreDatabase) -> Kept:
 
 def _keep_audit(before: StoreDatabase, copy: StoreDatabase) -> None:
     """Add the entries since the backup, if it was made of the replaced store."""
-    (last,) = copy.execute_sql(LAST_ENTRY_SQL).fetchone()
-    (newest,) = before.execute_sql(LAST_ENTRY_SQL).fetchone()
+    last = copy.scalar(LAST_ENTRY_SQL)
+    newest = before.scalar(LAST_ENTRY_SQL)
     if _digest_of_entries(before, last) == _digest_of_entries(copy, last):
         for entries in _entries(before, last, newest):
             copy.bulk_inserter(AuditEntry).insert(entries)
@@ -199,4 +199,4 @@ def _digest_of_entries(database: StoreDatabase, last: int) -> Digest:
 def _entries(database: StoreDatabase, after: int, last: int) -> Iterator[list[Row]]:
     while entries := database.execute_sql(ENTRIES_SQL, (after, last)).fetchall():
         yield entries
-        after = entries[-1][0]
+        *_, (after, *_) = entries

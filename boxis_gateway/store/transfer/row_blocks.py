@@ -87,7 +87,6 @@ def _cut(
     condition, parameters = _of_account(table, account_id)
     sql = f"{_select(table, condition)} ORDER BY {', '.join(key)}"
     rows = _normalized(table, snapshot.query(sql, parameters))
-    key_indexes = [columns_of(table).index(name) for name in key]
     after: list[Any] | None = None
     batch = list(islice(rows, BLOCK_ROWS))
     while True:
@@ -95,7 +94,8 @@ def _cut(
         is_last = not following
         until = None
         if batch and not (is_last and open_ended):
-            until = [batch[-1][index] for index in key_indexes]
+            last = dict(zip(columns_of(table), batch[-1], strict=True))
+            until = [last[name] for name in key]
         bounds, values = _bounds(key, after, until)
         yield Block(
             table, f"{condition}{bounds}", (*parameters, *values), batch.__iter__, account_id
@@ -159,7 +159,7 @@ def target_rows(database: StoreDatabase, block: Block) -> Iterator[Row]:
 def count_rows(database: StoreDatabase, table: Table) -> int:
     """Number of compared rows of a table."""
     sql = f"SELECT count(*) FROM {table._meta.table_name} WHERE {compared_rows(table)}"
-    return int(database.execute_sql(sql).fetchone()[0])
+    return int(database.scalar(sql))
 
 
 def digest_of(rows: Iterable[Row]) -> Digest:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
+from itertools import starmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,7 +96,7 @@ RECIPIENTS_SQL = """
 """
 
 
-def _has_invalid_time(times: Row) -> bool:
+def _has_invalid_time(*times: str | None) -> bool:
     return not all(time is None or _is_time(time) for time in times)
 
 
@@ -107,14 +108,14 @@ def _is_time(text: str) -> bool:
     return text == time.isoformat(" ", "seconds" if len(text) == 19 else "milliseconds")
 
 
-ROW_CHECKS: Mapping[str, tuple[str, Callable[[Row], bool]]] = {
+ROW_CHECKS: Mapping[str, tuple[str, Callable[..., bool]]] = {
     "submission counts have a wrong sender key": (
         "SELECT sender, sender_key FROM submission_count",
-        lambda row: sender_key(row[0]) != row[1],
+        lambda sender, key: sender_key(sender) != key,
     ),
     "submissions list other recipients than their messages": (
         RECIPIENTS_SQL,
-        lambda row: sorted(row[0].split("\n")) != sorted(row[1].split("\n")),
+        lambda listed, sent: sorted(listed.split("\n")) != sorted(sent.split("\n")),
     ),
     "messages have an invalid time": (
         "SELECT sent_at, status_changed_at FROM message",
@@ -198,5 +199,5 @@ def _contradictions(walk: Walk, dialect: Dialect, now: datetime) -> Iterator[str
         if count:
             yield f"{count} {finding}."
     for finding, (sql, is_wrong) in ROW_CHECKS.items():
-        if count := sum(map(is_wrong, walk(sql, {}))):
+        if count := sum(starmap(is_wrong, walk(sql, {}))):
             yield f"{count} {finding}."

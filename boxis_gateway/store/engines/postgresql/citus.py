@@ -28,7 +28,6 @@ FREE_ID_SQL = f"""
         AND NOT EXISTS (SELECT 1 FROM account WHERE id = free)
     LIMIT 1
 """
-SENT_AT = 2  # column of a history
 
 
 class ShardMap:
@@ -41,27 +40,24 @@ class ShardMap:
     @cached_property
     def is_distributed(self) -> bool:
         """True if the tables of messages are distributed."""
-        return has_citus(self._database) and bool(
-            self._database.execute_sql(IS_DISTRIBUTED_SQL).fetchone()[0]
-        )
+        return has_citus(self._database) and bool(self._database.scalar(IS_DISTRIBUTED_SQL))
 
     def shard_of(self, account_id: int) -> int:
         """The account's shard; 0 for all if nothing is distributed."""
         if not self.is_distributed:
             return 0
         if account_id not in self._shards:
-            row = self._database.execute_sql(SHARD_SQL, (account_id,)).fetchone()
-            self._shards[account_id] = int(row[0])
+            self._shards[account_id] = int(self._database.scalar(SHARD_SQL, (account_id,)))
         return self._shards[account_id]
 
     def colocated_id(self, customer_id: str) -> int | None:
         """The lowest free account id on the shard of the customer's accounts; None if any shard
         will do."""
-        neighbour = self._database.execute_sql(NEIGHBOUR_SQL, (customer_id,)).fetchone()
-        if not neighbour or not self.is_distributed:
+        neighbour = self._database.scalar(NEIGHBOUR_SQL, (customer_id,))
+        if neighbour is None or not self.is_distributed:
             return None
-        shard = self.shard_of(neighbour[0])
-        return int(self._database.execute_sql(FREE_ID_SQL, (shard,)).fetchone()[0])
+        shard = self.shard_of(neighbour)
+        return int(self._database.scalar(FREE_ID_SQL, (shard,)))
 
 
 class KeysetCursor:
@@ -84,16 +80,22 @@ class KeysetCursor:
             rows = self._connection.execute(f"{self._sql} LIMIT {most}", parameters).fetchall()
             self._is_over = len(rows) < most
             if not self._is_over:
-                rows = [row for row in rows if row[SENT_AT] != rows[-1][SENT_AT]]
+                latest = _sent_at(rows[-1])
+                rows = [row for row in rows if _sent_at(row) != latest]
             most *= 2  # if all rows had one time, the next page must be longer
         if rows:
-            self._end = rows[-1][SENT_AT]
+            self._end = _sent_at(rows[-1])
         return rows
 
     def close(self) -> None:
         """No-op: no query is open between two pages."""
 
 
+def _sent_at(history_row: Row) -> str:
+    _, _, sent_at, *_ = history_row
+    return str(sent_at)
+
+
 def has_citus(database: StoreDatabase) -> bool:
     """True if the extension is installed in this database."""
-    return bool(database.execute_sql(HAS_CITUS_SQL).fetchone()[0])
+    return bool(database.scalar(HAS_CITUS_SQL))

@@ -266,5 +266,5 @@ class ConnectionFactory:
 
 
 def _server_process(connection: Connection) -> int:
-    row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    return int(row[0]) if row else 0
+    (number,) = connection.execute("SELECT pg_backend_pid()").fetchone() or (0,)
+    return int(number)

@@ -164,7 +164,8 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         sql = "SELECT count(*) FROM schema_migration"
         with __exception_wrapper__:
             try:
-                return int(self._execute(sql, (), may_retry=True).fetchone()[0])
+                (applied,) = self._execute(sql, (), may_retry=True).fetchone()
+                return int(applied)
             except psycopg.errors.UndefinedTable:
                 return 0
 

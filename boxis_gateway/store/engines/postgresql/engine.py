@@ -64,7 +64,7 @@ class PostgresqlEngine(Engine):
         return [*applied, *runner.up()]
 
     def _require_utf8(self) -> None:
-        encoding = str(self.database.execute_sql(ENCODING_SQL).fetchone()[0])
+        encoding = str(self.database.scalar(ENCODING_SQL))
         if encoding != "UTF8":
             raise StoreError(
                 f"{self.name} has the encoding {encoding}, which lacks characters. Make a database "

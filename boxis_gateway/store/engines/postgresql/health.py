@@ -24,13 +24,13 @@ class PostgresqlHealth(Health):
         try:
             if not is_current(self._database):
                 return "outdated"
-            read_only = self._database.execute_sql(READ_ONLY_SQL).fetchone()[0]
+            read_only = self._database.scalar(READ_ONLY_SQL)
         except (StoreError, psycopg.Error, *DATABASE_ERRORS):
             return "unreadable"
         return "read-only" if read_only else ""
 
     def sizes(self) -> Sizes:
         try:
-            return Sizes(int(self._database.execute_sql(SIZE_SQL).fetchone()[0]), None, None)
+            return Sizes(int(self._database.scalar(SIZE_SQL)), None, None)
         except (psycopg.Error, *DATABASE_ERRORS):
             return Sizes(0, None, None)

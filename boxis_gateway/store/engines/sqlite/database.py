@@ -169,7 +169,7 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
             connection.set_busy_timeout(int(self._lock_seconds * 1000))
 
     def version(self) -> int:
-        return int(self.execute_sql("PRAGMA user_version").fetchone()[0])
+        return int(self.scalar("PRAGMA user_version"))
 
     def set_version(self, version: int) -> None:
         """Record the number of migrations that made the tables."""

@@ -102,7 +102,7 @@ class SqliteEngine(Engine):
     def needs_wipe(self) -> bool:
         with translate_errors():
             sql = "SELECT EXISTS (SELECT 1 FROM secret WHERE name = 'to_wipe')"
-            return bool(self.database.execute_sql(sql).fetchone()[0])
+            return bool(self.database.scalar(sql))
 
     def require_current_schema(self) -> None:
         plain = SqliteDatabase(self.path, pragmas={})  # which would write
@@ -115,5 +115,5 @@ class SqliteEngine(Engine):
 
     def find_damage(self) -> str:
         with translate_errors():
-            result = str(self.database.execute_sql("PRAGMA quick_check(1)").fetchone()[0])
+            result = str(self.database.scalar("PRAGMA quick_check(1)"))
         return "" if result == "ok" else result

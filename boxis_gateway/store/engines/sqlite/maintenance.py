@@ -50,5 +50,5 @@ class SqliteMaintenance(Maintenance):
         return not busy
 
     def _pragma(self, pragma: str) -> int:
-        row = self._database.execute_sql(f"PRAGMA {pragma}").fetchone()
-        return int(row[0]) if row else 0
+        result, *_ = self._database.execute_sql(f"PRAGMA {pragma}").fetchone() or (0,)
+        return int(result)
