@@ -21,6 +21,7 @@ from boxis_gateway.store import Store
 from tests.support import engines, leak_scan
 from tests.support.example_account import NOW, USER_KEY, USERNAME, add_many, signed
 from tests.support.forked_commands import warm
+from tests.support.host import App, Host, MakeHost
 from tests.support.running_server import RunningServer
 from tests.support.stores import Stores
 
@@ -146,6 +147,20 @@ def serve() -> Iterator[Callable[..., RunningServer]]:
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture
+def host() -> Iterator[MakeHost]:
+    """Serve an application in a thread; it is stopped with the test."""
+    hosts: list[Host] = []
+
+    def start(app: App) -> Host:
+        hosts.append(Host(app))
+        return hosts[-1]
+
+    yield start
+    for one in hosts:
+        one.stop()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from boxis_gateway.server.guest import Guest, ListenAddress
 from boxis_gateway.server.worker import STOP_SIGNALS, GatewayWorker
 from boxis_gateway.settings import Settings
 
-ABORT_SECONDS = 3  # for a worker to abort unfinished answers before it is killed
+ABORT_SECONDS = 8  # for a worker to abort answers, and to end a write that waits, before a kill
 
 
 class GatewayArbiter(Arbiter):  # type: ignore[misc]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from boxis_gateway.server.connection import Connection
 from boxis_gateway.server.guest import Guest
@@ -78,3 +79,22 @@ def refusal(description: str, query: str) -> tuple[str, bytes]:
 
 def everything(client: socket.socket) -> bytes:
     return b"".join(iter(lambda: client.recv(65_536), b""))
+
+
+def send_form(address: tuple[str, int], form: Mapping[str, str]) -> socket.socket:
+    """POST a form; the server closes after its answer."""
+    body = urlencode(form).encode()
+    client = socket.create_connection(address)
+    client.settimeout(LIMIT_SECONDS)
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+    kind = "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    client.sendall(f"{head}{kind}".encode() + body)
+    return client
+
+
+def body_of(client: socket.socket) -> str:
+    """The body of the answer to a client."""
+    with client:
+        head, _, body = everything(client).partition(b"\r\n\r\n")
+    assert head.split()[1] == b"200"
+    return body.decode()
