@@ -116,6 +116,22 @@ def test_a_wait_that_is_resumed_gets_the_lock(store: Store, database: SqliteData
     write(database)
 
 
+def test_a_deleted_lock_file_is_not_waited_for(store: Store, database: SqliteDatabase) -> None:
+    with holder(store) as stuck:
+        with pytest.raises(OperationalError), database.write_queue(0):
+            raise AssertionError
+        Path(f"{store.path}-lock").unlink()
+        with holder(store) as next_one:
+            patient = threading.Thread(target=enter_and_write, args=(database,))
+            patient.start()
+            until(lambda: waiting_threads() == 2)
+            next_one.communicate()
+            patient.join(LIMIT_SECONDS / 2)
+            assert not patient.is_alive()
+        stuck.communicate()
+    until(lambda: waiting_threads() == 0)
+
+
 def enter_and_write(database: SqliteDatabase) -> None:
     with database.write_queue(LIMIT_SECONDS):
         write(database)

@@ -82,7 +82,7 @@ class WriteQueue:
         return descriptor
 
     def _wait(self, descriptor: int, seconds: float) -> int:
-        wait = self._resume() or _Wait(descriptor)
+        wait = self._resume(descriptor) or _Wait(descriptor)
         if wait.descriptor != descriptor:
             os.close(descriptor)
         if wait.join(seconds):
@@ -90,10 +90,12 @@ class WriteQueue:
         self._late.append(wait)
         raise apsw.BusyError("database is locked by the turn of another writer")
 
-    def _resume(self) -> _Wait | None:
+    def _resume(self, descriptor: int) -> _Wait | None:
+        """A wait that came too late, unless the lock file has been deleted since."""
         with suppress(IndexError):
             wait = self._late.pop()
-            return wait if wait.resume() else None
+            if wait.file == os.fstat(descriptor).st_ino and wait.resume():
+                return wait
         return None
 
 
@@ -113,7 +115,7 @@ class _Wait:
     the holder is stopped, there is one such thread for each of ours, and it keeps its place."""
 
     def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+        self.descriptor, self.file = descriptor, os.fstat(descriptor).st_ino
         self._guard = threading.Lock()
         self._acquired = threading.Event()
         self._is_wanted, self._is_over = True, False
