@@ -19,7 +19,7 @@ KEYS = {
 class FreeIds:
     """Free ids of an account's submissions or messages, each given once.
 
-    Call it inside the transaction that inserts the rows, and holds the account."""
+    It is of use in one transaction, which holds the account and inserts the rows."""
 
     def __init__(self, database: StoreDatabase, table: str, account_id: int) -> None:
         self._database, self._account_id = database, account_id

@@ -1,4 +1,4 @@
-"""Inserter of submissions and messages: the one way into their tables."""
+"""Inserter of submissions and messages; only copies of whole stores have another way."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from boxis_gateway.store.tables import Message, MessageRow, Submission, Submissi
 
 
 class MessageInserter:
-    """Inserter of an account's submissions and messages, whoever made them.
+    """Inserter of an account's submissions and messages, imported or to be sent.
 
-    Call it inside a `write_transaction` of the account, with free ids (messages/free_ids.py), after
-    `ensure_partitions` for the times of the messages."""
+    Call it inside a transaction that holds the account (`write_transaction`, or a Write of
+    store/writer.py), with free ids (free_ids.py), after `ensure_partitions` for the messages."""
 
     def __init__(self, database: StoreDatabase) -> None:
         self._submissions = database.bulk_inserter(Submission)
@@ -32,8 +32,8 @@ class MessageInserter:
         """Insert new submissions, and new messages of these or of stored ones. Submissions with
         recipients are counted. Delivery reports that waited for the messages are applied.
 
-        Raises peewee's IntegrityError for an id or wire id that is taken; the transaction is lost
-        then."""
+        Raises peewee's IntegrityError for an id or wire id that is taken; then the transaction or
+        its savepoint must be rolled back."""
         self._submissions.insert(submissions)
         self._messages.insert(messages)
         listed = Counter(
