@@ -35,7 +35,15 @@ class Rows:
     def open(self, format_name: str) -> OpenRows:
         """Run the query, once for each container of an output format, so that they have the same
         rows."""
-        return OpenRows(self, [(name, self.start()) for name in self.names_for(format_name)])
+        containers: list[tuple[str, RowStream[Columns]]] = []
+        opened = OpenRows(self, containers)
+        try:
+            for name in self.names_for(format_name):
+                containers.append((name, self.start()))
+        except BaseException:
+            opened.close()  # else the next request reads in the transaction of the first query
+            raise
+        return opened
 
 
 @dataclass

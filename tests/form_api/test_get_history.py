@@ -18,7 +18,7 @@ from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.support.engines import statements
 from tests.support.example_account import NOW, USER_KEY, add_messages
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 
 def run(
@@ -68,6 +68,24 @@ def test_two_walks_see_the_same_rows(store: Store, account: Account) -> None:
     assert store.database.connections()["set_aside"] == 1
     opened.close()
     assert store.database.connections()["set_aside"] == 0
+
+
+def test_a_list_that_cannot_be_read_ends_the_one_before_it(
+    store: Store, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_messages(
+        store, account, *({"date": f"2012-05-09 10:{n // 60:02}:{n % 60:02}"} for n in range(400))
+    )
+    rows, stream = run(store, account, history_key="both"), store.database.stream
+    queries = iter((lambda sql: sql, lambda _: "SELECT nothing"))
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            store.database, "stream", lambda sql, values: stream(next(queries)(sql), values)
+        )
+        with pytest.raises(Exception, match=r"nothing|bindings"):
+            rows.open("json")
+    add_messages(store_at(store.url), account, {"date": "2012-05-09 11:00:00"})
+    assert len(dates(run(store, account))) == 401
 
 
 @pytest.mark.sqlite_only("who reads holds up the write-ahead log")
