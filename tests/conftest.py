@@ -24,6 +24,7 @@ from tests.support.forked_commands import warm
 from tests.support.host import App, Host, MakeHost
 from tests.support.running_server import RunningServer
 from tests.support.stores import Stores
+from tests.support.writing_app import ServeApp, Served, served
 
 if TYPE_CHECKING:
     from tests.support.postgresql_server import Databases
@@ -160,6 +161,20 @@ def host() -> Iterator[MakeHost]:
 
     yield start
     for one in hosts:
+        one.stop()
+
+
+@pytest.fixture
+def serve_app(store: Store, host: MakeHost) -> Iterator[ServeApp]:
+    """Serve the application with an action that writes, in a thread."""
+    started: list[Served] = []
+
+    def start(**options: Any) -> Served:
+        started.append(served(store, host, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
         one.stop()
 
 

@@ -11,29 +11,25 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
 
 import pytest
 
-from boxis_gateway.app import Gateway, create_app
-from boxis_gateway.limiting import shared_counters
 from boxis_gateway.model import Account
 from boxis_gateway.monitoring.metrics import Metrics
-from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from boxis_gateway.store import writer as writer_module
 from tests.monitoring.test_monitoring import Kept, figure, figures
 from tests.support.example_account import NOW, add_messages, signed
-from tests.support.host import Host, MakeHost, body_of, everything, send_form
+from tests.support.host import body_of, everything
 from tests.support.stores import Stores
 from tests.support.waiting import LIMIT_SECONDS, until
 from tests.support.writing_app import (
     ACTION,
     SECTION,
-    WITH_WRITES,
+    ServeApp,
+    Served,
     added,
     held,
-    patient,
     signed_write,
 )
 
@@ -41,61 +37,9 @@ NOT_AVAILABLE = "Error: service is not available, try again later"
 SECOND = str(int(NOW.timestamp()))
 
 
-@dataclass
-class Served:
-    """The application behind the project's server, in a thread."""
-
-    app: Gateway
-    host: Host
-
-    def begin(self, form: dict[str, str]) -> socket.socket:
-        """Send a request that writes, until it waits."""
-        before = self.waiting
-        client = send_form(self.host.address, form)
-        until(lambda: self.waiting > before)
-        return client
-
-    def post(self, form: dict[str, str]) -> str:
-        """The body of the whole answer."""
-        return body_of(send_form(self.host.address, form))
-
-    @property
-    def waiting(self) -> int:
-        """Number of clients whose answers wait for a commit."""
-        counts: list[int] = []
-        connections = self.host.shared.connections
-        self.host.do(lambda: counts.append(sum(one._is_waiting for one in connections)))  # type: ignore[attr-defined]
-        return counts[0]
-
-
 def text_of(body: str) -> str:
     """The words of an answer in JSON."""
     return str(json.loads(body)["resulttxt"])
-
-
-ServeApp = Callable[..., Served]
-
-
-@pytest.fixture
-def serve_app(store: Store, host: MakeHost) -> Iterator[ServeApp]:
-    started: list[Served] = []
-
-    def start(metrics: Metrics | None = None, **settings: object) -> Served:
-        app = create_app(
-            store,
-            Settings(**settings),  # type: ignore[arg-type]
-            clock=lambda: NOW,
-            counters=replace(shared_counters("memory"), created_at=NOW.timestamp()),
-            metrics=metrics,
-            actions=WITH_WRITES,
-        )
-        started.append(Served(patient(app), host(app)))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.host.do(one.app.close)
-        one.host.do(store.close)
 
 
 @pytest.fixture
@@ -302,7 +246,7 @@ def test_the_line_and_the_metrics_of_a_write_cover_its_wait(
     request_lines: Callable[[], list[str]],
 ) -> None:
     metrics = Metrics()
-    served = serve_app(metrics)
+    served = serve_app(metrics=metrics)
     with held(store):
         client = served.begin(signed_write("late"))
         began = time.perf_counter()

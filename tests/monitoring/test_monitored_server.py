@@ -229,6 +229,8 @@ def test_a_collector_gets_a_span_that_goes_on_the_clients_trace(
     header = {"traceparent": f"00-{trace}-{parent}-01"}
     requests.post(server.url, data=signed_now(), headers=header, timeout=60)
     requests.get(f"{server.url}sms/48514151563", timeout=60)
+    login = {"username": "nobody@example.com", "password": "wrong"}
+    requests.post(f"{server.url}auth/login", json=login, timeout=60)  # its answer is deferred
     code, errors = server.stop()
     assert code == 0, errors
     spans = [
@@ -239,7 +241,7 @@ def test_a_collector_gets_a_span_that_goes_on_the_clients_trace(
         for span in scope.spans
         if path == "/v1/traces"
     ]
-    first, second = spans
+    first, second, third = spans
     assert (first.name, first.trace_id.hex(), first.parent_span_id.hex()) == (
         "POST /",
         trace,
@@ -251,4 +253,10 @@ def test_a_collector_gets_a_span_that_goes_on_the_clients_trace(
     assert attributes["boxis_gateway.account"].int_value == account.id
     assert attributes["boxis_gateway.outcome"].string_value == "success"
     assert second.name == "GET /sms/{message_id}"
+    attributes = {one.key: one.value for one in third.attributes}
+    assert third.name == "POST /auth/login"
+    assert attributes["http.response.status_code"].int_value == 401
+    assert attributes["boxis_gateway.outcome"].string_value == "refused"
+    nanoseconds = third.end_time_unix_nano - third.start_time_unix_nano
+    assert nanoseconds / 1e9 >= attributes["boxis_gateway.seconds"].double_value
     assert "48514151563" not in str(spans)

@@ -21,11 +21,9 @@ from boxis_gateway.model import Account
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Store
 from tests.support.example_account import NOW, signed_now
-from tests.support.host import body_of, send_form
+from tests.support.host import Address, body_of, send_form
 from tests.support.waiting import LIMIT_SECONDS, until
 from tests.support.writing_app import WITH_WRITES, added, held, patient, signed_write
-
-Address = tuple[str, int]
 
 
 class QuietHandler(WSGIRequestHandler):

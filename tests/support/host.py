@@ -17,6 +17,7 @@ from boxis_gateway.settings import Settings
 from tests.support.waiting import LIMIT_SECONDS, until
 
 App = Callable[[dict[str, Any], Any], Iterable[bytes]]
+Address = tuple[str, int]
 MOST = 1000
 CLIENT_SECONDS = 60
 
@@ -30,7 +31,7 @@ class Host:
         self.shared: ServerState = ServerState(Guest(app, refusal), settings, Turns(self.loop))
         made = self.loop.create_server(lambda: Connection(self.shared), "127.0.0.1", 0)
         self.server = self.loop.run_until_complete(made)
-        self.address = self.server.sockets[0].getsockname()
+        self.address: Address = self.server.sockets[0].getsockname()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
 
@@ -81,20 +82,34 @@ def everything(client: socket.socket) -> bytes:
     return b"".join(iter(lambda: client.recv(65_536), b""))
 
 
-def send_form(address: tuple[str, int], form: Mapping[str, str]) -> socket.socket:
+def send_get(address: Address, target: str) -> socket.socket:
+    """GET a target; the server closes after its answer."""
+    return _send(address, f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+
+def send_form(address: Address, form: Mapping[str, str]) -> socket.socket:
     """POST a form; the server closes after its answer."""
-    body = urlencode(form).encode()
+    body = urlencode(form)
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+    return _send(address, f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}")
+
+
+def _send(address: Address, request: str) -> socket.socket:
     client = socket.create_connection(address)
     client.settimeout(LIMIT_SECONDS)
-    head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
-    kind = "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
-    client.sendall(f"{head}{kind}".encode() + body)
+    client.sendall(request.encode())
     return client
 
 
-def body_of(client: socket.socket) -> str:
-    """The body of the answer to a client."""
+def answer_of(client: socket.socket) -> tuple[int, str, str]:
+    """Status, head and body of the answer to a client."""
     with client:
-        head, _, body = everything(client).partition(b"\r\n\r\n")
-    assert head.split()[1] == b"200"
-    return body.decode()
+        head, _, body = everything(client).decode().partition("\r\n\r\n")
+    return int(head.split()[1]), head, body
+
+
+def body_of(client: socket.socket) -> str:
+    """The body of an answer with status 200."""
+    status, _, body = answer_of(client)
+    assert status == 200
+    return body

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema, fields
 
@@ -12,12 +15,18 @@ from boxis_gateway.errors import InvalidRequest
 from boxis_gateway.form_api.action import ActionCall, action, table
 from boxis_gateway.form_api.actions import ACTIONS
 from boxis_gateway.form_api.results import Params, Success
+from boxis_gateway.limiting import shared_counters
 from boxis_gateway.opening import open_server_store
-from boxis_gateway.settings import load_settings
+from boxis_gateway.services import Clock
+from boxis_gateway.settings import Settings, load_settings
 from boxis_gateway.store import Store
 from boxis_gateway.store.engines.base import EVERY_ACCOUNT
 from tests.support.example_account import NOW, signed
-from tests.support.waiting import LIMIT_SECONDS
+from tests.support.host import Host, MakeHost, answer_of, body_of, send_form, send_get
+from tests.support.waiting import LIMIT_SECONDS, until
+
+if TYPE_CHECKING:
+    from boxis_gateway.monitoring.metrics import Metrics
 
 SECTION, ACTION = "test", "addCustomer"
 REFUSED, BROKEN = "refused", "broken"
@@ -50,6 +59,50 @@ def patient(app: Gateway) -> Gateway:
     return app
 
 
+@dataclass(frozen=True)
+class Served:
+    """The application behind the project's server, in a thread."""
+
+    app: Gateway
+    host: Host
+    store: Store
+
+    def begin(self, form: Mapping[str, str]) -> socket.socket:
+        """POST a form that writes, until it waits."""
+        before = self.waiting
+        client = send_form(self.host.address, form)
+        until(lambda: self.waiting > before)
+        return client
+
+    def begin_get(self, target: str) -> socket.socket:
+        """GET what writes, until it waits."""
+        before = self.waiting
+        client = send_get(self.host.address, target)
+        until(lambda: self.waiting > before)
+        return client
+
+    def post(self, form: Mapping[str, str]) -> str:
+        """The body of the answer to a form."""
+        return body_of(send_form(self.host.address, form))
+
+    def get(self, target: str) -> tuple[int, str, str]:
+        """Status, head and body of the answer."""
+        return answer_of(send_get(self.host.address, target))
+
+    def stop(self) -> None:
+        """Finish writes, and close the store of the server's thread."""
+        self.host.do(self.app.close)
+        self.host.do(self.store.close)
+
+    @property
+    def waiting(self) -> int:
+        """Number of clients whose answers wait for a commit."""
+        counts: list[int] = []
+        connections = self.host.shared.connections
+        self.host.do(lambda: counts.append(sum(one._is_waiting for one in connections)))  # type: ignore[attr-defined]
+        return counts[0]
+
+
 def make() -> Gateway:
     """The application for any WSGI server, of the settings in the environment."""
     settings = load_settings()
@@ -74,3 +127,26 @@ def signed_write(
     """A signed request to add a customer, by default of the second NOW."""
     own = {"section": SECTION, "action": ACTION, "name": name, "returntype": returntype}
     return signed(int(NOW.timestamp() if now is None else now), own | form)
+
+
+ServeApp = Callable[..., Served]
+"""Of the fixture `serve_app`."""
+
+
+def served(
+    store: Store,
+    host: MakeHost,
+    clock: Clock = lambda: NOW,
+    metrics: Metrics | None = None,
+    **settings: Any,
+) -> Served:
+    """Serve the application with these settings."""
+    app = create_app(
+        store,
+        Settings(**settings),
+        clock=clock,
+        counters=replace(shared_counters("memory"), created_at=NOW.timestamp()),
+        metrics=metrics,
+        actions=WITH_WRITES,
+    )
+    return Served(patient(app), host(app), store)
