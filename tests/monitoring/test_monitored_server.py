@@ -257,6 +257,4 @@ def test_a_collector_gets_a_span_that_goes_on_the_clients_trace(
     assert third.name == "POST /auth/login"
     assert attributes["http.response.status_code"].int_value == 401
     assert attributes["boxis_gateway.outcome"].string_value == "refused"
-    nanoseconds = third.end_time_unix_nano - third.start_time_unix_nano
-    assert nanoseconds / 1e9 >= attributes["boxis_gateway.seconds"].double_value
     assert "48514151563" not in str(spans)
