@@ -6,10 +6,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import closing, suppress
 from typing import Any
 
+import apsw
 import pytest
 
 from boxis_gateway.errors import StoreError, Unavailable
@@ -18,6 +19,7 @@ from boxis_gateway.model import Account, NewMessage
 from boxis_gateway.store import Store, Write, Writer, write_group
 from boxis_gateway.store import writer as writer_module
 from tests.support.example_account import NOW
+from tests.support.stores import store_at
 from tests.support.waiting import LIMIT_SECONDS
 
 
@@ -230,6 +232,18 @@ def test_writes_wait_for_another_writer_not_for_ever(store: Store) -> None:
         assert result(writer.submit(add(store, "after"))) == "after"
 
 
+@pytest.mark.sqlite_only("another program does not queue")
+def test_writes_wait_for_another_program(store: Store) -> None:
+    impatient = store_at(store.url, lock_seconds=0)
+    foreign = apsw.Connection(str(store.path))
+    foreign.execute("BEGIN IMMEDIATE")
+    with closing(Writer(impatient)) as writer:
+        future = writer.submit(add(impatient, "patient"))
+        assert not wait([future], timeout=0.2).done
+        foreign.close()
+        assert result(future) == "patient"
+
+
 def test_a_full_queue_refuses(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "QUEUE_WRITES", 2)
     gate = Gate(writer)
@@ -323,13 +337,18 @@ def test_closing_finishes_what_is_queued(store: Store) -> None:
     writer = Writer(store)
     gate = Gate(writer)
     futures = [writer.submit(add(store, name)) for name in "abc"]
-    prepared = writer.submit(Write(lambda: 1, prepare=lambda: gate.wait(LIMIT_SECONDS)))
     closing = threading.Thread(target=writer.close)
+
+    def prepare() -> None:
+        gate.wait(LIMIT_SECONDS)
+        closing.join(0.1)
+
+    prepared = writer.submit(Write(closing.is_alive, prepare=prepare))
     closing.start()
     gate.set()
     closing.join(LIMIT_SECONDS)
     assert [future.result(0) for future in futures] == ["a", "b", "c"]
-    assert prepared.result(0) == 1
+    assert prepared.result(0)
     with pytest.raises(Unavailable):
         writer.submit(add(store, "d"))
 
@@ -387,7 +406,7 @@ def test_groups_have_all_that_the_store_does(
 
 
 FORKING = """
-import os, sys
+import os, signal, sys
 from boxis_gateway.store import Store, Write, Writer
 
 store = Store(sys.argv[1])
@@ -395,6 +414,7 @@ writer = Writer(store)
 with Store(sys.argv[1]).database.write_queue(0):
     queued = [writer.submit(Write(lambda: os.write(1, b"queued "))) for _ in range(2)]
     child = os.fork()
+signal.alarm(60)
 if child:
     [future.result() for future in queued]
     os.waitpid(child, 0)

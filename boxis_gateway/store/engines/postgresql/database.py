@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from threading import Lock
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from peewee import Model, PostgresqlDatabase, __exception_wrapper__  # type: ignore[attr-defined, unused-ignore]
@@ -48,6 +50,8 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
         self._connections = ConnectionFactory(url)
         self._lock_seconds = lock_seconds
         self._pool: list[Any] = []
+        self._opened: WeakSet[Any] = WeakSet()  # by all threads; may be closed since
+        self._guard = Lock()
         super().__init__(self._connections.dbname, prefer_psycopg3=True)
         self._partitions, self.shard_map = Partitions(self), ShardMap(self)
         self.dialect = PostgresqlDialect(self.shard_map)
@@ -201,14 +205,15 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
             return self._connections.has_transaction_pooler()
 
     def connections(self) -> dict[str, int]:
-        set_aside = len(self._detached)
-        used = set_aside + (not self.is_closed())
-        return {"open": used + len(self._pool), "set_aside": set_aside}
+        with self._guard:
+            opened = sum(not connection.closed for connection in self._opened)
+        return {"open": opened, "set_aside": len(self._detached)}
 
     def close(self) -> bool:
         """Close this thread's connection and the pool."""
-        while self._pool:
-            self._pool.pop().close()
+        with suppress(IndexError):
+            while True:
+                self._pool.pop().close()
         closed: bool = super().close()
         return closed
 
@@ -218,13 +223,15 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
             self.close()
 
     def _connect(self) -> Any:
-        while self._pool:
-            connection = self._pool.pop()
-            if not connection.closed:
-                return connection
+        with suppress(IndexError):
+            while (connection := self._pool.pop()).closed:
+                pass
+            return connection
         connection = self._connections.connect()
         connection.prepare(self._lock_seconds)
         connection.silent_seconds = self.silent_seconds
+        with self._guard:
+            self._opened.add(connection)
         return connection
 
 
