@@ -169,7 +169,7 @@ class Settings:
     max_streams: int = option(
         32,
         whole_number(1, 100_000),
-        "Concurrent streamed answers of an account in each server process.",
+        "Concurrent streamed answers (over 300 rows) of an account in each server process.",
         per_account=True,
     )
     max_connections: int = option(
@@ -186,7 +186,7 @@ class Settings:
     answer_seconds: int = option(
         3600,
         whole_number(1, 86_400),
-        "Time-out for a client to read a whole answer.",
+        "Time-out for a whole answer: to be ready, or to be read by the client.",
         unit="seconds",
     )
     cors_origins: str = option(

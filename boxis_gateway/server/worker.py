@@ -1,7 +1,8 @@
 """Server process: an event loop that accepts connections.
 
 The application runs in the loop itself: one request, or one piece of a long answer, takes about a
-millisecond of Python and SQLite, which threads would only slow down.
+millisecond of Python and SQLite, which threads would only slow down. What would wait, as a commit
+does, runs elsewhere: its answer is deferred (deferred.py).
 """
 
 from __future__ import annotations
