@@ -132,6 +132,7 @@ class Writer:
         self._thread = thread
 
     def _run(self) -> None:
+        _yield_to_readers()
         try:
             while queued := self._queue.get():
                 if isinstance(queued, QueuedWrite):
@@ -198,3 +199,12 @@ def _fail(writes: Sequence[QueuedWrite], error: Exception) -> None:
     """Give the error to all writes that have no result yet."""
     for queued in writes:
         queued.fail(error)
+
+
+def _yield_to_readers() -> None:
+    """Let this thread not interrupt others as it wakes: the one that answers requests would lose
+    the processor with Python's lock in its hand, and both would wait (Linux: sched(7),
+    SCHED_BATCH)."""
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
