@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from typing import NamedTuple
-
-from peewee import EXCLUDED
 
 from boxis_gateway.sms.numbers import sender_key
 from boxis_gateway.store.engines.base import StoreDatabase
-from boxis_gateway.store.engines.sql import chunks
+from boxis_gateway.store.engines.sql import chunks, insert_sql
 from boxis_gateway.store.messages.list_query import Criteria
 from boxis_gateway.store.tables import SubmissionCount
 
 LAST_MONTH = "9999-12"
-KEY = ("account_id", "sender_key", "month", "sender")
 
 IN_MONTHS = "FROM submission_count WHERE account_id = ? AND month BETWEEN ? AND ? AND listed > 0"
 TOTAL_SQL = f"SELECT sum(listed) {IN_MONTHS}"
@@ -23,7 +21,10 @@ SENDERS_SQL = f"""
     SELECT sender, min(month), max(month), sum(listed) {IN_MONTHS} AND sender_key = ?
     GROUP BY sender
 """
-
+OR_ADD_SQL = """
+    ON CONFLICT (account_id, sender_key, month, sender)
+    DO UPDATE SET listed = submission_count.listed + excluded.listed
+"""
 DELETE_ZEROS_SQL = "DELETE FROM submission_count WHERE account_id = ? AND listed = 0"
 
 
@@ -48,10 +49,9 @@ class Counts:
             (account_id, sender_key(sender), month, sender, count)
             for (sender, month), count in counted.items()
         ]
-        more = {SubmissionCount.listed: SubmissionCount.listed + EXCLUDED.listed}
         for chunk in chunks(rows):
-            query = SubmissionCount.insert_many(chunk, SubmissionCount._meta.sorted_fields)
-            query.on_conflict(conflict_target=KEY, update=more).execute(self._database)
+            sql = insert_sql(SubmissionCount, len(chunk)) + OR_ADD_SQL
+            self._database.execute_sql(sql, list(chain.from_iterable(chunk)))
 
     def delete_zeros(self, account_id: int) -> None:
         """Delete counts of 0, and with them the names of their senders."""
