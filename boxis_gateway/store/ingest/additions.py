@@ -15,7 +15,7 @@ from boxis_gateway.model import Kind, Prices, Status
 from boxis_gateway.store.engines.base import Row, StoreDatabase
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import require_unmigrated
-from boxis_gateway.store.engines.sql import chunks, select_in
+from boxis_gateway.store.engines.sql import select_in
 from boxis_gateway.store.ids import (
     UPPER_HALF,
     first_id,
@@ -129,18 +129,14 @@ class Additions:
     def _look_up_ids(
         self, account_id: int, messages: Sequence[FingerprintedMessage], ids: _Ids
     ) -> None:
-        for times in chunks(list({message.sent_at for _, message in messages})):
-            first_ids = json.dumps({sent_at: first_id(sent_at) for sent_at in times})
-            parameters = (account_id, first_ids)
-            for sent_at, newest in self._database.execute_sql(self._newest_sql, parameters):
-                ids.note_submission(sent_at, newest or 0)
-        foreign = [(message.sent_at, order_id(message.wire_id or "")) for _, message in messages]
-        for chunk in chunks(
-            [(sent_at, number) for sent_at, number in foreign if number is not None]
-        ):
-            times, numbers = zip(*chunk, strict=True)
-            rows = select_in(self._database, self._ids_sql, account_id, times, numbers)
-            ids.taken.update(rows)
+        first_ids = {message.sent_at: first_id(message.sent_at) for _, message in messages}
+        parameters = (account_id, json.dumps(first_ids))
+        for sent_at, newest in self._database.execute_sql(self._newest_sql, parameters):
+            ids.note_submission(sent_at, newest or 0)
+        numbered = [(message.sent_at, order_id(message.wire_id or "")) for _, message in messages]
+        foreign = [(sent_at, number) for sent_at, number in numbered if number is not None]
+        times, numbers = {sent_at for sent_at, _ in foreign}, [number for _, number in foreign]
+        ids.taken.update(select_in(self._database, self._ids_sql, account_id, list(times), numbers))
 
 
 class _Ids:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from boxis_gateway.model import NewMessage
 from boxis_gateway.sms.dlr import later_state
 from boxis_gateway.store.engines.base import Row, StoreDatabase
-from boxis_gateway.store.engines.sql import chunks, select_in
+from boxis_gateway.store.engines.sql import select_in
 from boxis_gateway.store.messages.statuses import StoredMessage
 
 NEARBY_ROWS = 10_000  # read at most for a batch
@@ -20,7 +20,7 @@ STORED = "sent_at, id, submission_id, status, status_changed_at"
 """Columns of StoredMessage after the account."""
 NEARBY_SQL = f"""
     SELECT fingerprint, {STORED} FROM message
-    WHERE account_id = ? AND sent_at >= ? AND sent_at <= ? LIMIT ?
+    WHERE account_id = ? AND sent_at >= ? AND sent_at <= ? ORDER BY sent_at, id LIMIT ?
 """
 FingerprintedMessage = tuple[int, NewMessage]
 """A message after 64 bits that distinguish it from others of its time."""
@@ -44,6 +44,7 @@ class Duplicates:
         at_times = f"account_id = ? AND sent_at {in_array}"
         self._fingerprints_sql = f"""
             SELECT fingerprint, {STORED} FROM message WHERE {at_times} AND fingerprint {in_array}
+            ORDER BY sent_at, id
         """
         # Otherwise SQLite takes an account for small, and reads all of it.
         hint = database.dialect.index_hint("message_account_id_wire_id")
@@ -98,23 +99,23 @@ class Duplicates:
     def _stored(
         self, account_id: int, messages: Sequence[FingerprintedMessage], nearby: list[Row] | None
     ) -> dict[Any, StoredMessage]:
-        """Stored messages by wire id, by (time, fingerprint), or by `_exported_identity`."""
+        """Stored messages by wire id, by (time, fingerprint), or by `_exported_identity`. Of equal
+        ones at one time, that with the highest id is found."""
         stored: dict[Any, StoredMessage] = {
             (sent_at, fingerprint): StoredMessage(account_id, sent_at, *rest)
             for fingerprint, sent_at, *rest in nearby or ()
         }
         database = self._database
-        for chunk in chunks(messages):
-            wire_ids = [message.wire_id for _, message in chunk if message.wire_id is not None]
-            for wire_id, *key in select_in(database, self._wire_ids_sql, account_id, wire_ids):
-                stored[wire_id] = StoredMessage(account_id, *key)
-            if nearby is None:
-                unnamed = [pair for pair in chunk if pair[1].wire_id is None]
-                times = list({message.sent_at for _, message in unnamed})
-                fingerprints = [fingerprint for fingerprint, _ in unnamed]
-                rows = select_in(database, self._fingerprints_sql, account_id, times, fingerprints)
-                for fingerprint, sent_at, *rest in rows:
-                    stored[sent_at, fingerprint] = StoredMessage(account_id, sent_at, *rest)
+        wire_ids = [message.wire_id for _, message in messages if message.wire_id is not None]
+        for wire_id, *key in select_in(database, self._wire_ids_sql, account_id, wire_ids):
+            stored[wire_id] = StoredMessage(account_id, *key)
+        if nearby is None:
+            unnamed = [pair for pair in messages if pair[1].wire_id is None]
+            times = list({message.sent_at for _, message in unnamed})
+            fingerprints = [fingerprint for fingerprint, _ in unnamed]
+            rows = select_in(database, self._fingerprints_sql, account_id, times, fingerprints)
+            for fingerprint, sent_at, *rest in rows:
+                stored[sent_at, fingerprint] = StoredMessage(account_id, sent_at, *rest)
         return stored | self._stored_exports(account_id, messages)
 
     def _stored_exports(
@@ -127,14 +128,12 @@ class Duplicates:
             for _, message in messages
             if message.exported_id is not None and message.wire_id is None
         ]
-        for chunk in chunks(exported):
-            times = list({message.sent_at for message in chunk})
-            ids = [message.exported_id for message in chunk]
-            lists = (times, ids, list(map(str, ids)))
-            for row in select_in(self._database, self._exported_ids_sql, account_id, *lists):
-                wire_id, sender, recipient, sent_at, message_id, *rest = row
-                identity = (wire_id or str(message_id), sender, recipient, sent_at)
-                stored[identity] = StoredMessage(account_id, sent_at, message_id, *rest)
+        ids = [message.exported_id for message in exported]
+        lists = (list({message.sent_at for message in exported}), ids, list(map(str, ids)))
+        for row in select_in(self._database, self._exported_ids_sql, account_id, *lists):
+            wire_id, sender, recipient, sent_at, message_id, *rest = row
+            identity = (wire_id or str(message_id), sender, recipient, sent_at)
+            stored[identity] = StoredMessage(account_id, sent_at, message_id, *rest)
         return stored
 
 

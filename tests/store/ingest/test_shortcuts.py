@@ -25,7 +25,6 @@ from boxis_gateway.model import NewMessage, Status
 from boxis_gateway.sms.gsm0338 import is_gsm, septets
 from boxis_gateway.sms.numbers import to_e164
 from boxis_gateway.sms.segments import Alphabet, count_parts
-from boxis_gateway.store.engines import sql
 from boxis_gateway.store.ingest import duplicates
 from boxis_gateway.zones import find_zone
 from tests.support.engines import examples
@@ -184,15 +183,21 @@ MESSAGES = st.tuples(
 BATCHES = st.lists(st.lists(st.tuples(st.integers(0, 5), MESSAGES), max_size=8), max_size=5)
 
 
+ONE, OWN_ONE = (
+    NewMessage("7", "s", TIMES[0]),
+    NewMessage("7", "s", TIMES[0], wire_id="1" + "0" * 23),
+)
+
+
 @settings(max_examples=examples(25))
 @given(BATCHES)
+@example([[(0, OWN_ONE), (0, ONE)], [(0, ONE._replace(status=Status.FAILED))]])
 def test_lookups_by_range_and_by_list_agree(stores: Stores, batches: Any) -> None:
     found = []
     for nearby_rows in (duplicates.NEARBY_ROWS, 0):
         with (
             tempfile.TemporaryDirectory() as folder,
             patch.object(duplicates, "NEARBY_ROWS", nearby_rows),
-            patch.object(sql, "CHUNK", 3 if nearby_rows else sql.CHUNK),
         ):
             store = stores.make(Path(folder) / "store.db")
             account = store.accounts.add("anna@example.com", "k", NOW)
