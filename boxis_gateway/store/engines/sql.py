@@ -20,11 +20,12 @@ def columns_of(table: type[Model]) -> list[str]:
     return [field.column_name for field in table._meta.sorted_fields]
 
 
-def insert_sql(table: type[Model]) -> str:
-    """INSERT of a row."""
+def insert_sql(table: type[Model], rows: int = 1) -> str:
+    """INSERT of that many rows."""
     columns = columns_of(table)
+    row = f"({', '.join('?' * len(columns))})"
     into = f"{table._meta.table_name} ({', '.join(columns)})"
-    return f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})"
+    return f"INSERT INTO {into} VALUES {', '.join([row] * rows)}"
 
 
 def fetch_rows(database: StoreDatabase, query: Any) -> list[Row]:
