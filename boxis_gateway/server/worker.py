@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import time
 from contextlib import suppress
 from typing import Any
@@ -28,6 +29,7 @@ from boxis_gateway.server.turns import Turns
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
 HEARTBEAT_SECONDS = 1.0
 SPARE_DESCRIPTORS = 256
+SWITCH_SECONDS = 0.0005  # longest wait of the loop for Python's lock beside a writer thread
 RETRY_ACCEPT_SECONDS = 1.0  # after the system has refused a connection
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         """Serve until a stop signal."""
         gc.collect()
         gc.freeze()  # later collections need not look at what is loaded
+        sys.setswitchinterval(SWITCH_SECONDS)
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
