@@ -72,6 +72,11 @@ class Gateway(Flask):
             return self.monitoring_endpoint(environ, start_response)
         return self.monitor.call(super().wsgi_app, environ, start_response)
 
+    def heartbeat(self, connections: int, is_stopping: bool) -> None:
+        """Update this process's gauges; the server calls it about once a second."""
+        self.writer.heartbeat()
+        self.monitoring_endpoint.heartbeat(connections, is_stopping)
+
     def close(self) -> None:
         """Finish writes in progress; for the end of a server process."""
         self.writer.close()

@@ -81,7 +81,7 @@ def run(settings: Settings, actions: ActionTable = ACTIONS) -> None:
             store = open_server_store(settings)
             app = create_app(store, settings, counters=counters, metrics=Metrics(), actions=actions)
             side, monitor = app.monitoring_endpoint, app.monitor
-            callbacks = (monitor.malformed, monitor.aborted, side, side.heartbeat, app.close)
+            callbacks = (monitor.malformed, monitor.aborted, side, app.heartbeat, app.close)
             return Guest(app, app.error_body, *callbacks)
 
         Server(settings, make_guest, listen_addresses(settings), worker_ended).run()

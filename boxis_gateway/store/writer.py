@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from boxis_gateway.errors import Unavailable
 from boxis_gateway.store.engines.errors import translate_faults
+from boxis_gateway.store.shared_processor import SharedProcessor
 from boxis_gateway.store.store import Store
 from boxis_gateway.store.write_group import QueuedWrite, Write, WriteGroup
 
@@ -50,7 +51,9 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._in_hand: list[QueuedWrite] = []
         self._unprepared = 0
-        self._preparer = ThreadPoolExecutor(1, "preparer")  # its thread begins with the first job
+        self._may_share = False
+        self._processor = SharedProcessor()
+        self._preparer = ThreadPoolExecutor(1, "preparer", self._processor.leave)
 
     def submit(self, write: Write[T]) -> Future[T]:
         """Queue the write. Its future gets what `run` returns, once that is committed, or what it
@@ -67,7 +70,15 @@ class Writer:
                 self._put_unprepared(queued, write.prepare)
             else:
                 self._put(queued)
+            if self._may_share and self._thread:
+                self._processor.share(self._thread)
         return queued.future
+
+    def heartbeat(self) -> None:
+        """Let the system choose the processors of a process that writes, about once a second. Call
+        it from the thread that submits. Without heartbeats no processor is shared."""
+        self._may_share = True
+        self._processor.release()
 
     def _put(self, queued: QueuedWrite) -> None:
         if self._queue.qsize() >= QUEUE_WRITES:
