@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from benchmarks.usage import require_agreement
@@ -18,7 +18,7 @@ class Stopwatch:
         self._inner = [0.0]  # time of the timed parts inside each running one
 
     def wrap(self, owner: Any, function: str, part: str) -> None:
-        """Time `owner.function` as that part from now on; an iterator that it returns, too."""
+        """Time `owner.function` as that part from now on; a generator that it returns, too."""
         original = getattr(owner, function)
 
         def timed(*args: Any, **named: Any) -> Any:
@@ -27,7 +27,7 @@ class Stopwatch:
                 result = original(*args, **named)
             finally:
                 self._end(part, started)
-            return self._each(part, result) if hasattr(result, "__next__") else result
+            return self._each(part, result) if isinstance(result, Generator) else result
 
         setattr(owner, function, timed)
 

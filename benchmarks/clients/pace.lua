@@ -6,7 +6,7 @@
 dofile((debug.getinfo(1, "S").source:sub(2):gsub("pace.lua$", "walk.lua")))
 local ffi, walk_setup, walk_init, walk = require("ffi"), setup, init, request
 local check, threads, count, interval, begun
-times, due, first = {}, nil, nil -- milliseconds; seconds of the clock
+times, due, first, last = {}, nil, nil, nil -- milliseconds; seconds of the clock
 
 ffi.cdef [[
     typedef struct { long seconds, nanoseconds; } moment;
@@ -32,7 +32,8 @@ function init(args)
     check, count = response, tonumber(args[4])
     interval = count / tonumber(args[3])
     response = function(...)
-        table.insert(times, (now() - begun) * 1000)
+        last = now()
+        table.insert(times, (last - begun) * 1000)
         check(...)
     end
 end
@@ -50,7 +51,7 @@ function done(summary)
     local all, wrong, e, from, till = {}, 0, summary.errors, math.huge, 0
     for _, thread in ipairs(threads) do
         from = math.min(from, thread:get("first") or from)
-        till = math.max(till, thread:get("due") or till)
+        till = math.max(till, thread:get("last") or till)
         for _, time in ipairs(thread:get("times")) do table.insert(all, time) end
         wrong = wrong + thread:get("wrong")
     end

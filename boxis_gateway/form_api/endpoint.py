@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import IO, TYPE_CHECKING, cast
@@ -29,7 +29,7 @@ from boxis_gateway.form_api.results import Failure, OpenRows, Result, Rows, Succ
 from boxis_gateway.monitoring import RequestRecord, get_record
 from boxis_gateway.services import Services, log_faults
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import Write
+from boxis_gateway.store import UNKNOWN, Write, acting_as
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -78,6 +78,8 @@ class FormApi:
                 else:
                     result = answer(form, context, services, self._actions)
                 if isinstance(result, Write):
+                    if environ["REQUEST_METHOD"] == "HEAD":  # which is safe (RFC 9110, 9.2.1)
+                        raise InvalidRequest("request method is not valid")
                     future = services.writer.submit(result)
                     finish = partial(self._finish, future, context, environ, start_response)
                     return DeferredAnswer(future, finish)
@@ -183,11 +185,23 @@ def answer(
         params = action.load(raw)
         call = ActionCall(account, params, settings, store, context.now, record.count_rows)
         result = action.run(call)
+        if isinstance(result, Write):
+            return as_actor(result, account.username, context.address)
         if isinstance(result, Success) and isinstance(result.payload, Rows):
             result = Success(open_rows(result.payload, call, context.renderer, services))
         return result
     except GatewayError as error:
         return failed(error, record)
+
+
+def as_actor(write: Write[Success], username: str, address: str) -> Write[Success]:
+    """The write, attributed to the user in the audit."""
+
+    def run() -> Success:
+        with acting_as(username, address or UNKNOWN):
+            return write.run()
+
+    return replace(write, run=run)
 
 
 def open_rows(rows: Rows, call: ActionCall, renderer: Renderer, services: Services) -> OpenRows:

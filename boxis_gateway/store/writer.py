@@ -95,7 +95,11 @@ class Writer:
         if self._unprepared >= UNPREPARED_WRITES:
             raise Unavailable("queue", f"{UNPREPARED_WRITES} passwords wait to be checked already.")
         self._unprepared += 1
-        self._preparer.submit(self._prepare, queued, prepare)
+        try:
+            self._preparer.submit(self._prepare, queued, prepare)
+        except RuntimeError as error:
+            self._unprepared -= 1
+            raise _no_thread(error) from None
 
     def _prepare(self, queued: QueuedWrite, prepare: Callable[[], object]) -> None:
         try:
@@ -137,9 +141,7 @@ class Writer:
         try:
             thread.start()
         except RuntimeError as error:
-            raise Unavailable(
-                "thread", f"The writer thread cannot start: {error}. Raise the limit of processes."
-            ) from None
+            raise _no_thread(error) from None
         self._thread = thread
 
     def _run(self) -> None:
@@ -210,6 +212,11 @@ def _fail(writes: Sequence[QueuedWrite], error: Exception) -> None:
     """Give the error to all writes that have no result yet."""
     for queued in writes:
         queued.fail(error)
+
+
+def _no_thread(error: RuntimeError) -> Unavailable:
+    problem = f"A thread of the writer cannot start: {error}. Raise the limit of processes."
+    return Unavailable("thread", problem)
 
 
 def _yield_to_readers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import re
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from urllib.parse import urlencode
 
 import pytest
 
@@ -109,6 +111,22 @@ def test_a_write_waits_for_a_foreign_writer(served: Served, store: Store, stores
         foreign.execute("ROLLBACK")
     assert text_of(body_of(client)) == "success"
     assert added(store) == ["late"]
+
+
+def test_head_writes_nothing(served: Served, store: Store) -> None:
+    query = urlencode(signed_write("by HEAD"))
+    for method, names in (("HEAD", []), ("GET", ["by HEAD"])):
+        connection = http.client.HTTPConnection(*served.host.address, timeout=LIMIT_SECONDS)
+        with closing(connection):
+            connection.request(method, f"/?{query}")
+            assert connection.getresponse().status == 200
+        assert added(store) == names
+
+
+def test_a_write_is_attributed_to_the_user(served: Served, store: Store) -> None:
+    served.post(signed_write("with an entry"))
+    entry = list(store.audit.entries("", "9"))[-1]
+    assert (entry.who, entry.origin) == ("anna@example.com", "127.0.0.1")
 
 
 @pytest.mark.parametrize(
