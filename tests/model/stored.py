@@ -28,7 +28,7 @@ class Stored:
             if line.sent < account.keeps_from("keep_messages_days", now):
                 continue
             plain = _identity(line)
-            identity = plain if line.wire_id else (plain, repeats[plain])
+            identity = plain if line.wire_id else (plain, repeats[plain], line.sent)
             repeats[plain] += 1
             if {line.recipient, _e164(line.sender)} & self.erased:
                 continue
@@ -158,7 +158,7 @@ def _identity(line: Line) -> object:
     if line.wire_id:
         return line.wire_id
     if line.submission:
-        return line.submission, line.recipient, line.sent
+        return line.submission, line.recipient
     return line.sent, line.sender, line.recipient, line.text and line.text.words, line.reference
 
 
