@@ -22,6 +22,7 @@ from benchmarks.stores import DATA
 
 ENGINES = ("SQLite", "PostgreSQL")
 NAME = "writable"
+DISCONNECT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 TABLE = "CREATE TABLE benchmark_write (id {} PRIMARY KEY, number bigint NOT NULL, part integer)"
 WRITING_GATEWAY = (sys.executable, "-m", "benchmarks.peers.writing_gateway")
 
@@ -98,10 +99,11 @@ def _remove(path: Path) -> None:
 
 @contextmanager
 def postgresql_copy(bench: Bench) -> Iterator[WritableStore]:
-    """A copy of the store's database on the same server."""
+    """A copy of the store's database on the same server, whose other clients are disconnected."""
     url_of(bench.store.stem)  # makes it
     drop = f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)"
     server().psql(drop)
+    server().psql(DISCONNECT.format(bench.store.stem))
     server().psql(f"CREATE DATABASE {NAME} TEMPLATE {bench.store.stem} STRATEGY file_copy")
     url = str(server().get_uri(NAME))
     store = WritableStore(bench, "PostgreSQL", url, [psql(), "-X", "-At", url, "-c"])
