@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from boxis_gateway.zones import utc_now
 
 READ_ERRORS = (ImportFailed, EOFError, OSError, zlib.error)
 """Errors of a source that cannot be read to its end; lines before them are kept."""
+NEW_OBJECTS = 50_000  # before the garbage collector looks at them; a batch has about half
 
 
 def run_import(
@@ -39,7 +41,7 @@ def run_import(
     `progress` is called with the octets read since its last call; `clock` decides which messages
     are older than accounts keep. Raises OperatorError if the source or the store fails; batches
     before that stay."""
-    with Source.open(location, progress) as source:
+    with Source.open(location, progress) as source, _rare_collections():
         importer = find_importer(format_name, source)
         check_options(importer, options)
         with RejectFile(None if dry_run else rejects_path) as rejects:
@@ -58,6 +60,17 @@ def _write_all(writer: BatchWriter, lines: Iterator[Line]) -> None:
         writer.flush()
         raise
     writer.flush()
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the garbage collector look for cycles less often: batches of messages have none."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(NEW_OBJECTS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def check_options(importer: Importer, options: ReadOptions) -> None:
