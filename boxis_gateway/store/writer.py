@@ -17,7 +17,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from boxis_gateway.errors import Unavailable
+from boxis_gateway.errors import StoreError, Unavailable
 from boxis_gateway.store.engines.errors import translate_faults
 from boxis_gateway.store.shared_processor import SharedProcessor
 from boxis_gateway.store.store import Store
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 QUEUE_WRITES = 1_000  # that wait; more are refused, as their clients would give up before
 UNPREPARED_WRITES = 100  # of some 20 ms each
 GROUP_WRITES = 60  # PostgreSQL caches 64 subtransactions of a transaction; savepoints are some
+DROP_SECONDS = 0.5  # in which the thread that asks answers nobody
 WAIT_SECONDS = 5.0  # for other writers: it stops no reader, and imports have long transactions
 
 
@@ -47,7 +48,7 @@ class Writer:
     def _begin(self) -> None:
         self._process = os.getpid()
         self._lock = threading.Lock()  # of the thread's beginning and end
-        self._queue: SimpleQueue[QueuedWrite | threading.Event | None] = SimpleQueue()
+        self._queue: SimpleQueue[QueuedWrite | Future[bool] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._in_hand: list[QueuedWrite] = []
         self._unprepared = 0
@@ -116,13 +117,16 @@ class Writer:
             with self._lock:
                 self._unprepared -= 1
 
-    def _drop_connection(self) -> None:
-        """Close the thread's connection, and wait for that: SQLite's connections of a process share
-        state, so the next one must not meet it."""
-        if self._thread and threading.current_thread() is not self._thread:
-            dropped = threading.Event()
-            self._queue.put(dropped)
-            dropped.wait(self._wait_seconds)
+    def _drop_connection(self) -> bool:
+        """Close the thread's connection, and wait a moment for that: SQLite's connections of a
+        process share state, so the next one must not meet it. False if the thread is busy."""
+        if self._thread is None or threading.current_thread() is self._thread:
+            return True
+        dropped: Future[bool] = Future()
+        self._queue.put(dropped)
+        with suppress(TimeoutError):
+            return dropped.result(DROP_SECONDS)
+        return False
 
     def close(self) -> None:
         """Finish the queued writes, and end the thread with its connection to the store."""
@@ -157,11 +161,15 @@ class Writer:
         finally:
             self._end()
 
-    def _close_connection(self, closed: threading.Event) -> None:
+    def _close_connection(self, dropped: Future[bool]) -> None:
+        """Close the connection; one to a former file first completes that (check_connection), or
+        the next connection would mix the two. False if it cannot."""
         try:
-            self._store.close()
+            with suppress(StoreError):
+                self._database.check_connection()
+                self._store.close()
         finally:
-            closed.set()
+            dropped.set_result(self._database.is_closed())
 
     def _end(self) -> None:
         """Fail the writes in hand, and start another thread if writes wait."""

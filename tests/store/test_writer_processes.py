@@ -11,9 +11,10 @@ import pytest
 
 from boxis_gateway.errors import Unavailable
 from boxis_gateway.store import Store, Write, Writer
+from boxis_gateway.store.engines.base import EVERY_ACCOUNT
 from tests.support.example_account import NOW
-from tests.support.stores import Stores
-from tests.support.waiting import LIMIT_SECONDS
+from tests.support.stores import Stores, store_at
+from tests.support.waiting import LIMIT_SECONDS, until
 
 WRITES = 120
 AT_ONCE = 8
@@ -100,6 +101,30 @@ def test_a_writer_notices_that_its_file_is_moved_and_replaced(
         away.replace(store.path)
         assert writer.submit(add(store, "third")).result(LIMIT_SECONDS) == "third"
         assert customers(store) == {"first", "third"}
+
+
+@pytest.mark.sqlite_only("a file is replaced")
+def test_nobody_reads_the_next_file_while_a_write_waits_with_the_former(
+    stores: Stores, store: Store, tmp_path: Path
+) -> None:
+    """Two connections of a process would share the log of one and the other."""
+    stores.make(tmp_path / "next.db").close()
+    with closing(Writer(store)) as writer, closing(store_at(store.url)) as holder:
+        assert writer.submit(add(store, "first")).result(LIMIT_SECONDS) == "first"
+        with store.serving():
+            assert customers(store) == {"first"}
+        with holder.database.write_transaction(EVERY_ACCOUNT):
+            waiting = writer.submit(add(store, "second"))
+            until(writer._queue.empty)
+            (tmp_path / "next.db").replace(store.path)
+            with pytest.raises(Unavailable) as raised, store.serving():
+                customers(store)
+            assert "A write waits with the store" in raised.value.problem
+        holder.close()
+        assert waiting.result(LIMIT_SECONDS) == "second"
+        with store.serving():
+            assert customers(store) == {"second"}
+        assert store.find_damage() == ""
 
 
 @pytest.mark.sqlite_only("a file is replaced")

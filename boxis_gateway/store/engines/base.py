@@ -183,12 +183,14 @@ class StoreDatabase(Database):
         """Close this thread's connection if it has become useless. Raises StoreError."""
         raise NotImplementedError
 
-    on_outdated: Callable[[], object] = staticmethod(lambda: None)
-    """Called by `outdate_connections`: a thread that waits closes its connection."""
+    on_outdated: Callable[[], bool] = staticmethod(lambda: True)
+    """Called by `outdate_connections`: a thread that waits closes its connection. False if it could
+    not."""
 
-    def outdate_connections(self) -> None:
+    def outdate_connections(self) -> bool:
         """Let each thread open its connection anew before its next request, where connections of
-        one process share the state of a fault."""
+        one process share the state of a fault. False if the writer thread is in the way."""
+        return True
 
     def connections(self) -> dict[str, int]:
         """Numbers of connections of this process: `open`, and `set_aside` (detached) among them."""

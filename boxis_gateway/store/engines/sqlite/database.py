@@ -198,8 +198,11 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
     def _leave_file(self) -> None:
         """Close the connection. A checkpoint completes the old file first; then its sidecars are
         useless, and in the way of the next file."""
-        if self._opened.file:
-            self.outdate_connections()
+        if self._opened.file and not self.outdate_connections():
+            raise StoreError(
+                f"A write waits with the store that was at {self.database} before. "
+                "Try again when it is done."
+            )
         leftover = self._opened.leftover_sidecars(self.database)
         if leftover and (self.is_closed() or not self._checkpoint()):
             raise StoreError(
@@ -251,11 +254,11 @@ class SqliteDatabase(StoreDatabase, APSWDatabase):  # type: ignore[misc]
 
         return put_back
 
-    def outdate_connections(self) -> None:
+    def outdate_connections(self) -> bool:
         # SQLite's connections of a process share the index of the log: as long as one of them is
         # open, a log that could once not be written, or that was moved away, stays so for all.
         self._epoch += 1
-        self.on_outdated()
+        return self.on_outdated()
 
     def connections(self) -> dict[str, int]:
         return {"open": len(apsw.connections()), "set_aside": len(self._detached)}
