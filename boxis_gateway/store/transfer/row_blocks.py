@@ -8,6 +8,7 @@ key of numbers and times, which every engine sorts alike.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, NamedTuple
@@ -152,8 +153,8 @@ def _with_booleans(row: list[Any], indexes: Sequence[int]) -> Row:
 def target_rows(database: StoreDatabase, block: Block) -> Iterator[Row]:
     """Rows of a block in another store. Not inside a transaction."""
     sql = _select(block.table, block.condition)
-    for batch in database.stream(sql, block.parameters):
-        yield from _normalized(block.table, batch)
+    with closing(database.snapshot()) as snapshot:
+        yield from _normalized(block.table, snapshot.query(sql, block.parameters))
 
 
 def count_rows(database: StoreDatabase, table: Table) -> int:
