@@ -49,12 +49,9 @@ class Gateway(Flask):
     ) -> None:
         super().__init__("boxis_gateway", static_folder=None)
         self.url_map.merge_slashes = False  # nothing is redirected
-        self.form_api, self.monitor, self.monitoring_endpoint = (
-            form_api,
-            monitor,
-            monitoring_endpoint,
-        )
-        self._clock, self.writer = services.clock, services.writer
+        self.form_api, self.writer = form_api, services.writer
+        self.monitor, self.monitoring_endpoint = monitor, monitoring_endpoint
+        self._clock = services.clock
         self._trusted_proxies = services.settings.trusted_proxies
         self._serves_monitoring = services.settings.watch_port == "same"
 

@@ -10,7 +10,7 @@ import os
 from boxis_gateway.settings import KEYS_VARIABLE, Settings
 from boxis_gateway.store import KeySource, Replicas, Store
 
-SERVER_LOCK_SECONDS = 0.5  # a request that waits for another writer blocks its whole process
+SERVER_LOCK_SECONDS = 0.5  # a reading request that waits blocks its process; writes wait longer
 
 
 def open_store(settings: Settings, url: str = "") -> Store:

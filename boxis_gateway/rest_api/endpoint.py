@@ -11,9 +11,6 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextvars import copy_context
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote_from_bytes, urlencode
 
@@ -39,7 +36,7 @@ from boxis_gateway.rest_api.failures import (
 from boxis_gateway.rest_api.resource import Answer, File, Resource, ResourceCall
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.services import Services, log_faults
-from boxis_gateway.store import UNKNOWN, Write, acting_as
+from boxis_gateway.store import UNKNOWN, Write
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -194,11 +191,8 @@ def answer(
         now=now,
         count_rows=record.count_rows,
     )
-    with acting_as(username, address or UNKNOWN):
-        result = resource.run(call)
-        if isinstance(result, Write):  # runs in a thread that acts for others, too
-            return replace(result, run=partial(copy_context().run, result.run))
-        return result
+    result = resource.run(call)
+    return result.acting_as(username, address) if isinstance(result, Write) else result
 
 
 def add_cors_headers(origins: Sequence[str], request: Request, response: Response) -> None:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from boxis_gateway.store.audit import UNKNOWN, acting_as
 from boxis_gateway.store.engines.errors import TransactionLost, as_unavailable
 from boxis_gateway.store.store import Store
 
@@ -35,6 +36,15 @@ class Write(Generic[T]):
     def then(self, convert: Callable[[T], U]) -> Write[U]:
         """The write with its result converted, in the same transaction."""
         return Write(lambda: convert(self.run()), self.account_id, self.prepare)
+
+    def acting_as(self, who: str, origin: str) -> Write[T]:
+        """The write, attributed to the user in the audit; the origin may be empty."""
+
+        def run() -> T:
+            with acting_as(who, origin or UNKNOWN):
+                return self.run()
+
+        return replace(self, run=run)
 
 
 @dataclass(slots=True)

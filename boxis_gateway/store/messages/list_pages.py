@@ -72,7 +72,7 @@ class ListPages:
         return self._read(scans, shape._replace(untimed=is_by_time), query)
 
     def _without_newer_months(self, query: ListQuery) -> ListQuery:
-        """The same page, counted from the newest submission of its own month."""
+        """Query for the same page, counted from the newest submission of its own month."""
         criteria, offset = query.criteria, query.offset
         listed = sum(
             (self._counts.by_month(account_id, criteria) for account_id in query.accounts),
