@@ -139,6 +139,31 @@ def free_address() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
+@contextlib.contextmanager
+def processors_apart(pids: Sequence[int]) -> Iterator[None]:
+    """Keep these processes and all their descendants on the first processor, and this one with the
+    clients that it starts on the others: neither waits for the other's turn. Afterwards this
+    process may run everywhere again. Does nothing on a machine with one processor."""
+    allowed = os.sched_getaffinity(0)
+    first, *others = sorted(allowed)
+    if not others:
+        yield
+        return
+    for pid in pids:
+        for thread in _threads(pid):
+            os.sched_setaffinity(thread, {first})
+    os.sched_setaffinity(0, others)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def _threads(pid: int) -> Iterator[int]:
+    for process in family(pid):
+        yield from (int(path.name) for path in Path(f"/proc/{process}/task").iterdir())
+
+
 def family(pid: int) -> list[int]:
     """The process and all its descendants."""
     pids = [pid]

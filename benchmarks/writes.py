@@ -10,13 +10,14 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.answers import SAMPLE, WrongAnswer
 from benchmarks.bench import Bench, Round, Turn, take_turns, throughput_turn
 from benchmarks.candidates import Line, Running
 from benchmarks.load import CONNECTIONS, NumberedWrites, closed_loop, paced_loop
+from benchmarks.processes import processors_apart
 from benchmarks.signed_requests import Workload, signed_form, signed_requests
 from benchmarks.stores import SEED
 from benchmarks.usage import Disagreement
@@ -74,19 +75,28 @@ def writes(bench: Bench, rows: int = 1) -> list[Line]:
 
 def beside(bench: Bench) -> Iterator[Round]:
     """The 99th percentile in milliseconds of histories of 10 rows at a constant rate: alone, and
-    beside writes at another, whose rate is a value, too."""
+    beside writes at another, whose rate is a value, too. The servers have a processor of their
+    own: with two loads beside it on two, the times would be of waits for a processor."""
     with writable_stores(bench) as stores:
         servers = [(store, store.serve(1)) for store in stores]
-        for number in range(bench.length.rounds):
-            values: Round = {}
-            for store, running in servers:
-                requests = running.lines(signed_requests(bench.store, READ))
-                highest = closed_loop(running.address, requests, bench.length.seconds).requests
-                turns = (paced_reads, reads_beside_writes)[:: -1 if number % 2 else 1]
-                for turn in turns:
-                    measured = turn(bench, running, highest * READ_SHARE)
-                    values |= {f"{store.engine}, {name}": each for name, each in measured.items()}
-            yield dict(sorted(values.items()))
+        pids = [process.pid for _, running in servers for process in running.processes]
+        with processors_apart(pids):
+            for number in range(bench.length.rounds):
+                yield beside_round(bench, servers, number)
+
+
+def beside_round(
+    bench: Bench, servers: Sequence[tuple[WritableStore, Running]], number: int
+) -> Round:
+    """The values of a round; in each second round the writes come first."""
+    values: Round = {}
+    for store, running in servers:
+        requests = running.lines(signed_requests(bench.store, READ))
+        highest = closed_loop(running.address, requests, bench.length.seconds).requests
+        for turn in (paced_reads, reads_beside_writes)[:: -1 if number % 2 else 1]:
+            measured = turn(bench, running, highest * READ_SHARE)
+            values |= {f"{store.engine}, {name}": each for name, each in measured.items()}
+    return dict(sorted(values.items()))
 
 
 def paced_reads(bench: Bench, running: Running, rate: float) -> Round:
