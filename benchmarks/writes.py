@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 
 from benchmarks.answers import SAMPLE, WrongAnswer
 from benchmarks.bench import Bench, Round, Turn, take_turns, throughput_turn
@@ -26,7 +27,8 @@ from benchmarks.writable import ENGINES, WritableStore, writable_stores
 PROCESSES = {1: "one process", 2: "two processes"}
 READ = Workload(10, "xml")
 READ_SHARE = 0.6  # of the highest rate
-WRITE_RATE = 500.0  # a second, beside the reads
+BESIDE_RATE = 500.0  # a second, of writes beside the reads
+SLICES = 3  # of a measured time
 LEAD_SECONDS = 0.5  # of the writes, before the reads begin and after they end
 FLUSH_SECONDS = 0.005
 SLOW_FLUSH = {
@@ -74,53 +76,68 @@ def writes(bench: Bench, rows: int = 1) -> list[Line]:
 
 
 def beside(bench: Bench) -> Iterator[Round]:
-    """The 99th percentile in milliseconds of histories of 10 rows at a constant rate: alone, and
-    beside writes at another, whose rate is a value, too. The servers have a processor of their
-    own: with two loads beside it on two, the times would be of waits for a processor."""
+    """The 99th percentile in milliseconds of histories of 10 rows at a constant rate: alone, beside
+    writes at another, and beside as many more histories. The rate of the writes is a value, too.
+
+    The servers have a processor of their own: otherwise three programs would take turns on two,
+    and the times would be of those turns."""
     with writable_stores(bench) as stores:
         servers = [(store, store.serve(1)) for store in stores]
         pids = [process.pid for _, running in servers for process in running.processes]
         with processors_apart(pids):
-            for number in range(bench.length.rounds):
-                yield beside_round(bench, servers, number)
+            for _ in range(bench.length.rounds):
+                values: Round = {}
+                for store, running in servers:
+                    measured = beside_round(bench, running)
+                    values |= {f"{store.engine}, {name}": each for name, each in measured.items()}
+                yield dict(sorted(values.items()))
 
 
-def beside_round(
-    bench: Bench, servers: Sequence[tuple[WritableStore, Running]], number: int
-) -> Round:
-    """The values of a round; in each second round the writes come first."""
-    values: Round = {}
-    for store, running in servers:
-        requests = running.lines(signed_requests(bench.store, READ))
-        highest = closed_loop(running.address, requests, bench.length.seconds).requests
-        for turn in (paced_reads, reads_beside_writes)[:: -1 if number % 2 else 1]:
-            measured = turn(bench, running, highest * READ_SHARE)
-            values |= {f"{store.engine}, {name}": each for name, each in measured.items()}
-    return dict(sorted(values.items()))
+def beside_round(bench: Bench, running: Running) -> Round:
+    """The medians of SLICES turns each, which alternate: what disturbs one turn is not a result."""
+    lines = running.lines(signed_requests(bench.store, READ))
+    rate = closed_loop(running.address, lines, bench.length.seconds).requests * READ_SHARE
+    slices = [
+        {
+            "alone": paced_reads(bench, running, rate),
+            **reads_beside(bench, running, rate, "writes", writes(bench), "success"),
+            **reads_beside(bench, running, rate, "reads", lines, ending_of_reads(bench)),
+        }
+        for _ in range(SLICES)
+    ]
+    return {name: median(each[name] for each in slices) for name in slices[0]}
 
 
-def paced_reads(bench: Bench, running: Running, rate: float) -> Round:
+def paced_reads(bench: Bench, running: Running, rate: float) -> float:
     """The 99th percentile of histories at that rate. Raises WrongAnswer."""
-    requests, seconds = signed_requests(bench.store, READ), bench.length.latency_seconds
-    result = paced_loop(running.address, running.lines(requests), rate, seconds, requests[0].ending)
+    lines = running.lines(signed_requests(bench.store, READ))
+    seconds = bench.length.latency_seconds / SLICES
+    result = paced_loop(running.address, lines, rate, seconds, ending_of_reads(bench))
     if result["wrong"]:
         raise WrongAnswer(f"histories: {result}")
-    return {"alone": result["p99"]}
+    return result["p99"]
 
 
-def reads_beside_writes(bench: Bench, running: Running, rate: float) -> Round:
-    """The same beside writes at WRITE_RATE, and the rate that these reached."""
+def reads_beside(
+    bench: Bench, running: Running, rate: float, name: str, lines: Sequence[Line], ending: str
+) -> Round:
+    """The same beside these requests at BESIDE_RATE, and the rate that these reached."""
     with ThreadPoolExecutor() as pool:
-        seconds = bench.length.latency_seconds + 2 * LEAD_SECONDS
-        load = (running.address, writes(bench), WRITE_RATE, seconds, "success")
-        writing = pool.submit(paced_loop, *load)
+        seconds = bench.length.latency_seconds / SLICES + 2 * LEAD_SECONDS
+        load = (running.address, lines, BESIDE_RATE, seconds, ending)
+        beside = pool.submit(paced_loop, *load)
         time.sleep(LEAD_SECONDS)
         reading = paced_reads(bench, running, rate)
-        written = writing.result()
-    if written["wrong"]:
-        raise WrongAnswer(f"writes: {written}")
-    rate = written["requests"] / written["seconds"]
-    return {"beside writes": reading["alone"], "writes a second": rate}
+        result = beside.result()
+    if result["wrong"]:
+        raise WrongAnswer(f"{name}: {result}")
+    reached = result["requests"] / result["seconds"]
+    return {f"beside {name}": reading, f"{name} a second": reached}
+
+
+def ending_of_reads(bench: Bench) -> str:
+    """SignedRequest.ending of the histories."""
+    return signed_requests(bench.store, READ)[0].ending
 
 
 def slow_flushes(bench: Bench) -> Iterator[Round]:
