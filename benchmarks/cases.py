@@ -191,7 +191,7 @@ CASES = [
     ),
     Case(
         "writes-beside",
-        "p99 of 10 rows at 60 % of the highest rate, beside 500 writes or reads more; one process",
+        "p99 of 10 rows at 60 % of the highest rate, beside 500 more requests a second",
         MS,
         writes.beside,
         [
