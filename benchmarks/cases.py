@@ -206,14 +206,14 @@ CASES = [
     ),
     Case(
         "writes-slow-flush",
-        "Writes by 16 connections where a flush takes 5 ms; groups beside a commit a request",
+        "Writes by 16 connections where a flush takes 5 ms; in groups and one by one",
         RATE,
         writes.slow_flushes,
         [Target(f"{name}, in groups", f"{name}, one by one", at_least=6) for name in ENGINES],
     ),
     Case(
         "writes-killed",
-        "Writes of two rows each to two processes that are killed at a random moment, 30 times",
+        "Writes of two rows each to two processes that are killed 30 times",
         "writes",
         writes.kills,
         [
