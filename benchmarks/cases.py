@@ -206,7 +206,7 @@ CASES = [
     ),
     Case(
         "writes-slow-flush",
-        "Writes by 16 connections where a flush takes 5 ms; in groups and one by one",
+        "Writes by 16 connections where a flush takes 5 ms; in groups or not",
         RATE,
         writes.slow_flushes,
         [Target(f"{name}, in groups", f"{name}, one by one", at_least=6) for name in ENGINES],
