@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from boxis_gateway.levels import Level, State
 
+MAX_USERNAME_LENGTH = 254  # characters of an e-mail address (RFC 5321, 4.5.3.1.3)
+
 
 class Kind(StrEnum):
     """Type of a submission, `type` on the wire (protocol page, section 11). A scheduled message
@@ -64,6 +66,17 @@ class Session:
     employee: Employee
     address: str | None
     expires_at: str | None
+
+
+class TokenFacts(NamedTuple):
+    """Token as its operator sees it: `id` is the beginning of its digest; times are UTC texts,
+    `expires_at` None if it does not expire."""
+
+    id: str
+    machine: bool
+    created_at: str
+    expires_at: str | None
+    address: str | None
 
 
 @dataclass(frozen=True)

@@ -197,6 +197,9 @@ class Settings:
     token_minutes: int = option(
         15, whole_number(1, 10_080), "Lifetime of a session token of the REST API.", unit="minutes"
     )
+    secure_cookies: bool = option(
+        True, yes_or_no, "Set the REST API's cookie `Secure`: browsers send it over HTTPS alone."
+    )
     token_renewal: bool = option(
         True, yes_or_no, "Extend a session token's lifetime with each use."
     )

@@ -12,7 +12,7 @@ from apispec import APISpec
 from marshmallow import fields
 
 from boxis_gateway.errors import LimitReached, Unavailable
-from boxis_gateway.rest_api.endpoint import COOKIE, EMPTY, JSON
+from boxis_gateway.rest_api.endpoint import EMPTY, JSON
 from boxis_gateway.rest_api.failures import (
     FailureSchema,
     RestFailure,
@@ -25,6 +25,7 @@ from boxis_gateway.rest_api.failures import (
 )
 from boxis_gateway.rest_api.params import SmsAddress
 from boxis_gateway.rest_api.properties import ID_EXAMPLE
+from boxis_gateway.rest_api.request_fields import COOKIE
 from boxis_gateway.rest_api.resource import Resource
 from boxis_gateway.rest_api.resources import RESOURCES
 

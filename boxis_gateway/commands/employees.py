@@ -10,7 +10,7 @@ import click
 from boxis_gateway.commands.options import check_username, with_store
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.levels import Level, State
-from boxis_gateway.passwords import MIN_LENGTH, hash_password
+from boxis_gateway.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
 from boxis_gateway.store import Store
 from boxis_gateway.zones import utc_now
 
@@ -92,7 +92,7 @@ def set_level(store: Store, username: str, level: str) -> None:
 @click.option("--password", metavar="PASSWORD", help=PASSWORD_HELP)
 @with_store
 def set_password(store: Store, username: str, password: str | None) -> None:
-    """Replace the password; all sessions end.
+    """Replace the password; all sessions and machine tokens end.
 
     \b
     Example:
@@ -103,6 +103,41 @@ def set_password(store: Store, username: str, password: str | None) -> None:
     click.echo(f"Employee {username} has a new password.")
     if password is None:
         click.echo(f"password: {generated}")
+
+
+@employee.command()
+@click.argument("username")
+@with_store
+def tokens(store: Store, username: str) -> None:
+    """List an employee's tokens: id, kind, start, end and address of the login.
+
+    \b
+    Example:
+      boxis-gateway employee tokens anna@example.com
+    """
+    for token in store.tokens.all(store.employees.get(username)):
+        kind = "machine" if token.machine else "session"
+        ends = token.expires_at or "never"
+        click.echo("\t".join((token.id, kind, token.created_at, ends, token.address or "")))
+
+
+@employee.command("end-token")
+@click.argument("username")
+@click.argument("token_id", metavar="ID|all")
+@with_store
+def end_token(store: Store, username: str, token_id: str) -> None:
+    """End the token of an ID that 'employee tokens' shows, or all of the employee.
+
+    \b
+    Example:
+      boxis-gateway employee end-token anna@example.com all
+    """
+    owner = store.employees.get(username)
+    if token_id == "all":
+        store.tokens.clear(owner, machines=True)
+    else:
+        store.tokens.end_by_id(owner, token_id)
+    click.echo(f"Tokens of {username} ended." if token_id == "all" else f"Token {token_id} ended.")
 
 
 @employee.command()
@@ -139,9 +174,10 @@ def _password(given: str | None) -> str:
     if given is None:
         return secrets.token_urlsafe(15)
     password = sys.stdin.readline().rstrip("\r\n") if given == "-" else given
-    if len(password) < MIN_LENGTH:
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise ConfigurationError(
-            f"A password needs at least {MIN_LENGTH} characters; omit --password to generate one."
+            f"A password needs {MIN_LENGTH} to {MAX_LENGTH} characters; omit --password to "
+            "generate one."
         )
     return password
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.model import MAX_USERNAME_LENGTH
 from boxis_gateway.opening import open_store
 from boxis_gateway.settings import (
     OPTIONS,
@@ -84,8 +85,12 @@ def check_customer_name(name: str) -> None:
 
 def check_username(username: str) -> None:
     """Raise ConfigurationError for a user name that no client could send."""
-    if not username.isprintable() or " " in username or not 1 <= len(username) <= 254:
+    if (
+        not username.isprintable()
+        or " " in username
+        or not 1 <= len(username) <= MAX_USERNAME_LENGTH
+    ):
         raise ConfigurationError(
-            "A user name needs 1 to 254 printable characters without spaces; clients expect an "
-            "e-mail address."
+            f"A user name needs 1 to {MAX_USERNAME_LENGTH} printable characters without spaces; "
+            "clients expect an e-mail address."
         )

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
     "answer_seconds",
     "cors_origins",
     "token_minutes",
+    "secure_cookies",
     "token_renewal",
     "log_level",
     "log_format",

@@ -9,7 +9,7 @@ from boxis_gateway.authcode import authcode_of
 from boxis_gateway.errors import AuthenticationFailed, ClockMismatch, InvalidRequest
 from boxis_gateway.form_api.request import ApiRequest
 from boxis_gateway.limiting import Lockouts, attempt_of
-from boxis_gateway.model import Account
+from boxis_gateway.model import MAX_USERNAME_LENGTH, Account
 from boxis_gateway.networks import is_within
 from boxis_gateway.setting_kinds import bounded
 from boxis_gateway.settings import Settings, for_account
@@ -22,9 +22,11 @@ def authenticate(
     """Check user name, authcode, state and network of the account; `address` is the client's.
 
     Raises AuthenticationFailed with the same text for each of them, or LimitReached during a
-    lockout. Check the clock after this, so that it tells nothing without the key."""
-    account = store.accounts.find_or_nobody(request.username)
-    attempt = attempt_of("form", address, request.username, account.sealed_key)
+    lockout. A name that is too long is no name. Check the clock after this, so that it tells
+    nothing without the key."""
+    username = request.username if len(request.username) <= MAX_USERNAME_LENGTH else ""
+    account = store.accounts.find_or_nobody(username)
+    attempt = attempt_of("form", address, username, account.sealed_key)
     lockouts.check(attempt)
     user_key = store.user_keys.get(account)
     expected = authcode_of(request.timestamp, user_key).encode()

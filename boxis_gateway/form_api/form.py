@@ -17,10 +17,8 @@ from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDeco
 
 from boxis_gateway.errors import InvalidRequest
 from boxis_gateway.form_api.php_list import NotPhpList, begins_like_php_list, read_php_list
+from boxis_gateway.request_limits import MAX_FIELDS, MAX_NAME_BYTES, MAX_VALUE_BYTES
 
-MAX_FIELDS = 20_000
-MAX_NAME_BYTES = 4_096
-MAX_VALUE_BYTES = 524_288  # twice the size of ten thousand recipients
 CODECS = {"UTF-8": "utf-8", "ISO-8859-2": "iso8859_2", "Windows-1252": "cp1252"}
 """Encodings that a client may declare, by case-sensitive name."""
 

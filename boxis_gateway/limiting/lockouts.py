@@ -1,8 +1,9 @@
 """Lockouts against guessing, longer with each failure in a row.
 
 A failure counts for the user name *from one address*, so nobody is locked out by guesses from
-elsewhere. An address that fails for many names is locked out too, except for names that recently
-succeeded from it. A new key or password resets the count.
+elsewhere. An address that fails for many names is locked out too, except for right codes of names
+that recently succeeded from it. A new key or password resets the count. Names and secrets are kept
+as digests alone.
 """
 
 from __future__ import annotations
@@ -32,12 +33,17 @@ class Attempt:
     address: str
 
 
-@lru_cache(maxsize=4096)
 def attempt_of(api: str, address: str, name: str, secret: str) -> Attempt:
     """Make an attempt. `secret` is the encrypted or hashed key or password from the store, never
     plain text, as the digests may be kept on a Redis server."""
     network = client_network(address)
-    return Attempt(_digest(api, network, name.casefold(), secret), _digest(api, network))
+    pair = _digest(api, network, name.casefold(), secret)
+    return Attempt(pair, _network_digest(api, network))
+
+
+@lru_cache(maxsize=4096)
+def _network_digest(api: str, network: str) -> str:
+    return _digest(api, network)
 
 
 def _digest(*words: str) -> str:
@@ -59,15 +65,25 @@ class Lockouts:
         """Raise LimitReached while the attempt is locked out, right or wrong."""
         if self._locks.is_idle():
             return
-        if self._locks.get(attempt.pair):
-            self._refuse(attempt.pair)
-        if self._locks.get(attempt.address) and not self._successes.get(attempt.pair):
+        pair_is_locked = self._locks.get(attempt.pair)
+        if self._locks.get(attempt.address) and (
+            pair_is_locked or not self._successes.get(attempt.pair)
+        ):
             self._refuse(attempt.address)
+        if pair_is_locked:
+            self._refuse(attempt.pair)
 
     def failed(self, attempt: Attempt) -> None:
-        """Count a failure."""
+        """Count a failure. Raises LimitReached if the address is locked out: a name that `check`
+        let pass gets the answer of every other name."""
         if not self._longest_seconds:
             return
+        if self._locks.get(attempt.address):
+            self._count_failure(attempt)
+            self._refuse(attempt.address)
+        self._count_failure(attempt)
+
+    def _count_failure(self, attempt: Attempt) -> None:
         count = self._failures.incr(attempt.pair, MEMORY_SECONDS)
         if count == 1:
             names = self._failures.incr(attempt.address, MEMORY_SECONDS)

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote_from_bytes, urlencode
 
 from flask import Blueprint, Request, Response, request
@@ -26,23 +26,30 @@ from boxis_gateway.rest_api.failures import (
     RestFailure,
     bad_request,
     internal_error,
-    invalid,
     method_not_allowed,
     no_id,
     not_found,
+    other_origin,
     out_of_service,
     too_many_requests,
+)
+from boxis_gateway.rest_api.request_fields import (
+    COOKIE,
+    has_only_cookie,
+    is_same_origin,
+    read_fields,
+    read_token,
 )
 from boxis_gateway.rest_api.resource import Answer, File, Resource, ResourceCall
 from boxis_gateway.rest_api.resources import RESOURCES
 from boxis_gateway.services import Services, log_faults
+from boxis_gateway.settings import Settings
 from boxis_gateway.store import UNKNOWN, Write
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 T = TypeVar("T")
-COOKIE = "token"
 ASCII = bytes(range(128))
 JSON, EMPTY = "application/json", "text/plain"
 NOT_LINKED = ("token", "offset")  # parameters left out of the link to the next page
@@ -99,7 +106,7 @@ def endpoint_for(
             if result.file:
                 response = respond_with_file(result.file, record)
             else:
-                response = respond(result, methods, sent)
+                response = respond(result, methods, sent, services.settings)
             response.headers["X-Request-Id"] = record.id
             if origins != "none":
                 add_cors_headers(origins.split(), sent, response)
@@ -173,6 +180,8 @@ def answer(
         request.query_string = quote_from_bytes(request.query_string, ASCII).encode()
     token, now = read_token(request), services.clock()
     session = find_session(store, token, now) if resource.needs_token else None
+    if session and resource.unsafe and has_only_cookie(request) and not is_same_origin(request):
+        raise other_origin()
     if session:
         record.employee = session.employee.id
         services.limiter.admit_account(settings, "rest", session.employee.id)
@@ -209,34 +218,9 @@ def add_cors_headers(origins: Sequence[str], request: Request, response: Respons
         headers["Access-Control-Max-Age"] = "600"
 
 
-def read_fields(request: Request) -> dict[str, Any]:
-    """Parameters of the query and, for a POST, of a JSON object or form, which wins. Raises
-    RestFailure."""
-    fields: dict[str, Any] = request.args.to_dict()
-    if request.method != "POST":
-        return fields
-    body = request.get_data()
-    if request.mimetype == "application/x-www-form-urlencoded":
-        return fields | request.form.to_dict()
-    if not body.strip():
-        return fields
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        raise invalid("body") from None
-    if not isinstance(content, dict):
-        raise invalid("body")
-    return fields | content
-
-
-def read_token(request: Request) -> str | None:
-    """The token of the request, if it has one."""
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    bearer = credentials.strip() if scheme.lower() == "bearer" else ""
-    return request.args.get("token") or bearer or request.cookies.get(COOKIE) or None
-
-
-def respond(answer: Answer, methods: Mapping[str, Resource], request: Request) -> Response:
+def respond(
+    answer: Answer, methods: Mapping[str, Resource], request: Request, settings: Settings
+) -> Response:
     """Turn an answer into an HTTP response, which shared caches must not store."""
     body = b""
     if answer.body is not None:
@@ -255,7 +239,14 @@ def respond(answer: Answer, methods: Mapping[str, Resource], request: Request) -
         response.headers["Allow"] = ", ".join(sorted({*methods, *head, "OPTIONS"}))
     if answer.cookie is not None:
         age = None if answer.cookie else 0
-        response.set_cookie(COOKIE, answer.cookie, max_age=age, httponly=True, samesite="Lax")
+        response.set_cookie(
+            COOKIE,
+            answer.cookie,
+            max_age=age,
+            secure=settings.secure_cookies,
+            httponly=True,
+            samesite="Lax",
+        )
     if answer.cacheable:
         response.add_etag()
         if request.if_none_match.contains_weak(response.get_etag()[0] or ""):

@@ -51,6 +51,11 @@ def access_denied() -> RestFailure:
     return RestFailure(403, "access_denied", "Insufficient access level")
 
 
+def other_origin() -> RestFailure:
+    """A link or picture on a page of another server, followed with our cookie."""
+    return RestFailure(403, "access_denied", "Request of another origin", "origin")
+
+
 def missing(field: str) -> RestFailure:
     """A required field without a value."""
     return RestFailure(404, field, f"{field[:1].upper()}{field[1:]} is missing")

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Collection
 from typing import Any, TypeVar
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validate
 
 from boxis_gateway.rest_api.resource import MISSING
 from boxis_gateway.sms.numbers import to_e164
@@ -24,11 +24,11 @@ FLAGS = {"true": True, "1": True, "false": False, "0": False}
 T = TypeVar("T")
 
 
-def required_text(description: str, **facts: Any) -> fields.String:
-    """A text that must not be missing or empty."""
+def required_text(description: str, longest: int, **facts: Any) -> fields.String:
+    """A text that must not be missing or empty, nor longer than so many characters."""
     return fields.String(
         required=True,
-        validate=_not_empty,
+        validate=[_not_empty, validate.Length(max=longest, error=INVALID)],
         error_messages={"required": MISSING, "null": MISSING},
         metadata={"description": description, "minLength": 1, **facts},
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     pass
 
 Environ = dict[str, Any]
+CACHED_NAME_BYTES = 64  # of a header; strangers choose what is kept
 UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 Answer = tuple[bytes | None, Iterator[bytes], Callable[[], object]]
 """The whole body, or None if it streams; its pieces; and the function that closes it, which is
@@ -88,7 +89,8 @@ def environ_of(request: Request, base: Environ) -> Environ:
         "wsgi.input": io.BytesIO(request.body),
     }
     for name, value in request.headers:
-        key, text = _environ_key(name), value.decode("latin-1")
+        find_key = _environ_key if len(name) <= CACHED_NAME_BYTES else _environ_key.__wrapped__
+        key, text = find_key(name), value.decode("latin-1")
         if key in environ:  # a repeated header is one list of values (RFC 9110, 5.3)
             text = f"{environ[key]},{text}"
         if key:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from boxis_gateway.levels import Level, State
+from boxis_gateway.model import Employee
 from boxis_gateway.passwords import verify_password
 from boxis_gateway.rest_api.auth import token_digest
 from boxis_gateway.store import Store
@@ -43,11 +44,34 @@ def test_a_reseller_its_customer_and_an_employee(gateway: Gateway, store: Store)
     assert verify_password(anna.password_hash, password)
 
 
+def add_tokens(store: Store, employee: Employee) -> None:
+    for machine in (True, False):
+        store.tokens.add(employee, token_digest(str(machine)), NOW, machine=machine)
+
+
+def test_tokens_are_listed_and_ended(gateway: Gateway, store: Store) -> None:
+    customer = store.customers.add("North SMS", NOW)
+    anna = store.employees.add(customer, "anna@example.com", "Anna", Level.VIEWER, None, NOW)
+    add_tokens(store, anna)
+    shown = gateway("employee", "tokens", "anna@example.com").stdout.splitlines()
+    made = NOW.strftime("%F %T")
+    ids = {kind: token_digest(str(kind == "machine"))[:12] for kind in ("machine", "session")}
+    expected = [f"{token_id}\t{kind}\t{made}\tnever\t" for kind, token_id in ids.items()]
+    assert sorted(shown) == sorted(expected)
+
+    said = gateway("employee", "end-token", "anna@example.com", ids["session"])
+    assert said.stdout == f"Token {ids['session']} ended.\n"
+    assert [token.machine for token in store.tokens.all(anna)] == [True]
+    said = gateway("employee", "end-token", "anna@example.com", ids["session"])
+    assert (said.returncode, "has no token" in said.stderr) == (1, True)
+    gateway("employee", "end-token", "anna@example.com", "all")
+    assert store.tokens.all(anna) == []
+
+
 def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
     customer = store.customers.add("North SMS", NOW)
     anna = store.employees.add(customer, "anna@example.com", "Anna", Level.VIEWER, None, NOW)
-    for machine in (True, False):
-        store.tokens.add(anna, token_digest(str(machine)), NOW, machine=machine)
+    add_tokens(store, anna)
 
     gateway("employee", "set-level", "anna@example.com", "MANAGER")
     assert store.employees.get("anna@example.com").level is Level.MANAGER
@@ -57,12 +81,12 @@ def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
     )
     assert said.stdout == "Employee anna@example.com has a new password.\n"
     assert verify_password(store.employees.get("anna@example.com").password_hash, "12345678")
-    assert store.tokens.find(token_digest("False")) is None
-    assert store.tokens.find(token_digest("True")) is not None
+    assert store.tokens.all(anna) == []
 
+    add_tokens(store, store.employees.get("anna@example.com"))
     gateway("employee", "disable", "anna@example.com")
     assert store.employees.get("anna@example.com").state is State.DISABLED
-    assert store.tokens.find(token_digest("True")) is None
+    assert store.tokens.all(anna) == []
     gateway("employee", "enable", "anna@example.com")
     assert store.employees.get("anna@example.com").state is State.ENABLED
 
@@ -78,7 +102,7 @@ def test_an_employee_is_changed(gateway: Gateway, store: Store) -> None:
         (("employee", "add", "short", "--customer", "North SMS"), "at least 8 characters"),
         (
             ("employee", "add", "a@b", "--customer", "North SMS", "--password", "1234567"),
-            "A password needs at least 8 characters",
+            "A password needs 8 to 254 characters",
         ),
         (("employee", "set-level", "nobody@b", "ADMIN"), "There is no employee 'nobody@b'."),
         (

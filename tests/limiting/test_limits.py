@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -194,6 +196,55 @@ def test_guessing_names_locks_out_unknown_clients_only(apis: MakeApis) -> None:
     assert "too many" in asked.form(username="one-more@example.com", **WRONG_CODE)
     assert asked.form() == "success"  # it was right from there before
     assert asked.form(ELSEWHERE, username="one-more@example.com", **WRONG_CODE) == REFUSED
+
+
+def test_a_locked_out_address_gets_one_answer_for_every_wrong_code(apis: MakeApis) -> None:
+    asked = apis()
+    assert asked.form() == "success"
+    assert asked.log_in(PASSWORD).status_code == 200
+    for number in range(30):
+        asked.guess(1, username=f"user{number}@example.com")
+        asked.log_in("wrong", username=f"user{number}@example.com")
+    for _ in range(7):  # also while the name itself is locked out
+        known = asked.form(**WRONG_CODE)
+        assert known == asked.form(username="one-more@example.com", **WRONG_CODE)
+        assert "too many requests" in known
+        refused = [asked.log_in("wrong", username=name) for name in (USERNAME, "nobody@x.pl")]
+        assert {answer.status_code for answer in refused} == {429}
+        assert refused[0].data == refused[1].data
+
+
+def test_a_name_of_any_length_is_answered_alike_and_not_kept(apis: MakeApis) -> None:
+    asked = apis()
+    asked.form(**WRONG_CODE)
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            name = f"{number}{'ż' * 80_000}"
+            assert asked.form(f"192.0.2.{number}", username=name, **WRONG_CODE) == REFUSED
+            assert asked.log_in(name, username=name).status_code == 422
+            assert asked.log_in(name).status_code == 422
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"a=1&" * 20_000,
+        b"a=" + b"x" * 524_289,
+        b"x" * 4_097 + b"=1",
+        b"{" + b",".join(b'"%d":1' % number for number in range(20_001)) + b"}",
+        b'{"a":"' + b"x" * 524_289 + b'"}',
+        b'{"a":' + b"[" * 100_000,
+    ],
+)
+def test_forms_of_the_rest_api_have_the_limits_of_the_form_api(body: bytes, apis: MakeApis) -> None:
+    kind = "application/json" if body[:1] == b"{" else "application/x-www-form-urlencoded"
+    answer = apis().client.post("/auth/login", data=body, content_type=kind)
+    assert (answer.status_code, answer.json["message"]) == (422, "body")
 
 
 def test_wrong_passwords_are_locked_out_too(apis: MakeApis, store: Store) -> None:

@@ -37,7 +37,7 @@ STEPS = (
     ("setting_kinds", "exporters", "sms"),
     ("model", "zones", "logs", "client"),
     ("errors", "levels", "deferred", "local_time_cache", "bounded_cache", "networks"),
-    ("authcode", "passwords", "export_columns"),
+    ("authcode", "passwords", "export_columns", "request_limits"),
 )
 """From the top down: a folder or module imports only from the steps below its own."""
 
@@ -55,7 +55,12 @@ LIBRARIES = {
     "apispec": ("api_docs",),
     "argon2": ("passwords.py",),
     "cryptography": ("store/secrets/vault.py",),
-    "flask": ("app.py", "api_docs/__init__.py", "rest_api/endpoint.py"),
+    "flask": (
+        "app.py",
+        "api_docs/__init__.py",
+        "rest_api/endpoint.py",
+        "rest_api/request_fields.py",
+    ),
     "flask_swagger_ui": ("api_docs/__init__.py",),
     "werkzeug": ("app.py", "form_api/endpoint.py", "form_api/form.py", "rest_api/endpoint.py"),
     "marshmallow": ("form_api/action", "form_api/params.py", "api_docs", "rest_api"),

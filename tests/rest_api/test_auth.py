@@ -155,7 +155,50 @@ def test_a_token_has_three_places(rest: FlaskClient, log_in: LogIn, place: str) 
     elif place == "bearer":
         answer = rest.get("/ping", headers={"Authorization": f"Bearer {token}"})
     else:
-        answer = rest.get("/ping")
+        answer = rest.get("/ping", base_url="https://localhost")
+    assert answer.json == {"success": True}
+
+
+@pytest.mark.parametrize("is_secure", [True, False])
+def test_a_cookie_is_secure_unless_told_otherwise(
+    store: Store, anna: Employee, clock: Clock, is_secure: bool
+) -> None:
+    settings = Settings() if is_secure else Settings(secure_cookies=False)
+    form = {"username": "anna@example.com", "password": PASSWORD, "cookie": "1"}
+    answer = create_app(store, settings, clock).test_client().post("/auth/login", json=form)
+    words = answer.headers["Set-Cookie"].split("; ")
+    assert ("Secure" in words) == is_secure
+    assert {"HttpOnly", "SameSite=Lax"} <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("headers", "ends"),
+    [
+        ({}, True),  # no browser
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "none"}, True),
+        ({"Origin": "https://localhost"}, True),
+        ({"Referer": "https://localhost/page"}, True),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site", "Referer": "https://localhost/"}, False),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Referer": "https://evil.example/localhost"}, False),
+        ({"Referer": "https://["}, False),
+    ],
+)
+def test_a_cookie_logs_out_only_from_its_own_origin(
+    rest: FlaskClient, log_in: LogIn, headers: dict[str, str], ends: bool
+) -> None:
+    token = log_in(cookie=True)["token"]
+    answer = rest.get("/auth/logout", headers=headers, base_url="https://localhost")
+    assert answer.status_code == (200 if ends else 403)
+    assert (rest.get(f"/ping?token={token}").status_code == 401) == ends
+
+
+def test_a_token_that_is_sent_logs_out_from_anywhere(rest: FlaskClient, log_in: LogIn) -> None:
+    token = log_in()["token"]
+    answer = rest.get(f"/auth/logout?token={token}", headers={"Origin": "https://evil.example"})
     assert answer.json == {"success": True}
 
 

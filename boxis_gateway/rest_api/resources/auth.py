@@ -9,7 +9,8 @@ from typing import Any
 from marshmallow import Schema
 
 from boxis_gateway.errors import GatewayError
-from boxis_gateway.model import Employee
+from boxis_gateway.model import MAX_USERNAME_LENGTH, Employee
+from boxis_gateway.passwords import MAX_LENGTH
 from boxis_gateway.rest_api.auth import PasswordCheck, find_session, open_session
 from boxis_gateway.rest_api.failures import credentials_invalid
 from boxis_gateway.rest_api.params import Flag, optional_text, required_text
@@ -25,9 +26,11 @@ class LoginParams(Schema):
     are not supported."""
 
     username = required_text(
-        "E-mail address or user name of the employee.", example="anna@example.com"
+        "E-mail address or user name of the employee.",
+        MAX_USERNAME_LENGTH,
+        example="anna@example.com",
     )
-    password = required_text("Password of the employee.", format="password")
+    password = required_text("Password of the employee.", MAX_LENGTH, format="password")
     smsKey = optional_text("Ignored: two-factor logins are not supported.")
     authenticatorToken = optional_text("Ignored: two-factor logins are not supported.")
     cookie = Flag("Set the token as a cookie, too.")

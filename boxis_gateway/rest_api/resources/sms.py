@@ -145,4 +145,4 @@ def contact_names(
     numbers = {key for row in submissions for key in (row.sender, *row.recipients.split("\n"))}
     groups = {row.group_id for row in submissions if row.group_id}
     contacts = call.store.contacts
-    return {**contacts.names(customer_id, numbers), **contacts.group_names(groups)}
+    return {**contacts.names(customer_id, numbers), **contacts.group_names(customer_id, groups)}

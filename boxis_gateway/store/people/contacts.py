@@ -33,12 +33,13 @@ class Contacts:
             names.update(self._pairs(Contact.select(Contact.number, Contact.name).where(condition)))
         return names
 
-    def group_names(self, group_ids: Collection[str]) -> Mapping[str, str]:
-        """The names of groups, by id."""
+    def group_names(self, customer_id: str, group_ids: Collection[str]) -> Mapping[str, str]:
+        """The names of the customer's groups, by id."""
         names: dict[str, str] = {}
         for ids in chunks(sorted(set(group_ids))):
             query = ContactGroup.select(ContactGroup.id, ContactGroup.name)
-            names.update(self._pairs(query.where(ContactGroup.id.in_(ids))))
+            condition = (ContactGroup.customer == customer_id) & ContactGroup.id.in_(ids)
+            names.update(self._pairs(query.where(condition)))
         return names
 
     def add(self, customer: Customer, entries: Sequence[tuple[str, str, str]]) -> int:

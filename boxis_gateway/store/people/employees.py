@@ -84,11 +84,10 @@ class Employees:
             self._audit.record("employee.level", employee.username, level=level.value)
 
     def set_password_hash(self, employee: model.Employee, password_hash: str) -> None:
-        """Replace the password, and end all sessions."""
+        """Replace the password, and end all tokens: who knew the old one may have made some."""
         with self._database.atomic():
             self._update(employee, {Employee.password_hash: password_hash})
-            sessions = (Token.employee == employee.id) & ~Token.machine
-            Token.delete().where(sessions).execute(self._database)
+            Token.delete().where(Token.employee == employee.id).execute(self._database)
             self._audit.record("employee.password", employee.username)
 
     def set_state(self, employee: model.Employee, state: State) -> None:

@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from boxis_gateway import model
+from boxis_gateway.errors import StoreError
 from boxis_gateway.levels import Level, State
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
+from boxis_gateway.store.engines.sql import fetch_rows
 from boxis_gateway.store.tables import Employee, Token
 from boxis_gateway.zones import utc_text
 
+ID_DIGITS = 12  # of a digest, which tell a token from its employee's others
 EXPIRED_KEPT = timedelta(days=1)  # so that an expired token is told from an unknown one
 FIND_SQL = """
     SELECT token.address, token.expires_at, employee.id, employee.customer_id, employee.name,
@@ -74,6 +77,34 @@ class Tokens:
     def renew(self, session: model.Session, expires_at: datetime) -> None:
         """Extend the token."""
         self._database.execute_sql(RENEW_SQL, (utc_text(expires_at), session.digest))
+
+    def all(self, employee: model.Employee) -> list[model.TokenFacts]:
+        """The employee's tokens, the oldest first."""
+        query = Token.select(
+            Token.digest, Token.machine, Token.created_at, Token.expires_at, Token.address
+        ).where(Token.employee == employee.id)
+        return [
+            model.TokenFacts(digest[:ID_DIGITS], bool(machine), *facts)
+            for digest, machine, *facts in fetch_rows(
+                self._database, query.order_by(Token.created_at, Token.digest)
+            )
+        ]
+
+    def end_by_id(self, employee: model.Employee, token_id: str) -> None:
+        """Delete the employee's token of that id. Raises StoreError."""
+        query = Token.select(Token.digest).where(Token.employee == employee.id)
+        digests = [
+            digest
+            for (digest,) in fetch_rows(self._database, query)
+            if digest[:ID_DIGITS] == token_id
+        ]
+        if not digests:
+            raise StoreError(
+                f"{employee.username} has no token {token_id!r}. 'boxis-gateway employee tokens "
+                f"{employee.username}' shows them."
+            )
+        for digest in digests:
+            self.end(employee, digest)
 
     def end(self, employee: model.Employee, digest: str) -> bool:
         """Delete the token; true if the employee had it."""

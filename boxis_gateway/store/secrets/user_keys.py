@@ -7,10 +7,10 @@ a store without accounts.
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
 from typing import NamedTuple
 
 from boxis_gateway import model
+from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.store.audit import Audit
 from boxis_gateway.store.engines.base import StoreDatabase
@@ -19,8 +19,8 @@ from boxis_gateway.store.secrets.vault import Vault
 
 CHECKED = "boxis-gateway"  # plain text of key_check
 NOBODYS = secrets.token_hex(12)
+CACHED_KEYS = 100_000
 
-SEALED_SQL = "SELECT sealed_key FROM account"
 ACCOUNTS_SQL = "SELECT id, username, sealed_key FROM account ORDER BY username_folded"
 CHANGE_SQL = "UPDATE account SET sealed_key = ? WHERE id = ?"
 CHECK_SQL = "SELECT value FROM secret WHERE name = 'key_check'"
@@ -43,12 +43,11 @@ class UserKeys:
     def __init__(self, database: StoreDatabase, vault: Vault) -> None:
         self._database, self._vault = database, vault
         self._audit = Audit(database)
-        self._known: dict[str, str] = {}
+        self._opened = BoundedCache(vault.open, CACHED_KEYS)
 
     def get(self, account: model.Account) -> str:
-        """The account's key; a random one, for the same work, for no account. Raises StoreError."""
-        known = self._known.get(account.sealed_key)
-        return self._look_up(account.sealed_key) if known is None else known
+        """The account's key; a random one for no account. Raises StoreError."""
+        return self._opened[account.sealed_key] if account.sealed_key else NOBODYS
 
     def seal(self, user_key: str) -> str:
         """The key, encrypted, inside the transaction that stores it. Raises StoreError without the
@@ -107,16 +106,6 @@ class UserKeys:
             sealed = [self._check(), *(key for _, _, key in self._accounts())]
             if all(map(self._vault.is_sealed_with_first, sealed)):
                 self._vault.keys.keep_first()
-
-    def _look_up(self, sealed_key: str) -> str:
-        """Decrypt all new keys at once: otherwise the time of a first request would show whether
-        an account exists."""
-        known = {"": NOBODYS}
-        for (sealed,) in self._database.execute_sql(SEALED_SQL, ()):
-            with suppress(StoreError):
-                known[sealed] = self._known.get(sealed) or self._vault.open(sealed)
-        self._known = known
-        return known[sealed_key] if sealed_key in known else self._vault.open(sealed_key)
 
     def _accounts(self) -> list[tuple[int, str, str]]:
         return list(self._database.execute_sql(ACCOUNTS_SQL, ()))
