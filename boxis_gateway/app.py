@@ -7,7 +7,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.routing import MapAdapter
 
 from boxis_gateway.api_docs import api_docs
@@ -67,6 +67,9 @@ class Gateway(Flask):
             return self.monitor.call(self.form_api, environ, start_response)
         if self._serves_monitoring and path in PATHS:
             return self.monitoring_endpoint(environ, start_response)
+        if path.startswith("//"):  # Flask would take //ping for /ping
+            not_found = partial(self.form_api.routing_error, NotFound())
+            return self.monitor.call(not_found, environ, start_response)
         return self.monitor.call(super().wsgi_app, environ, start_response)
 
     def heartbeat(self, connections: int, is_stopping: bool) -> None:

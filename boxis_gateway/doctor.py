@@ -17,10 +17,15 @@ from typing import NamedTuple
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.opening import open_server_store, open_store
 from boxis_gateway.settings import Settings, for_account
-from boxis_gateway.store import DATABASE_ERRORS, Replicas, describe_error, sidecar_files
+from boxis_gateway.store import DATABASE_ERRORS, Replicas, describe_error, lock_file, sidecar_files
 from boxis_gateway.zones import from_utc_text, utc_now
 
 RELEASED = datetime(2026, 11, 1, tzinfo=UTC)  # a clock before this is wrong
+SHORT_CONNECTIONS = 2  # of a process, beside those of streams: for short requests, for writes
+CONNECTIONS_REMEDY = (
+    "Raise max_connections in postgresql.conf (or the limit of the role or database), or lower "
+    "BOXIS_GATEWAY_MAX_PROCESS_STREAMS or the number of workers."
+)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 CLOCK_REMEDY = "Set the clock (timedatectl set-ntp true): clients sign their requests with theirs."
 
@@ -130,15 +135,26 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
 
 
 def check_database(settings: Settings) -> Iterator[Finding]:
-    """The database server loses no acknowledged write and grants no needless rights."""
+    """The database server loses no acknowledged write, grants no needless rights, and has enough
+    connections."""
     store = open_store(settings)
     try:
         for text, remedy, is_grave in store.advice():
             yield Finding(Severity.FAIL if is_grave else Severity.WARN, text, remedy)
+        limit = store.connection_limit()
+        if limit is not None and (needed := needed_connections(settings)) > limit:
+            text = f"The server needs up to {needed} connections; the database has {limit}."
+            yield Finding(Severity.WARN, text, CONNECTIONS_REMEDY)
     except (OperatorError, *DATABASE_ERRORS):
         return  # check_store reports it
     finally:
         store.close()
+
+
+def needed_connections(settings: Settings) -> int:
+    """Most connections to the database of all server processes: one for each stream, beside those
+    for short requests and for writes."""
+    return settings.workers * (settings.max_process_streams + SHORT_CONNECTIONS)
 
 
 def check_replicas(settings: Settings) -> Iterator[Finding]:
@@ -169,7 +185,8 @@ def check_permissions(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Severity.FAIL, text, f"Run as its owner, or change the owner of both ({path.parent})."
         )
-    open_ = [file for file in (path, *sidecar_files(path)) if (_mode(file) or 0) & 0o077]
+    files = (path, *sidecar_files(path), lock_file(path))
+    open_ = [file for file in files if (_mode(file) or 0) & 0o077]
     if open_:
         text = f"{open_[0]} is readable by other users; it holds texts and numbers."
         yield Finding(Severity.WARN, text, f"chmod 600 {path}*")

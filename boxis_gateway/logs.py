@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from typing import Any, TextIO
 
 from boxis_gateway.errors import GatewayError, OperatorError
+from boxis_gateway.log_stream import LogStream
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
@@ -106,15 +108,25 @@ def _traceback(problem: BaseException | None) -> Iterator[str]:
     yield f"{kind.__qualname__}: {problem}" if is_safe else kind.__qualname__
 
 
-class Handler(logging.StreamHandler[TextIO]):
+class Handler(logging.Handler):
     """Writes a line and its end at once, so that lines of several processes do not mix."""
 
+    def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__()
+        self.stream = LogStream(stream or sys.stderr)
+
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record's line; stderr flushes at its end."""
+        """Write the record's line, or drop it if nobody reads the log."""
         try:
             self.stream.write(f"{self.format(record)}\n")
         except Exception:
             self.handleError(record)
+
+
+def dropped_lines() -> int:
+    """Lines that this process has dropped since its start."""
+    handlers = logging.getLogger().handlers
+    return sum(handler.stream.dropped for handler in handlers if isinstance(handler, Handler))
 
 
 FORMATTERS = {"readable": Formatter, "json": JsonFormatter}

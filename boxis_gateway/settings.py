@@ -169,8 +169,14 @@ class Settings:
     max_streams: int = option(
         32,
         whole_number(1, 100_000),
-        "Concurrent streamed answers (over 300 rows) of an account in each server process.",
+        "Concurrent streamed answers (over 300 rows) of an account, or employee, in each server "
+        "process.",
         per_account=True,
+    )
+    max_process_streams: int = option(
+        40,
+        whole_number(1, 100_000),
+        "Concurrent streamed answers of all accounts and employees in each server process.",
     )
     max_connections: int = option(
         1000,

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request
 from flask_swagger_ui import get_swaggerui_blueprint
 
 from boxis_gateway.api_docs.document import document
+from boxis_gateway.monitoring import get_record
 
 DOCUMENT, PAGE = "/openapi.json", "/docs"
 POLICY = (
@@ -32,6 +33,7 @@ def api_docs() -> Blueprint:
     blueprint = Blueprint("api_docs", __name__)
     page = get_swaggerui_blueprint(PAGE, DOCUMENT, CONFIG)
     page.after_request(_add_security_headers)
+    page.after_request(_stream_file)
     blueprint.register_blueprint(page)
 
     @blueprint.get(DOCUMENT)
@@ -52,6 +54,12 @@ def api_docs() -> Blueprint:
 @lru_cache(maxsize=1)
 def _document_json() -> bytes:
     return json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _stream_file(response: Response) -> Response:
+    """Send a file in pieces: the pages have megabytes, and anybody may ask for them."""
+    get_record(request.environ).streams = response.direct_passthrough
+    return response
 
 
 def _add_security_headers(response: Response) -> Response:

@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
     "longest_lockout_seconds",
     "replay",
     "max_streams",
+    "max_process_streams",
     "max_connections",
     "client_seconds",
     "answer_seconds",

@@ -24,7 +24,8 @@ class Limiter:
         self._rates = RateLimits(counters.requests)
         self.lockouts = Lockouts(counters, settings.free_failures, settings.longest_lockout_seconds)
         self.replays = ReplayProtection(counters)
-        self.streams = StreamLimit()
+        half = settings.max_connections // 2  # streams are not evicted: others need room
+        self.streams = StreamLimit(min(settings.max_process_streams, half))
 
     def admit(self, address: str) -> None:
         """Count a request from a client address. Raises LimitReached."""

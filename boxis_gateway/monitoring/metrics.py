@@ -25,6 +25,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from boxis_gateway import __version__
+from boxis_gateway.logs import dropped_lines
 from boxis_gateway.monitoring.multiprocess import VARIABLE
 from boxis_gateway.monitoring.request_record import RequestRecord
 
@@ -163,6 +164,10 @@ class _Processes:
         self._descriptors = gauge("process_open_descriptors", "Open file descriptors.")
         self._cpu = Counter(PREFIX + "process_cpu_seconds", "CPU time.", registry=registry)
         self._cpu_seconds = 0.0
+        self._dropped = Counter(
+            PREFIX + "log_lines_dropped", "Log lines that nobody read.", registry=registry
+        )
+        self._dropped_lines = dropped_lines()
         self.streams.set(0)
 
     def update(self, connections: int, store_connections: Mapping[str, int]) -> None:
@@ -175,6 +180,9 @@ class _Processes:
             resident, shared = map(int, Path("/proc/self/statm").read_bytes().split()[1:3])
             self._memory.set((resident - shared) * PAGE_BYTES)
             self._descriptors.set(len(os.listdir("/proc/self/fd")))
+        dropped = dropped_lines()
+        self._dropped.inc(dropped - self._dropped_lines)
+        self._dropped_lines = dropped
         now = time.process_time()
         self._cpu.inc(now - self._cpu_seconds)
         self._cpu_seconds = now

@@ -258,10 +258,14 @@ def respond(
 def respond_with_file(file: File, record: RequestRecord) -> Response:
     """Stream the file; other requests get another connection to the store meanwhile."""
     record.streams, record.format = True, file.name.rpartition(".")[2]
-    file.rows.detach()
+    try:
+        file.rows.detach()
+    except BaseException:
+        file.close()
+        raise
     response = Response(log_faults(file.pieces, log, record.id), content_type=file.content_type)
     response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.call_on_close(file.rows.close)
+    response.call_on_close(file.close)
     return response

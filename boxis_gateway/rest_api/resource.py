@@ -53,12 +53,21 @@ class Done(Schema):
 
 @dataclass(frozen=True)
 class File:
-    """A file to download, in pieces that are made of `rows` as the client takes them."""
+    """A file to download, in pieces that are made of `rows` as the client takes them. It occupies a
+    slot of the employee's streams until `close`."""
 
     name: str
     content_type: str
     pieces: Iterator[bytes]
     rows: RowStream[list[Row]]
+    release_slot: Callable[[], object]
+
+    def close(self) -> None:
+        """End the query, and the stream."""
+        try:
+            self.rows.close()
+        finally:
+            self.release_slot()
 
 
 @dataclass(frozen=True)

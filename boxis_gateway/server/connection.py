@@ -33,6 +33,7 @@ from boxis_gateway.server.wsgi import (
 KEEP_ALIVE_SECONDS = 5  # between an answer and the next request
 PIPELINED_ANSWERS = 16  # in a row to one client, before others have their turn
 LINGER_SECONDS = 5  # for an error answer to arrive before its connection is closed
+LEAST_RATE = 256  # bytes a second that a client takes while something is unsent
 LAST_CHUNK = b"0\r\n\r\n"
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ class Connection(asyncio.Protocol):
         self._is_half_closed = False
         self._writable = True
         self._closing = False
-        self._unsent = 0
+        self._written = 0  # bytes of answers
+        self._taken, self._taking_end = 0, 0.0  # of them before a time in which more are taken
         self._deadline = time.monotonic() + self._client_seconds
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -107,25 +109,39 @@ class Connection(asyncio.Protocol):
 
     def check_deadlines(self, now: float) -> None:
         """Close the connection of a client that is too slow; `now` is monotonic."""
-        unsent = unsent_bytes(self._transport)
-        if unsent and unsent != self._unsent and not self._is_waiting:
-            self._deadline = now + self._client_seconds
-        self._unsent = unsent
         overdue = self._stream is not None and now >= self._stream.deadline
-        if now < self._deadline and not overdue:
+        is_slow = overdue or not self._takes_enough(now)
+        if not is_slow and (now < self._deadline or self._taking_end):
             return
         if self._is_waiting:
             log.warning("an answer was not ready in time; its client is disconnected")
             self.abort("slow")
-        elif overdue or unsent or self._reader.in_request:
+        elif is_slow or self._reader.in_request:
             log.warning("a client was too slow and is disconnected")
             self.abort("slow")
         elif not self._stream:
             self._transport.close()
 
+    def _takes_enough(self, now: float) -> bool:
+        """False if the client has taken less than LEAST_RATE for `client_seconds`."""
+        unsent = 0 if self._is_waiting else unsent_bytes(self._transport)
+        if not unsent:
+            if self._taking_end:
+                self._taking_end, self._deadline = (
+                    0.0,
+                    max(self._deadline, now + KEEP_ALIVE_SECONDS),
+                )
+            return True
+        if now < self._taking_end:
+            return True
+        before, self._taken = self._taken, self._written - unsent
+        is_first, self._taking_end = not self._taking_end, now + self._client_seconds
+        return is_first or self._taken - before >= LEAST_RATE * self._client_seconds
+
     def evict(self) -> None:
-        """Close in favour of another client; see `ServerState.idle`."""
-        if self._reader.in_request:
+        """Close in favour of another client; see `ServerState.idle`. A client that still has to
+        take octets is reset: to wait for it would be no eviction."""
+        if self._stream or self._reader.in_request or unsent_bytes(self._transport):
             self.abort("evicted")
         else:
             self._transport.close()
@@ -219,7 +235,7 @@ class Connection(asyncio.Protocol):
             self._begin_stream(request, start, pieces, close, environ)
         else:
             keep_alive = request.keep_alive and not self._state.stopping
-            self._transport.write(_head(start, keep_alive) + content)
+            self._write(_head(start, keep_alive) + content)
             self._answered(keep_alive)
 
     def _begin_stream(
@@ -230,12 +246,13 @@ class Connection(asyncio.Protocol):
         close: Callable[[], object],
         environ: Environ,
     ) -> None:
-        chunked = request.version == "1.1"
-        keep_alive = chunked and request.keep_alive
+        chunked = request.version == "1.1" and not start.length_is_known
+        keep_alive = (chunked or start.length_is_known) and request.keep_alive
         framing = ("Transfer-Encoding: chunked",) if chunked else ()
-        self._transport.write(_head(start, keep_alive, *framing))
+        self._write(_head(start, keep_alive, *framing))
         self._transport.pause_reading()
-        self._state.idle.pop(self, None)
+        if not start.length_is_known:  # a file, which anybody may ask for, is evicted like others
+            self._state.idle.pop(self, None)
         deadline = time.monotonic() + self._state.settings.answer_seconds
         self._stream = Stream(pieces, close, chunked, keep_alive, deadline, environ)
         if self._writable:
@@ -257,14 +274,14 @@ class Connection(asyncio.Protocol):
             return
         if piece:  # an empty chunk would end the answer
             framed = b"%x\r\n%b\r\n" % (len(piece), piece) if stream.chunked else piece
-            self._transport.write(framed)
+            self._write(framed)
         if self._writable:
             self._state.turns.add(self._send_piece)
 
     def _end_stream(self, stream: Stream) -> None:
         self._drop_stream()
         if stream.chunked:
-            self._transport.write(LAST_CHUNK)
+            self._write(LAST_CHUNK)
         self._answered(stream.keep_alive and not self._state.stopping)
         if self._writable and not self._closing:
             self._transport.resume_reading()
@@ -293,8 +310,12 @@ class Connection(asyncio.Protocol):
         content_type, body = self._state.guest.error_body(description, query)
         start = StartResponse()
         start(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
-        self._transport.write(_head(start, False) + body)
+        self._write(_head(start, False) + body)
         self._linger()
+
+    def _write(self, data: bytes) -> None:
+        self._written += len(data)
+        self._transport.write(data)
 
     def _linger(self) -> None:
         """Wait for the client to close: it may still send its request, and closing at once would

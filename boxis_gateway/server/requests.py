@@ -44,22 +44,29 @@ class RequestReader:
 
     def feed(self, data: bytes) -> list[Request]:
         """Parse bytes and return the requests that they complete. After `ended` nothing is read."""
-        self._unparsed += len(data)
         if not self.in_request:
             self._in_line = True
         if self._in_line:
             data = self._quoted_line(data)
+        unread = [memoryview(data)]
+        while unread and not self.ended:
+            unread = self._parse(unread.pop(0)) + unread
+        ready, self._ready = self._ready, []
+        return ready
+
+    def _parse(self, data: memoryview) -> list[memoryview]:
+        """Parse up to the end or an `Upgrade`; what is to be parsed next."""
+        self._unparsed += len(data)
         try:
             self._parser.feed_data(data)
             if self._unparsed > MAX_HEAD_BYTES:
                 self._refuse("the head is too long")
         except httptools.HttpParserUpgrade as upgrade:
-            self._read_without_upgrade(data[upgrade.args[0] :])
+            return self._without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as problem:
             if not self.ended:  # not raised by our own callbacks
                 self._refuse(type(problem).__name__)
-        ready, self._ready = self._ready, []
-        return ready
+        return []
 
     def _quoted_line(self, data: bytes) -> bytes:
         """Quote bytes above 127 in the request line as `%XX`: old clients send them in a query, but
@@ -81,22 +88,21 @@ class RequestReader:
         ready, self._ready = self._ready, []
         return ready
 
-    def _read_without_upgrade(self, rest: bytes) -> None:
-        """Decline an `Upgrade` (curl and Java offer HTTP/2): parse the head again without that
-        header, as the parser has not read the body."""
+    def _without_upgrade(self, rest: memoryview) -> list[memoryview]:
+        """Decline an `Upgrade` (curl and Java offer HTTP/2): the head without that header, to be
+        parsed again, as the parser has not read the body, and the rest."""
         request = self._ready.pop()
         if request.method == "CONNECT":
             self._ready.append(request)
             self._end()
-            return
+            return []
         kept = [pair for pair in request.headers if pair[0].lower() != b"upgrade"]
         lines = [
             b"%b %b HTTP/%b" % (request.method.encode(), request.target, request.version.encode())
         ]
         lines += [b"%b: %b" % pair for pair in kept]
         self._parser = httptools.HttpRequestParser(self)
-        before, self._ready = self._ready, []
-        self._ready = before + self.feed(b"\r\n".join([*lines, b"", b""]) + rest)
+        return [memoryview(b"\r\n".join([*lines, b"", b""])), rest]
 
     def on_message_begin(self) -> None:
         """Start a request."""

@@ -11,7 +11,6 @@ import asyncio
 import gc
 import logging
 import os
-import resource
 import signal
 import socket
 import sys
@@ -28,22 +27,10 @@ from boxis_gateway.server.turns import Turns
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGQUIT)
 HEARTBEAT_SECONDS = 1.0
-SPARE_DESCRIPTORS = 256
 SWITCH_SECONDS = 0.0005  # longest wait of the loop for Python's lock beside a writer thread
 RETRY_ACCEPT_SECONDS = 1.0  # after the system has refused a connection
 
 log = logging.getLogger(__name__)
-
-
-def _raise_descriptor_limit(connections: int) -> None:
-    """Raise the soft limit of open files: a client may need a socket and three files of its store
-    snapshot."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * connections + SPARE_DESCRIPTORS
-    if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft not in (resource.RLIM_INFINITY, hard):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 class GatewayWorker(Worker):  # type: ignore[misc]
@@ -69,8 +56,7 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         self._accepting: set[asyncio.Task[Any]] = set()
         self._guest: Guest = self.wsgi
         settings, turns = self.app.settings, Turns(self._loop)
-        self._max_connections = settings.max_connections
-        _raise_descriptor_limit(self._max_connections)
+        self._max_connections = self.app.connections
         side = Guest(self._guest.side_app or self._guest.app)
         self._main, self._side = (ServerState(g, settings, turns) for g in (self._guest, side))
         for number in STOP_SIGNALS:

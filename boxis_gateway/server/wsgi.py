@@ -22,8 +22,8 @@ Environ = dict[str, Any]
 CACHED_NAME_BYTES = 64  # of a header; strangers choose what is kept
 UNPREFIXED = {"CONTENT_TYPE", "CONTENT_LENGTH"}
 Answer = tuple[bytes | None, Iterator[bytes], Callable[[], object]]
-"""The whole body, or None if it streams; its pieces; and the function that closes it, which is
-called already for a whole body."""
+"""The whole body, or None if it streams, as all do but lists of a known length; its pieces; and the
+function that closes it, which is called already for a whole body."""
 
 
 class StartResponse:
@@ -133,7 +133,8 @@ def read_body(body: Iterable[bytes], environ: Environ, start: StartResponse) -> 
     pieces = chain(start.written, body)
     if environ["REQUEST_METHOD"] == "HEAD" or start.has_no_body:
         return _joined((), close), pieces, close
-    return (_joined(pieces, close) if start.length_is_known else None), pieces, close
+    is_whole = start.length_is_known and isinstance(body, list)
+    return (_joined(pieces, close) if is_whole else None), pieces, close
 
 
 def _joined(pieces: Iterable[bytes], close: Callable[[], object]) -> bytes:

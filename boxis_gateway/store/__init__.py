@@ -14,7 +14,7 @@ from boxis_gateway.store.engines.errors import (
     translate_faults,
 )
 from boxis_gateway.store.engines.row_stream import RowStream
-from boxis_gateway.store.engines.sqlite.file_identity import sidecar_files
+from boxis_gateway.store.engines.sqlite.file_identity import lock_file, sidecar_files
 from boxis_gateway.store.ids import from_wire_id, wire_id
 from boxis_gateway.store.ingest.log_positions import LogPosition
 from boxis_gateway.store.messages.list_query import (
@@ -67,6 +67,7 @@ __all__ = [
     "describe_error",
     "from_wire_id",
     "is_unreachable",
+    "lock_file",
     "position_after",
     "restore",
     "sidecar_files",

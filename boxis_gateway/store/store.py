@@ -212,6 +212,10 @@ class Store:
         with translate_errors():
             return list(self._servers.problems())
 
+    def connection_limit(self) -> int | None:
+        """Connections that the database server has for us; None for a file. Raises StoreError."""
+        return self._engine.connection_limit()
+
     def advice(self) -> list[Advice]:
         """Advice on dangerous settings of the database. Raises StoreError."""
         return self._engine.advice()

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 
 from boxis_gateway import app as app_module
 from boxis_gateway.app import create_app
-from boxis_gateway.errors import ConfigurationError
+from boxis_gateway.errors import ConfigurationError, LimitReached
 from boxis_gateway.levels import Level
 from boxis_gateway.limiting import SharedCounters, shared_counters
 from boxis_gateway.limiting.memory_counters import MemoryCounters
@@ -340,6 +340,36 @@ def test_accounts_have_a_stream_limit(apis: MakeApis, store: Store, account: Acc
     first.close()
     assert begin().data.endswith(b"</return>")
     assert second.data.endswith(b"</return>")
+
+
+@pytest.mark.parametrize("limit", ["max_streams", "max_process_streams"])
+def test_exports_are_streams_too(
+    apis: MakeApis, store: Store, account: Account, limit: str
+) -> None:
+    add_messages(store, account, *({"date": "2012-05-09 10:20:00"} for _ in range(1000)))
+    asked = apis(**{limit: 2})
+    token = asked.log_in(PASSWORD).json["token"]
+
+    def begin() -> Any:
+        return asked.client.get(f"/sms/export?token={token}", buffered=False)
+
+    first, second, third = begin(), begin(), begin()
+    assert (third.status_code, third.headers["Retry-After"]) == (429, "1")
+    history = asked.client.post("/", data=signed(SECOND, {}), buffered=False)
+    assert (b"too many requests" in history.data) == (limit == "max_process_streams")
+    first.close()
+    assert begin().data.count(b"\n") == 1001
+    assert second.data.count(b"\n") == 1001
+    assert asked.form(datefrom="2012-05-10 00:00") == "success"  # a short answer needs no slot
+
+
+def test_streams_leave_half_of_the_connections(apis: MakeApis) -> None:
+    streams = apis(max_connections=10).client.application.form_api._services.limiter.streams
+    held = [streams.acquire(user, 1) for user in range(5)]
+    with pytest.raises(LimitReached):
+        streams.acquire(5, 1)
+    held[0]()
+    streams.acquire(5, 1)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ STEPS = (
     ("importers", "settings"),
     ("setting_kinds", "exporters", "sms"),
     ("model", "zones", "logs", "client"),
-    ("errors", "levels", "deferred", "local_time_cache", "bounded_cache", "networks"),
-    ("authcode", "passwords", "export_columns", "request_limits"),
+    ("errors", "levels", "deferred", "local_time_cache", "bounded_cache", "log_stream"),
+    ("authcode", "passwords", "export_columns", "request_limits", "networks"),
 )
 """From the top down: a folder or module imports only from the steps below its own."""
 

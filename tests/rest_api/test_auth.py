@@ -372,6 +372,8 @@ def test_a_fault_is_answered_without_its_cause(
 
 def test_other_addresses_are_the_form_api_s(rest: FlaskClient) -> None:
     assert b"address is not valid" in rest.get("/elsewhere").data
+    answer = rest.get("/", environ_overrides={"PATH_INFO": "//ping"})
+    assert b"address is not valid" in answer.data
 
 
 def test_unknown_names_run_equal_queries(rest: FlaskClient, store: Store, anna: Employee) -> None:

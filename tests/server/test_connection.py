@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from boxis_gateway.server.connection import PIPELINED_ANSWERS, Connection
 from boxis_gateway.server.requests import MAX_HEAD_BYTES, RequestReader
+from boxis_gateway.server.sockets import unsent_bytes
 from boxis_gateway.server.wsgi import base_environ, environ_of
 from tests.support.host import CLIENT_SECONDS, MOST, Host, MakeHost, everything
 from tests.support.waiting import LIMIT_SECONDS, until
@@ -346,6 +347,35 @@ def test_a_client_that_stops_reading_is_disconnected(
             lambda: connection._closing or one.do(lambda: connection.check_deadlines(next(later)))
         )
         assert closed.wait(LIMIT_SECONDS)
+    assert "a client was too slow" in caplog.text
+
+
+def test_a_client_has_to_take_its_answer_at_a_least_rate(
+    host: MakeHost, caplog: pytest.LogCaptureFixture
+) -> None:
+    def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        start("200 OK", [("Content-Length", "50000000")])
+        return [b"x" * 50_000_000]
+
+    one = host(app)
+    with one.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        connection = the_connection(one)
+        now = connection._deadline
+
+        def taken() -> int:
+            return connection._written - unsent_bytes(connection._transport)
+
+        def check(seconds: int) -> bool:
+            one.do(lambda: connection.check_deadlines(now + seconds))
+            return not connection._closing
+
+        assert check(0)
+        least = taken() + 3_000_000
+        until(lambda: client.recv(1_000_000) and taken() > least)
+        assert check(CLIENT_SECONDS)
+        later = itertools.count(2 * CLIENT_SECONDS, CLIENT_SECONDS)  # the kernel may take some
+        until(lambda: client.recv(1) and not check(next(later)))  # an octet is not enough
     assert "a client was too slow" in caplog.text
 
 

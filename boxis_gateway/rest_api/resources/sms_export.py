@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from itertools import chain
 
 from marshmallow import Schema
@@ -52,17 +53,22 @@ def export_sms(call: ResourceCall) -> Answer:
     view = view_of(call.employee, customer)
     visible = {"text": view.texts, "whole_sale": view.whole_sale, "cost": view.cost}
     hidden = [name for name, is_visible in visible.items() if not is_visible]
-    exports = call.store.exports
-    rows = exports.rows(exports.accounts(customer.id), criteria, EXPORTED_STATUSES, hidden)
     exporter = EXPORTERS[call.params["format"]]
-    first = next(rows, [])  # a store that cannot be read is still a failure here
-    try:
-        pieces = exporter.encode(_counted(chain([first], rows), call))
-    except OperatorError as problem:
-        rows.close()
-        raise unavailable("format", str(problem)) from None
     name = f"sms-{customer.id}-{call.now:%Y%m%d}.{exporter.NAME}"
-    return Answer(None, file=File(name, exporter.CONTENT_TYPE, pieces, rows))
+    with ExitStack() as end:
+        user, slots = ("rest", call.employee.id), call.settings.max_streams
+        release_slot = call.limiter.streams.acquire(user, slots)
+        end.callback(release_slot)
+        exports = call.store.exports
+        rows = exports.rows(exports.accounts(customer.id), criteria, EXPORTED_STATUSES, hidden)
+        end.callback(rows.close)
+        first = next(rows, [])  # a store that cannot be read is still a failure here
+        try:
+            pieces = exporter.encode(_counted(chain([first], rows), call))
+        except OperatorError as problem:
+            raise unavailable("format", str(problem)) from None
+        end.pop_all()  # it is the file that closes them
+        return Answer(None, file=File(name, exporter.CONTENT_TYPE, pieces, rows, release_slot))
 
 
 RESOURCES = (export_sms,)

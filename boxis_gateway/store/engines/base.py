@@ -318,6 +318,11 @@ class Engine(ABC):
         """Raise StoreError if a pooler changes connections between transactions."""
         return
 
+    def connection_limit(self) -> int | None:
+        """Connections that the server has for this user and database; None for a file. Raises
+        StoreError."""
+        return None
+
     def advice(self) -> list[Advice]:
         """Advice on dangerous settings. Raises StoreError."""
         return []

@@ -436,6 +436,7 @@ OPEN: dict[str, tuple[str, int, str]] = {
     "store": ("", 0o640, "warn"),
     "log": ("-wal", 0o644, "warn"),
     "memory": ("-shm", 0o644, "warn"),
+    "queue of writers": ("-lock", 0o644, "warn"),
 }
 
 

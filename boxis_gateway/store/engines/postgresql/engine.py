@@ -22,6 +22,14 @@ from boxis_gateway.store.engines.postgresql.maintenance import PostgresqlMainten
 from boxis_gateway.store.engines.postgresql.url import display_name
 from boxis_gateway.store.engines.schema_version import is_current
 
+CONNECTION_LIMIT_SQL = """
+    SELECT least(
+        current_setting('max_connections')::int
+            - current_setting('superuser_reserved_connections')::int,
+        (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user),
+        (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())
+    )
+"""
 ENCODING_SQL = "SELECT current_setting('server_encoding')"
 
 
@@ -96,6 +104,10 @@ class PostgresqlEngine(Engine):
                 f"{self.name} is a pooler that gives each transaction another connection. Set "
                 "pool_mode = session for this database, or name the server itself."
             )
+
+    def connection_limit(self) -> int:
+        with translate_errors():
+            return int(self.database.scalar(CONNECTION_LIMIT_SQL))
 
     def advice(self) -> list[Advice]:
         with translate_errors():

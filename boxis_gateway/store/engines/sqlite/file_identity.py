@@ -20,6 +20,11 @@ def sidecar_files(path: Path | str) -> tuple[Path, ...]:
     return tuple(Path(f"{path}{end}") for end in ("-wal", "-shm", "-journal"))
 
 
+def lock_file(path: Path | str) -> Path:
+    """The file by whose lock the writers of all processes queue (write_queue.py)."""
+    return Path(f"{path}-lock")
+
+
 def file_id(path: Path | str) -> FileId:
     """Device and inode of the file. Raises OSError if they cannot be read."""
     try:

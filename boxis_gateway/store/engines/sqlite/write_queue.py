@@ -14,6 +14,8 @@ from contextlib import suppress
 
 import apsw
 
+from boxis_gateway.store.engines.sqlite.file_identity import lock_file
+
 GROUP, TRANSACTION = "group", "transaction"
 NO_FILE = -1
 OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW  # a foreign FIFO or link is no lock file
@@ -26,7 +28,7 @@ class WriteQueue:
     noticed, and a forked process has no descriptor that keeps the lock."""
 
     def __init__(self, store: str) -> None:
-        self._store, self._path = store, f"{store}-lock"
+        self._store, self._path = store, str(lock_file(store))
         self._late: list[_Wait] = []
         self._held = _Held()
 

@@ -12,8 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from boxis_gateway.doctor import check_database
 from boxis_gateway.errors import ConfigurationError, StoreError
-from boxis_gateway.settings import without_secret
+from boxis_gateway.settings import Settings, without_secret
 from boxis_gateway.store import Store
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.postgresql import rows as postgresql_rows
@@ -198,6 +199,20 @@ def test_a_user_without_ownership_is_advised(store: Store) -> None:
         "Another user owns the tables, so VACUUM, which 'erase' needs, skips them.",
     }
     run("RESET ROLE; DROP ROLE guest")
+
+
+def test_doctor_compares_the_connections_that_the_server_needs_and_has(store: Store) -> None:
+    def said(**settings: int) -> list[str]:
+        found = check_database(Settings(database_url=store.url, **settings))
+        return [finding.text for finding in found if "connections" in finding.text]
+
+    limit = store.connection_limit()
+    assert limit
+    assert said(workers=1, max_process_streams=limit - 2) == []
+    (text,) = said(workers=1, max_process_streams=limit - 1)
+    assert text == f"The server needs up to {limit + 1} connections; the database has {limit}."
+    store.database.execute_sql(f'ALTER DATABASE "{name_of(store.url)}" CONNECTION LIMIT 20')
+    assert store.connection_limit() == 20
 
 
 def test_a_read_only_user_is_advised(store: Store) -> None:
