@@ -34,32 +34,23 @@ class LogStream:
             self._text.write(line)
             return
         try:
-            self._flush()
-            self._put(line.encode("utf-8", "backslashreplace"))
+            if self._rest or self._unsaid:
+                self._put_late()
+            data = line.encode("utf-8", "backslashreplace")
+            self._rest = data[self._send(data) :]
         except BlockingIOError:
             self.dropped += 1
             self._unsaid += 1
 
-    def _flush(self) -> None:
-        if self._rest:
-            rest, self._rest = self._rest, b""
-            self._put(rest, must_keep=True)
-        if self._unsaid:
-            self._put(NOTICE.format(self._unsaid).encode())
-            self._unsaid = 0
-
-    def _put(self, data: bytes, *, must_keep: bool = False) -> None:
+    def _put_late(self) -> None:
+        """Write the rest of a line, and the notice of dropped ones. Raises BlockingIOError if not
+        all of it is taken."""
         assert self._send
-        try:
-            taken = self._send(data)
-        except BlockingIOError:
-            if must_keep:
-                self._rest = data
-            raise
-        if taken < len(data):
-            self._rest = data[taken:]
-            if must_keep:
-                raise BlockingIOError
+        notice = NOTICE.format(self._unsaid).encode() if self._unsaid else b""
+        self._rest, self._unsaid = self._rest + notice, 0
+        self._rest = self._rest[self._send(self._rest) :]
+        if self._rest:
+            raise BlockingIOError
 
 
 def _sender(stream: TextIO) -> Send | None:

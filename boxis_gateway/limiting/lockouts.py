@@ -9,9 +9,9 @@ as digests alone.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import blake2b
+from typing import NamedTuple
 
 from boxis_gateway.bounded_cache import BoundedCache
 from boxis_gateway.errors import LimitReached
@@ -25,8 +25,7 @@ CACHED_SUCCESSES = 10_000  # per process
 REASON = "failures"
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A login attempt as two digests: `pair` of address and name, `address` of the address."""
 
     pair: str
@@ -48,7 +47,7 @@ def _network_digest(api: str, network: str) -> str:
 
 def _digest(*words: str) -> str:
     joined = "\0".join(words).encode("utf-8", "surrogatepass")
-    return sha256(joined).hexdigest()[:32]
+    return blake2b(joined, digest_size=16).hexdigest()
 
 
 class Lockouts:
