@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
+MOST_CLOCK_SECONDS = 86_400
+"""Largest difference from our clock of a server's time that we sign. Who knows an authcode of a far
+time could use it then."""
+
 
 def authcode_of(timestamp: str, user_key: str) -> str:
     """Return MD5(timestamp + user_key) in lower-case hexadecimal digits.

@@ -13,10 +13,14 @@ from urllib.parse import urlencode
 
 from lxml import etree
 
-from boxis_gateway.authcode import authcode_of
+from boxis_gateway.authcode import MOST_CLOCK_SECONDS, authcode_of
 from boxis_gateway.errors import OperatorError
+from boxis_gateway.setting_kinds import bounded
+from boxis_gateway.timed_http import Deadline, open_timed, shown_url
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 60  # without an octet
+ANSWER_SECONDS = 300  # for all octets
+ANSWER_OCTETS = 1 << 26
 _XML_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
 
 
@@ -36,11 +40,22 @@ def call(
     """Send a request, signed with the time of `now()` in Unix seconds. If the answer has a true
     `timestamperror`, sign with the server's timestamp and send once more (protocol page, 3).
 
-    Raises OperatorError if there is no answer, or one that is not an envelope."""
+    Raises OperatorError if there is no answer, or one that is not an envelope, or if the server's
+    clock is off by more than a day."""
     envelope = _send(url, username, user_key, params, str(now()))
     if envelope.clock_mismatch:
+        _require_near(shown_url(url), envelope.timestamp, now())
         envelope = _send(url, username, user_key, params, envelope.timestamp)
     return envelope
+
+
+def _require_near(shown: str, timestamp: str, now: int) -> None:
+    """Raise OperatorError for a time that is not to be signed."""
+    if bounded(timestamp, now - MOST_CLOCK_SECONDS, now + MOST_CLOCK_SECONDS) is None:
+        raise OperatorError(
+            f"{shown} says that its clock differs from ours by more than a day. Nothing is signed "
+            "with such a time. Check both clocks."
+        )
 
 
 def _send(
@@ -62,33 +77,51 @@ def _send(
         )
     except (ValueError, KeyError, TypeError, RecursionError, etree.XMLSyntaxError):
         raise OperatorError(
-            f"{url} did not answer with an envelope of the Boxis API. Check the address."
+            f"{shown_url(url)} did not answer with an envelope of the Boxis API. Check the address."
         ) from None
 
 
 def _post(url: str, body: bytes) -> bytes:
+    shown = shown_url(url)
     try:
         request = urllib.request.Request(url, data=body, method="POST")
         if request.type not in ("http", "https"):
             raise ValueError("only http:// and https://")
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
-            return _read(response)
-    except urllib.error.HTTPError as refusal:
-        return _read(refusal)  # any status may come with an envelope
-    except HTTPException as fault:
-        kind = type(fault).__name__
-        raise OperatorError(f"{url} does not answer in HTTP ({kind}). Check the address.") from None
-    except (OSError, ValueError) as problem:
-        reason = getattr(problem, "reason", None) or problem
-        raise OperatorError(f"{url} does not answer: {reason}. Check the address.") from None
+    except ValueError:
+        raise OperatorError(f"{shown} is not a URL of http:// or https://. Check it.") from None
+    with Deadline(ANSWER_SECONDS) as deadline:
+        try:
+            with open_timed(request, TIMEOUT_SECONDS, deadline, redirects=True) as response:
+                answer = _read(response)
+        except urllib.error.HTTPError as refusal:
+            answer = _read(refusal)  # any status may come with an envelope
+        except (HTTPException, ValueError) as fault:
+            kind = type(fault).__name__
+            raise OperatorError(
+                f"{shown} does not answer in HTTP ({kind}). Check the address."
+            ) from None
+        except OSError as problem:
+            reason = getattr(problem, "reason", None) or problem
+            raise OperatorError(f"{shown} does not answer: {reason}. Check the address.") from None
+        if deadline.is_over:
+            raise OperatorError(f"{shown} takes longer than {ANSWER_SECONDS} seconds. Try again.")
+    return answer
 
 
 def _read(response: IO[bytes]) -> bytes:
-    """The whole body. Raises OperatorError if it breaks off."""
+    """The whole body. Raises OperatorError if it breaks off, or is longer than ANSWER_OCTETS."""
     try:
-        return response.read()
+        body = response.read(ANSWER_OCTETS + 1)
+        if len(body) <= ANSWER_OCTETS and getattr(response, "length", None):
+            raise HTTPException("fewer octets than Content-Length")
     except (HTTPException, OSError):
         raise OperatorError("The answer broke off before its end. Try again.") from None
+    if len(body) > ANSWER_OCTETS:
+        raise OperatorError(
+            f"The answer is longer than {ANSWER_OCTETS >> 20} MB. Ask for less, with datefrom and "
+            "dateto."
+        )
+    return body
 
 
 def _json_fields(body: bytes) -> Mapping[str, Any]:

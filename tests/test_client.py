@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -32,7 +33,7 @@ def url(serve: Serve, store: Store, account: Account) -> str:
 @pytest.mark.parametrize("returntype", ["xml", "json"])
 def test_a_clock_that_is_off_is_mended_with_the_server_s_time(url: str, returntype: str) -> None:
     params = {**PARAMS, "returntype": returntype}
-    answer = client.call(url, USERNAME, USER_KEY, params, lambda: 1_000_000_000)
+    answer = client.call(url, USERNAME, USER_KEY, params, lambda: int(time.time()) - 80_000)
     assert answer.result == "1"
     assert b"2012-05-09 10:28:00" in answer.body
 
@@ -84,11 +85,18 @@ def stubborn() -> Iterator[tuple[str, list[str]]]:
 
 def test_a_request_is_repeated_once_and_no_more(stubborn: tuple[str, list[str]]) -> None:
     url, asked = stubborn
-    answer = client.call(url, USERNAME, USER_KEY, PARAMS, lambda: 5)
+    answer = client.call(url, USERNAME, USER_KEY, PARAMS, lambda: 1335700000)
     assert answer.result == "0"
     assert len(asked) == 2
-    assert "timestamp=5&" in asked[0]
+    assert "timestamp=1335700000&" in asked[0]
     assert "timestamp=1335767184&" in asked[1]
+
+
+def test_a_time_of_another_day_is_not_signed(stubborn: tuple[str, list[str]]) -> None:
+    url, asked = stubborn
+    with pytest.raises(OperatorError, match="differs from ours by more than a day"):
+        client.call(url, USERNAME, USER_KEY, PARAMS, lambda: 1335767184 + 86_401)
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("path", ["openapi.json", ""])
@@ -131,3 +139,60 @@ def test_no_answer_makes_the_client_fail_in_another_way(answer: bytes, returntyp
         with pytest.raises(OperatorError, match=ODD_ANSWERS[answer]):
             client.call(url, USERNAME, USER_KEY, {**PARAMS, "returntype": returntype}, lambda: 5)
         thread.join()
+
+
+def endless(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        connection.sendall(b"x" * 65_536)
+
+
+def drip(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+    while True:
+        connection.sendall(b"x")
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"), [(endless, "longer than 0 MB"), (drip, "takes longer than 0.3 seconds")]
+)
+def test_an_answer_has_a_limit_of_size_and_of_time(
+    answer: Callable[[socket.socket], None], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "ANSWER_OCTETS", 500_000)
+    monkeypatch.setattr(client, "ANSWER_SECONDS", 0.3 if answer is drip else 60)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve_once() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65_536)
+                answer(connection)
+
+        thread = threading.Thread(target=serve_once)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/?token=t0ken"
+        with pytest.raises(OperatorError, match=said) as failure:
+            client.call(url, USERNAME, USER_KEY, PARAMS, lambda: 5)
+        assert "t0ken" not in str(failure.value)
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[/anna:p4ssw0rd@",
+        "http://anna:p4ssw0rd@x:port/",
+        "ftp://anna:p4ssw0rd@x/",
+        "anna:p4ssw0rd@x",
+        "http://anna:p4ssw0rd@a..b/",
+        "http://anna:p4ssw0rd@127.0.0.1:1/?token=p4ssw0rd",
+        "http://anna:p4ssw0rd@127.0.0.1/ \x00",
+    ],
+)
+def test_a_url_that_cannot_be_used_is_one_line_without_its_password(url: str) -> None:
+    with pytest.raises(OperatorError) as failure:
+        client.call(url, USERNAME, USER_KEY, PARAMS, lambda: 5)
+    assert "p4ssw0rd" not in str(failure.value)
+    assert "\n" not in str(failure.value)

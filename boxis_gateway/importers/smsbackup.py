@@ -37,6 +37,8 @@ ACCOUNT_FIELDS = ()
 URL_SCHEMES = ()
 LOCAL_TIMES = False
 MOST_MILLISECONDS = 10**13  # of a date: the year 2286
+MOST_DEPTH = 20  # of elements
+MOST_OCTETS = 8_388_608  # of an element's start, which may hold a picture
 NOTHING = ("", "null")  # spellings of a missing value
 SEVERAL = "~"  # between the recipients of one message
 
@@ -69,16 +71,30 @@ def read(source: Source, options: ReadOptions) -> Iterator[Line]:
 def _elements(source: Source) -> Iterator[tuple[str, Attributes]]:
     """Yield name and attributes of each message. Raises ImportFailed."""
     elements: list[tuple[str, Attributes]] = []
+    depth = 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MOST_DEPTH:
+            raise ImportFailed(f"The file has elements in more than {MOST_DEPTH} others.")
+        if name in ("sms", "mms"):
+            elements.append((name, attributes))
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
     parser = expat.ParserCreate()
-    parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _refuse
-    parser.StartElementHandler = lambda name, attributes: (
-        elements.append((name, attributes)) if name in ("sms", "mms") else None
-    )
-    count = 0
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    count = fed = 0
     try:
         for piece in repair_references(source.chunks()):
             parser.Parse(piece, False)
+            fed += len(piece)
+            if fed - parser.CurrentByteIndex > MOST_OCTETS:
+                raise ImportFailed(f"The file has an element of more than {MOST_OCTETS >> 20} MB.")
             yield from elements
             count += len(elements)
             elements.clear()

@@ -17,6 +17,9 @@ from boxis_gateway.store import Cutoffs, cutoffs_of
 from boxis_gateway.zones import utc_now, utc_text
 
 BATCH = 5_000  # lines in one transaction
+BATCH_CHARACTERS = 8_000_000  # of their texts, at about which it ends, too
+LONGEST_TEXT = 100_000  # characters: no phone shows more
+TOO_LONG = f"text of more than {LONGEST_TEXT} characters"
 TOO_OLD = "message older than the account keeps"
 ERASED = "message of a number that was erased"
 
@@ -43,7 +46,7 @@ class BatchWriter:
         self._indexes: dict[int, tuple[int, int]] = {}  # reference -> account, index in _messages
         self._cutoffs: dict[int, Cutoffs] = {}
         self._reports: list[DeliveryReport] = []
-        self._count = 0
+        self._count = self._characters = 0
         self._fingerprinter = Fingerprinter()
         self._submission: str | None = None
 
@@ -53,11 +56,11 @@ class BatchWriter:
         if type(line) is GoodLine:
             _, message, key = line
             account = self._accounts.find(key)
-            if account:
+            if account and len(message.text or "") <= LONGEST_TEXT:
                 self._add_message(account, message)
                 return
             names = "names an account that does not exist" if key else "names no account"
-            line = BadLine(line.number, f"the line {names}")
+            line = BadLine(line.number, TOO_LONG if account else f"the line {names}")
         if isinstance(line, ReportLine):
             self.summary.reports += 1
             self._make_room(None)
@@ -78,7 +81,7 @@ class BatchWriter:
         if self._reports:
             self._write_reports(self._accounts.single_account_id)
         self._reports.clear()
-        self._count = 0
+        self._count = self._characters = 0
 
     def forget_cutoffs(self) -> None:
         """Read the retention periods of accounts anew, since following a log takes long."""
@@ -93,6 +96,7 @@ class BatchWriter:
         if message.sent_at < cutoffs.texts_from:
             message = message._replace(text=None)
         self._make_room(message.submission.wire_id if message.submission else None)
+        self._characters += len(message.text or "")
         messages = self._messages[account.id]
         if message.reported_as is not None:
             self._indexes[message.reported_as] = account.id, len(messages)
@@ -120,7 +124,8 @@ class BatchWriter:
 
     def _make_room(self, submission: str | None) -> None:
         """Flush a full batch, but never between recipients of one submission; count a line."""
-        if self._count >= BATCH and (submission is None or submission != self._submission):
+        is_full = self._count >= BATCH or self._characters >= BATCH_CHARACTERS
+        if is_full and (submission is None or submission != self._submission):
             self.flush()
         self._submission = submission
         self._count += 1

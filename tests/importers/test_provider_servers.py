@@ -348,16 +348,16 @@ def test_wrong_clock_corrected(
     provider: Provider, ours: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = boxis_client._seconds_now
-    monkeypatch.setattr(boxis_client, "_seconds_now", lambda: real() - 90_000)
+    monkeypatch.setattr(boxis_client, "_seconds_now", lambda: real() - 80_000)
     assert leave(ours, provider.url).added
     stamps = [parse_qs(one.split(" ")[1])["timestamp"][0] for one in provider.asked]
-    assert int(stamps[1]) - int(stamps[0]) >= 90_000
+    assert int(stamps[1]) - int(stamps[0]) >= 80_000
     assert all(int(stamp) >= int(stamps[1]) for stamp in stamps[2:])
     never = b"<return><result>0</result><timestamperror>1</timestamperror>"
     provider.asked, provider.always = [], say(never + b"<timestamp>5</timestamp></return>")
-    with pytest.raises(ImportFailed, match="refuses"):
+    with pytest.raises(ImportFailed, match="differs from ours by more than a day"):
         leave(ours, provider.url)
-    assert len(provider.asked) == 2
+    assert len(provider.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -394,9 +394,7 @@ def test_an_untrusted_certificate_is_refused(
         with pytest.raises(ImportFailed, match="a certificate that cannot be verified"):
             leave(ours, url)
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        web._opener.cache_clear()
         assert leave(ours, url).read == 0
-    web._opener.cache_clear()
 
 
 def test_an_address_needs_a_format(ours: Store) -> None:

@@ -33,11 +33,11 @@ STEPS = (
     ("monitoring", "services", "importing", "doctor"),
     ("opening",),
     ("limiting", "server", "store"),
-    ("importers", "settings"),
+    ("importers", "settings", "client"),
     ("setting_kinds", "exporters", "sms"),
-    ("model", "zones", "logs", "client"),
+    ("model", "zones", "logs"),
     ("errors", "levels", "deferred", "local_time_cache", "bounded_cache", "log_stream"),
-    ("authcode", "passwords", "export_columns", "request_limits", "networks"),
+    ("authcode", "passwords", "export_columns", "request_limits", "networks", "timed_http"),
 )
 """From the top down: a folder or module imports only from the steps below its own."""
 

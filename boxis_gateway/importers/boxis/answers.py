@@ -21,6 +21,8 @@ _OPENED = _LISTS | {(), ("params",)}
 _ENVELOPE = ("result", "resulttxt", "timestamp", "timestamperror")
 _NUMBERED = re.compile(rb"(</?sms)\d+(?=[\s/>])")
 _BLANK = b" \t\r\n"
+LONGEST_TAG = 65_536  # octets
+MOST_FIELDS = 100  # of a row
 
 
 class HistoryRow(NamedTuple):
@@ -34,6 +36,10 @@ class HistoryRow(NamedTuple):
     parts: str = ""
     credit: str = ""
     type: str = ""
+
+
+class _Oversized(Exception):
+    """A tag or row longer than any of an answer."""
 
 
 class NotAnEnvelope(Exception):
@@ -65,7 +71,7 @@ def parse_history(chunks: Iterable[bytes]) -> Iterator[HistoryRow]:
         raise NotAnEnvelope
     try:
         yield from parse(chain([first], rest), envelope)
-    except (etree.XMLSyntaxError, NotJson):
+    except (etree.XMLSyntaxError, NotJson, _Oversized):
         raise (TruncatedAnswer if "begun" in envelope else NotAnEnvelope) from None
     if "result" not in envelope:
         raise NotAnEnvelope
@@ -103,12 +109,14 @@ def _parse_xml(chunks: Iterable[bytes], envelope: dict[str, str]) -> Iterator[Hi
         remove_comments=True,
         remove_pis=True,
     )
+    root: Any = None
     for error in _feed(parser, _unnumbered(chunks)):
         for event, element in parser.read_events():
             parent = element.getparent()
             if event == "start":
                 if parent is None and element.tag == "return":
                     envelope["begun"] = "yes"
+                    root = element
             elif parent is not None and parent.tag == "history" and element.tag == "sms":
                 yield _row({child.tag: child.text for child in element})
                 _discard(element)
@@ -116,6 +124,21 @@ def _parse_xml(chunks: Iterable[bytes], envelope: dict[str, str]) -> Iterator[Hi
                 envelope[element.tag] = element.text or ""
         if error:
             raise error
+        if root is not None:
+            _prune(root)
+
+
+def _prune(root: Any) -> None:
+    """Free the elements before the open ones. Raises _Oversized for a row with more than
+    MOST_FIELDS."""
+    element = root
+    while len(element):
+        if element.tag == "sms":
+            if len(element) > MOST_FIELDS:
+                raise _Oversized
+            return
+        del element[:-1]
+        element = element[-1]
 
 
 def _feed(parser: Any, chunks: Iterable[bytes]) -> Iterator[etree.XMLSyntaxError | None]:
@@ -130,13 +153,16 @@ def _feed(parser: Any, chunks: Iterable[bytes]) -> Iterator[etree.XMLSyntaxError
 
 
 def _unnumbered(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Rename `sms1`, `sms2`, … to `sms`, since a parser keeps every name that it meets."""
+    """Rename `sms1`, `sms2`, … to `sms`, since a parser keeps every name that it meets. Raises
+    _Oversized for a tag longer than LONGEST_TAG."""
     left = b""
     for chunk in chunks:
         text = left + chunk
         cut = text.rfind(b"<")
         cut = len(text) if cut < 0 or b">" in text[cut:] else cut
         left = text[cut:]
+        if len(left) > LONGEST_TAG:
+            raise _Oversized
         yield _NUMBERED.sub(rb"\1", text[:cut])
     yield left
 

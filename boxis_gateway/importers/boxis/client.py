@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from boxis_gateway.authcode import authcode_of
+from boxis_gateway.authcode import MOST_CLOCK_SECONDS, authcode_of
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.importers.boxis.answers import (
     HistoryRow,
@@ -66,6 +66,11 @@ class BoxisClient:
             now = bounded(refusal.clock or "", 0, LATEST_SECOND)
             if now is None:
                 raise self._error(refusal) from None
+            if abs(now - _seconds_now()) > MOST_CLOCK_SECONDS:
+                raise ImportFailed(
+                    f"{self.address.shown} says that its clock differs from ours by more than a "
+                    "day. Nothing is signed with such a time. Check both clocks."
+                ) from None
             self.clock_offset = now - _seconds_now()
         try:
             return self._request(first, last, max_octets)

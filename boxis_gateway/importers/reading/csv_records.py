@@ -17,7 +17,7 @@ from boxis_gateway.errors import ImportFailed
 DELIMITERS = ",;\t"
 BLOCK = 200  # lines
 MOST_LINES = 50  # of a record: a text may contain line feeds
-MOST_OCTETS = 1_048_576  # of a record of an export
+MOST_OCTETS = 1_048_576  # of a record, and about of a block
 
 Cells = list[str] | str
 """Cells of a record, or the reason why it is bad."""
@@ -82,8 +82,20 @@ def _parse_blocks(
     lines: Iterator[bytes], delimiter: str, width: int
 ) -> Iterator[tuple[Cells, int]]:
     """Parse records, block by block."""
-    while block := deque(islice(lines, BLOCK)):
+    while block := _take_block(lines):
         yield from _parse_block(block, delimiter) or _parse_each(block, lines, delimiter, width)
+
+
+def _take_block(lines: Iterator[bytes]) -> deque[bytes]:
+    """Up to BLOCK lines; fewer if they are long, as memory holds them several times."""
+    block: deque[bytes] = deque()
+    octets = 0
+    for line in islice(lines, BLOCK):
+        block.append(line)
+        octets += len(line)
+        if octets > MOST_OCTETS:
+            break
+    return block
 
 
 def _parse_block(block: deque[bytes], delimiter: str) -> list[tuple[Cells, int]]:
@@ -108,9 +120,15 @@ def _parse_each(
 
     while waiting:
         record = [following()]
-        cells = _parse_record(record, delimiter)
-        while cells is None and len(record) < MOST_LINES and (ahead := following()):
+        cells, octets = _parse_record(record, delimiter), len(record[0])
+        while (
+            cells is None
+            and len(record) < MOST_LINES
+            and octets < MOST_OCTETS
+            and (ahead := following())
+        ):
             record.append(ahead)
+            octets += len(ahead)
             cells = _parse_record(record, delimiter)
         bad = isinstance(cells, str) or (cells is not None and len(cells) != width)
         if cells is None or (bad and len(record) > 1):

@@ -12,7 +12,9 @@ import re
 from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
-LONGEST_VALUE = 8_388_608  # characters of a value that is decoded at once
+LONGEST_VALUE = 8_388_608  # characters of a value that is decoded at once; it may hold a picture
+LONG_VALUE = 262_144  # characters from which its items are counted
+MOST_ITEMS = 50_000  # of a long value: each takes up to 100 octets of memory
 
 KeyPath = tuple[str, ...]
 """The keys that lead to a value. Items of an array have the path of the array."""
@@ -108,7 +110,8 @@ class _Text:
         """Read at least as much again as is left, so that a long value is decoded only a few times.
         False at the end."""
         left = self._text[self._at :]
-        if len(left) > LONGEST_VALUE:
+        is_long = len(left) > LONG_VALUE
+        if len(left) > LONGEST_VALUE or (is_long and sum(map(left.count, ",[{")) > MOST_ITEMS):
             raise NotJson
         pieces, length = [left], 0
         for chunk in self._chunks:

@@ -12,17 +12,19 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.setting_kinds import bounded
+from boxis_gateway.timed_http import Deadline, open_timed
 
 TIMEOUT_SECONDS = 60  # without an octet
+ANSWER_SECONDS = 600  # for all octets of an answer
+ANSWER_OCTETS = 1 << 28  # of any answer
 TRIES = 8  # in a row, with pauses of two minutes in all
 FIRST_PAUSE, LONGEST_PAUSE = 1, 60  # seconds
 CHUNK = 65_536  # octets
@@ -78,7 +80,8 @@ class ServerUrl:
 class Response:
     """A response whose body is read in chunks. `octets` counts those read."""
 
-    def __init__(self, response: HTTPResponse, max_octets: int | None) -> None:
+    def __init__(self, response: HTTPResponse, max_octets: int | None, deadline: Deadline) -> None:
+        self._deadline = deadline
         self.status = response.status
         self.headers = response.headers
         self.octets = 0
@@ -88,12 +91,17 @@ class Response:
     def chunks(self) -> Iterator[bytes]:
         """The body. Without Content-Length, only the reader can tell whether it is complete.
 
-        Raises ResponseTooLarge."""
+        Raises ResponseTooLarge, TransientError after ANSWER_SECONDS, or ImportFailed above
+        ANSWER_OCTETS."""
         while chunk := self._response.read(CHUNK):
             self.octets += len(chunk)
             if self._max_octets is not None and self.octets > self._max_octets:
                 raise ResponseTooLarge
+            if self.octets > ANSWER_OCTETS:
+                raise ImportFailed(f"The server answers more than {ANSWER_OCTETS >> 20} MB.")
             yield chunk
+        if self._deadline.is_over:
+            raise _too_late()
 
 
 @contextmanager
@@ -103,10 +111,41 @@ def send(request: urllib.request.Request, max_octets: int | None = None) -> Iter
 
     Raises TransientError or ImportFailed, also for errors while the body is read."""
     shown = ServerUrl.parse(request.full_url).shown
+    with Deadline(ANSWER_SECONDS) as deadline:
+        try:
+            with _sorted_errors(shown), _open(request, deadline) as response:
+                _check_status(shown, response)
+                yield Response(response, max_octets, deadline)
+        except TransientError:
+            if deadline.is_over:
+                raise _too_late() from None
+            raise
+
+
+def _too_late() -> TransientError:
+    return TransientError(f"takes longer than {ANSWER_SECONDS} seconds to answer", smaller=True)
+
+
+@contextmanager
+def _open(request: urllib.request.Request, deadline: Deadline) -> Iterator[Any]:
+    with ExitStack() as end:
+        try:
+            opened = open_timed(request, TIMEOUT_SECONDS, deadline, redirects=False)
+            response = end.enter_context(opened)
+        except urllib.error.HTTPError as refusal:
+            response = end.enter_context(refusal)  # with a status of 300 or above
+        except (ValueError, UnicodeError):
+            raise ImportFailed(
+                "The address is not valid. Check its scheme and characters."
+            ) from None
+        yield response
+
+
+@contextmanager
+def _sorted_errors(shown: str) -> Iterator[None]:
+    """Raise TransientError or ImportFailed for errors of the connection."""
     try:
-        with _open(request) as response:
-            _check_status(shown, response)
-            yield Response(response, max_octets)
+        yield
     except (TimeoutError, RemoteDisconnected, ConnectionResetError, BrokenPipeError):
         raise TransientError("does not answer in time, or breaks off", smaller=True) from None
     except urllib.error.URLError as problem:
@@ -120,28 +159,6 @@ def send(request: urllib.request.Request, max_octets: int | None = None) -> Iter
         raise ImportFailed(
             f"{shown} does not answer in HTTP ({kind}). Check the address."
         ) from None
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Returns a redirect as the response that it is."""
-
-    def redirect_request(self, *arguments: Any) -> None:
-        """None, which HTTPRedirectHandler takes for "do not follow"."""
-
-
-@lru_cache(maxsize=1)
-def _opener() -> urllib.request.OpenerDirector:
-    verified = urllib.request.HTTPSHandler(context=ssl.create_default_context())
-    return urllib.request.build_opener(_NoRedirects, verified)
-
-
-def _open(request: urllib.request.Request) -> Any:
-    try:
-        return _opener().open(request, timeout=TIMEOUT_SECONDS)
-    except urllib.error.HTTPError as response:
-        return response  # with a status of 300 or above
-    except (ValueError, UnicodeError):
-        raise ImportFailed("The address is not valid. Check its scheme and characters.") from None
 
 
 def _check_status(shown: str, response: HTTPResponse) -> None:

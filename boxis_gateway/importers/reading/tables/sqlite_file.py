@@ -19,6 +19,8 @@ from boxis_gateway.importers.reading.tables.paging import Database, Values
 
 SQLITE = b"SQLite format 3\x00"
 BUSY_SECONDS = 15  # a page waits for a writer
+MOST_OCTETS = 100_000  # of a row or a statement
+STEPS = 100_000  # of SQLite's machine, some milliseconds
 FLAGS = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_NOMUTEX
 _MODE, _WAL = slice(18, 20), b"\x02\x02"  # file format versions in the file header
 
@@ -62,6 +64,8 @@ def _connect(path: Path, unlocked: bool) -> apsw.Connection:
     mode = "mode=ro&immutable=1" if unlocked else "mode=ro"
     connection = apsw.Connection(f"file:{quote(str(path.absolute()))}?{mode}", flags=FLAGS)
     connection.set_busy_timeout(BUSY_SECONDS * 1000)
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, MOST_OCTETS)
+    connection.set_progress_handler(lambda: False, STEPS)  # lets Ctrl-C end a query without end
     return connection
 
 
