@@ -88,7 +88,9 @@ def _post(url: str, body: bytes) -> bytes:
         if request.type not in ("http", "https"):
             raise ValueError("only http:// and https://")
     except ValueError:
-        raise OperatorError(f"{shown} is not a URL of http:// or https://. Check it.") from None
+        raise OperatorError(
+            f"{shown} cannot be used: only http:// and https:// URLs are. Check it."
+        ) from None
     with Deadline(ANSWER_SECONDS) as deadline:
         try:
             with open_timed(request, TIMEOUT_SECONDS, deadline, redirects=True) as response:

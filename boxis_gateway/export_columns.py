@@ -48,6 +48,7 @@ EXPORT_COLUMNS = {
 from another system: they order rows of equal times."""
 
 GUARD = "'"
+_SEPARATORS = re.compile(r"[;\t\r\n]")
 _NEEDS_GUARD = re.compile(
     r"[\s\x00-\x1f\u200b-\u200f\ufeff]*[=+\-@＝＋－＠]"  # taken for a formula
     r"|['\t\r\n]"  # taken for GUARD, or for the start of another cell
@@ -55,20 +56,31 @@ _NEEDS_GUARD = re.compile(
 )
 
 
+_FORMULA = "=+\\-@＝＋－＠"
+_SEPARATED = re.compile(rf"([;\t\r\n][\s\"]*)(?=[{_FORMULA}'])")
+_GUARDED = re.compile(rf"([;\t\r\n][\s\"]*)'(?=[{_FORMULA}'])")
+"""A formula, or GUARD, behind what a spreadsheet may take for the end of the cell before."""
+
+
 def escape_cell(text: str | None) -> str:
     """CSV cell that a spreadsheet shows as the text: prefixed with `'` if it looks like a formula
-    (OWASP, CSV injection) or a number that would be rounded. None is blank, "" a `'` alone.
+    (OWASP, CSV injection) or a number that would be rounded. None is blank, "" a `'` alone. What
+    looks like a formula behind `;`, a tab or a line end is prefixed, too: many spreadsheets divide
+    cells there, whatever the file says.
 
     >>> escape_cell("=1+1"), escape_cell("two"), escape_cell("12345678901234567890")
     ("'=1+1", 'two', "'12345678901234567890")
     """
     if text is None:
         return ""
-    if text[:1].isalpha():  # most texts: a quick check
+    if text[:1].isalpha() and not _SEPARATORS.search(text):  # most texts: a quick check
         return text
+    text = _SEPARATED.sub(rf"\1{GUARD}", text)
     return GUARD + text if not text or _NEEDS_GUARD.match(text) else text
 
 
 def unescape_cell(cell: str) -> str | None:
     """Text of a cell written by `escape_cell`."""
-    return cell.removeprefix(GUARD) if cell else None
+    if not cell:
+        return None
+    return _GUARDED.sub(r"\1", cell.removeprefix(GUARD))

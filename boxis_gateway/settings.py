@@ -32,7 +32,9 @@ from boxis_gateway.setting_kinds import (
 
 ENVIRONMENT_PREFIX = "BOXIS_GATEWAY_"
 KEYS_VARIABLE = ENVIRONMENT_PREFIX + "SECRET_KEYS"  # no setting, since settings are displayed
-PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*(?=@)|(password *= *)(?:'[^']*'|[^&\s]+)")
+PASSWORD = re.compile(
+    r"(://[^:/@\s]*:)(?:(?!://).)*(?=@)|(password *= *)(?:'[^']*'|(?:(?!&|\s\S+://).)+)"
+)
 
 
 def option(

@@ -15,6 +15,7 @@ from importlib import import_module
 import click
 
 from boxis_gateway import __version__
+from boxis_gateway.commands.shown import printable
 from boxis_gateway.errors import OperatorError
 from boxis_gateway.store import DATABASE_ERRORS, acting_as, describe_error
 
@@ -117,5 +118,5 @@ def operator() -> str:
 
 
 def _stop(text: str, code: int) -> None:
-    click.echo(f"boxis-gateway: {' '.join(text.split())}", err=True)
+    click.echo(f"boxis-gateway: {printable(' '.join(text.split()))}", err=True)
     sys.exit(code)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.commands.shown import printable
 from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import back_up
@@ -28,7 +29,8 @@ def backup(settings: Settings, file: Path, force: bool) -> None:
     """
     with closing(open_store(settings)) as store:
         made = back_up(store, file, replace=force)
-    click.echo(f"{file} is complete and checked: {made.messages} messages, {made.octets} bytes.")
+    shown = printable(str(file))
+    click.echo(f"{shown} is complete and checked: {made.messages} messages, {made.octets} bytes.")
 
 
 COMMAND = backup

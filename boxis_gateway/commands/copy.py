@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.commands.shown import printable
 from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import copy as copy_store
@@ -40,7 +41,7 @@ def copy(settings: Settings, from_url: str, to_url: str) -> None:
         source.close()
         target.close()
     if copied.was_there:
-        click.echo(f"Nothing to copy: {target.name} is complete.")
+        click.echo(f"Nothing to copy: {printable(target.name)} is complete.")
     click.echo(
         f"Verified: both stores have the same {copied.rows} rows in {copied.tables} tables, "
         f"{copied.messages} of them messages."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.commands.shown import printable
 from boxis_gateway.doctor import Severity, examine
 from boxis_gateway.settings import OPTIONS, Settings, find_sources, shown, without_secret
 
@@ -23,11 +24,13 @@ def doctor(ctx: click.Context, settings: Settings) -> None:
     for name in OPTIONS:
         _, source = sources.get(name, ("", "default"))
         value = without_secret(shown(getattr(settings, name)))
-        click.echo(f"set   {name} = {value} ({source})")
+        click.echo(f"set   {name} = {printable(value)} ({source})")
     failed = False
     for finding in examine(settings):
         failed |= finding.severity is Severity.FAIL
-        click.echo(f"{finding.severity.value:5} {finding.text} {finding.remedy}".rstrip())
+        click.echo(
+            f"{finding.severity.value:5} {printable(finding.text)} {finding.remedy}".rstrip()
+        )
     if failed:
         ctx.exit(1)
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import IO
 
 import click
 
 from boxis_gateway.commands.options import with_store
-from boxis_gateway.errors import OperatorError
+from boxis_gateway.commands.shown import printable
 from boxis_gateway.exporters import EXPORTERS, Exporter
 from boxis_gateway.model import Status
 from boxis_gateway.sms.numbers import to_recipient
-from boxis_gateway.store import Criteria, Row, Store
+from boxis_gateway.store import Criteria, Row, Store, open_target
 
 MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])", re.ASCII)
 
@@ -83,6 +80,7 @@ def _number(ctx: click.Context, param: click.Parameter, number: str | None) -> s
     multiple=True,
     help="Only this status. Repeatable.",
 )
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @with_store
 def export(
     store: Store,
@@ -96,6 +94,7 @@ def export(
     recipient: str | None,
     text: str | None,
     statuses: tuple[str, ...],
+    force: bool,
 ) -> None:
     """Write messages to FILE or to stdout: a row for each recipient, oldest first.
 
@@ -115,10 +114,11 @@ def export(
     accounts = _accounts(store, customer, usernames)
     with (
         closing(store.exports.rows(accounts, criteria, statuses)) as rows,
-        _stdout() if to_stdout else new_file(file or Path()) as target,
+        _stdout() if file is None or to_stdout else _opened(store, file, force) as target,
     ):
         count = _write(target, exporter, rows)
-    click.echo(f"{count} messages exported{'' if to_stdout else f' to {file}'}.", err=True)
+    where = "" if to_stdout else f" to {printable(str(file))}"
+    click.echo(f"{count} messages exported{where}.", err=True)
 
 
 def _format_of(file: Path | None) -> str:
@@ -155,29 +155,8 @@ def _stdout() -> Iterator[IO[bytes]]:
         yield target
 
 
-@contextmanager
-def new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file, readable for its owner alone, that replaces `path` when it is complete. Raises
-    OperatorError."""
-    target, temporary = Path(os.path.realpath(path)), ""
-    try:
-        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-            raise OperatorError(f"{path} is not a regular file. Name another one.")
-        descriptor, temporary = tempfile.mkstemp(prefix=".export-", dir=target.parent)
-        with open(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except OSError as problem:
-        raise OperatorError(
-            f"{path} cannot be written: {problem.strerror}. Choose a folder that you may write to, "
-            "on a disk with room."
-        ) from None
-    finally:
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary)
+def _opened(store: Store, file: Path, force: bool) -> AbstractContextManager[IO[bytes]]:
+    return open_target(file, store.own_files(), replace=force)
 
 
 COMMAND = export

@@ -16,6 +16,7 @@ from threading import Event
 import click
 
 from boxis_gateway.commands.options import named_values, with_settings
+from boxis_gateway.commands.shown import printable
 from boxis_gateway.importers import IMPORTERS
 from boxis_gateway.importers.reading.lines import ReadOptions
 from boxis_gateway.importing import AccountMap, Follower, Summary, follow_with_retry, run_import
@@ -150,7 +151,7 @@ def import_messages(
     store.close()
     click.echo(_report(summary, settings.timezone, dry_run))
     if summary.bad and not dry_run:
-        click.echo(f"Rejected lines: {rejects_path}.", err=True)
+        click.echo(f"Rejected lines: {printable(str(rejects_path))}.", err=True)
 
 
 def _follow(
@@ -167,7 +168,10 @@ def _follow(
     for number in (signal.SIGTERM, signal.SIGINT):
         # In a thread: the handler may interrupt `wait`, which holds the lock that `set` takes.
         signal.signal(number, lambda *_: start_new_thread(stop.set, ()))
-    notify = functools.partial(click.echo, err=True)
+
+    def notify(text: str) -> None:
+        click.echo(printable(text), err=True)
+
     start = functools.partial(
         Follower,
         location,

@@ -3,6 +3,7 @@
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.commands.shown import printable
 from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
 
@@ -21,9 +22,10 @@ def init(settings: Settings) -> None:
     store.migrate()
     store.user_keys.require_open()
     store.close()
-    click.echo(f"The store {store.name} is ready.")
+    click.echo(f"The store {printable(store.name)} is ready.")
     click.echo(
-        f"Its encryption key is in {store.vault.keys.location}: keep a copy apart from the store."
+        f"Its encryption key is in {printable(store.vault.keys.location)}: "
+        "keep a copy apart from the store."
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.commands.shown import printable
 from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Restored
@@ -30,7 +31,8 @@ def restore(settings: Settings, file: Path, force: bool) -> None:
     """
     with closing(open_store(settings)) as store:
         restored = restore_store(store, file, replace=force)
-    click.echo(f"The store {store.name} is restored from {file}: {restored.messages} messages.")
+    name, shown = printable(store.name), printable(str(file))
+    click.echo(f"The store {name} is restored from {shown}: {restored.messages} messages.")
     if restored.migrations:
         click.echo(f"Applied: {', '.join(restored.migrations)}.")
     _warn(restored, file)
@@ -44,9 +46,9 @@ def _warn(restored: Restored, file: Path) -> None:
     )
     if restored.erased_since:
         click.echo(
-            f"{restored.erased_since} numbers were erased after {file} was made. Imports skip "
-            "them, but the backup's messages with them are here again: run 'boxis-gateway erase "
-            "--number NUMBER' for each.",
+            f"{restored.erased_since} numbers were erased after {printable(str(file))} was made. "
+            "Imports skip them, but the backup's messages with them are here again: run "
+            "'boxis-gateway erase --number NUMBER' for each.",
             err=True,
         )
     if restored.forgotten:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from boxis_gateway.commands.options import with_settings
+from boxis_gateway.commands.shown import printable
 from boxis_gateway.opening import open_store
 from boxis_gateway.settings import Settings
 from boxis_gateway.store import Verified, verify_file
@@ -35,10 +36,10 @@ def verify(ctx: click.Context, settings: Settings, file: Path | None) -> None:
     if not result.is_current:
         click.echo("It is of an older version: its tables were not compared.")
     for finding in result.findings:
-        click.echo(f"FAIL  {finding}")
+        click.echo(f"FAIL  {printable(str(finding))}")
     if result.findings:
         ctx.exit(1)
-    click.echo(f"{name} is whole.")
+    click.echo(f"{printable(name)} is whole.")
 
 
 def _verified(settings: Settings, file: Path | None) -> tuple[str, Verified]:

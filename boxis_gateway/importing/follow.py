@@ -47,7 +47,7 @@ class Follower:
         self._format = format_name
         self._stop = stop
         self._notify = notify
-        self._rejects = RejectFile(rejects_path, append=True)
+        self._rejects = RejectFile(rejects_path, accounts.store.own_files(), append=True)
         self._checkpoints = accounts.store.log_positions
         self._saved = self._checkpoints.find(str(self._path))
         self._latest = self._saved.latest if self._saved else None

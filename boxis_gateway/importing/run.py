@@ -44,7 +44,8 @@ def run_import(
     with Source.open(location, progress) as source, _rare_collections():
         importer = find_importer(format_name, source)
         check_options(importer, options)
-        with RejectFile(None if dry_run else rejects_path) as rejects:
+        own_files = accounts.store.own_files()
+        with RejectFile(None if dry_run else rejects_path, own_files) as rejects:
             summary = Summary(importer.NAME)
             writer = BatchWriter(accounts, summary, rejects, dry_run=dry_run, clock=clock)
             with nullcontext() if dry_run else audited(accounts, location, summary):

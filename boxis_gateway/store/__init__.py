@@ -29,6 +29,13 @@ from boxis_gateway.store.privacy.erasure_scan import ErasureCounts
 from boxis_gateway.store.privacy.retention import Cutoffs, Pruned, cutoffs_of
 from boxis_gateway.store.secrets.key_file import KeySource
 from boxis_gateway.store.store import Store
+from boxis_gateway.store.target_files import (
+    is_stream,
+    open_target,
+    put,
+    require_free,
+    require_not_own,
+)
 from boxis_gateway.store.transfer.backup import BackedUp, back_up
 from boxis_gateway.store.transfer.copy import Copied, copy
 from boxis_gateway.store.transfer.restore import Restored, restore
@@ -66,9 +73,14 @@ __all__ = [
     "cutoffs_of",
     "describe_error",
     "from_wire_id",
+    "is_stream",
     "is_unreachable",
     "lock_file",
+    "open_target",
     "position_after",
+    "put",
+    "require_free",
+    "require_not_own",
     "restore",
     "sidecar_files",
     "translate_faults",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -72,10 +72,14 @@ class Audit:
         self._database = database
 
     def record(self, action: str, subject: str = "", **details: object) -> None:
-        """Add an entry. Call it in the transaction of the change."""
+        """Add an entry. Call it in the transaction of the change, as its last step: on PostgreSQL
+        others wait for the next id until the commit."""
         actor = ACTOR.get()
         row = (actor.who, actor.origin, action, subject, json.dumps(details, ensure_ascii=False))
-        self._database.execute_sql(INSERT_SQL, (utc_text(utc_now()), *row))
+        alone = not self._database.in_transaction()
+        with self._database.atomic() if alone else nullcontext():
+            self._database.lock_audit()
+            self._database.execute_sql(INSERT_SQL, (utc_text(utc_now()), *row))
 
     def entries(self, start: str, end: str) -> Iterator[AuditRecord]:
         """Entries with start <= at < end, oldest first."""

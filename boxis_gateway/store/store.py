@@ -22,6 +22,7 @@ from boxis_gateway.store.engines.errors import (
 )
 from boxis_gateway.store.engines.schema_version import MIGRATIONS, is_current
 from boxis_gateway.store.engines.sqlite.database import LOCK_SECONDS
+from boxis_gateway.store.engines.sqlite.file_identity import store_files
 from boxis_gateway.store.ingest.additions import Additions
 from boxis_gateway.store.ingest.log_positions import LogPositions
 from boxis_gateway.store.messages.delivery_reports import DeliveryReports
@@ -94,6 +95,13 @@ class Store:
         if self.file is None:
             raise StoreError(f"{self.name} is no file. Name a store in SQLite.")
         return self.file
+
+    def own_files(self) -> list[Path]:
+        """Files that no command may overwrite: of the store, whether or not they exist, and of its
+        keys."""
+        file, keys = self.file, self.vault.keys
+        own = store_files(file) if file else []
+        return own + ([] if keys.in_environment or not keys.are_named else [keys.path])
 
     @property
     def file(self) -> Path | None:

@@ -9,6 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from tests.support.example_account import NOW, USERNAME
 from tests.support.importing import import_file
 from tests.support.paths import IMPORTS
 from tests.support.running_server import Gateway, Serve
-from tests.support.stores import Stores
+from tests.support.stores import Stores, store_at
 
 MADE = sorted(path.stem for path in MIGRATIONS.glob("0*.py"))
 SAMPLE = IMPORTS / "kannel-sample.log"
@@ -105,6 +106,11 @@ COMMANDS: list[tuple[str, list[str], list[tuple[str, str, dict[str, Any]]]]] = [
         "employee set-password",
         ["rip@example.com", "--password", NEW_PASSWORD],
         [("employee.password", "rip@example.com", {})],
+    ),
+    (
+        "employee end-token",
+        ["rip@example.com", "all"],
+        [("token.clear", "rip@example.com", {"machines": True})],
     ),
     (
         "employee disable",
@@ -177,7 +183,17 @@ COMMANDS: list[tuple[str, list[str], list[tuple[str, str, dict[str, Any]]]]] = [
 
 NO_CHANGES = {
     *("account", "account list", "account show", "customer", "customer list", "customer show"),
-    *("employee", "employee list", "contacts", "history", "export", "call", "serve", "doctor"),
+    *(
+        "employee",
+        "employee list",
+        "employee tokens",
+        "contacts",
+        "history",
+        "export",
+        "call",
+        "serve",
+        "doctor",
+    ),
     *("verify", "audit"),
     "copy",  # its entry is in the copy (test_copying.py)
 }
@@ -323,6 +339,7 @@ CHANGES: dict[str, Callable[[Store, Account, Employee], object]] = {
     "employees.set_state": lambda s, a, e: s.employees.set_state(e, State.DISABLED),
     "tokens.add": lambda s, a, e: s.tokens.add(e, "digest", NOW),
     "tokens.end": lambda s, a, e: s.tokens.end(e, token_digest("robots")),
+    "tokens.end_by_id": lambda s, a, e: s.tokens.end_by_id(e, token_digest("robots")[:12]),
     "tokens.log_out": lambda s, a, e: s.tokens.log_out(e),
     "tokens.clear": lambda s, a, e: s.tokens.clear(e, machines=False),
 }
@@ -355,7 +372,7 @@ READ = {
     *("customers.account_names", "customers.employee_names"),
     *("contacts.names", "contacts.group_names"),
     *("employees.find", "employees.by_id", "employees.get", "employees.all"),
-    *("tokens.find", "audit.entries", "log_positions.find"),
+    *("tokens.find", "tokens.all", "audit.entries", "log_positions.find"),
     *("exports.accounts", "exports.rows", "delivery_reports.count_waiting"),
     *("erasure.names_with", "history.read", "history.recent"),
     *("submissions.accounts_of", "submissions.page", "submissions.find"),
@@ -566,3 +583,34 @@ def test_a_backup_and_a_restore_are_entries(store: Store, tmp_path: Path) -> Non
         restore(store, tmp_path / "one.db")
     made = [(entry.what, entry.who) for entry in entries(store)[-2:]]
     assert made == [("store.backup", "anna"), ("store.restore", "anna")]
+
+
+TIMES = 25
+
+
+def test_imports_beside_logins_all_have_their_entries(store: Store, account: Account) -> None:
+    """Both hold other locks of the store, and add entries to one audit."""
+    customer = store.customers.get(USERNAME)
+    anna = store.employees.add(customer, USERNAME, "Anna", Level.OWNER, None, NOW)
+    before = len(list(store.audit.entries("", "3")))
+
+    def log_in(number: int) -> None:
+        other = store_at(store.url)
+        for index in range(TIMES):
+            other.tokens.add(anna, token_digest(f"{number} {index}"), NOW)
+        other.close()
+
+    def import_messages(number: int) -> None:
+        other = store_at(store.url)
+        for index in range(TIMES):
+            with other.database.write_transaction(account.id):
+                other.audit.record("import.run", f"{number} {index}")
+        other.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(job, number) for number in (1, 2) for job in (log_in, import_messages)]
+        for job in jobs:
+            job.result()
+    entries = list(store.audit.entries("", "3"))
+    assert len(entries) == before + 4 * TIMES
+    assert [entry.id for entry in entries] == list(range(1, len(entries) + 1))

@@ -132,6 +132,9 @@ class StoreDatabase(Database):
         for an error of a statement that became known late."""
         raise NotImplementedError
 
+    def lock_audit(self) -> None:
+        """Exclude other entries of the audit until the transaction ends."""
+
     def has_transaction(self) -> bool:
         """True unless the transaction that this thread is in is lost, see TransactionLost."""
         raise NotImplementedError

@@ -16,6 +16,8 @@ from pathlib import Path
 from boxis_gateway.errors import ConfigurationError, StoreError
 from boxis_gateway.settings import KEYS_VARIABLE, variable
 from boxis_gateway.store.atomic_files import fsync, replacement_file, translate_os_errors
+from boxis_gateway.store.engines.sqlite.file_identity import store_files
+from boxis_gateway.store.target_files import require_not_own
 
 FILE_VARIABLE = variable("secret_key_file")
 COMMENT = re.compile("#.*")
@@ -108,7 +110,10 @@ class Keys:
                 os.close(handle)
 
     def _write(self, keys: Sequence[str]) -> None:
-        path = self.path.resolve()
+        path = self.path
+        require_not_own(path, store_files(self._store) if self._store else ())
+        if path.is_symlink():
+            raise StoreError(f"The key file {path} is a symbolic link. Name the file itself.")
         for leftover in path.parent.glob(f".{path.name}.*.part"):
             leftover.unlink()  # with keys, of a killed process
         with replacement_file(path) as part:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.atomic_files import fsync, is_same_file, replacement_file
+from boxis_gateway.store.atomic_files import fsync
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import is_current
 from boxis_gateway.store.engines.sqlite.store_file import (
@@ -20,6 +19,7 @@ from boxis_gateway.store.engines.sqlite.store_file import (
     user_version,
 )
 from boxis_gateway.store.store import Store
+from boxis_gateway.store.target_files import target_file
 from boxis_gateway.store.transfer.load import load
 
 
@@ -36,25 +36,15 @@ def back_up(store: Store, file: Path, *, replace: bool = False) -> BackedUp:
 
     Raises StoreError if that fails, or if the file exists and `replace` is false."""
     store.require_not_newer()
-    with translate_file_errors(f"{file} cannot be made"):
-        _require_free(store, file, replace)
-    with replacement_file(file) as part:
+    with (
+        translate_file_errors(f"{file} cannot be made"),
+        target_file(file, store.own_files(), replace=replace, is_backup=True) as part,
+    ):
         copy = _copy_pages if store.file else _copy_rows
         messages = copy(store, part, f"The backup {file} cannot be made")
-        os.replace(part, file)
-        fsync(file.parent)
     made = BackedUp(messages, file.stat().st_size)
     _record(store, file, made)
     return made
-
-
-def _require_free(store: Store, file: Path, replace: bool) -> None:
-    if store.file and is_same_file(store.file, file):
-        raise StoreError(f"{file} is the store itself. Choose another file.")
-    if file.exists() and not file.is_file():
-        raise StoreError(f"{file} is a folder or a device. Name a file.")
-    if file.exists() and not replace:
-        raise StoreError(f"{file} exists already. Choose another file, or replace it with --force.")
 
 
 def _copy_pages(store: Store, part: Path, failure: str) -> int:

@@ -1,8 +1,9 @@
 """PostgreSQL connections of a store: pool, retries, advisory locks.
 
 SQLite has one writer at a time. Here writers of one account's messages exclude each other, and all
-other writers exclude each other, by advisory locks that end with the transaction. A change of
-tables, or of messages of any account, excludes all writers of messages.
+other writers exclude each other, by advisory locks that end with the transaction. Both kinds add
+entries to the audit, for which there is a third lock. A change of tables, or of messages of any
+account, excludes all writers of messages.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from boxis_gateway.store.engines.postgresql.rows import CopyInserter, Postgresql
 from boxis_gateway.store.engines.row_stream import Release, RowStream
 
 LOCKS = 0x626F7869  # first key of our advisory locks; accounts have the next number
-MESSAGES, OTHERS = 0, 1
+MESSAGES, OTHERS, AUDIT = 0, 1, 2
 POOL_SIZE = 8  # idle connections kept, beside the one of each thread
 BEGIN = f"BEGIN; SELECT pg_advisory_xact_lock({LOCKS}, {OTHERS})"
+LOCK_AUDIT = f"SELECT pg_advisory_xact_lock({LOCKS}, {AUDIT})"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 BEGIN_ACCOUNT = (
     f"BEGIN; SELECT pg_advisory_xact_lock_shared({LOCKS}, {MESSAGES}); "
@@ -147,6 +149,9 @@ class PostgresDatabase(StoreDatabase, PostgresqlDatabase):
                 return
             with self.connection().pipelined():
                 yield
+
+    def lock_audit(self) -> None:
+        self.execute_sql(LOCK_AUDIT)
 
     def has_transaction(self) -> bool:
         return bool(self.connection().has_transaction)

@@ -19,6 +19,7 @@ from boxis_gateway.store.engines.sqlite.database import (
 from boxis_gateway.store.engines.sqlite.file_identity import sidecar_files
 from boxis_gateway.store.engines.sqlite.health import SqliteHealth
 from boxis_gateway.store.engines.sqlite.maintenance import SqliteMaintenance
+from boxis_gateway.store.target_files import require_no_part
 
 WIPE_SECONDS = 15  # wait for readers before the checkpoint
 
@@ -39,6 +40,7 @@ class SqliteEngine(Engine):
         """Create an empty file that only its owner can read, if there is none. Raises
         StoreError."""
         self._require_no_sidecars()
+        require_no_part(self.path)
         try:
             self.path.parent.mkdir(0o700, parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -25,6 +25,13 @@ def lock_file(path: Path | str) -> Path:
     return Path(f"{path}-lock")
 
 
+def store_files(path: Path) -> list[Path]:
+    """All files of a store, by the name given and by that behind symbolic links, whether or not
+    they exist."""
+    names = dict.fromkeys((path, path.resolve()))
+    return [file for name in names for file in (name, *sidecar_files(name), lock_file(name))]
+
+
 def file_id(path: Path | str) -> FileId:
     """Device and inode of the file. Raises OSError if they cannot be read."""
     try:
