@@ -45,12 +45,15 @@ def _not_empty(value: str) -> None:
 
 
 class Param(fields.Field[T]):
-    """A parameter parsed from the text of any JSON value. `facts` are JSON Schema."""
+    """A parameter parsed from the text of a JSON value that is no container. `facts` are JSON
+    Schema."""
 
     def __init__(self, description: str, facts: dict[str, Any], **options: Any) -> None:
         super().__init__(metadata={"description": description, **facts}, **options)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> T:
+        if isinstance(value, (list, dict)):  # nested too deep, its text would be a RecursionError
+            raise ValidationError(INVALID)
         return self._parse(str(value))
 
     @abstractmethod

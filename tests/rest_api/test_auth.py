@@ -370,6 +370,15 @@ def test_a_fault_is_answered_without_its_cause(
     }
 
 
+@pytest.mark.parametrize("depth", [1, 500, *range(850, 1000, 5), 100_000])
+def test_nested_values_are_invalid_however_deep(rest: FlaskClient, depth: int) -> None:
+    nested = "[" * depth + "]" * depth
+    for field in ("cookie", "username", "unknown"):
+        body = f'{{"username":"a","password":"b","{field}":{nested}}}'
+        answer = rest.post("/auth/login", data=body, content_type="application/json")
+        assert answer.status_code in (401, 422)
+
+
 def test_other_addresses_are_the_form_api_s(rest: FlaskClient) -> None:
     assert b"address is not valid" in rest.get("/elsewhere").data
     answer = rest.get("/", environ_overrides={"PATH_INFO": "//ping"})

@@ -287,3 +287,11 @@ def test_a_store_of_the_first_version_keeps_its_rows(stores: Stores, tmp_path: P
     counts = run("SELECT * FROM submission_count").fetchall()
     assert counts == [(1, "s", "2012-05", "s", 2)]
     store.close()
+
+
+def test_names_of_groups_are_those_of_the_customer(store: Store) -> None:
+    ours, theirs = (store.customers.add(name, NOW) for name in ("North SMS", "South SMS"))
+    store.contacts.add(ours, [("+48123456789", "Anna", "friends")])
+    ((group,),) = store.database.execute_sql("SELECT id FROM contact_group")
+    assert store.contacts.group_names(ours.id, [group]) == {group: "friends"}
+    assert store.contacts.group_names(theirs.id, [group]) == {}
