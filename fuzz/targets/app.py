@@ -174,7 +174,7 @@ def check(octets: bytes) -> None:
     assert USER_KEY.encode() not in body
     assert not any({"\r", "\n"} & {*name, *value} for name, value in start.headers)
     status, headers = int(start.status[:3]), dict(start.headers)
-    first = split_target(request.target)[0].lstrip("/").partition("/")[0]
+    first = split_target(request.target)[0].removeprefix("/").partition("/")[0]
     if first in REST:
         check_rest(request, status, headers, body)
     elif first not in PAGES:

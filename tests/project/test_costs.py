@@ -133,8 +133,7 @@ def test_login_writes_once(
         assert client.post("/auth/login", data=login).status_code == 200
     writer.submit(Write(lambda: of_writer.__exit__(None, None, None))).result()
     assert [sql.split()[0] for sql in read] == ["SELECT"]
-    # Inside: the password that it was, old tokens, the new one; the audit, its lock, and what guards
-    # that.
+    # Inside: the password that it was, old tokens, the new one; the audit with its lock and guard.
     tokens, audit = ["SELECT", "DELETE", "INSERT"], [*AUDIT_LOCK[stores.name], "INSERT"]
     inside = [*tokens, *audit, *GUARD[stores.name]]
     begin, words = ["BEGIN", *LOCK[stores.name]], [sql.split()[0] for sql in ran]
