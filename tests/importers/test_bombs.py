@@ -18,7 +18,6 @@ from boxis_gateway.importers.gammu import Part
 from boxis_gateway.model import Account
 from boxis_gateway.store import Store
 from tests.support.example_account import USERNAME
-from tests.support.running_server import start_command
 from tests.support.waiting import LIMIT_SECONDS, until
 
 MB = 1 << 20
@@ -150,12 +149,26 @@ ENDLESS = f"""
 """
 
 
+HEEDING_CTRL_C = """
+import signal
+from boxis_gateway.commands import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+main()
+"""
+
+
 def test_ctrl_c_ends_a_query_without_end(store: Store, account: Account, tmp_path: Path) -> None:
     file = tmp_path / "gammu.db"
     with closing(apsw.Connection(str(file))) as made:
         made.execute(ENDLESS)
     words = ("import", str(file), "--format", "gammu", "--account", USERNAME, "--timezone", "UTC")
-    process = start_command(store, *words, "--sender", "+48100200300")
+    process = subprocess.Popen(
+        [sys.executable, "-c", HEEDING_CTRL_C, *words, "--sender", "+48100200300"],
+        env={"BOXIS_GATEWAY_DATABASE_URL": store.url, "PATH": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     until(lambda: cpu_seconds(process.pid) > 1)
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=LIMIT_SECONDS)[1].strip() == "boxis-gateway: Stopped."
