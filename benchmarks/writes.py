@@ -28,8 +28,8 @@ PROCESSES = {1: "one process", 2: "two processes"}
 READ = Workload(10, "xml")
 READ_SHARE = 0.6  # of the highest rate
 BESIDE_RATE = 500.0  # a second, of writes beside the reads
-SLICES = 3  # of a measured time
-LEAD_SECONDS = 0.5  # of the writes, before the reads begin and after they end
+SLICES = 2  # of a measured time
+LEAD_SECONDS = 1.0  # of the other load, before the reads begin and after they end
 FLUSH_SECONDS = 0.005
 SLOW_FLUSH = {
     "BENCHMARK_FLUSH_SECONDS": str(FLUSH_SECONDS),
@@ -94,7 +94,7 @@ def beside(bench: Bench) -> Iterator[Round]:
 
 
 def beside_round(bench: Bench, running: Running) -> Round:
-    """The medians of SLICES turns each, which alternate: what disturbs one turn is not a result."""
+    """The medians of SLICES turns each, which alternate, so that all meet the same disturbances."""
     lines = running.lines(signed_requests(bench.store, READ))
     rate = closed_loop(running.address, lines, bench.length.seconds).requests * READ_SHARE
     slices = [
@@ -121,7 +121,7 @@ def paced_reads(bench: Bench, running: Running, rate: float) -> float:
 def reads_beside(
     bench: Bench, running: Running, rate: float, name: str, lines: Sequence[Line], ending: str
 ) -> Round:
-    """The same beside these requests at BESIDE_RATE, and the rate that these reached."""
+    """Paced reads beside these requests at BESIDE_RATE, and the rate that these reached."""
     with ThreadPoolExecutor() as pool:
         seconds = bench.length.latency_seconds / SLICES + 2 * LEAD_SECONDS
         load = (running.address, lines, BESIDE_RATE, seconds, ending)
