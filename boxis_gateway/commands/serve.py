@@ -16,7 +16,7 @@ from boxis_gateway.logs import set_up_logging
 from boxis_gateway.monitoring.multiprocess import metrics_folder, worker_ended
 from boxis_gateway.monitoring.traces import require_traces
 from boxis_gateway.opening import open_server_store
-from boxis_gateway.server import Guest, ListenAddress, Server
+from boxis_gateway.server import Guest, ListenAddress, Server, fit_connections
 from boxis_gateway.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ def run(settings: Settings, actions: ActionTable = ACTIONS) -> None:
     set_up_logging(settings.log_level, settings.log_format)
     if settings.traces:
         require_traces()
+    settings = fit_connections(settings)
     check_store(settings)
     for finding in check_key_file(settings):  # only a warning: the server is not less safe than now
         log.warning("%s %s", finding.text, finding.remedy)

@@ -5,7 +5,8 @@ state.py, connection.py (one client), requests.py (bytes to requests), wsgi.py (
 back), turns.py (scheduling of long answers).
 """
 
+from boxis_gateway.server.descriptors import fit_connections
 from boxis_gateway.server.guest import Guest, ListenAddress
 from boxis_gateway.server.processes import Server
 
-__all__ = ["Guest", "ListenAddress", "Server"]
+__all__ = ["Guest", "ListenAddress", "Server", "fit_connections"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import resource
+from dataclasses import replace
 
 from boxis_gateway.errors import ConfigurationError
 from boxis_gateway.settings import Settings
@@ -14,10 +15,10 @@ STREAM_DESCRIPTORS = 3  # files of a store's snapshot, beside the client's socke
 log = logging.getLogger(__name__)
 
 
-def usable_connections(settings: Settings) -> int:
-    """Raise the soft limit of this process and its forks, and return how many connections each may
-    have: `max_connections`, or fewer with a warning. Raises ConfigurationError if ten are too many.
-    """
+def fit_connections(settings: Settings) -> Settings:
+    """Raise the soft limit of this process and its forks. Returns the settings with the
+    `max_connections` for which the hard limit suffices, and logs if they are fewer. Raises
+    ConfigurationError if ten are too many."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     reserved = SPARE_DESCRIPTORS + STREAM_DESCRIPTORS * settings.max_process_streams
     wanted = settings.max_connections + reserved
@@ -25,8 +26,8 @@ def usable_connections(settings: Settings) -> int:
     if soft != resource.RLIM_INFINITY and soft < limit:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     if limit == wanted:
-        return settings.max_connections
-    return _fewer_connections(settings, hard, limit - reserved)
+        return settings
+    return replace(settings, max_connections=_fewer_connections(settings, hard, limit - reserved))
 
 
 def _fewer_connections(settings: Settings, hard: int, connections: int) -> int:

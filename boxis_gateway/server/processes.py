@@ -17,7 +17,6 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from boxis_gateway.errors import ConfigurationError
-from boxis_gateway.server.descriptors import usable_connections
 from boxis_gateway.server.guest import Guest, ListenAddress
 from boxis_gateway.server.worker import STOP_SIGNALS, GatewayWorker
 from boxis_gateway.settings import Settings
@@ -57,7 +56,6 @@ class Server(BaseApplication):  # type: ignore[misc]
         self.settings = settings
         self.addresses = addresses or [ListenAddress(settings.host, settings.port)]
         self._make_guest, self._worker_ended = make_guest, worker_ended
-        self.connections = settings.max_connections  # of a process
         super().__init__()
 
     def load_config(self) -> None:
@@ -71,11 +69,9 @@ class Server(BaseApplication):  # type: ignore[misc]
         return self._make_guest()
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT. Raises ConfigurationError if an address is in use, or
-        the limit of open files is too low."""
+        """Serve until SIGTERM or SIGINT. Raises ConfigurationError if an address is in use."""
         for address in self.addresses:
             _require_free(address)
-        self.connections = usable_connections(self.settings)
         GatewayArbiter(self).run()
 
     def _configuration(self) -> dict[str, Any]:

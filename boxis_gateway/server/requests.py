@@ -55,7 +55,7 @@ class RequestReader:
         return ready
 
     def _parse(self, data: memoryview) -> list[memoryview]:
-        """Parse up to the end or an `Upgrade`; what is to be parsed next."""
+        """Parse up to the end or an `Upgrade`; returns the octets to parse next."""
         self._unparsed += len(data)
         try:
             self._parser.feed_data(data)
@@ -89,8 +89,8 @@ class RequestReader:
         return ready
 
     def _without_upgrade(self, rest: memoryview) -> list[memoryview]:
-        """Decline an `Upgrade` (curl and Java offer HTTP/2): the head without that header, to be
-        parsed again, as the parser has not read the body, and the rest."""
+        """Decline an `Upgrade` (curl and Java offer HTTP/2). Returns the head without that header
+        and the rest, to parse next: the parser has not read the body."""
         request = self._ready.pop()
         if request.method == "CONNECT":
             self._ready.append(request)

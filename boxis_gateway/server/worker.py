@@ -56,7 +56,7 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         self._accepting: set[asyncio.Task[Any]] = set()
         self._guest: Guest = self.wsgi
         settings, turns = self.app.settings, Turns(self._loop)
-        self._max_connections = self.app.connections
+        self._max_connections = settings.max_connections
         side = Guest(self._guest.side_app or self._guest.app)
         self._main, self._side = (ServerState(g, settings, turns) for g in (self._guest, side))
         for number in STOP_SIGNALS:
