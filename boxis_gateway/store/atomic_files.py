@@ -13,10 +13,10 @@ from boxis_gateway.errors import StoreError
 
 
 @contextmanager
-def replacement_file(path: Path) -> Iterator[Path]:
+def replacement_file(path: Path, failure: str = "cannot be made") -> Iterator[Path]:
     """A new file in the same folder, closed to other users. It is removed at the end, unless it was
-    renamed."""
-    with translate_os_errors(f"{path} cannot be made"):
+    renamed. Raises StoreError, beginning with the path and `failure`."""
+    with translate_os_errors(f"{path} {failure}"):
         handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
         os.close(handle)
         part = Path(name)

@@ -1,7 +1,4 @@
-"""Files that commands write: never onto a store, nor unasked onto another file.
-
-A pipe or a device such as /dev/stdout is written to as it is: it holds nothing to lose.
-"""
+"""Files that commands write: never onto a store, nor unasked onto another file."""
 
 from __future__ import annotations
 
@@ -13,39 +10,33 @@ from pathlib import Path
 from typing import IO
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.atomic_files import (
-    fsync,
-    is_same_file,
-    replacement_file,
-    translate_os_errors,
-)
+from boxis_gateway.store.atomic_files import fsync, is_same_file, replacement_file
 
 PART_ENDINGS = ("-wal", "-shm", "-journal", "-lock", ".key")
 SQLITE_STARTS = (b"SQLite format 3\0", b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")  # and of a WAL
-INHERITED = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
 
 @contextmanager
 def open_target(file: Path, own_files: Iterable[Path], *, replace: bool) -> Iterator[IO[bytes]]:
-    """The stream that is named, or a `target_file`, open for writing. Raises StoreError."""
-    with translate_os_errors(f"{file} cannot be written"):
-        if is_stream(file):
-            require_not_own(file, own_files)
-            with file.open("ab") as stream:
-                yield stream
-        else:
-            with target_file(file, own_files, replace=replace) as part, part.open("wb") as opened:
-                yield opened
+    """A `target_file`, open for writing."""
+    made = target_file(file, own_files, replace=replace, failure="cannot be written")
+    with made as part, part.open("wb") as opened:
+        yield opened
 
 
 @contextmanager
 def target_file(
-    file: Path, own_files: Iterable[Path], *, replace: bool, is_backup: bool = False
+    file: Path,
+    own_files: Iterable[Path],
+    *,
+    replace: bool,
+    is_backup: bool = False,
+    failure: str = "cannot be made",
 ) -> Iterator[Path]:
     """A new file beside the target, closed to other users, which becomes the target when the block
     ends without an error. Raises StoreError as require_free does."""
     require_free(file, own_files, replace=replace, is_backup=is_backup)
-    with replacement_file(file) as part:
+    with replacement_file(file, failure) as part:
         yield part
         fsync(part)
         put(part, file, replace=replace)
@@ -74,7 +65,7 @@ def require_free(
     if not file.exists():
         return
     if not stat.S_ISREG(file.stat().st_mode):
-        raise StoreError(f"{file} is a folder or a device. Name a file.")
+        raise StoreError(f"{file} is not a regular file but a folder or a device. Name another.")
     if not replace:
         raise StoreError(f"{file} exists already. Choose another file, or replace it with --force.")
     if _is_database(file) and (not is_backup or _is_in_use(file)):
@@ -97,15 +88,9 @@ def require_no_part(file: Path) -> None:
 
 
 def is_stream(file: Path) -> bool:
-    """True for a pipe, a terminal and the like, and for what the process was started with."""
-    if not file.exists():
-        return False
-    mode = file.stat().st_mode
-    return (
-        stat.S_ISFIFO(mode)
-        or stat.S_ISCHR(mode)
-        or (stat.S_ISREG(mode) and str(file).startswith(INHERITED))
-    )
+    """True for a pipe, a terminal and other devices, which hold nothing to lose."""
+    mode = file.stat().st_mode if file.exists() else 0
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 def _is_database(file: Path) -> bool:

@@ -326,7 +326,8 @@ def test_the_command_takes_conditions(shop: Shop, gateway: Gateway) -> None:
         (("--recipient", "x"), 2, "phone number"),
         (("--customer", "nobody"), 1, "no customer"),
         (("--account", "nobody"), 1, "no account"),
-        (("/none/x.csv",), 1, "cannot be made"),
+        (("/none/x.csv",), 1, "cannot be written"),
+        (("/dev/null",), 1, "is not a regular file"),
         (("/tmp",), 2, "directory"),
     ],
 )
@@ -399,7 +400,7 @@ def test_a_full_disk_leaves_the_old_file(big: Store, tmp_path: Path) -> None:
         preexec_fn=no_room,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith(f"boxis-gateway: {path} cannot be made: ")
+    assert done.stderr.startswith(f"boxis-gateway: {path} cannot be written: ")
     assert done.stderr.count("\n") == 1
     assert path.read_text() == "what was there before"
     assert os.listdir(tmp_path) == ["messages.csv"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from boxis_gateway.errors import StoreError
-from boxis_gateway.store.atomic_files import fsync
+from boxis_gateway.store.atomic_files import fsync, is_same_file
 from boxis_gateway.store.engines.errors import translate_errors
 from boxis_gateway.store.engines.schema_version import is_current
 from boxis_gateway.store.engines.sqlite.store_file import (
@@ -36,6 +36,8 @@ def back_up(store: Store, file: Path, *, replace: bool = False) -> BackedUp:
 
     Raises StoreError if that fails, or if the file exists and `replace` is false."""
     store.require_not_newer()
+    if store.file and is_same_file(store.file, file):
+        raise StoreError(f"{file} is the store itself. Choose another file.")
     with (
         translate_file_errors(f"{file} cannot be made"),
         target_file(file, store.own_files(), replace=replace, is_backup=True) as part,

@@ -87,8 +87,8 @@ def test_an_impossible_backup_path_is_reported(store: Store, file: Path) -> None
     link = file.parent / "link.db"
     link.symlink_to(store.path)
     for path, said in (
-        (store.path, "belongs to the store"),
-        (link, "belongs to the store"),
+        (store.path, "is the store itself"),
+        (link, "is the store itself"),
         (file.parent, "a folder or a device"),
         (file.parent / "none" / "one.db", "No such file or directory"),
         (file.parent / ("x" * 300), "cannot be made"),
