@@ -54,7 +54,7 @@ class LogStream:
 
 
 def _sender(stream: TextIO) -> Send | None:
-    """What writes to the stream's file without waiting; None if it has no file."""
+    """Writer to the stream's file that never waits; None if it has no file."""
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):

@@ -77,17 +77,14 @@ class Lockouts:
         let pass gets the answer of every other name."""
         if not self._longest_seconds:
             return
-        if self._locks.get(attempt.address):
-            self._count_failure(attempt)
-            self._refuse(attempt.address)
-        self._count_failure(attempt)
-
-    def _count_failure(self, attempt: Attempt) -> None:
+        was_locked = self._locks.get(attempt.address)
         count = self._failures.incr(attempt.pair, MEMORY_SECONDS)
         if count == 1:
             names = self._failures.incr(attempt.address, MEMORY_SECONDS)
             self._lock(attempt.address, names - FREE_NAMES)
         self._lock(attempt.pair, count - self._free_failures)
+        if was_locked:
+            self._refuse(attempt.address)
 
     def succeeded(self, attempt: Attempt) -> None:
         """Reset the failures."""

@@ -354,6 +354,11 @@ def test_wrong_clock_corrected(
     assert int(stamps[1]) - int(stamps[0]) >= 80_000
     assert all(int(stamp) >= int(stamps[1]) for stamp in stamps[2:])
     never = b"<return><result>0</result><timestamperror>1</timestamperror>"
+    provider.asked = []
+    provider.always = say(never + b"<timestamp>%d</timestamp></return>" % real())
+    with pytest.raises(ImportFailed, match="refuses"):
+        leave(ours, provider.url)
+    assert len(provider.asked) == 2
     provider.asked, provider.always = [], say(never + b"<timestamp>5</timestamp></return>")
     with pytest.raises(ImportFailed, match="differs from ours by more than a day"):
         leave(ours, provider.url)

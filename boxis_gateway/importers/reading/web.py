@@ -16,11 +16,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from boxis_gateway.errors import ImportFailed
 from boxis_gateway.setting_kinds import bounded
-from boxis_gateway.timed_http import Deadline, open_timed
+from boxis_gateway.timed_http import Deadline, open_timed, shown_url
 
 TIMEOUT_SECONDS = 60  # without an octet
 ANSWER_SECONDS = 600  # for all octets of an answer
@@ -73,8 +73,7 @@ class ServerUrl:
                 "The address holds a user name: give that with --source-user, and the secret in "
                 "BOXIS_GATEWAY_SOURCE_SECRET."
             )
-        shown = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
-        return cls(url.partition("#")[0], shown, dict(parse_qsl(parts.query)))
+        return cls(url.partition("#")[0], shown_url(url), dict(parse_qsl(parts.query)))
 
 
 class Response:
