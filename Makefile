@@ -6,6 +6,7 @@
 # make bench        speed beside other programs (BENCH_ARGS=--quick or --smoke for less of it)
 # make profile      where the time of a request, of a row and of an imported line goes
 # make servers      other WSGI servers beside ours
+# make figures      the sizes that SECURITY.md names, measured
 # make soak         clients of every kind for SOAK_SECONDS=30; every answer is checked
 # make failover     kills the primary of three PostgreSQL servers under load; nothing may be lost
 # make timing       compares the response times of an unknown user and of a wrong code
@@ -31,7 +32,7 @@ FAILOVER_ARGS ?=
 TIMING_ARGS ?=
 BIN := .venv/bin
 
-.PHONY: run test test-lowest lint guard guard-accept bench profile servers soak failover timing fuzz fuzz-keep
+.PHONY: run test test-lowest lint guard guard-accept bench profile servers soak figures failover timing fuzz fuzz-keep
 .PHONY: audit dist dist-check examples clean venv venv-test venv-bench venv-fuzz venv-release
 .PHONY: packages packages-bench packages-examples packages-guard
 
@@ -81,6 +82,9 @@ guard: packages-guard venv-test
 
 guard-accept: packages-guard venv-test
 	@$(BIN)/python -m benchmarks.guard --accept
+
+figures: venv
+	@$(BIN)/python -m checks.figures
 
 soak: venv
 	@$(BIN)/python -m checks.soak --seconds $(SOAK_SECONDS) $(SOAK_ARGS)

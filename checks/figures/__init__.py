@@ -1,0 +1,1 @@
+"""Figures: the sizes that SECURITY.md names, measured."""
